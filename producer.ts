@@ -1,0 +1,28 @@
+/**
+ * The producer tier: an order comes in over HTTP and is answered 202 once Kafka has it on enough replicas.
+ * Run with `bun run producer`; src/config.ts lists the variables.
+ */
+import { producerConfig } from "./src/config.ts";
+import { serve } from "./src/http/server.ts";
+import { createIntakeApp } from "./src/intake/app.ts";
+import { createIntake } from "./src/intake/intake.ts";
+import { createIntakeMetrics } from "./src/intake/metrics.ts";
+import { createLogger } from "./src/log.ts";
+import { createRegistry } from "./src/metrics.ts";
+import { onShutdown, startWith } from "./src/process.ts";
+
+const config = startWith(producerConfig);
+const log = createLogger("producer", config);
+const registry = createRegistry(config.INSTANCE);
+const metrics = createIntakeMetrics(registry);
+const intake = createIntake(config, log, metrics);
+const server = serve(createIntakeApp(config, { intake, metrics, registry, log }), config, log);
+
+onShutdown({
+  log,
+  timeoutMs: config.DRAIN_TIMEOUT_MS,
+  async drain() {
+    await intake.drain();
+    await server.stop();
+  },
+});

@@ -1,0 +1,166 @@
+/**
+ * The only reader of the environment. A tier starts with every variable valid or not at all: all faults are
+ * listed in one message, each with what is expected. A setting keeps its variable's name throughout the code.
+ */
+import { hostname } from "node:os";
+import { type Static, type TObject, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+
+const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
+  Type.String({ minLength: 1, description, ...options });
+
+/** One of some words, the first by default. */
+const oneOf = <T extends string[]>(description: string, ...words: [...T]) =>
+  Type.Unsafe<T[number]>(
+    Type.Union(
+      words.map((word) => Type.Literal(word)),
+      { default: words[0], description },
+    ),
+  );
+
+const whole = (description: string, fallback: number, minimum: number, maximum: number) =>
+  Type.Integer({ description, default: fallback, minimum, maximum });
+
+const minuteMs = 60_000;
+
+const kafka = {
+  KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", {
+    pattern: "^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$",
+  }),
+  KAFKA_SECURITY_PROTOCOL: oneOf(
+    "Kafka's security.protocol",
+    "plaintext",
+    "ssl",
+    "sasl_plaintext",
+    "sasl_ssl",
+  ),
+  KAFKA_SASL_MECHANISM: oneOf("SASL mechanism", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+  KAFKA_SASL_USERNAME: Type.Optional(text("SASL user")),
+  KAFKA_SASL_PASSWORD: Type.Optional(text("SASL password")),
+  KAFKA_SSL_CA_LOCATION: Type.Optional(text("file of the CA that signed the brokers' certificates")),
+  ORDERS_TOPIC: text("topic of accepted orders", { default: "orders" }),
+  DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead" }),
+  TOPIC_PARTITIONS: whole("partitions of a topic that is created", 12, 1, 1_000),
+  REPLICATION_FACTOR: whole("replicas that each partition must have", 3, 1, 10),
+  MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
+  LOG_LEVEL: oneOf("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
+};
+
+const tier = {
+  ...kafka,
+  INSTANCE: text("name of this instance in logs and metrics", { default: hostname() }),
+  HTTP_HOST: text("address to listen on", { default: "127.0.0.1" }),
+  DRAIN_TIMEOUT_MS: whole(
+    "longest shutdown before the process gives up with exit 1",
+    30_000,
+    1_000,
+    10 * minuteMs,
+  ),
+};
+
+const topicsSchema = Type.Object(kafka);
+
+const producerSchema = Type.Object({
+  ...tier,
+  HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
+  PARTITIONER: oneOf("how a partition is chosen", "batch", "customer"),
+  BATCH_WINDOW_MS: whole("how long the batch partitioner stays with a partition", 2, 1, 1_000),
+  LINGER_MS: whole("Kafka's linger.ms", 2, 0, 1_000),
+  DELIVERY_TIMEOUT_MS: whole(
+    "Kafka's message.timeout.ms; after it an order's fate is unknown",
+    20_000,
+    1_000,
+    5 * minuteMs,
+  ),
+  DRAIN_NOTICE_MS: whole(
+    "time between becoming unready and refusing, for the balancer to notice",
+    3_000,
+    0,
+    minuteMs,
+  ),
+  MAX_BODY_BYTES: whole("longest body of one order", 8_192, 256, 1_048_576),
+  MAX_IN_FLIGHT_ORDERS: whole(
+    "orders waiting for their acknowledgement before more are refused",
+    4_000,
+    1,
+    1_000_000,
+  ),
+  MAX_IN_FLIGHT_BYTES: whole("bytes of the same", 33_554_432, 1_024, 1_073_741_824),
+});
+
+const consumerSchema = Type.Object({
+  ...tier,
+  HTTP_PORT: whole("port to listen on, 0 for any", 3001, 0, 65_535),
+  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", {
+    pattern: "^(postgres(ql)?://.+|sqlite:.+)$",
+  }),
+  CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
+  SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
+  HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),
+  HANDLER_TIMEOUT_MS: whole("deadline of one attempt to handle an order", 30_000, 10, 10 * minuteMs),
+  HANDLER_ATTEMPTS: whole("attempts before an order becomes a dead letter", 5, 1, 100),
+  RETRY_BASE_MS: whole("wait after the first failed attempt; doubles with each", 100, 1, minuteMs),
+  RETRY_MAX_MS: whole("longest wait between attempts", 10_000, 1, 10 * minuteMs),
+  LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 1_000, 1, 5_000),
+  BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
+});
+
+/** Settings of the producer tier. */
+export type ProducerConfig = Static<typeof producerSchema>;
+/** Settings of the consumer tier. */
+export type ConsumerConfig = Static<typeof consumerSchema>;
+/** Settings that a Kafka client needs, whichever the tier. */
+export type KafkaConfig = Static<typeof topicsSchema>;
+
+/** Every fault of the environment in one message, one line each. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+type Environment = Record<string, string | undefined>;
+
+function read<T extends TObject>(schema: T, env: Environment): Static<T> {
+  const given = Object.fromEntries(
+    Object.keys(schema.properties).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  );
+  const value = Value.Convert(schema, Value.Default(schema, { ...given })) as Record<string, unknown>;
+  const faults = new Map<string, string>();
+  for (const { path } of Value.Errors(schema, value)) {
+    const name = path.slice(1);
+    faults.set(name, fault(name, schema.properties[name] ?? {}, given[name]));
+  }
+  if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
+    for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
+      if (value[name] === undefined) faults.set(name, fault(name, schema.properties[name] ?? {}, undefined));
+  const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = value;
+  if (Number(inSync) > Number(replicas))
+    faults.set("MIN_INSYNC_REPLICAS", `MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
+  if (faults.size > 0)
+    throw new ConfigError(`cannot start, the environment is faulty:\n  ${[...faults.values()].join("\n  ")}`);
+  return value as Static<T>;
+}
+
+type Described = {
+  description?: string;
+  anyOf?: { const: string }[];
+  type?: string;
+  minimum?: number;
+  maximum?: number;
+};
+
+function fault(name: string, schema: Described, given: string | undefined): string {
+  const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
+  const range =
+    schema.type === "integer" ? ` (a whole number from ${schema.minimum} to ${schema.maximum})` : "";
+  const choice = schema.anyOf ? ` (one of ${schema.anyOf.map((word) => word.const).join(", ")})` : "";
+  const state =
+    given === undefined ? "is missing" : secret ? "is malformed" : `is malformed: ${JSON.stringify(given)}`;
+  return `${name} ${state}; expected: ${schema.description}${choice}${range}`;
+}
+
+/** The producer tier's settings. @throws ConfigError listing every fault. */
+export const producerConfig = (env: Environment = process.env): ProducerConfig => read(producerSchema, env);
+/** The consumer tier's settings. @throws ConfigError listing every fault. */
+export const consumerConfig = (env: Environment = process.env): ConsumerConfig => read(consumerSchema, env);
+/** The settings of whatever only talks to Kafka. @throws ConfigError listing every fault. */
+export const kafkaConfig = (env: Environment = process.env): KafkaConfig => read(topicsSchema, env);

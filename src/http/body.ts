@@ -1,0 +1,46 @@
+/** Reads a request's body within bounds of size and time, so that no client can hold memory or a slot. */
+import { OutcomeError } from "../outcomes.ts";
+
+const timeoutMs = 10_000;
+
+/**
+ * The whole body.
+ * @throws OutcomeError unsupported_media_type (RFC 9110, 15.5.16), body_too_large, body_timeout, malformed_body
+ */
+export async function readJsonBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const mediaType = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (mediaType !== "application/json")
+    throw new OutcomeError(
+      "unsupported_media_type",
+      `send application/json, not ${mediaType ?? "an untyped body"}`,
+    );
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes);
+  if (!request.body) return new Uint8Array();
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const timer = setTimeout(() => reader.cancel("timeout"), timeoutMs);
+  const startMs = performance.now();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      size += part.value.byteLength;
+      if (size > maxBytes) {
+        await reader.cancel();
+        throw tooLarge(maxBytes);
+      }
+      chunks.push(part.value);
+    }
+  } catch (cause) {
+    if (cause instanceof OutcomeError) throw cause;
+    throw new OutcomeError("malformed_body", `the body broke off: ${(cause as Error).message}`);
+  } finally {
+    clearTimeout(timer);
+  }
+  if (performance.now() - startMs >= timeoutMs)
+    throw new OutcomeError("body_timeout", `the body did not arrive within ${timeoutMs} ms`);
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+const tooLarge = (maxBytes: number) =>
+  new OutcomeError("body_too_large", `the body exceeds ${maxBytes} bytes`);

@@ -1,0 +1,50 @@
+/** The HTTP side that both tiers share: an instance's own paths, its errors, and the listening socket. */
+import { Hono } from "hono";
+import type { Registry } from "prom-client";
+import type { Logger } from "../log.ts";
+import { OutcomeError, problemResponse } from "../outcomes.ts";
+
+/** What an instance answers about itself. */
+export type Probes = {
+  registry: Registry;
+  /** Why no request should be sent here; undefined when ready. */
+  unready: () => string | undefined;
+};
+
+/**
+ * An application with /livez, /readyz and /metrics (Prometheus text format), whose errors are problem documents
+ * by the table of outcomes.
+ */
+export function createApp(log: Logger, { registry, unready }: Probes): Hono {
+  const app = new Hono();
+  app.get("/livez", (c) => c.text("ok\n"));
+  app.get("/readyz", (c) => {
+    const reason = unready();
+    return reason === undefined ? c.text("ready\n") : c.text(`${reason}\n`, 503);
+  });
+  app.get("/metrics", async (c) =>
+    c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
+  );
+  app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
+  app.onError((error) => {
+    if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
+    log.error({ err: error }, "unexpected error while answering");
+    return problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+  });
+  return app;
+}
+
+/** Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg). */
+export function serve(app: Hono, config: { HTTP_HOST: string; HTTP_PORT: number }, log: Logger) {
+  const server = Bun.serve({
+    hostname: config.HTTP_HOST,
+    port: config.HTTP_PORT,
+    // Seconds. The balancer closes idle connections first, so that it never sends into a closing one.
+    idleTimeout: 120,
+    // Above every bound of the tiers: they answer with a problem document, Bun would answer with none.
+    maxRequestBodySize: 64 * 1024 * 1024,
+    fetch: app.fetch,
+  });
+  log.info({ url: server.url.href }, "listening");
+  return server;
+}

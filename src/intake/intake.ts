@@ -1,0 +1,174 @@
+/**
+ * An order's way to Kafka: it is accepted only by its delivery report. Every other ending is refused, which is
+ * certain and known before anything was sent, or unknown. At most so many orders and bytes are under way.
+ */
+
+import { canonicalJson } from "../canonical.ts";
+import type { ProducerConfig } from "../config.ts";
+import { FatalProducerError, QueueFullError, type Report } from "../kafka/producer.ts";
+import type { Logger } from "../log.ts";
+import type { Order } from "../order.ts";
+import { orderId } from "../order-id.ts";
+import { OutcomeError } from "../outcomes.ts";
+import type { IntakeMetrics } from "./metrics.ts";
+import { createPartitioner, type Partitioner } from "./partitioner.ts";
+import { createRecent } from "./recent.ts";
+import { recordOf } from "./record.ts";
+import { createSession, type Obstacle } from "./session.ts";
+
+/** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
+export type Acceptance = { id: string; partition: number; offset: number | null };
+
+type Pending = {
+  content: string;
+  bytes: number;
+  partition: number;
+  sinceMs: number;
+  promise: Promise<Acceptance>;
+  resolve: (acceptance: Acceptance) => void;
+  reject: (error: OutcomeError) => void;
+};
+
+export type Intake = ReturnType<typeof createIntake>;
+
+const recentOrders = 10_000;
+/** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
+const availabilityTimeoutMs = 300;
+
+/** Starts connecting to Kafka at once; orders are refused until that is done. */
+export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
+  const pending = new Map<string, Pending>();
+  const recent = createRecent(recentOrders);
+  let partitioner: Partitioner | undefined;
+  let bytesInFlight = 0;
+  let draining: "no" | "noticed" | "refusing" = "no";
+
+  const session = createSession(config, log, {
+    onOpen(partitions) {
+      partitioner = createPartitioner({
+        kind: config.PARTITIONER,
+        partitions,
+        windowMs: config.BATCH_WINDOW_MS,
+        availabilityTimeoutMs,
+      });
+    },
+    onReport: settle,
+    onFatal(reason) {
+      metrics.clientsReplaced.inc();
+      for (const [id, order] of pending)
+        finish(id, order).reject(unknown(`the Kafka client failed: ${reason}`));
+    },
+    onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
+      metrics.brokersUp.set(brokersUp);
+      metrics.queueRecords.set(queueRecords);
+      metrics.queueBytes.set(queueBytes);
+      metrics.roundTripSeconds.set(roundTripMs / 1_000);
+      metrics.inFlightOrders.set(pending.size);
+      metrics.inFlightBytes.set(bytesInFlight);
+    },
+  });
+
+  function settle({ key: id, error, partition, offset }: Report): void {
+    const order = pending.get(id);
+    if (!order) {
+      log.warn({ orderId: id, partition }, "a report for no order in flight");
+      return;
+    }
+    partitioner?.settled(order.partition);
+    finish(id, order);
+    if (error !== undefined) {
+      order.reject(unknown(`no acknowledgement: ${error}`));
+      return;
+    }
+    metrics.deliverySeconds.observe((performance.now() - order.sinceMs) / 1_000);
+    recent.add(id, { content: order.content, partition, offset });
+    order.resolve({ id, partition, offset: offset ?? null });
+  }
+
+  function finish(id: string, order: Pending): Pending {
+    pending.delete(id);
+    bytesInFlight -= order.bytes;
+    return order;
+  }
+
+  function send(
+    id: string,
+    order: Order,
+    content: string,
+    traceparent: string | undefined,
+  ): Promise<Acceptance> {
+    if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
+    const nowMs = performance.now();
+    const partition = partitioner.choose(order.customer, nowMs);
+    const record = recordOf(order, id, config.ORDERS_TOPIC, partition, traceparent);
+    const bytes = record.value.length;
+    try {
+      session.produce(record);
+    } catch (error) {
+      if (error instanceof QueueFullError) throw new OutcomeError("queue_full", "the queue to Kafka is full");
+      if (error instanceof FatalProducerError)
+        throw new OutcomeError("not_ready", "the Kafka client is being replaced");
+      throw error;
+    }
+    partitioner.sent(partition, nowMs);
+    bytesInFlight += bytes;
+    const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
+    pending.set(id, { content, bytes, partition, sinceMs: nowMs, promise, resolve, reject });
+    return promise;
+  }
+
+  return {
+    /** Why no order is taken just now; undefined when one is. Cheap: asked before a body is read. */
+    obstacle(): Obstacle | undefined {
+      if (draining === "refusing") return { outcome: "draining", detail: "this producer is shutting down" };
+      const obstacle = session.obstacle();
+      if (obstacle) return obstacle;
+      if (pending.size >= config.MAX_IN_FLIGHT_ORDERS || bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
+        return { outcome: "overloaded", detail: `${pending.size} orders wait for their acknowledgement` };
+      return undefined;
+    },
+
+    /** Why the balancer should send nothing here; undefined when it should. A full producer sheds but stays. */
+    unready(): string | undefined {
+      if (draining !== "no") return "draining";
+      const obstacle = session.obstacle();
+      return obstacle?.outcome === "too_few_replicas" ? undefined : obstacle?.detail;
+    },
+
+    /**
+     * Sends an order and waits for its report, at most DELIVERY_TIMEOUT_MS. A repeated request joins the one in
+     * flight or is answered from memory.
+     * @throws OutcomeError refused or unknown
+     */
+    async submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
+      const id = orderId(order.customer, idempotencyKey);
+      const content = canonicalJson(order);
+      const known = pending.get(id) ?? recent.get(id);
+      if (known) {
+        if (known.content !== content)
+          throw new OutcomeError("key_reused", "the same Idempotency-Key came with another order", { id });
+        metrics.answeredFromMemory.inc();
+        return "promise" in known
+          ? known.promise
+          : { id, partition: known.partition, offset: known.offset ?? null };
+      }
+      const obstacle = this.obstacle();
+      if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
+      return send(id, order, content, traceparent);
+    },
+
+    /** Becomes unready, goes on serving until the balancer has noticed, then refuses, sends all and closes. */
+    async drain(): Promise<void> {
+      draining = "noticed";
+      await Bun.sleep(config.DRAIN_NOTICE_MS);
+      draining = "refusing";
+      await session.close(
+        Math.min(config.DELIVERY_TIMEOUT_MS, config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS),
+      );
+      for (const [id, order] of pending) finish(id, order).reject(unknown("this producer shut down first"));
+    },
+  };
+}
+
+const unknown = (detail: string) =>
+  new OutcomeError("delivery_unknown", `${detail}; send it again with the same Idempotency-Key`);

@@ -1,0 +1,66 @@
+/** What the producer tier tells of itself. */
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { latencyBucketsS } from "../metrics.ts";
+import { type OutcomeName, outcomes } from "../outcomes.ts";
+
+export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
+
+/** Registers the metrics; each outcome is there from the start, at zero. */
+export function createIntakeMetrics(registry: Registry) {
+  const registers = [registry];
+  const outcomesTotal = new Counter({
+    name: "orders_outcomes_total",
+    help: "Answers to orders, by outcome and by what it says of the order's fate.",
+    labelNames: ["outcome", "fate"],
+    registers,
+  });
+  const counters = Object.fromEntries(
+    Object.entries(outcomes).map(([outcome, { fate }]) => [outcome, outcomesTotal.labels({ outcome, fate })]),
+  ) as Record<OutcomeName, { inc(): void }>;
+  for (const counter of Object.values(counters)) (counter as unknown as { inc(by: number): void }).inc(0);
+
+  return {
+    outcome: (name: OutcomeName): void => counters[name].inc(),
+    requestSeconds: new Histogram({
+      name: "http_request_duration_seconds",
+      help: "Time from a request to its answer, for POST /orders and /orders/batch.",
+      buckets: latencyBucketsS,
+      registers,
+    }),
+    deliverySeconds: new Histogram({
+      name: "order_delivery_duration_seconds",
+      help: "Time from an order's first sending to its delivery report.",
+      buckets: latencyBucketsS,
+      registers,
+    }),
+    inFlightOrders: new Gauge({ name: "orders_in_flight", help: "Orders without their report.", registers }),
+    inFlightBytes: new Gauge({ name: "orders_in_flight_bytes", help: "Bytes of the same.", registers }),
+    answeredFromMemory: new Counter({
+      name: "orders_repeated_total",
+      help: "Repeated requests that were answered without sending the order again.",
+      registers,
+    }),
+    clientsReplaced: new Counter({
+      name: "kafka_producer_replaced_total",
+      help: "Kafka clients replaced after a fatal error.",
+      registers,
+    }),
+    brokersUp: new Gauge({
+      name: "kafka_brokers_up",
+      help: "Brokers with a connection that works.",
+      registers,
+    }),
+    queueRecords: new Gauge({
+      name: "kafka_producer_queue_records",
+      help: "Records in librdkafka's queue or on their way.",
+      registers,
+    }),
+    queueBytes: new Gauge({ name: "kafka_producer_queue_bytes", help: "Bytes of the same.", registers }),
+    roundTripSeconds: new Gauge({
+      name: "kafka_broker_round_trip_seconds",
+      help: "Mean round trip to the slowest broker, of the last second.",
+      registers,
+    }),
+    ready: new Gauge({ name: "ready", help: "1 while /readyz answers 200.", registers }),
+  };
+}

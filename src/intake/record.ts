@@ -1,0 +1,29 @@
+/**
+ * An order as a Kafka record: key = order id, value = the order with its id and time, headers = CloudEvents 1.0 in
+ * the Kafka protocol binding's binary mode, with the W3C traceparent of the request passed through.
+ */
+import type { OutgoingRecord } from "../kafka/producer.ts";
+import type { Order } from "../order.ts";
+import type { PlacedOrder } from "../validation.ts";
+
+const constant: OutgoingRecord["headers"] = [
+  { ce_specversion: "1.0" },
+  { ce_type: "coffee-orders.order.placed" },
+  { ce_source: "/orders" },
+  { "content-type": "application/json" },
+];
+
+/** The record of an order on its topic. */
+export function recordOf(order: Order, id: string, topic: string, partition: number, traceparent?: string) {
+  const placedAt = new Date().toISOString();
+  const placed: PlacedOrder = { ...order, id, placedAt };
+  const headers = [...constant, { ce_id: id }, { ce_time: placedAt }];
+  if (traceparent) headers.push({ traceparent });
+  return {
+    topic,
+    partition,
+    key: id,
+    value: Buffer.from(JSON.stringify(placed)),
+    headers,
+  } satisfies OutgoingRecord;
+}

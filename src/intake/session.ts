@@ -1,0 +1,148 @@
+/**
+ * A Kafka producer that is always either usable or being replaced: it connects in the background and never gives
+ * up, refuses a topic that is too weak, and after a fatal error it makes a new client, without a restart.
+ */
+import type { ProducerConfig } from "../config.ts";
+import {
+  FatalProducerError,
+  type KafkaProducer,
+  type OutgoingRecord,
+  openProducer,
+  type PartitionState,
+  type ProducerStatistics,
+  type Report,
+} from "../kafka/producer.ts";
+import { topicFault } from "../kafka/topics.ts";
+import type { Logger } from "../log.ts";
+import type { ProblemName } from "../outcomes.ts";
+
+const retryMs = 1_000;
+const watchMs = 1_000;
+
+/** Why orders can't be sent just now: the outcome that they get, and in words. */
+export type Obstacle = { outcome: ProblemName; detail: string };
+
+export type SessionEvents = {
+  /** A client was opened; the topic has so many partitions. */
+  onOpen: (partitions: number) => void;
+  onReport: (report: Report) => void;
+  /** The client is gone for good: what has no report will get none. */
+  onFatal: (reason: string) => void;
+  onStatistics: (statistics: ProducerStatistics) => void;
+};
+
+export type Session = ReturnType<typeof createSession>;
+
+/** Starts connecting at once. */
+export function createSession(config: ProducerConfig, log: Logger, events: SessionEvents) {
+  let kafka: KafkaProducer | undefined;
+  let closed = false;
+  let brokersUp = 0;
+  let partitions: PartitionState[] = [];
+  let obstacle: Obstacle | undefined = { outcome: "not_ready", detail: "connecting to Kafka" };
+
+  async function connect(): Promise<void> {
+    while (!closed) {
+      const fault = await open().catch((error: Error) => `no connection to Kafka: ${error.message}`);
+      if (fault === undefined) return;
+      if (obstacle?.detail !== fault) log.warn({ fault }, "not ready, trying again");
+      obstacle = { outcome: "not_ready", detail: fault };
+      await Bun.sleep(retryMs);
+    }
+  }
+
+  /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
+  async function open(): Promise<string | undefined> {
+    let current = true;
+    const client = await openProducer(config, {
+      lingerMs: config.LINGER_MS,
+      deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
+      onReport: (report) => current && client === kafka && events.onReport(report),
+      onStatistics: (statistics) => {
+        brokersUp = statistics.brokersUp;
+        events.onStatistics(statistics);
+      },
+      onError: (message) => {
+        log.warn({ kafka: message }, "Kafka client");
+        if (/all broker connections are down/i.test(message)) brokersUp = 0;
+      },
+    });
+    try {
+      partitions = await client.partitions(config.ORDERS_TOPIC, 5_000);
+      const fault = await topicFault(config, config.ORDERS_TOPIC, partitions);
+      if (fault !== undefined || closed) {
+        current = false;
+        await client.close(0);
+        return fault;
+      }
+    } catch (error) {
+      current = false;
+      await client.close(0);
+      throw error;
+    }
+    kafka = client;
+    brokersUp = Math.max(brokersUp, 1);
+    events.onOpen(partitions.length);
+    obstacle = undefined;
+    log.info({ topic: config.ORDERS_TOPIC, partitions: partitions.length }, "ready");
+    void watch(client);
+    return undefined;
+  }
+
+  /** Keeps the partitions' state current: too few replicas in sync must be known before an order is taken. */
+  async function watch(client: KafkaProducer): Promise<void> {
+    while (client === kafka && !closed) {
+      await Bun.sleep(watchMs);
+      if (brokersUp === 0 || client !== kafka || closed) continue;
+      try {
+        partitions = await client.partitions(config.ORDERS_TOPIC, watchMs);
+      } catch (error) {
+        log.debug({ err: error }, "no metadata this time");
+      }
+    }
+  }
+
+  function replace(reason: string): void {
+    const broken = kafka;
+    if (!broken) return;
+    kafka = undefined;
+    obstacle = { outcome: "not_ready", detail: `replacing the Kafka client: ${reason}` };
+    log.error({ reason }, "fatal error of the Kafka client: replacing it");
+    events.onFatal(reason);
+    broken.close(0).catch((error) => log.error({ err: error }, "closing the broken Kafka client"));
+    void connect();
+  }
+
+  void connect();
+
+  return {
+    /** Why nothing can be sent; undefined when it can. */
+    obstacle(): Obstacle | undefined {
+      if (obstacle) return obstacle;
+      if (brokersUp === 0) return { outcome: "no_brokers", detail: "no Kafka broker is reachable" };
+      if (partitions.every(({ inSyncReplicas }) => inSyncReplicas < config.MIN_INSYNC_REPLICAS))
+        return {
+          outcome: "too_few_replicas",
+          detail: `no partition has ${config.MIN_INSYNC_REPLICAS} replicas in sync`,
+        };
+      return undefined;
+    },
+
+    /** Sends a record. @throws QueueFullError, FatalProducerError (the client is then being replaced), Error */
+    produce(record: OutgoingRecord): void {
+      if (!kafka) throw new FatalProducerError("the Kafka client is being replaced");
+      try {
+        kafka.produce(record);
+      } catch (error) {
+        if (error instanceof FatalProducerError) replace(error.message);
+        throw error;
+      }
+    },
+
+    /** Sends what is queued, at most for so long, and disconnects for good. */
+    async close(flushTimeoutMs: number): Promise<void> {
+      closed = true;
+      await kafka?.close(flushTimeoutMs);
+    },
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
+ * within its partition. It knows nothing of orders; it hands on each delivery report by the record's key.
+ */
+import Kafka from "node-rdkafka";
+import type { KafkaConfig } from "../config.ts";
+import { clientOptions } from "./client.ts";
+
+/** A delivery report: no error means acknowledged by all in-sync replicas. */
+export type Report = {
+  error: string | undefined;
+  key: string;
+  partition: number;
+  offset: number | undefined;
+};
+
+/** One record to be sent. Headers are name and value pairs. */
+export type OutgoingRecord = {
+  topic: string;
+  partition: number;
+  key: string | Buffer | null;
+  value: Buffer | null;
+  headers: Kafka.MessageHeader[];
+};
+
+/** What the last statistics of librdkafka said, as far as it is of use here. */
+export type ProducerStatistics = {
+  brokersUp: number;
+  queueRecords: number;
+  queueBytes: number;
+  roundTripMs: number;
+};
+
+/** The state of a partition as the brokers last told it. */
+export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
+
+export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
+
+/** The queue to the brokers is full: nothing was taken. */
+export class QueueFullError extends Error {
+  override name = "QueueFullError";
+}
+/** The producer met a fatal error (KIP-360) and can send nothing more: it has to be replaced. */
+export class FatalProducerError extends Error {
+  override name = "FatalProducerError";
+}
+
+const code = { queueFull: -184, fatal: -150 };
+
+/**
+ * Connects a producer.
+ * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
+ * @param options.onReport called once for each record that `produce` took
+ * @param options.onStatistics called every second
+ * @throws Error when no broker answers within 5 s or the topic is not there; nothing is left open then.
+ */
+export async function openProducer(
+  config: KafkaConfig,
+  options: {
+    lingerMs: number;
+    deliveryTimeoutMs: number;
+    onReport: (report: Report) => void;
+    onStatistics?: (statistics: ProducerStatistics) => void;
+    onError?: (message: string) => void;
+  },
+) {
+  const client = new Kafka.Producer(
+    {
+      ...clientOptions(config),
+      // Retries neither double nor reorder records (KIP-98); implies acks=all, ≤ 5 requests in flight.
+      "enable.idempotence": true,
+      "max.in.flight.requests.per.connection": 5,
+      // Off: experimental, and it would turn the loss of a batch into a fatal error.
+      "enable.gapless.guarantee": false,
+      // Retried until the record's own time limit is over.
+      "message.send.max.retries": 2_147_483_647,
+      "retry.backoff.ms": 50,
+      "retry.backoff.max.ms": 500,
+      "linger.ms": options.lingerMs,
+      "batch.num.messages": 10_000,
+      "batch.size": 1_000_000,
+      // The queue's own bounds lie above those of the tier, which refuses first.
+      "queue.buffering.max.messages": 100_000,
+      "queue.buffering.max.kbytes": 131_072,
+      "compression.type": "lz4",
+      "statistics.interval.ms": 1_000,
+      dr_cb: true,
+    },
+    {
+      // Answered only when every in-sync replica has it.
+      "request.required.acks": -1,
+      "request.timeout.ms": 10_000,
+      "message.timeout.ms": options.deliveryTimeoutMs,
+    },
+  );
+
+  client.on("delivery-report", (error, report) =>
+    options.onReport({
+      error: error?.message,
+      key: report.key?.toString() ?? "",
+      partition: report.partition,
+      // A record that a broker recognised as a repetition is acknowledged without its offset.
+      offset: report.offset >= 0 ? report.offset : undefined,
+    }),
+  );
+  client.on("event.error", (error) => options.onError?.(error.message));
+  client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
+
+  await new Promise<void>((resolve, reject) => {
+    client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, (error) =>
+      error ? reject(error) : resolve(),
+    );
+  });
+
+  let inFlight = 0;
+  client.on("delivery-report", () => {
+    inFlight -= 1;
+  });
+  // Reports are served every millisecond while any is due; errors and statistics ten times a second.
+  let idleTicks = 0;
+  const timer = setInterval(() => {
+    idleTicks = inFlight > 0 ? 0 : idleTicks + 1;
+    if (idleTicks % 100 === 0) client.poll();
+  }, 1);
+
+  return {
+    /**
+     * Queues a record; its report follows.
+     * @throws QueueFullError, FatalProducerError, or Error (e.g. larger than message.max.bytes): not queued.
+     */
+    produce({ topic, partition, value, key, headers }: OutgoingRecord): void {
+      try {
+        // The opaque stays undefined: on Bun each one would leak.
+        client.produce(topic, partition, value, key, undefined, undefined, headers);
+      } catch (error) {
+        const { code: errorCode, message } = error as Kafka.LibrdKafkaError;
+        if (errorCode === code.queueFull) throw new QueueFullError(message, { cause: error });
+        if (errorCode === code.fatal) throw new FatalProducerError(message, { cause: error });
+        throw error;
+      }
+      inFlight += 1;
+    },
+
+    /** The state of every partition of a topic. @throws Error when no broker answers in time. */
+    partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
+      return new Promise((resolve, reject) => {
+        client.getMetadata({ topic, timeout: timeoutMs }, (error, metadata) => {
+          if (error) return reject(error);
+          const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+          resolve(
+            found.map(({ id, leader, replicas, isrs }) => ({
+              partition: id,
+              leader,
+              replicas: replicas.length,
+              inSyncReplicas: isrs.length,
+            })),
+          );
+        });
+      });
+    },
+
+    /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
+    async close(flushTimeoutMs: number): Promise<void> {
+      const deadline = Date.now() + flushTimeoutMs;
+      while (inFlight > 0 && Date.now() < deadline) await Bun.sleep(5);
+      clearInterval(timer);
+      await new Promise<void>((resolve) => {
+        const giveUp = setTimeout(resolve, 5_000);
+        client.disconnect(Math.max(1, deadline - Date.now()), () => {
+          clearTimeout(giveUp);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+function statisticsOf(json: string): ProducerStatistics {
+  const statistics = JSON.parse(json) as {
+    msg_cnt: number;
+    msg_size: number;
+    brokers: Record<string, { nodeid: number; state: string; rtt?: { avg: number } }>;
+  };
+  const up = Object.values(statistics.brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
+  return {
+    brokersUp: up.length,
+    queueRecords: statistics.msg_cnt,
+    queueBytes: statistics.msg_size,
+    roundTripMs: Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000)),
+  };
+}

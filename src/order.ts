@@ -1,0 +1,43 @@
+/**
+ * What an order is. Replace this file to take in something else: the rest of the project needs only
+ * `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
+ */
+import { type Static, Type } from "@sinclair/typebox";
+
+const menu = [
+  "espresso",
+  "double-espresso",
+  "macchiato",
+  "cortado",
+  "americano",
+  "filter",
+  "cappuccino",
+  "flat-white",
+  "latte",
+  "mocha",
+] as const;
+const sizes = ["small", "medium", "large"] as const;
+const milks = ["whole", "semi-skimmed", "skimmed", "oat", "soy", "almond"] as const;
+
+const oneOf = <T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))));
+
+/** One line of text: no control characters, which would be lost on a ticket and which PostgreSQL refuses (NUL). */
+const line = (maxLength: number) =>
+  Type.String({ minLength: 1, maxLength, pattern: "^[^\\u0000-\\u001F\\u007F]*$" });
+
+/** An order as a client sends it. Unknown members are refused, so that a typing error is never taken for a wish. */
+export const orderSchema = Type.Object(
+  {
+    customer: line(64),
+    coffee: oneOf(menu),
+    size: oneOf(sizes),
+    quantity: Type.Integer({ minimum: 1, maximum: 100 }),
+    milk: Type.Optional(oneOf(milks)),
+    note: Type.Optional(line(200)),
+  },
+  { additionalProperties: false, $id: "Order" },
+);
+
+/** An order as a client sends it. */
+export type Order = Static<typeof orderSchema>;

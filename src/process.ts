@@ -1,0 +1,54 @@
+/**
+ * One way to end a process: the first SIGTERM or SIGINT drains it, exit 0. A second signal, a drain that fails or
+ * outlasts its limit, or a broken invariant ends it at once, exit 1: what was not acknowledged or committed then
+ * is retried by the client or redelivered by Kafka, never lost.
+ */
+import { ConfigError } from "./config.ts";
+import type { Logger } from "./log.ts";
+
+/** Installs the handlers. `drain` finishes the work under way and closes what is open. */
+export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () => Promise<void> }): void {
+  const { log, timeoutMs, drain } = options;
+  let draining = false;
+
+  const end = (code: number) => {
+    log.flush();
+    process.exit(code);
+  };
+  const crash = (error: unknown) => {
+    log.fatal({ err: error }, "unexpected error: ending at once");
+    end(1);
+  };
+  const begin = (signal: NodeJS.Signals) => {
+    if (draining) {
+      log.error({ signal }, "second signal: ending at once, without a drain");
+      return end(1);
+    }
+    draining = true;
+    log.info({ signal, timeoutMs }, "draining");
+    setTimeout(() => {
+      log.error({ timeoutMs }, "the drain outlasted its limit: ending without it");
+      end(1);
+    }, timeoutMs);
+    drain().then(() => {
+      log.info("drained");
+      end(0);
+    }, crash);
+  };
+
+  process.on("SIGTERM", begin);
+  process.on("SIGINT", begin);
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}
+
+/** The configuration, or the end: its faults in one message on standard error, exit 1. */
+export function startWith<Config>(read: () => Config): Config {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

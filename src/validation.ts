@@ -1,0 +1,77 @@
+/**
+ * Turns bytes into an order or a list of faults, for the producer's door and for the consumer's alike. The one
+ * schema of `order.ts` is compiled once into the check.
+ */
+import { type TSchema, Type } from "@sinclair/typebox";
+import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
+import { type Order, orderSchema } from "./order.ts";
+
+/** One fault of a document: where (JSON Pointer, RFC 6901; "" is the whole document) and what was expected. */
+export type Fault = { pointer: string; detail: string };
+
+/** An order as it travels on the topic: with its id and the time at which the producer took it in (RFC 3339). */
+export type PlacedOrder = Order & { id: string; placedAt: string };
+
+const orderCheck = TypeCompiler.Compile(orderSchema);
+const placedCheck = TypeCompiler.Compile(
+  Type.Composite(
+    [
+      orderSchema,
+      Type.Object({
+        id: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
+        placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
+      }),
+    ],
+    { additionalProperties: false },
+  ),
+);
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+const maxFaults = 20;
+
+/** JSON in UTF-8 (RFC 8259, section 8.1) to a value. @throws Error that says why it is not JSON. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) throw new Error("the body is empty; send one JSON document");
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch (cause) {
+    throw new Error("the body is not UTF-8", { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`the body is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Every fault that keeps a value from being an order; none if it is one. */
+export const orderFaults = (value: unknown): Fault[] =>
+  orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
+
+/**
+ * A record's value to the order in it.
+ * @throws Error that names every fault, for the reason of a dead letter.
+ */
+export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
+  const document = parseJson(value ?? new Uint8Array());
+  if (placedCheck.Check(document)) return document;
+  const found = faults(placedCheck.Errors(document)).map(
+    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
+  );
+  throw new Error(`not an order: ${found.join("; ")}`);
+}
+
+/** The first fault of each place, bounded: what follows at the same place only repeats it. */
+function faults(errors: Iterable<ValueError>): Fault[] {
+  const found = new Map<string, string>();
+  for (const { path, message, schema } of errors) {
+    if (found.size === maxFaults) break;
+    if (!found.has(path)) found.set(path, expected(message, schema));
+  }
+  return [...found].map(([pointer, detail]) => ({ pointer, detail }));
+}
+
+function expected(message: string, schema: TSchema): string {
+  const words = schema.anyOf as { const: unknown }[] | undefined;
+  return words ? `Expected one of ${words.map((word) => word.const).join(", ")}` : message;
+}
