@@ -1,0 +1,179 @@
+/** What every ledger must do, held against SQLite and a real PostgreSQL server. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { orderId } from "../order-id.ts";
+import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import type { Entry, Ledger, Tx } from "./ledger.ts";
+import { createLedger } from "./open.ts";
+
+let server: PostgresServer;
+let directory: string;
+beforeAll(() => {
+  server = startPostgres();
+  directory = mkdtempSync(join(tmpdir(), "coffee-orders-ledger-"));
+}, 60_000);
+afterAll(() => {
+  server[Symbol.dispose]();
+  rmSync(directory, { recursive: true });
+});
+
+const effectSchema = ["CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL, note TEXT)"];
+let sequence = 0;
+const entryOf = (customer: string, changes: Partial<Entry> = {}): Entry => {
+  sequence += 1;
+  const id = orderId(customer, `key ${sequence}`);
+  const placedAt = new Date().toISOString();
+  return {
+    order: { customer, coffee: "latte", size: "small", quantity: 1, id, placedAt },
+    digest: `digest ${sequence}`,
+    partition: 0,
+    offset: sequence,
+    ...changes,
+  };
+};
+const write = async (entry: Entry, tx: Tx) => {
+  await tx`INSERT INTO effects (id, note) VALUES (${entry.order.id}, ${null})`;
+};
+const effectsOf = async (ledger: Ledger, id: string): Promise<number> => {
+  let found = -1;
+  await ledger.record([entryOf("reader")], async (_, tx) => {
+    const [row] = await tx<{ n: number | string }>`SELECT count(*) AS n FROM effects WHERE id = ${id}`;
+    found = Number(row?.n);
+  });
+  return found;
+};
+
+describe.each([
+  ["sqlite", () => `sqlite:${join(directory, "ledger.sqlite")}`],
+  ["postgres", () => server.url],
+])("%s", (_, url) => {
+  let ledger: Ledger;
+  let other: Ledger;
+  beforeAll(async () => {
+    ledger = createLedger(url(), 4);
+    other = createLedger(url(), 4);
+    await Promise.all([ledger.open(effectSchema), other.open(effectSchema)]);
+  });
+  afterAll(async () => {
+    await ledger.close();
+    await other.close();
+  });
+
+  test("a new order is handled: row and effect are there together", async () => {
+    const entry = entryOf("c1");
+    expect(await ledger.find(entry.order.id)).toBeUndefined();
+    expect(await ledger.record([entry], write)).toEqual(["handled"]);
+    expect(await ledger.find(entry.order.id)).toMatchObject({
+      id: entry.order.id,
+      status: "handled",
+      deliveries: 1,
+      partition: entry.partition,
+      offset: entry.offset,
+    });
+    expect(await effectsOf(other, entry.order.id)).toBe(1);
+  });
+
+  test("the effect happens once: redelivered, duplicate and conflicting records apply nothing", async () => {
+    const entry = entryOf("c1");
+    await ledger.record([entry], write);
+    expect(await other.record([entry], write)).toEqual(["redelivered"]);
+    expect(await other.record([{ ...entry, partition: 7 }], write)).toEqual(["duplicate"]);
+    expect(await other.record([{ ...entry, digest: "another order" }], write)).toEqual(["conflict"]);
+    expect(await effectsOf(ledger, entry.order.id)).toBe(1);
+    expect(await ledger.find(entry.order.id)).toMatchObject({ deliveries: 3, offset: entry.offset });
+  });
+
+  test("one id several times in one batch is applied once", async () => {
+    const entry = entryOf("c1");
+    const batch = [entryOf("c2"), entry, { ...entry, offset: entry.offset + 1_000 }, entry];
+    expect(await ledger.record(batch, write)).toEqual(["handled", "handled", "duplicate", "redelivered"]);
+    expect(await effectsOf(ledger, entry.order.id)).toBe(1);
+  });
+
+  test("a failing effect leaves nothing of its whole batch, and the next try succeeds", async () => {
+    const [good, bad] = [entryOf("c1"), entryOf("c2")];
+    const failing = ledger.record([good, bad], async (entry, tx) => {
+      await write(entry, tx);
+      if (entry === bad) throw new Error("the milk is sour");
+    });
+    await expect(failing).rejects.toThrow("the milk is sour");
+    expect(await ledger.find(good.order.id)).toBeUndefined();
+    expect(await effectsOf(ledger, good.order.id)).toBe(0);
+    expect(await ledger.record([good, bad], write)).toEqual(["handled", "handled"]);
+    expect(await effectsOf(ledger, good.order.id)).toBe(1);
+  });
+
+  test("one customer's orders are applied in order, different customers' side by side", async () => {
+    const entries = ["a", "b", "a", "b", "a"].map((customer) => entryOf(customer));
+    const seen: Entry[] = [];
+    let atOnce = 0;
+    let mostAtOnce = 0;
+    await ledger.record(entries, async (entry) => {
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce);
+      await Bun.sleep(1);
+      seen.push(entry);
+      atOnce -= 1;
+    });
+    expect(mostAtOnce).toBe(2);
+    for (const customer of ["a", "b"])
+      expect(seen.filter((entry) => entry.order.customer === customer)).toEqual(
+        entries.filter((entry) => entry.order.customer === customer),
+      );
+  });
+
+  test("two that record overlapping batches at once in opposite orders both succeed, each effect once", async () => {
+    const entries = Array.from({ length: 200 }, (_, index) => entryOf(`c${index % 9}`));
+    const [one, two] = await Promise.all([
+      ledger.record(entries, write),
+      other.record(entries.toReversed(), write),
+    ]);
+    const handled = [...one, ...two].filter((verdict) => verdict === "handled");
+    expect(handled).toHaveLength(entries.length);
+    for (const entry of [entries[0], entries[199]] as Entry[])
+      expect(await effectsOf(ledger, entry.order.id)).toBe(1);
+  });
+
+  test("the transaction can't be used after its end", async () => {
+    let leaked: Tx | undefined = undefined as Tx | undefined;
+    await ledger.record([entryOf("c1")], async (_, tx) => {
+      leaked = tx;
+    });
+    await expect((leaked as Tx)`SELECT 1`).rejects.toThrow("is over");
+  });
+
+  test("a dead letter is found by its order, and a handled order outweighs it", async () => {
+    const entry = entryOf("c1");
+    const place = { topic: "orders", partition: 3, offset: entry.offset, orderId: entry.order.id };
+    const burial = { ...place, reason: "the milk is sour", attempts: 5 };
+    await ledger.bury(burial);
+    await ledger.bury(burial);
+    expect(await ledger.find(entry.order.id)).toMatchObject({
+      status: "dead",
+      reason: "the milk is sour",
+      attempts: 5,
+    });
+    await ledger.record([entry], write);
+    expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled" });
+  });
+
+  test("any text that JSON carries is kept as it is", async () => {
+    const customer = "Zoë \"'; DROP TABLE ledger; -- {1,2} \\ ☕";
+    const entry = entryOf(customer);
+    await ledger.record([entry], async (_, tx) => {
+      await tx`INSERT INTO effects (id, note) VALUES (${entry.order.id}, ${customer})`;
+    });
+    let note = "";
+    await ledger.record([entryOf("reader")], async (_, tx) => {
+      const [row] = await tx<{ note: string }>`SELECT note FROM effects WHERE id = ${entry.order.id}`;
+      note = row?.note ?? "";
+    });
+    expect(note).toBe(customer);
+  });
+
+  test("a large batch is one transaction", async () => {
+    const entries = Array.from({ length: 1_000 }, (_, index) => entryOf(`c${index}`));
+    expect(new Set(await ledger.record(entries, async () => {}))).toEqual(new Set(["handled"]));
+  });
+});

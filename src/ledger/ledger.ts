@@ -1,0 +1,100 @@
+/**
+ * The ledger: one row for each handled order, written in the same transaction as the order's effect. Its unique
+ * key, the order's id, is what makes the effect once-only, however often and by however many consumers an order is
+ * delivered. This file is the contract; `ledger.contract.test.ts` holds every implementation to it.
+ */
+import type { PlacedOrder } from "../validation.ts";
+
+/** An order as it was delivered, with the digest of its content (what the client sent, without id and time). */
+export type Entry = { order: PlacedOrder; digest: string; partition: number; offset: number };
+
+/**
+ * What the ledger found: `handled` is new to it, the effect was applied. `redelivered` is the very record it has
+ * already, `duplicate` another record of the same order, `conflict` another order under the same id: nothing was
+ * applied for these three.
+ */
+export type Verdict = "handled" | "redelivered" | "duplicate" | "conflict";
+
+/** A value that both databases take and give. */
+export type SqlValue = string | number | boolean | null;
+
+/**
+ * The ledger's transaction, as a tagged template: tx`INSERT INTO tickets VALUES (${id})`. Resolves with the rows.
+ * It commits together with the ledger row or not at all, and refuses to be used after its end.
+ */
+export type Tx = <Row = Record<string, SqlValue>>(
+  strings: TemplateStringsArray,
+  ...values: SqlValue[]
+) => Promise<Row[]>;
+
+/** What the ledger knows of an order. Times are RFC 3339. */
+export type LedgerView =
+  | {
+      id: string;
+      status: "handled";
+      handledAt: string;
+      deliveries: number;
+      partition: number;
+      offset: number;
+    }
+  | { id: string; status: "dead"; deadAt: string; reason: string; attempts: number };
+
+/** A record that was given up, by its place on its topic. */
+export type Burial = {
+  topic: string;
+  partition: number;
+  offset: number;
+  orderId: string | null;
+  reason: string;
+  attempts: number;
+};
+
+export interface Ledger {
+  /** Makes the tables where they are missing, and those of the effect (its DDL statements). */
+  open(effectSchema: readonly string[]): Promise<void>;
+  /**
+   * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
+   * the new ones only; different customers' at the same time, one customer's one after another.
+   * @returns a verdict for each entry, in their order
+   * @throws what `apply` threw, or LedgerUnavailableError; nothing was written then, or, if the connection broke
+   *   during the commit, all of it (the next try finds the rows)
+   */
+  record(entries: readonly Entry[], apply: (entry: Entry, tx: Tx) => Promise<void>): Promise<Verdict[]>;
+  /** Notes a dead letter; repeating it changes nothing. */
+  bury(burial: Burial): Promise<void>;
+  /** What is known of an order; a handled one is handled, whatever befell its other records. */
+  find(id: string): Promise<LedgerView | undefined>;
+  close(): Promise<void>;
+}
+
+/** The database did not do its part, which says nothing about the order: try again later, for as long as it takes. */
+export class LedgerUnavailableError extends Error {
+  override name = "LedgerUnavailableError";
+}
+
+/** How an entry that was not new relates to the row that is there. */
+export function verdictOf(
+  entry: Entry,
+  row: { digest: string; partition: number; offset: number },
+): Exclude<Verdict, "handled"> {
+  if (row.digest !== entry.digest) return "conflict";
+  return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
+}
+
+/**
+ * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them
+ * before it fails, so that none works on after the transaction's end.
+ * @throws the first error
+ */
+export async function applyByCustomer(
+  entries: readonly Entry[],
+  apply: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  const customers = new Map<string, Promise<void>>();
+  for (const entry of entries) {
+    const before = customers.get(entry.order.customer);
+    customers.set(entry.order.customer, before ? before.then(() => apply(entry)) : apply(entry));
+  }
+  const failed = (await Promise.allSettled(customers.values())).find(({ status }) => status === "rejected");
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}

@@ -1,0 +1,173 @@
+/** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
+import { SQL } from "bun";
+import {
+  applyByCustomer,
+  type Entry,
+  type Ledger,
+  LedgerUnavailableError,
+  type LedgerView,
+  type SqlValue,
+  type Tx,
+  type Verdict,
+  verdictOf,
+} from "./ledger.ts";
+
+const tables = [
+  `CREATE TABLE IF NOT EXISTS ledger (
+    id uuid PRIMARY KEY, customer text NOT NULL, digest text NOT NULL, "partition" integer NOT NULL,
+    "offset" bigint NOT NULL, placed_at timestamptz NOT NULL, handled_at timestamptz NOT NULL DEFAULT now(),
+    deliveries integer NOT NULL DEFAULT 1)`,
+  `CREATE TABLE IF NOT EXISTS dead_letters (
+    topic text NOT NULL, "partition" integer NOT NULL, "offset" bigint NOT NULL, order_id text,
+    reason text NOT NULL, attempts integer NOT NULL, dead_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, "partition", "offset"))`,
+  `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
+];
+/** Any number, the same in every consumer: they make the tables one after another. */
+const schemaLock = 727_001;
+const connectTimeoutS = 5;
+const answerTimeoutMs = 60_000;
+
+type Row = { id: string; digest: string; partition: number; offset: number };
+
+/** @param connections transactions that can be under way at once; look-ups have two more */
+export function createPostgresLedger(url: string, connections: number): Ledger {
+  const connect = () => new SQL({ url, max: connections + 2, connectionTimeout: connectTimeoutS });
+  let pool = connect();
+
+  /** Everything asked of the database is bounded: a pool that does not answer is replaced by a new one. */
+  async function ask<T>(work: (sql: SQL) => Promise<T>): Promise<T> {
+    const used = pool;
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        if (pool === used) pool = connect();
+        used.close({ timeout: 0 }).catch(() => undefined);
+        reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${answerTimeoutMs} ms`));
+      }, answerTimeoutMs);
+    });
+    try {
+      return await Promise.race([work(used), late]);
+    } catch (error) {
+      throw isUnavailable(error)
+        ? new LedgerUnavailableError((error as Error).message, { cause: error })
+        : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const transaction = <T>(work: (sql: SQL, tx: Tx) => Promise<T>): Promise<T> =>
+    ask((sql) =>
+      sql.begin(async (connection) => {
+        let open = true;
+        const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+          if (!open) throw new Error("the ledger's transaction is over");
+          return connection(strings, ...values);
+        }) as Tx;
+        try {
+          return await work(connection, tx);
+        } finally {
+          open = false;
+        }
+      }),
+    );
+
+  return {
+    open: (effectSchema) =>
+      transaction(async (sql) => {
+        await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
+        for (const statement of [...tables, ...effectSchema]) await sql.unsafe(statement);
+      }),
+
+    record: (entries, apply) =>
+      transaction(async (sql, tx) => {
+        const verdicts = await insert(sql, entries);
+        const fresh = entries.filter((_, index) => verdicts[index] === "handled");
+        await applyByCustomer(fresh, (entry) => apply(entry, tx));
+        return verdicts;
+      }),
+
+    bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
+      ask(async (sql) => {
+        await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
+          VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
+      }),
+
+    find: (id) =>
+      ask(async (sql): Promise<LedgerView | undefined> => {
+        const [row] =
+          await sql`SELECT handled_at, deliveries, "partition", "offset" FROM ledger WHERE id = ${id}`;
+        if (row)
+          return {
+            id,
+            status: "handled",
+            handledAt: row.handled_at.toISOString(),
+            deliveries: row.deliveries,
+            partition: row.partition,
+            offset: Number(row.offset),
+          };
+        const [dead] = await sql`SELECT dead_at, reason, attempts FROM dead_letters WHERE order_id = ${id}
+          ORDER BY dead_at DESC LIMIT 1`;
+        if (!dead) return undefined;
+        return {
+          id,
+          status: "dead",
+          deadAt: dead.dead_at.toISOString(),
+          reason: dead.reason,
+          attempts: dead.attempts,
+        };
+      }),
+
+    close: () => pool.close({ timeout: connectTimeoutS }),
+  };
+}
+
+/**
+ * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
+ * consumers with overlapping batches do not deadlock.
+ * @returns a verdict for each entry, in their order
+ */
+async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
+  const first = new Map<string, number>();
+  for (const [index, { order }] of entries.entries()) if (!first.has(order.id)) first.set(order.id, index);
+  const sorted = [...first.keys()].sort().map((id) => entries[first.get(id) as number] as Entry);
+  const column = (value: (entry: Entry) => string | number) => sql.array(sorted.map(value), "TEXT");
+  const inserted: { id: string }[] = await sql`
+    INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at)
+    SELECT * FROM unnest(
+      ${column(({ order }) => order.id)}::uuid[], ${column(({ order }) => order.customer)}::text[],
+      ${column(({ digest }) => digest)}::text[], ${column(({ partition }) => partition)}::int[],
+      ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[])
+    ON CONFLICT (id) DO NOTHING RETURNING id`;
+  const verdicts: Verdict[] = [];
+  for (const { id } of inserted) verdicts[first.get(id) as number] = "handled";
+  const others = [...entries.keys()].filter((index) => verdicts[index] === undefined);
+  others.sort((a, b) => ((entries[a] as Entry).order.id < (entries[b] as Entry).order.id ? -1 : 1));
+  for (const index of others) {
+    const entry = entries[index] as Entry;
+    const [row]: Row[] = await sql`
+      UPDATE ledger SET deliveries = deliveries + (digest = ${entry.digest})::int WHERE id = ${entry.order.id}
+      RETURNING digest, "partition", "offset"`;
+    if (!row) throw new Error(`the ledger's row of ${entry.order.id} vanished`);
+    verdicts[index] = verdictOf(entry, { ...row, offset: Number(row.offset) });
+  }
+  return verdicts;
+}
+
+/**
+ * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of
+ * PostgreSQL's classes 08 (connection), 40 (rollback: deadlock, serialization), 53 (resources), 57 (operator
+ * intervention: shutdown, cancel) and 58 (system). Source: PostgreSQL manual, appendix A.
+ */
+function isUnavailable(error: unknown): boolean {
+  const { code, errno } = error as { code?: string; errno?: string };
+  if (error instanceof LedgerUnavailableError) return true;
+  if (typeof errno === "string" && /^(08|40|53|57|58)/.test(errno)) return true;
+  return (
+    typeof code === "string" &&
+    /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/.test(
+      code,
+    )
+  );
+}

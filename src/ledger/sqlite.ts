@@ -1,0 +1,155 @@
+/**
+ * The ledger in a SQLite file, for one machine: several processes may share it. Fully durable: a commit is on disk
+ * before it returns (WAL with synchronous=FULL).
+ */
+import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
+import {
+  applyByCustomer,
+  type Ledger,
+  LedgerUnavailableError,
+  type LedgerView,
+  type SqlValue,
+  type Tx,
+  verdictOf,
+} from "./ledger.ts";
+
+const tables = [
+  `CREATE TABLE IF NOT EXISTS ledger (
+    id TEXT PRIMARY KEY, customer TEXT NOT NULL, digest TEXT NOT NULL, "partition" INTEGER NOT NULL,
+    "offset" INTEGER NOT NULL, placed_at TEXT NOT NULL, handled_at TEXT NOT NULL,
+    deliveries INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS dead_letters (
+    topic TEXT NOT NULL, "partition" INTEGER NOT NULL, "offset" INTEGER NOT NULL, order_id TEXT,
+    reason TEXT NOT NULL, attempts INTEGER NOT NULL, dead_at TEXT NOT NULL,
+    PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
+];
+const lockWaitMs = 10;
+const lockTimeoutMs = 20_000;
+
+type Row = { digest: string; partition: number; offset: number };
+type Dead = { dead_at: string; reason: string; attempts: number };
+
+/** @param path the file; it is made where it is missing */
+export function createSqliteLedger(path: string): Ledger {
+  const database = new Database(path, { create: true, strict: true });
+  // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
+  database.run("PRAGMA busy_timeout = 0");
+  let tail: Promise<unknown> = Promise.resolve();
+
+  /** One transaction of this process at a time: there is one connection. */
+  function exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = tail.then(work);
+    tail = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
+  async function locked(sql: string): Promise<void> {
+    const deadline = Date.now() + lockTimeoutMs;
+    for (;;) {
+      try {
+        database.run(sql);
+        return;
+      } catch (error) {
+        const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
+        if (!busy || Date.now() > deadline) throw new LedgerUnavailableError(String(error), { cause: error });
+        await Bun.sleep(lockWaitMs);
+      }
+    }
+  }
+
+  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    await locked("BEGIN IMMEDIATE");
+    let open = true;
+    const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+      if (!open) throw new Error("the ledger's transaction is over");
+      return database.query(strings.join("?")).all(...(values as SQLQueryBindings[]));
+    }) as Tx;
+    try {
+      const result = await work(tx);
+      open = false;
+      await locked("COMMIT");
+      return result;
+    } catch (error) {
+      open = false;
+      if (database.inTransaction) database.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  return {
+    open: (effectSchema) =>
+      exclusively(async () => {
+        await locked("PRAGMA journal_mode = WAL");
+        await locked("PRAGMA synchronous = FULL");
+        await transaction(async () => {
+          for (const statement of [...tables, ...effectSchema]) database.run(statement);
+        });
+      }),
+
+    record: (entries, apply) =>
+      exclusively(() =>
+        transaction(async (tx) => {
+          const handledAt = new Date().toISOString();
+          const insert = database.query(
+            `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+          );
+          const count = database.query<Row, [string, string]>(
+            `UPDATE ledger SET deliveries = deliveries + (digest = ?) WHERE id = ?
+             RETURNING digest, "partition", "offset"`,
+          );
+          const verdicts = entries.map((entry) => {
+            const { order, digest, partition, offset } = entry;
+            const { changes } = insert.run(
+              order.id,
+              order.customer,
+              digest,
+              partition,
+              offset,
+              order.placedAt,
+              handledAt,
+            );
+            if (changes === 1) return "handled" as const;
+            return verdictOf(entry, count.get(digest, order.id) as Row);
+          });
+          await applyByCustomer(
+            entries.filter((_, index) => verdicts[index] === "handled"),
+            (entry) => apply(entry, tx),
+          );
+          return verdicts;
+        }),
+      ),
+
+    bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
+      exclusively(() =>
+        transaction(async (tx) => {
+          await tx`INSERT INTO dead_letters VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason},
+            ${attempts}, ${new Date().toISOString()}) ON CONFLICT DO NOTHING`;
+        }),
+      ),
+
+    async find(id): Promise<LedgerView | undefined> {
+      const row = database
+        .query<Row & { handled_at: string; deliveries: number }, [string]>(
+          "SELECT * FROM ledger WHERE id = ?",
+        )
+        .get(id);
+      if (row) {
+        const { handled_at: handledAt, deliveries, partition, offset } = row;
+        return { id, status: "handled", handledAt, deliveries, partition, offset };
+      }
+      const dead = database
+        .query<Dead, [string]>("SELECT * FROM dead_letters WHERE order_id = ? ORDER BY dead_at DESC")
+        .get(id);
+      if (!dead) return undefined;
+      return { id, status: "dead", deadAt: dead.dead_at, reason: dead.reason, attempts: dead.attempts };
+    },
+
+    async close() {
+      await tail;
+      database.close();
+    },
+  };
+}
