@@ -1,0 +1,89 @@
+// Runs a program to its end in a process group of its own, so that nothing hangs and nothing stays behind: its
+// whole tree is ended at its time limit, when we are told to stop, and whatever it left running when it is done.
+
+const GRACE_MS = 10_000;
+const living = new Set<number>();
+
+export interface RunOptions {
+  limitMs: number;
+  stop: AbortSignal;
+  cwd?: string;
+  env?: Record<string, string | undefined>;
+  /** Where both outputs go: ours, or an open file. */
+  output?: "inherit" | number;
+}
+
+export interface Ending {
+  exitCode: number;
+  timedOut: boolean;
+}
+
+/** Runs `argv`; rejects with the reason of `stop` if that is set off before the program has ended. */
+export async function run(argv: string[], options: RunOptions): Promise<Ending> {
+  const { limitMs, stop, cwd, env, output = "inherit" } = options;
+  stop.throwIfAborted();
+  const child = Bun.spawn(argv, {
+    ...(cwd && { cwd }),
+    ...(env && { env }),
+    detached: true,
+    stdin: "ignore",
+    stdout: output,
+    stderr: output,
+  });
+  living.add(child.pid);
+  let kill: Timer | undefined;
+  const end = () => {
+    signalGroup(child.pid, "SIGTERM");
+    kill ??= setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
+  };
+  let timedOut = false;
+  const limit = setTimeout(() => {
+    timedOut = true;
+    end();
+  }, limitMs);
+  stop.addEventListener("abort", end);
+  try {
+    const exitCode = await child.exited;
+    stop.throwIfAborted();
+    return { exitCode, timedOut };
+  } finally {
+    stop.removeEventListener("abort", end);
+    clearTimeout(limit);
+    clearTimeout(kill);
+    signalGroup(child.pid, "SIGKILL");
+    living.delete(child.pid);
+  }
+}
+
+/**
+ * For entries: a signal that is set off when we are told to stop, so that every `run` ends and every `finally`
+ * cleans up. A second time ends us at once, and the children with us.
+ */
+export function stopWhenTold(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new Stopped(signal));
+    });
+  }
+  process.on("exit", () => {
+    for (const pid of living) signalGroup(pid, "SIGKILL");
+  });
+  return controller.signal;
+}
+
+/** Why a `run` has no ending: somebody wanted us to stop. */
+export class Stopped extends Error {
+  constructor(signal: string) {
+    super(`stopped by ${signal}`);
+  }
+}
+
+function signalGroup(leaderPid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leaderPid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

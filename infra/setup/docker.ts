@@ -1,0 +1,80 @@
+// A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { ask, cachePath, type Machine, withTools } from "./machine.ts";
+import { SetupError, showingProgress, tail } from "./step.ts";
+
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 60_000;
+const POLL_MS = 200;
+
+export interface Daemon {
+  /** Set if we started it. */
+  pid?: number;
+  /** Ends it if we started it, else leaves it be. */
+  stop(): Promise<void>;
+}
+
+export interface DaemonProgram {
+  argv: string[];
+  answers(): Promise<boolean>;
+  startLimitMs?: number;
+}
+
+/** Whether a daemon answers that we may use. */
+export async function dockerAnswers(machine: Machine): Promise<boolean> {
+  return Boolean(await ask(machine, "docker", "version", "--format", "{{.Server.Version}}"));
+}
+
+/** Makes sure that a daemon answers; starting one takes root. */
+export async function dockerDaemon(machine: Machine): Promise<Daemon> {
+  const answers = () => dockerAnswers(machine);
+  if (await answers()) return { stop: async () => {} };
+  if (!machine.root) throw new SetupError("No Docker daemon answers that this user may use: start one.");
+  if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: ["dockerd"], answers });
+  await ask(machine, "systemctl", "start", "docker");
+  if (!(await until(answers, START_LIMIT_MS)))
+    throw new SetupError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
+  return {
+    stop: async () => {
+      await ask(machine, "systemctl", "stop", "docker.socket", "docker");
+    },
+  };
+}
+
+/** Starts a daemon by hand, where no service manager does; it outlives us unless it is stopped. */
+export async function startDaemon(machine: Machine, program: DaemonProgram): Promise<Daemon> {
+  const log = cachePath(machine, "logs", "dockerd.log");
+  mkdirSync(cachePath(machine, "logs"), { recursive: true });
+  const output = openSync(log, "w");
+  const child = Bun.spawn(program.argv, {
+    env: withTools(machine),
+    detached: true,
+    stdin: "ignore",
+    stdout: output,
+    stderr: output,
+  });
+  closeSync(output);
+  child.unref();
+  const ended = () => child.exitCode !== null || child.signalCode !== null;
+  const stop = async () => {
+    child.kill("SIGTERM");
+    if (!(await until(async () => ended(), STOP_LIMIT_MS))) child.kill("SIGKILL");
+  };
+  const limitMs = program.startLimitMs ?? START_LIMIT_MS;
+  const answered = await showingProgress(machine, "starting the Docker daemon", () =>
+    until(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
+  );
+  if (answered && !ended() && !machine.stop.aborted) return { pid: child.pid, stop };
+  await stop();
+  machine.stop.throwIfAborted();
+  throw new SetupError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
+}
+
+async function until(holds: () => Promise<boolean>, limitMs: number): Promise<boolean> {
+  const deadline = performance.now() + limitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) return false;
+    await Bun.sleep(POLL_MS);
+  }
+  return true;
+}

@@ -1,0 +1,108 @@
+// Makes a machine ready for a command: brings what is missing, and nothing twice. Where it may not, it says in one
+// message everything that is missing, before any long work.
+import { join } from "node:path";
+import { ensureImages } from "../images.ts";
+import { aptInstall, mayInstall } from "./apt.ts";
+import { type Daemon, dockerDaemon } from "./docker.ts";
+import { type Machine, withTools } from "./machine.ts";
+import { type Command, forContainers, type Requirement, requirementsOf } from "./requirements.ts";
+import { SetupError, step } from "./step.ts";
+
+const root = join(import.meta.dir, "..", "..");
+
+export interface Prepared {
+  /** Why the tests on containers can't run here, where they can't. */
+  withoutContainers?: string;
+  daemon?: Daemon;
+}
+
+/** Prepares for `command`, its tests on containers left out if so told; rejects with a SetupError where it can't. */
+export async function prepare(
+  command: Command,
+  machine: Machine,
+  onContainers = command !== "demo",
+): Promise<Prepared> {
+  const requirements = requirementsOf(command).filter((one) => onContainers || !forContainers.has(one));
+  const mayLack = command === "test" ? forContainers : new Set<Requirement>();
+  const lacking = await satisfy(requirements, mayLack, machine);
+  await bun(machine, "installing dependencies", ["install", "--frozen-lockfile"], 10);
+  if (command !== "up") await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
+  if (!onContainers) return {};
+  if (lacking.length === 0) return containers(mayLack.size > 0, machine);
+  return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
+}
+
+/**
+ * Brings what is missing of `requirements` and gives back what of `mayLack` could not be had; rejects if anything
+ * else could not.
+ */
+export async function satisfy(
+  requirements: Requirement[],
+  mayLack: ReadonlySet<Requirement>,
+  machine: Machine,
+): Promise<Requirement[]> {
+  let missing = await missingOf(requirements, machine);
+  if (missing.length > 0 && mayInstall(machine)) {
+    const choices = await Promise.all(missing.map((requirement) => requirement.packages(machine)));
+    try {
+      await aptInstall(choices.flat(), machine);
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      machine.say(error.message);
+    }
+    missing = await missingOf(missing, machine);
+  }
+  const makeable = await filter(missing, async ({ make }) => (await make?.can(machine)) ?? false);
+  const hopeless = missing.filter((requirement) => !makeable.includes(requirement));
+  if (hopeless.some((requirement) => !mayLack.has(requirement)))
+    throw new SetupError(message(hopeless, machine));
+  for (const requirement of makeable) {
+    try {
+      await requirement.make?.run(machine);
+    } catch (error) {
+      if (!mayLack.has(requirement) || !(error instanceof SetupError)) throw error;
+      machine.say(error.message);
+      hopeless.push(requirement);
+    }
+  }
+  return hopeless;
+}
+
+async function containers(mayLack: boolean, machine: Machine): Promise<Prepared> {
+  let daemon: Daemon | undefined;
+  try {
+    daemon = await dockerDaemon(machine);
+    await ensureImages(machine);
+    return { daemon };
+  } catch (error) {
+    await daemon?.stop();
+    if (!mayLack || !(error instanceof SetupError)) throw error;
+    return { withoutContainers: error.message };
+  }
+}
+
+function bun(machine: Machine, title: string, args: string[], limitMinutes: number): Promise<void> {
+  const options = { limitMs: limitMinutes * 60_000, cwd: root, env: withTools(machine) };
+  return step(machine, title, [process.execPath, ...args], options);
+}
+
+function message(missing: Requirement[], machine: Machine): string {
+  const why = mayInstall(machine)
+    ? "could not be installed"
+    : `is not installed from here (${machine.root ? "no apt-get" : "not root"})`;
+  const hint = "As root on Debian or Ubuntu, the same command installs all of it.";
+  return [
+    `Missing here, and ${why}:`,
+    ...missing.map(({ name, howToGet }) => `  - ${name}: ${howToGet}`),
+    ...(mayInstall(machine) ? [] : [hint]),
+  ].join("\n");
+}
+
+function missingOf(requirements: Requirement[], machine: Machine): Promise<Requirement[]> {
+  return filter(requirements, async (requirement) => !(await requirement.isThere(machine)));
+}
+
+async function filter<T>(items: T[], holds: (item: T) => Promise<boolean>): Promise<T[]> {
+  const kept = await Promise.all(items.map(holds));
+  return items.filter((_, index) => kept[index]);
+}

@@ -1,0 +1,92 @@
+// What each command needs of the machine: how to see that it is there, and every way to get it.
+import type { Choice } from "./apt.ts";
+import { dockerAnswers } from "./docker.ts";
+import { buildCompose, buildK6, goPackages, hasGo } from "./go.ts";
+import { ask, isAtLeast, type Machine, which } from "./machine.ts";
+
+export interface Requirement {
+  name: string;
+  isThere(machine: Machine): Promise<boolean>;
+  /** Debian packages that bring it. */
+  packages(machine: Machine): Promise<Choice[]>;
+  /** Makes it without packages, where that can be done. */
+  make?: { can(machine: Machine): Promise<boolean>; run(machine: Machine): Promise<void> };
+  howToGet: string;
+}
+
+/** The commands that set-up prepares for. */
+export const commands = ["demo", "up", "test"] as const;
+export type Command = (typeof commands)[number];
+
+const toolchain: Requirement = {
+  name: "C and C++ compiler, make",
+  isThere: async (machine) => ["cc", "c++", "make"].every((program) => which(machine, program)),
+  packages: async () => [["gcc"], ["g++"], ["make"]],
+  howToGet: "packages gcc, g++ and make",
+};
+
+const headers: Requirement = {
+  name: "headers of OpenSSL, zlib and zstd",
+  isThere: async (machine) => {
+    const wanted = ["openssl/ssl.h", "zlib.h", "zstd.h"].flatMap((header) => ["-include", header]);
+    return (await ask(machine, "cc", "-E", ...wanted, "-x", "c", "/dev/null")) !== undefined;
+  },
+  packages: async () => [["libssl-dev"], ["zlib1g-dev"], ["libzstd-dev"]],
+  howToGet: "packages libssl-dev, zlib1g-dev and libzstd-dev, or their like",
+};
+
+const haproxy: Requirement = {
+  name: "HAProxy 2.6 or newer",
+  isThere: async (machine) => isAtLeast((await ask(machine, "haproxy", "-v")) ?? "", "2.6"),
+  packages: async () => [["haproxy>=2.6"]],
+  howToGet: "package haproxy, or https://www.haproxy.org",
+};
+
+const postgres: Requirement = {
+  name: "PostgreSQL's server programs",
+  isThere: async (machine) => ["initdb", "postgres"].every((program) => which(machine, program)),
+  packages: async () => [["postgresql"]],
+  howToGet: "package postgresql, or https://www.postgresql.org/download",
+};
+
+const docker: Requirement = {
+  name: "Docker, with a daemon that this user may use",
+  isThere: async (machine) =>
+    (await dockerAnswers(machine)) ||
+    (machine.root && ["docker", "dockerd"].every((program) => which(machine, program) !== undefined)),
+  // Newer releases have the client in a package of its own.
+  packages: async () => [["docker.io"], ["docker-cli", "docker.io"]],
+  howToGet: "https://docs.docker.com/engine/install",
+};
+
+const compose: Requirement = {
+  name: "Docker Compose v2",
+  isThere: async (machine) => (await ask(machine, "docker", "compose", "version")) !== undefined,
+  packages: async (machine) => [
+    ["docker-compose-v2", "docker-compose-plugin", "docker-compose>=2", ...(await goUnlessThere(machine))],
+  ],
+  make: { can: hasGo, run: buildCompose },
+  howToGet: "https://docs.docker.com/compose/install, or Go 1.21 or newer on the PATH to build it with",
+};
+
+const k6: Requirement = {
+  name: "k6 1.8 or newer",
+  isThere: async (machine) => isAtLeast((await ask(machine, "k6", "version")) ?? "", "1.8"),
+  packages: async (machine) => [["k6>=1.8", ...(await goUnlessThere(machine))]],
+  make: { can: hasGo, run: buildK6 },
+  howToGet: "https://grafana.com/docs/k6, or Go 1.21 or newer on the PATH to build it with",
+};
+
+async function goUnlessThere(machine: Machine): Promise<string[]> {
+  return (await hasGo(machine)) ? [] : goPackages;
+}
+
+/** What a command can't do without. */
+export function requirementsOf(command: Command): Requirement[] {
+  const embedded = [toolchain, headers, haproxy];
+  const containers = [docker, compose];
+  return { demo: embedded, up: containers, test: [...embedded, postgres, ...containers, k6] }[command];
+}
+
+/** What only the tests on containers need: without it the others can still run. */
+export const forContainers: ReadonlySet<Requirement> = new Set([docker, compose, k6]);

@@ -1,0 +1,54 @@
+// What came of a suite: counted from Bun's own report file, never from what scrolled by. A file that ran no test is a
+// failure, whatever the exit code says: it broke while loading, it took the process with it, or it tests nothing.
+
+export interface Outcome {
+  passed: number;
+  skipped: number;
+  /** The names of what failed. */
+  failures: string[];
+}
+
+/** Reads a JUnit report as `bun test` writes it, of a run of `files` that ended as told; undefined: no report. */
+export function readReport(report: string | undefined, files: string[], ended: string | undefined): Outcome {
+  const [tests = 0, failed = 0, skipped = 0] = ["tests", "failures", "skipped"].map((name) =>
+    Number(new RegExp(`<testsuites [^>]*\\b${name}="(\\d+)"`).exec(report ?? "")?.[1]),
+  );
+  if (report === undefined || Number.isNaN(tests + failed + skipped)) {
+    return { passed: 0, skipped: 0, failures: [`no report: ${ended ?? "ended"}`] };
+  }
+  const ran = new Set(
+    [...report.matchAll(/<testsuite [^>]*\bfile="([^"]*)"/g)].map(([, file]) => decode(file)),
+  );
+  const failures = [
+    ...failedTests(report),
+    ...files.filter((file) => !ran.has(file)).map((file) => `${file}: no test of it ran`),
+  ];
+  while (failures.length < failed) failures.push("a test without a name");
+  if (failures.length === 0 && ended) failures.push(ended);
+  return { passed: tests - failed - skipped, skipped, failures };
+}
+
+function failedTests(report: string): string[] {
+  const cases = report.matchAll(
+    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*\bfile="([^"]*)"[^>]*>\s*<failure/g,
+  );
+  return [...cases].map(([, name, group, file]) =>
+    [file, group, name].map(decode).filter(Boolean).join(" > "),
+  );
+}
+
+function decode(text = ""): string {
+  const named: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(?:#(\d+)|(\w+));/g, (all, code, name) =>
+    code ? String.fromCodePoint(+code) : (named[name] ?? all),
+  );
+}
+
+/** The last line of a run, as CI reads it. */
+export function lastLine(outcomes: Outcome[]): string {
+  const sum = (count: (outcome: Outcome) => number) =>
+    outcomes.reduce((total, outcome) => total + count(outcome), 0);
+  const skipped = sum((outcome) => outcome.skipped);
+  const counted = `${sum(({ passed }) => passed)} passed, ${sum(({ failures }) => failures.length)} failed`;
+  return skipped > 0 ? `${counted}, ${skipped} skipped` : counted;
+}

@@ -1,0 +1,87 @@
+// Runs one suite as child processes whose output a person can follow, and tells what came of it. A suite that hangs
+// is ended at its limit, with everything that it started; whatever goes wrong counts as a failure.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Ending, run } from "../child.ts";
+import { type Outcome, readReport } from "./report.ts";
+import type { Suite } from "./suites.ts";
+
+export interface Circumstances {
+  /** The tree under test. */
+  root: string;
+  env: Record<string, string | undefined>;
+  stop: AbortSignal;
+  /** Why tests on containers can't run, if they can't. */
+  withoutContainers?: string | undefined;
+  /** Whether what can't run may be skipped. */
+  maySkip: boolean;
+}
+
+/** The test files below `root`. */
+export function testFiles(root: string): string[] {
+  return [...new Bun.Glob("**/*.test.{ts,tsx}").scanSync({ cwd: root })]
+    .filter((file) => !/(^|\/)node_modules\//.test(file))
+    .sort();
+}
+
+/** Runs a suite to its outcome; rejects only if we are told to stop. */
+export async function runSuite(suite: Suite, circumstances: Circumstances): Promise<Outcome> {
+  if (suite.commands) return runCommands(suite, suite.commands, circumstances);
+  const files = testFiles(circumstances.root).filter((file) => suite.files?.test(file));
+  if (files.length === 0) return { passed: 0, skipped: 0, failures: [] };
+  const { onContainers = false } = suite;
+  const { withoutContainers, maySkip } = circumstances;
+  if (!onContainers || !withoutContainers) return runTests(suite, files, circumstances);
+  if (maySkip) return { passed: 0, skipped: files.length, failures: [] };
+  return { passed: 0, skipped: 0, failures: files.map((file) => `${file}: ${withoutContainers}`) };
+}
+
+async function runCommands(
+  suite: Suite,
+  commands: Record<string, string[]>,
+  where: Circumstances,
+): Promise<Outcome> {
+  const outcome: Outcome = { passed: 0, skipped: 0, failures: [] };
+  for (const [name, argv] of Object.entries(commands)) {
+    const trouble = await runToEnd(suite, argv, where);
+    if (trouble) outcome.failures.push(`${name}: ${trouble}`);
+    else outcome.passed++;
+  }
+  return outcome;
+}
+
+async function runTests(suite: Suite, files: string[], where: Circumstances): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-test-"));
+  try {
+    const path = join(folder, "report.xml");
+    const report = ["--reporter=junit", `--reporter-outfile=${path}`];
+    const paths = files.map((file) => `./${file}`);
+    const trouble = await runToEnd(
+      suite,
+      [process.execPath, "test", "--no-orphans", ...report, ...paths],
+      where,
+    );
+    const written = Bun.file(path);
+    return readReport((await written.exists()) ? await written.text() : undefined, files, trouble);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Undefined if the program ended well, else how it ended. */
+async function runToEnd(
+  suite: Suite,
+  argv: string[],
+  { root, env, stop }: Circumstances,
+): Promise<string | undefined> {
+  let ending: Ending;
+  try {
+    ending = await run(argv, { limitMs: suite.limitMinutes * 60_000, stop, cwd: root, env });
+  } catch (error) {
+    if (stop.aborted) throw error;
+    return String(error);
+  }
+  if (ending.timedOut) return `stopped at its limit of ${suite.limitMinutes} minutes`;
+  return ending.exitCode === 0 ? undefined : `exit code ${ending.exitCode}`;
+}

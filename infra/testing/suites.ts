@@ -1,0 +1,40 @@
+// The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
+
+export interface Suite {
+  name: string;
+  what: string;
+  limitMinutes: number;
+  /** Whole commands, each of which counts as a test. */
+  commands?: Record<string, string[]>;
+  /** The test files of it, by their path. */
+  files?: RegExp;
+  /** Runs on containers, so needs a Docker daemon. */
+  onContainers?: boolean;
+}
+
+export const suites: Suite[] = [
+  {
+    name: "check",
+    what: "format, lint, types",
+    limitMinutes: 5,
+    commands: {
+      "format and lint": ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
+      types: ["node_modules/.bin/tsc", "--noEmit"],
+    },
+  },
+  {
+    name: "unit",
+    what: "units, on the mock cluster where they need Kafka",
+    limitMinutes: 10,
+    files: /^(src|native)\//,
+  },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
+  { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 10, files: /^infra\/(?!e2e)/ },
+  {
+    name: "e2e",
+    what: "the topology on containers",
+    limitMinutes: 25,
+    files: /^infra\/e2e/,
+    onContainers: true,
+  },
+];
