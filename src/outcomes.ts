@@ -25,6 +25,7 @@ const table = {
   not_ready: { status: 503, fate: "refused", title: "This producer is not ready", retryAfterS: 2 },
   no_brokers: { status: 503, fate: "refused", title: "No Kafka broker is reachable", retryAfterS: 5 },
   too_few_replicas: { status: 503, fate: "refused", title: "Too few replicas are in sync", retryAfterS: 5 },
+  ledger_unavailable: { status: 503, fate: "refused", title: "The ledger is unavailable", retryAfterS: 5 },
   draining: { status: 503, fate: "refused", title: "This producer is shutting down", retryAfterS: 1 },
   internal_error: { status: 500, fate: "unknown", title: "An unexpected error" },
   delivery_unknown: {

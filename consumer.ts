@@ -1,0 +1,32 @@
+/**
+ * The consumer tier: an order is handled, its effect and its ledger row are committed together, and only then is its
+ * offset committed to Kafka. Run with `bun run consumer`; src/config.ts lists the variables.
+ */
+import { consumerConfig } from "./src/config.ts";
+import { handle } from "./src/handle.ts";
+import { createHandlingApp } from "./src/handling/app.ts";
+import { createHandlingMetrics } from "./src/handling/metrics.ts";
+import { startConsumer } from "./src/handling/tier.ts";
+import { serve } from "./src/http/server.ts";
+import { createLedger } from "./src/ledger/open.ts";
+import { createLogger } from "./src/log.ts";
+import { createRegistry } from "./src/metrics.ts";
+import { onShutdown, startWith } from "./src/process.ts";
+
+const config = startWith(consumerConfig);
+const log = createLogger("consumer", config);
+const registry = createRegistry(config.INSTANCE);
+const metrics = createHandlingMetrics(registry);
+const ledger = createLedger(config.LEDGER_URL, config.HANDLER_CONCURRENCY);
+const consumer = startConsumer(config, { ledger, handle, metrics, log });
+const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
+const server = serve(app, config, log);
+
+onShutdown({
+  log,
+  timeoutMs: config.DRAIN_TIMEOUT_MS,
+  async drain() {
+    await consumer.drain();
+    await server.stop();
+  },
+});

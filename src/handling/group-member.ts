@@ -1,0 +1,148 @@
+/**
+ * The consumer's loop: it polls without ever stopping, hands records to the scheduler, commits what is finished,
+ * and meets the group's demands. Giving up partitions means: take in no more of them, wait for what is running (at
+ * most so long), commit, and only then let go; so a clean hand-over redelivers nothing.
+ */
+import type { ConsumerConfig } from "../config.ts";
+import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
+import type { Logger } from "../log.ts";
+import { createCommitter } from "./committer.ts";
+import type { HandlingMetrics } from "./metrics.ts";
+import { type OwnedPartition, ownPartition } from "./partitions.ts";
+import type { createScheduler } from "./scheduler.ts";
+import { type Work, workOf } from "./work.ts";
+
+const pollRecords = 1_000;
+const idleMs = 5;
+const gaugesMs = 500;
+/** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
+const revokeTimeoutMs = 15_000;
+
+export type GroupMember = ReturnType<typeof createGroupMember>;
+
+/** @param demands the group's demands, oldest first; the consumer's onRebalance appends to it */
+export function createGroupMember(
+  config: ConsumerConfig,
+  parts: {
+    consumer: KafkaConsumer;
+    demands: Rebalance[];
+    scheduler: ReturnType<typeof createScheduler<Work>>;
+    metrics: HandlingMetrics;
+    log: Logger;
+  },
+) {
+  const { consumer, demands, scheduler, metrics, log } = parts;
+  const owned = new Map<number, OwnedPartition>();
+  const committer = createCommitter({ consumer, metrics, log });
+  let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
+  let leaving = false;
+  let lastPollMs = Date.now();
+  let gaugesAtMs = 0;
+
+  function meetDemands(): void {
+    if (releasing && !release(releasing)) return;
+    const demand = demands.shift();
+    if (!demand) return;
+    metrics.rebalances.inc();
+    log.info(demand, "rebalance");
+    if (demand.kind === "assign") {
+      for (const partition of demand.partitions) owned.set(partition, ownPartition(partition));
+      consumer.assign(demand.partitions);
+    } else {
+      const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
+      for (const { revoked } of partitions) revoked.abort(new Error("the partition was taken away"));
+      scheduler.drop(({ owner }) => owner.revoked.signal.aborted);
+      releasing = { partitions, sinceMs: Date.now() };
+    }
+    metrics.owned.set(owned.size);
+  }
+
+  /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
+  function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
+    const late = Date.now() - sinceMs > revokeTimeoutMs;
+    const running = partitions.some((partition) => partition.running > 0);
+    if (!late && (running || !committer.settled(partitions))) return false;
+    if (late) log.warn({ running }, "letting partitions go before their work or commit was finished");
+    const numbers = partitions.map(({ partition }) => partition);
+    for (const partition of numbers) {
+      owned.delete(partition);
+      forget(partition);
+    }
+    consumer.unassign(numbers);
+    metrics.owned.set(owned.size);
+    metrics.revokeSeconds.observe((Date.now() - sinceMs) / 1_000);
+    releasing = undefined;
+    return true;
+  }
+
+  async function poll(): Promise<void> {
+    const records = await consumer.poll(pollRecords).catch((error: Error) => {
+      log.warn({ kafka: error.message }, "poll failed, trying again");
+      return [];
+    });
+    lastPollMs = Date.now();
+    const works: Work[] = [];
+    for (const record of records) {
+      const owner = owned.get(record.partition);
+      const slot = owner?.revoked.signal.aborted ? undefined : owner?.offsets.add(record.offset);
+      if (owner && slot) works.push(workOf(record, owner, slot));
+    }
+    if (works.length > 0) scheduler.push(works);
+    if (records.length === 0) await Bun.sleep(idleMs);
+  }
+
+  /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
+  function holdBack(): void {
+    for (const owner of owned.values()) {
+      if (owner.revoked.signal.aborted) continue;
+      const backlog = owner.offsets.uncovered();
+      const wanted = owner.paused ? backlog > config.BACKLOG_RECORDS / 2 : backlog >= config.BACKLOG_RECORDS;
+      if (wanted === owner.paused) continue;
+      owner.paused = wanted;
+      if (wanted) consumer.pause([owner.partition]);
+      else consumer.resume([owner.partition]);
+    }
+  }
+
+  function setGauges(): void {
+    if (Date.now() < gaugesAtMs) return;
+    gaugesAtMs = Date.now() + gaugesMs;
+    for (const { partition, offsets, committed, paused } of owned.values()) {
+      const place = { topic: config.ORDERS_TOPIC, partition };
+      const end = consumer.end(partition);
+      const position = offsets.position();
+      metrics.paused.set(place, Number(paused));
+      if (position !== undefined) metrics.position.set(place, position);
+      if (committed !== undefined) metrics.committed.set(place, committed);
+      if (end === undefined) continue;
+      metrics.end.set(place, end);
+      metrics.lag.set(place, Math.max(0, end - (offsets.committable() ?? position ?? end)));
+    }
+  }
+
+  function forget(partition: number): void {
+    const place = { topic: config.ORDERS_TOPIC, partition: String(partition) };
+    for (const gauge of [metrics.paused, metrics.position, metrics.committed, metrics.end, metrics.lag])
+      gauge.remove(place);
+  }
+
+  return {
+    /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
+    async run(): Promise<void> {
+      while (!leaving || owned.size > 0 || demands.length > 0) {
+        meetDemands();
+        holdBack();
+        committer.commit(owned.values());
+        setGauges();
+        await poll();
+      }
+    },
+    /** Gives everything back, the way any revocation goes. */
+    leave(): void {
+      leaving = true;
+      consumer.leave();
+    },
+    /** Milliseconds since the last poll ended. */
+    sincePollMs: (): number => Date.now() - lastPollMs,
+  };
+}

@@ -1,0 +1,24 @@
+/** The partitions that this consumer owns just now, each with its commit rule and the work it still holds. */
+import { createOffsetTracker, type OffsetTracker } from "./offsets.ts";
+
+/** One ownership of a partition, from its assignment to its revocation. */
+export type OwnedPartition = {
+  readonly partition: number;
+  readonly offsets: OffsetTracker;
+  /** Aborts when the partition is taken away: what has not begun is dropped, handlers are told to stop. */
+  readonly revoked: AbortController;
+  /** Records whose handling has begun and not ended. */
+  running: number;
+  paused: boolean;
+  committed: number | undefined;
+};
+
+/** An ownership that begins now. */
+export const ownPartition = (partition: number): OwnedPartition => ({
+  partition,
+  offsets: createOffsetTracker(),
+  revoked: new AbortController(),
+  running: 0,
+  paused: false,
+  committed: undefined,
+});

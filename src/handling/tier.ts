@@ -1,0 +1,109 @@
+/**
+ * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
+ * are as strong as configured, to the group.
+ */
+import type { ConsumerConfig } from "../config.ts";
+import { type Handler, schema } from "../handle.ts";
+import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
+import { openProducer } from "../kafka/producer.ts";
+import { topicFault } from "../kafka/topics.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Logger } from "../log.ts";
+import { createDeadLetters } from "./dead-letters.ts";
+import { createGroupMember, type GroupMember } from "./group-member.ts";
+import type { HandlingMetrics } from "./metrics.ts";
+import { createProcessor } from "./processor.ts";
+import { createScheduler } from "./scheduler.ts";
+import type { Work } from "./work.ts";
+
+const retryMs = 1_000;
+/** A loop that has not polled for so long is stuck. */
+const stuckMs = 10_000;
+
+/** Starts at once. */
+export function startConsumer(
+  config: ConsumerConfig,
+  parts: { ledger: Ledger; handle: Handler; metrics: HandlingMetrics; log: Logger },
+) {
+  const { ledger, log, metrics } = parts;
+  const deadLetters = createDeadLetters(config, log);
+  let member: GroupMember | undefined;
+  let obstacle: string | undefined = "starting";
+  let draining = false;
+
+  /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
+  async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
+    while (!draining) {
+      try {
+        return await step();
+      } catch (error) {
+        const fault = `${what}: ${(error as Error).message}`;
+        if (obstacle !== fault) log.warn({ fault }, "not ready, trying again");
+        obstacle = fault;
+        await Bun.sleep(retryMs);
+      }
+    }
+    return undefined;
+  }
+
+  async function checkTopics(): Promise<void> {
+    const client = await openProducer(config, {
+      lingerMs: 0,
+      deliveryTimeoutMs: retryMs,
+      onReport: () => {},
+    });
+    try {
+      for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
+        const fault = await topicFault(config, topic, await client.partitions(topic, 5_000));
+        if (fault) throw new Error(fault);
+      }
+    } finally {
+      await client.close(0);
+    }
+  }
+
+  async function work(): Promise<void> {
+    await persist("no ledger", () => ledger.open(schema));
+    metrics.ledgerUp.set(1);
+    await persist("no topic to rely on", checkTopics);
+    const demands: Rebalance[] = [];
+    const consumer = await persist("no connection to Kafka", () =>
+      openConsumer(config, {
+        onRebalance: (rebalance) => demands.push(rebalance),
+        onError: (message) => log.warn({ kafka: message }, "Kafka client"),
+      }),
+    );
+    if (!consumer) return;
+    const processor = createProcessor(config, { ...parts, deadLetters });
+    const scheduler = createScheduler<Work>({
+      concurrency: config.HANDLER_CONCURRENCY,
+      batchLimit: processor.batchLimit,
+      run: processor.run,
+    });
+    member = createGroupMember(config, { consumer, demands, scheduler, metrics, log });
+    obstacle = undefined;
+    log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
+    if (draining) member.leave();
+    await member.run();
+    await consumer.close();
+  }
+
+  const working = work();
+
+  return {
+    /** Why this consumer should be asked nothing; undefined when it works. */
+    unready(): string | undefined {
+      if (draining) return "draining";
+      if (obstacle) return obstacle;
+      return member && member.sincePollMs() > stuckMs ? "the loop is stuck" : undefined;
+    },
+    /** Finishes what is running, commits it, leaves the group and closes everything. */
+    async drain(): Promise<void> {
+      draining = true;
+      member?.leave();
+      await working;
+      await deadLetters.close();
+      await ledger.close();
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/** A delivered record on its way through a consumer. */
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../canonical.ts";
+import type { DeliveredRecord } from "../kafka/consumer.ts";
+import type { Entry } from "../ledger/ledger.ts";
+import { decodePlacedOrder } from "../validation.ts";
+import type { Slot } from "./offsets.ts";
+import type { OwnedPartition } from "./partitions.ts";
+
+/** One record, where it belongs, what it says, and how often it was tried. */
+export type Work = {
+  readonly record: DeliveredRecord;
+  readonly owner: OwnedPartition;
+  readonly slot: Slot;
+  /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
+  readonly customer: string;
+  readonly decoded: { entry: Entry } | { fault: string };
+  /** Attempts that failed so far. */
+  attempts: number;
+  /** When the next attempt may begin, ms since the epoch. */
+  notBeforeMs: number;
+};
+
+/** Makes work of a record. Whatever is in it, this does not throw: what can't be decoded says so. */
+export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slot): Work {
+  const { partition, offset } = record;
+  const fresh = { record, owner, slot, attempts: 0, notBeforeMs: 0 };
+  try {
+    const order = decodePlacedOrder(record.value);
+    // What the client sent, without what the producer added: equal orders have equal digests.
+    const content = canonicalJson(order, ["id", "placedAt"]);
+    const digest = createHash("sha256").update(content).digest("base64url");
+    const decoded = { entry: { order, digest, partition, offset } };
+    return { ...fresh, customer: order.customer, decoded };
+  } catch (error) {
+    return {
+      ...fresh,
+      customer: `\u0000${partition}/${offset}`,
+      decoded: { fault: (error as Error).message },
+    };
+  }
+}

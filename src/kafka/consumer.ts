@@ -1,0 +1,133 @@
+/**
+ * One member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and neither
+ * assigns nor unassigns anything by itself. Never in flowing mode, never with automatic commits.
+ */
+import Kafka from "node-rdkafka";
+import type { ConsumerConfig } from "../config.ts";
+import { clientOptions } from "./client.ts";
+import type { OutgoingRecord } from "./producer.ts";
+
+/** What the group protocol demands: these partitions are to be taken on, or given up. */
+export type Rebalance = { kind: "assign" | "revoke"; partitions: number[] };
+
+/** A record as Kafka delivered it, its bytes untouched. */
+export type DeliveredRecord = {
+  topic: string;
+  partition: number;
+  offset: number;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: OutgoingRecord["headers"];
+};
+
+export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
+
+const assignPartitions = -175;
+
+/**
+ * Connects a member and joins the group.
+ * @param options.onRebalance called by a poll; each demand must be met with `assign` or `unassign`, in order
+ * @throws Error when no broker answers within 5 s
+ */
+export async function openConsumer(
+  config: ConsumerConfig,
+  options: { onRebalance: (rebalance: Rebalance) => void; onError: (message: string) => void },
+) {
+  const topic = config.ORDERS_TOPIC;
+  const client = new Kafka.KafkaConsumer(
+    {
+      ...clientOptions(config),
+      "group.id": config.CONSUMER_GROUP,
+      // Offsets are committed by hand, after the handling.
+      "enable.auto.commit": false,
+      "enable.auto.offset.store": false,
+      // Only partitions that move stop (KIP-429).
+      "partition.assignment.strategy": "cooperative-sticky",
+      // How soon a death is noticed; the heartbeat is a third of it at most (Kafka's manual).
+      "session.timeout.ms": config.SESSION_TIMEOUT_MS,
+      "heartbeat.interval.ms": Math.min(2_000, Math.floor(config.SESSION_TIMEOUT_MS / 3)),
+      "max.poll.interval.ms": 300_000,
+
+      "isolation.level": "read_committed",
+      // What is fetched ahead, per consumer: bounds its memory.
+      "queued.max.messages.kbytes": 16_384,
+      "fetch.wait.max.ms": 500,
+      "fetch.min.bytes": 1,
+      // A broker without new data is asked again soon.
+      "fetch.error.backoff.ms": 100,
+      rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
+        options.onRebalance({
+          kind: error.code === assignPartitions ? "assign" : "revoke",
+          partitions: assignment.map(({ partition }) => partition),
+        }),
+      offset_commit_cb: true,
+    } as Kafka.ConsumerGlobalConfig,
+    { "auto.offset.reset": "earliest" },
+  );
+  client.on("event.error", (error) => options.onError(error.message));
+  let commitSettled: ((error?: string) => void) | undefined;
+  client.on("offset.commit", (error) => commitSettled?.(error?.message));
+
+  await new Promise<void>((resolve, reject) => {
+    client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
+  });
+  // Polls take what is there: waiting for more inside librdkafka would hold back what has come.
+  client.setDefaultConsumeTimeout(0);
+  client.subscribe([topic]);
+  const places = (partitions: number[]) => partitions.map((partition) => ({ topic, partition }));
+
+  return {
+    /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. */
+    poll(maxRecords: number): Promise<DeliveredRecord[]> {
+      return new Promise((resolve, reject) => {
+        client.consume(maxRecords, (error, messages) =>
+          error ? reject(error) : resolve(messages.map(delivered)),
+        );
+      });
+    },
+    assign: (partitions: number[]): void => void client.incrementalAssign(places(partitions)),
+    unassign: (partitions: number[]): void => void client.incrementalUnassign(places(partitions)),
+    pause: (partitions: number[]): void => void client.pause(places(partitions)),
+    resume: (partitions: number[]): void => void client.resume(places(partitions)),
+    /** The offset at the partition's end, as last fetched; undefined before the first fetch. */
+    end(partition: number): number | undefined {
+      const { highOffset } = client.getWatermarkOffsets(topic, partition);
+      return highOffset >= 0 ? highOffset : undefined;
+    },
+    /**
+     * Commits the offset of the next record of each partition. One commit at a time; polls must go on meanwhile.
+     * @throws Error with the coordinator's or librdkafka's words
+     */
+    commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+      return new Promise((resolve, reject) => {
+        commitSettled = (error) => {
+          commitSettled = undefined;
+          if (error === undefined) resolve();
+          else reject(new Error(error));
+        };
+        client.commit([...offsets].map(([partition, offset]) => ({ topic, partition, offset })));
+      });
+    },
+    /** Demands a revocation of everything and leaves the group after it. */
+    leave: (): void => void client.unsubscribe(),
+    /** Disconnects, at most within 10 s. */
+    async close(): Promise<void> {
+      await new Promise<void>((resolve) => {
+        const giveUp = setTimeout(resolve, 10_000);
+        client.disconnect(() => {
+          clearTimeout(giveUp);
+          resolve();
+        });
+      });
+    },
+  };
+}
+
+const delivered = ({ topic, partition, offset, key, value, headers }: Kafka.Message): DeliveredRecord => ({
+  topic,
+  partition,
+  offset,
+  key: typeof key === "string" ? Buffer.from(key) : (key ?? null),
+  value,
+  headers: headers ?? [],
+});
