@@ -20,7 +20,7 @@ const metrics = createHandlingMetrics(registry);
 const ledger = createLedger(config.LEDGER_URL, config.HANDLER_CONCURRENCY);
 const consumer = startConsumer(config, { ledger, handle, metrics, log });
 const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
-const server = serve(app, config, log);
+const server = startWith(() => serve(app, config, log));
 
 onShutdown({
   log,

@@ -16,7 +16,8 @@ const log = createLogger("producer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createIntakeMetrics(registry);
 const intake = createIntake(config, log, metrics);
-const server = serve(createIntakeApp(config, { intake, metrics, registry, log }), config, log);
+const app = createIntakeApp(config, { intake, metrics, registry, log });
+const server = startWith(() => serve(app, config, log));
 
 onShutdown({
   log,

@@ -42,10 +42,10 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
   process.on("unhandledRejection", crash);
 }
 
-/** The configuration, or the end: its faults in one message on standard error, exit 1. */
-export function startWith<Config>(read: () => Config): Config {
+/** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
+export function startWith<Result>(step: () => Result): Result {
   try {
-    return read();
+    return step();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);

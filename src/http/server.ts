@@ -1,6 +1,7 @@
 /** The HTTP side that both tiers share: an instance's own paths, its errors, and the listening socket. */
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
+import { ConfigError } from "../config.ts";
 import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 
@@ -34,17 +35,27 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   return app;
 }
 
-/** Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg). */
+/**
+ * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
+ * @throws ConfigError when the address is taken or not this machine's
+ */
 export function serve(app: Hono, config: { HTTP_HOST: string; HTTP_PORT: number }, log: Logger) {
-  const server = Bun.serve({
-    hostname: config.HTTP_HOST,
-    port: config.HTTP_PORT,
-    // Seconds. The balancer closes idle connections first, so that it never sends into a closing one.
-    idleTimeout: 120,
-    // Above every bound of the tiers: they answer with a problem document, Bun would answer with none.
-    maxRequestBodySize: 64 * 1024 * 1024,
-    fetch: app.fetch,
-  });
-  log.info({ url: server.url.href }, "listening");
-  return server;
+  const { HTTP_HOST: hostname, HTTP_PORT: port } = config;
+  try {
+    const server = Bun.serve({
+      hostname,
+      port,
+      // Seconds. The balancer closes idle connections first, so that it never sends into a closing one.
+      idleTimeout: 120,
+      // Above every bound of the tiers: they answer with a problem document, Bun would answer with none.
+      maxRequestBodySize: 64 * 1024 * 1024,
+      fetch: app.fetch,
+    });
+    log.info({ url: server.url.href }, "listening");
+    return server;
+  } catch (error) {
+    throw new ConfigError(
+      `cannot listen on ${hostname}:${port}: ${(error as Error).message}\nset HTTP_HOST or HTTP_PORT to a free address`,
+    );
+  }
 }
