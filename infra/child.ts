@@ -1,12 +1,13 @@
 // Runs a program to its end in a process group of its own, so that nothing hangs and nothing stays behind: its
 // whole tree is ended at its time limit, when we are told to stop, and whatever it left running when it is done.
 
-const GRACE_MS = 10_000;
 const living = new Set<number>();
 
 export interface RunOptions {
   limitMs: number;
   stop: AbortSignal;
+  /** For a program that was told to end, before it is killed. */
+  graceMs?: number;
   cwd?: string;
   env?: Record<string, string | undefined>;
   /** Where both outputs go: ours, or an open file. */
@@ -20,7 +21,7 @@ export interface Ending {
 
 /** Runs `argv`; rejects with the reason of `stop` if that is set off before the program has ended. */
 export async function run(argv: string[], options: RunOptions): Promise<Ending> {
-  const { limitMs, stop, cwd, env, output = "inherit" } = options;
+  const { limitMs, stop, graceMs = 10_000, cwd, env, output = "inherit" } = options;
   stop.throwIfAborted();
   const child = Bun.spawn(argv, {
     ...(cwd && { cwd }),
@@ -34,7 +35,7 @@ export async function run(argv: string[], options: RunOptions): Promise<Ending> 
   let kill: Timer | undefined;
   const end = () => {
     signalGroup(child.pid, "SIGTERM");
-    kill ??= setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
+    kill ??= setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
   };
   let timedOut = false;
   const limit = setTimeout(() => {

@@ -1,11 +1,11 @@
 // A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { until } from "../until.ts";
 import { ask, cachePath, type Machine, withTools } from "./machine.ts";
 import { SetupError, showingProgress, tail } from "./step.ts";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
-const POLL_MS = 200;
 
 export interface Daemon {
   /** Set if we started it. */
@@ -16,6 +16,7 @@ export interface Daemon {
 
 export interface DaemonProgram {
   argv: string[];
+  cwd?: string;
   answers(): Promise<boolean>;
   startLimitMs?: number;
 }
@@ -48,6 +49,7 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   const output = openSync(log, "w");
   const child = Bun.spawn(program.argv, {
     env: withTools(machine),
+    ...(program.cwd && { cwd: program.cwd }),
     detached: true,
     stdin: "ignore",
     stdout: output,
@@ -58,7 +60,7 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   const stop = async () => {
     child.kill("SIGTERM");
-    if (!(await until(async () => ended(), STOP_LIMIT_MS))) child.kill("SIGKILL");
+    if (!(await until(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
   };
   const limitMs = program.startLimitMs ?? START_LIMIT_MS;
   const answered = await showingProgress(machine, "starting the Docker daemon", () =>
@@ -68,13 +70,4 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   await stop();
   machine.stop.throwIfAborted();
   throw new SetupError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
-}
-
-async function until(holds: () => Promise<boolean>, limitMs: number): Promise<boolean> {
-  const deadline = performance.now() + limitMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) return false;
-    await Bun.sleep(POLL_MS);
-  }
-  return true;
 }

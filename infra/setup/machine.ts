@@ -12,10 +12,10 @@ export interface Machine {
   say(line: string): void;
 }
 
-/** The one we run on. What set-up says goes to standard error: standard output is the command's own. */
+/** The one we run on, the Bun that runs us first on its PATH. What set-up says goes to standard error: standard output is the command's own. */
 export function thisMachine(stop: AbortSignal): Machine {
   return {
-    env: process.env,
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
     // Debian's server binaries, its versioned Go, and system programs, which an ordinary user's PATH lacks.
     elsewhere: ["/usr/lib/postgresql/*/bin", "/usr/local/go/bin", "/usr/lib/go-*/bin", "/usr/sbin", "/sbin"],
     root: process.getuid?.() === 0,
@@ -30,10 +30,10 @@ export function cachePath(machine: Machine, ...parts: string[]): string {
   return join(root, "coffee-orders", ...parts);
 }
 
-/** The environment in which every program that set-up saw to is found by its name, the pinned Bun among them. */
+/** The environment in which every program that set-up saw to is found by its name. */
 export function withTools(machine: Machine): Record<string, string | undefined> {
   const newestFirst = machine.elsewhere.flatMap((glob) => globSync(glob).sort().reverse());
-  const path = [dirname(process.execPath), cachePath(machine, "bin"), machine.env.PATH, ...newestFirst];
+  const path = [cachePath(machine, "bin"), machine.env.PATH, ...newestFirst];
   return { ...machine.env, PATH: path.filter(Boolean).join(":") };
 }
 

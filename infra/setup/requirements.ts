@@ -44,7 +44,7 @@ const haproxy: Requirement = {
 
 const postgres: Requirement = {
   name: "PostgreSQL's server programs",
-  isThere: async (machine) => ["initdb", "postgres"].every((program) => which(machine, program)),
+  isThere: async (machine) => ["initdb", "pg_ctl", "postgres"].every((program) => which(machine, program)),
   packages: async () => [["postgresql"]],
   howToGet: "package postgresql, or https://www.postgresql.org/download",
 };

@@ -7,11 +7,16 @@ import { type Ending, run } from "../child.ts";
 import { type Outcome, readReport } from "./report.ts";
 import type { Suite } from "./suites.ts";
 
+/** For a test that sets no limit itself. Tests wait for conditions, so it only ends what hangs. */
+const TEST_LIMIT_MS = 30_000;
+
 export interface Circumstances {
   /** The tree under test. */
   root: string;
   env: Record<string, string | undefined>;
   stop: AbortSignal;
+  /** Where the suites' own output goes: ours, or an open file. */
+  output?: "inherit" | number;
   /** Why tests on containers can't run, if they can't. */
   withoutContainers?: string | undefined;
   /** Whether what can't run may be skipped. */
@@ -55,11 +60,11 @@ async function runTests(suite: Suite, files: string[], where: Circumstances): Pr
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-test-"));
   try {
     const path = join(folder, "report.xml");
-    const report = ["--reporter=junit", `--reporter-outfile=${path}`];
+    const options = [`--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", `--reporter-outfile=${path}`];
     const paths = files.map((file) => `./${file}`);
     const trouble = await runToEnd(
       suite,
-      [process.execPath, "test", "--no-orphans", ...report, ...paths],
+      [process.execPath, "test", "--no-orphans", ...options, ...paths],
       where,
     );
     const written = Bun.file(path);
@@ -73,11 +78,11 @@ async function runTests(suite: Suite, files: string[], where: Circumstances): Pr
 async function runToEnd(
   suite: Suite,
   argv: string[],
-  { root, env, stop }: Circumstances,
+  { root, env, stop, output = "inherit" }: Circumstances,
 ): Promise<string | undefined> {
   let ending: Ending;
   try {
-    ending = await run(argv, { limitMs: suite.limitMinutes * 60_000, stop, cwd: root, env });
+    ending = await run(argv, { limitMs: suite.limitMinutes * 60_000, stop, cwd: root, env, output });
   } catch (error) {
     if (stop.aborted) throw error;
     return String(error);

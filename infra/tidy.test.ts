@@ -1,0 +1,105 @@
+// Holds the tree to the rules that are easy to break and hard to see: which way imports point, who reads the
+// environment, how long a file may be, and that nothing is left unfinished, unheard or untested.
+import { expect, test } from "bun:test";
+import { dirname, join, relative } from "node:path";
+import { suites } from "./testing/suites.ts";
+
+const root = join(import.meta.dir, "..");
+const glob = new Bun.Glob("**/{*.{ts,tsx,h,cc,cfg,yaml,sh,html,css},Makefile,Dockerfile}");
+const paths = [...glob.scanSync({ cwd: root })].filter((path) => !/(^|\/)node_modules\//.test(path)).sort();
+const texts = new Map(
+  await Promise.all(paths.map(async (path) => [path, await Bun.file(join(root, path)).text()] as const)),
+);
+const transpilers = { ts: new Bun.Transpiler({ loader: "ts" }), tsx: new Bun.Transpiler({ loader: "tsx" }) };
+
+const isTypeScript = (path: string) => /\.tsx?$/.test(path);
+const isTest = (path: string) => /\.test\.tsx?$/.test(path) || /(^|\/)testing\//.test(path);
+const isEntry = (path: string) => path === "producer.ts" || path === "consumer.ts";
+const ofTiers = (path: string) => isEntry(path) || path.startsWith("src/");
+
+/** What `path` imports: a package by its name, a file of ours by its path from the root. */
+function importsOf(path: string): string[] {
+  const loader = path.endsWith("x") ? "tsx" : "ts";
+  return transpilers[loader]
+    .scanImports(texts.get(path) ?? "")
+    .map((one) =>
+      one.path.startsWith(".") ? relative(root, join(root, dirname(path), one.path)) : one.path,
+    );
+}
+
+/**
+ * The files among `which` in which `pattern` occurs, each with its first line that does. (What must not occur
+ * is spelled below so that this file does not find itself.)
+ */
+function occurrences(pattern: RegExp, which: (path: string) => boolean): string[] {
+  return paths.filter(which).flatMap((path) => {
+    const found = pattern.exec(texts.get(path) ?? "");
+    if (!found) return [];
+    return `${path}:${texts.get(path)?.slice(0, found.index).split("\n").length}: ${found[0].trim()}`;
+  });
+}
+
+test("the tree is there to be read", () => {
+  expect(paths.filter(isTypeScript).length).toBeGreaterThan(20);
+  expect(importsOf("infra/tidy.test.ts")).toEqual(["bun:test", "node:path", "infra/testing/suites.ts"]);
+});
+
+/** Where a file may import from, beside packages. */
+function allowed(path: string): string[] {
+  if (isEntry(path)) return ["src/"];
+  if (path.startsWith("src/")) return isTest(path) ? ["src/", "native/"] : ["src/"];
+  // Building the addon is a part of set-up.
+  if (path.startsWith("native/")) return ["native/", "infra/setup/", "infra/child.ts"];
+  return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "room/", "src/"];
+}
+
+test("imports point one way: entries to src, src to nothing else of ours", () => {
+  const wrong = paths.filter(isTypeScript).flatMap((path) =>
+    importsOf(path)
+      .filter((one) => texts.has(one) && !allowed(path).some((place) => one.startsWith(place)))
+      .map((one) => `${path} imports ${one}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("the tiers know node-rdkafka in three places", () => {
+  const importers = paths.filter((path) => isTypeScript(path) && ofTiers(path) && !isTest(path));
+  expect(importers.filter((path) => importsOf(path).includes("node-rdkafka"))).toEqual([
+    "src/kafka/consumer.ts",
+    "src/kafka/producer.ts",
+    "src/kafka/topics.ts",
+  ]);
+});
+
+test("only src/config.ts reads the environment of the tiers", () => {
+  const reads = /process\s*\.\s*env|Bun\s*\.\s*env|import\.meta\.env/;
+  expect(occurrences(reads, (path) => ofTiers(path) && !/^src\/config(\.test)?\.ts$/.test(path))).toEqual([]);
+});
+
+test("entries fit on a screen, other files on a few", () => {
+  const tooLong = paths
+    .filter((path) => isTypeScript(path) && !/\.test\.tsx?$/.test(path))
+    .map((path) => ({ path, lines: texts.get(path)?.trimEnd().split("\n").length ?? 0 }))
+    .filter(({ path, lines }) => lines > (isEntry(path) ? 60 : 250));
+  expect(tooLong).toEqual([]);
+});
+
+test("no error is swallowed in silence", () => {
+  expect(
+    occurrences(/catch\s*(\([^)]*\))?\s*\{\s*\}|\.catch\(\s*\(\w*\)\s*=>\s*\{\s*\}\s*\)/, isTypeScript),
+  ).toEqual([]);
+});
+
+test("no test is left out: what can't run somewhere is the runner's to say", () => {
+  expect(occurrences(/\b(?:test|it|describe)\s*\.\s*(?:skip|only|to\u0064o)/, isTypeScript)).toEqual([]);
+});
+
+test("nothing is left to be done later", () => {
+  expect(occurrences(/\b(?:TO\u0044O|FIX\u004dE|XX\u0058|HAC\u004b)\b/, () => true)).toEqual([]);
+});
+
+test("every test file belongs to exactly one suite", () => {
+  const owners = (path: string) => suites.filter(({ files }) => files?.test(path)).map(({ name }) => name);
+  const wrong = paths.filter((path) => /\.test\.tsx?$/.test(path) && owners(path).length !== 1);
+  expect(wrong).toEqual([]);
+});
