@@ -1,7 +1,8 @@
 /**
  * Every answer that an order can get, in one closed table: which status, and whether the order was accepted,
  * refused (certainly not accepted: sending it again is a new try) or is unknown (it may have been accepted: only
- * the same idempotency key makes sending it again safe). No other file decides on a status.
+ * the same idempotency key makes sending it again safe). No other file decides on a status; the balancer's own answers
+ * (lb/haproxy.cfg) are rows of this table too.
  */
 
 /** What an answer says of the order's fate. */
@@ -20,6 +21,12 @@ const table = {
   unsupported_media_type: { status: 415, fate: "refused", title: "The body must be application/json" },
   invalid_order: { status: 422, fate: "refused", title: "The order is not valid" },
   key_reused: { status: 422, fate: "refused", title: "The Idempotency-Key was used for another order" },
+  rate_limited: {
+    status: 429,
+    fate: "refused",
+    title: "Too many requests from this client",
+    retryAfterS: 10,
+  },
   overloaded: { status: 503, fate: "refused", title: "Too many orders are in flight", retryAfterS: 1 },
   queue_full: { status: 503, fate: "refused", title: "The queue to Kafka is full", retryAfterS: 1 },
   not_ready: { status: 503, fate: "refused", title: "This producer is not ready", retryAfterS: 2 },
@@ -28,6 +35,7 @@ const table = {
   ledger_unavailable: { status: 503, fate: "refused", title: "The ledger is unavailable", retryAfterS: 5 },
   draining: { status: 503, fate: "refused", title: "This producer is shutting down", retryAfterS: 1 },
   internal_error: { status: 500, fate: "unknown", title: "An unexpected error" },
+  connection_lost: { status: 502, fate: "unknown", title: "The producer's answer was lost", retryAfterS: 1 },
   delivery_unknown: {
     status: 504,
     fate: "unknown",

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
 import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
+import { openApi } from "./openapi.ts";
 
 /** What an instance answers about itself. */
 export type Probes = {
@@ -13,7 +14,7 @@ export type Probes = {
 };
 
 /**
- * An application with /livez, /readyz and /metrics (Prometheus text format), whose errors are problem documents
+ * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem documents
  * by the table of outcomes.
  */
 export function createApp(log: Logger, { registry, unready }: Probes): Hono {
@@ -26,6 +27,7 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   app.get("/metrics", async (c) =>
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
+  app.get("/openapi.json", (c) => c.json(openApi()));
   app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
   app.onError((error) => {
     if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);

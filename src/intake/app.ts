@@ -7,9 +7,10 @@ import type { Registry } from "prom-client";
 import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { createApp } from "../http/server.ts";
+import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
-import { OutcomeError, problemResponse } from "../outcomes.ts";
+import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import { orderFaults, parseJson } from "../validation.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { Acceptance, Intake } from "./intake.ts";
@@ -23,42 +24,92 @@ export function createIntakeApp(
   const { intake, metrics, registry, log } = parts;
   const app = createApp(log, { registry, unready: () => intake.unready() });
 
-  app.post("/orders", async (c) => {
-    const startMs = performance.now();
-    let answer: Response;
-    try {
-      answer = accepted(await take(c));
-      metrics.outcome("accepted");
-    } catch (error) {
-      const failure = error instanceof OutcomeError ? error : undefined;
-      metrics.outcome(failure?.outcome ?? "internal_error");
-      if (!failure) throw error;
-      log.info(
-        { outcome: failure.outcome, detail: failure.message, ...failure.extension },
-        "order not accepted",
-      );
-      answer = problemResponse(failure.outcome, failure.message, failure.extension);
-    }
-    metrics.requestSeconds.observe((performance.now() - startMs) / 1_000);
-    return answer;
-  });
-  app.all("/orders", () => {
-    const answer = problemResponse("method_not_allowed", "orders are sent with POST");
-    answer.headers.set("allow", "POST");
-    return answer;
-  });
+  app.post("/orders", (c) =>
+    timed(async () => {
+      const [document, key] = await take(c, config.MAX_BODY_BYTES);
+      const result = await place(c, document, key);
+      return result instanceof OutcomeError ? refusal(result) : accepted(result);
+    }),
+  );
 
-  async function take(c: Context): Promise<Acceptance> {
+  app.post("/orders/batch", (c) =>
+    timed(async () => {
+      const [documents, key] = await take(c, maxBatchBytes);
+      if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
+        return refusal(new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`));
+      const results = await Promise.all(documents.map((document, n) => place(c, document, `${key}/${n}`)));
+      return multiStatus(results);
+    }),
+  );
+
+  for (const path of ["/orders", "/orders/batch"])
+    app.all(path, () => {
+      const answer = problemResponse("method_not_allowed", "orders are sent with POST");
+      answer.headers.set("allow", "POST");
+      return answer;
+    });
+
+  async function timed(answer: () => Promise<Response>): Promise<Response> {
+    const startMs = performance.now();
+    try {
+      return await answer();
+    } catch (error) {
+      metrics.outcome(error instanceof OutcomeError ? error.outcome : "internal_error");
+      if (!(error instanceof OutcomeError)) throw error;
+      return refusal(error);
+    } finally {
+      metrics.requestSeconds.observe((performance.now() - startMs) / 1_000);
+    }
+  }
+
+  /** The body and the key of a request, if anything is taken at all. @throws OutcomeError */
+  async function take(c: Context, maxBytes: number): Promise<[document: unknown, key: string]> {
     const obstacle = intake.obstacle();
     if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
     const key = idempotencyKey(c.req.raw.headers.get("idempotency-key"));
-    const document = jsonOf(await readJsonBody(c.req.raw, config.MAX_BODY_BYTES));
-    const errors = orderFaults(document);
-    if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-    return intake.submit(document as Order, key, c.req.raw.headers.get("traceparent") ?? undefined);
+    return [jsonOf(await readJsonBody(c.req.raw, maxBytes)), key];
+  }
+
+  /** Places one order; an expected failure is a result like any other. */
+  async function place(c: Context, document: unknown, key: string): Promise<Acceptance | OutcomeError> {
+    try {
+      const errors = orderFaults(document);
+      if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
+      const acceptance = await intake.submit(document as Order, key, traceparent(c));
+      metrics.outcome("accepted");
+      return acceptance;
+    } catch (error) {
+      if (!(error instanceof OutcomeError)) throw error;
+      metrics.outcome(error.outcome);
+      const { outcome, message, extension } = error;
+      const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
+      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+      return error;
+    }
   }
 
   return app;
+}
+
+/** The request's trace context, where it has the form of version 00 or later (W3C Trace Context, 3.2). */
+function traceparent(c: Context): string | undefined {
+  const header = c.req.raw.headers.get("traceparent");
+  return header !== null && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/.test(header)
+    ? header
+    : undefined;
+}
+
+const refusal = ({ outcome, message, extension }: OutcomeError): Response =>
+  problemResponse(outcome, message, extension);
+
+/** An outcome for each order: its own status, as RFC 4918, section 13, has it for parts of one request. */
+function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response {
+  const body = results.map((result) =>
+    result instanceof OutcomeError
+      ? problem(result.outcome, result.message, result.extension)
+      : { status: outcomes.accepted.status, ...result },
+  );
+  return Response.json({ outcomes: body }, { status: 207 });
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -1,0 +1,183 @@
+/** The HTTP interface as an OpenAPI 3.1 document, made of the schemas that validate and the table that answers. */
+import { maxBatchOrders } from "../limits.ts";
+import { orderSchema } from "../order.ts";
+import { type OutcomeName, outcomes, type ProblemName } from "../outcomes.ts";
+
+const json = (schema: object) => ({ "application/json": { schema } });
+const integer = { type: "integer", minimum: 0 };
+const uuid = { type: "string", format: "uuid" };
+const time = { type: "string", format: "date-time" };
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const object = (properties: Record<string, object>, optional: string[] = []) => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+});
+
+const schemas = {
+  Order: withoutId(orderSchema),
+  Batch: { type: "array", items: ref("Order"), minItems: 1, maxItems: maxBatchOrders },
+  Accepted: object({ id: uuid, partition: integer, offset: { ...integer, type: ["integer", "null"] } }),
+  Problem: {
+    description: "A problem document (RFC 9457). `fate` tells whether the order may have been accepted.",
+    ...object(
+      {
+        type: { type: "string", format: "uri" },
+        title: { type: "string" },
+        status: { type: "integer" },
+        detail: { type: "string" },
+        fate: { enum: ["refused", "unknown"] },
+        errors: {
+          type: "array",
+          items: object({ pointer: { type: "string", format: "json-pointer" }, detail: { type: "string" } }),
+        },
+        id: uuid,
+      },
+      ["errors", "id"],
+    ),
+  },
+  BatchOutcomes: {
+    description: "An outcome for each order, in the order of the request.",
+    ...object({
+      outcomes: {
+        type: "array",
+        items: { anyOf: [{ allOf: [ref("Accepted"), object({ status: { const: 202 } })] }, ref("Problem")] },
+      },
+    }),
+  },
+  Handled: object({
+    id: uuid,
+    status: { const: "handled" },
+    handledAt: time,
+    deliveries: { type: "integer", minimum: 1 },
+    partition: integer,
+    offset: integer,
+  }),
+  Dead: object({
+    id: uuid,
+    status: { const: "dead" },
+    deadAt: time,
+    reason: { type: "string" },
+    attempts: integer,
+  }),
+};
+
+/** What a client may be answered with on a path, by status. */
+function problems(names: readonly ProblemName[]) {
+  const byStatus = Map.groupBy(names, (name) => outcomes[name as OutcomeName].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      String(status),
+      {
+        description: group
+          .map((name) => `${name} (${outcomes[name].fate}): ${outcomes[name].title}`)
+          .join("; "),
+        content: { "application/problem+json": { schema: ref("Problem") } },
+      },
+    ]),
+  );
+}
+
+const intakeProblems: ProblemName[] = [
+  "malformed_body",
+  "malformed_key",
+  "body_timeout",
+  "body_too_large",
+  "unsupported_media_type",
+  "invalid_order",
+  "key_reused",
+  "rate_limited",
+  "overloaded",
+  "queue_full",
+  "not_ready",
+  "no_brokers",
+  "too_few_replicas",
+  "draining",
+  "internal_error",
+  "connection_lost",
+  "delivery_unknown",
+];
+const lookupProblems: ProblemName[] = [
+  "not_found",
+  "rate_limited",
+  "ledger_unavailable",
+  "internal_error",
+  "connection_lost",
+];
+
+const headers = [
+  {
+    name: "Idempotency-Key",
+    in: "header",
+    description:
+      "Makes a retry safe: the same customer and key are the same order. Visible ASCII, optionally in double quotes.",
+    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!#-~]([ !#-~]*[!#-~])?$" },
+  },
+  {
+    name: "traceparent",
+    in: "header",
+    description: "W3C Trace Context, carried to the record.",
+    schema: { type: "string" },
+  },
+];
+
+/** The document. Its paths are those that pass the balancer. */
+export function openApi() {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Coffee Orders",
+      version: "1",
+      description: "202: replicated Kafka has the order. Any other answer says refused or unknown.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    paths: {
+      "/orders": {
+        post: {
+          operationId: "placeOrder",
+          parameters: headers,
+          requestBody: { required: true, content: json(ref("Order")) },
+          responses: {
+            "202": {
+              description: "Accepted: at least two replicas have it.",
+              headers: { Location: { schema: { type: "string", format: "uri-reference" } } },
+              content: json(ref("Accepted")),
+            },
+            ...problems(intakeProblems),
+          },
+        },
+      },
+      "/orders/batch": {
+        post: {
+          operationId: "placeOrders",
+          description: "The key of the n-th order (from 0) is the request's key, a slash and n.",
+          parameters: headers,
+          requestBody: { required: true, content: json(ref("Batch")) },
+          responses: {
+            "207": { description: "An outcome for each order.", content: json(ref("BatchOutcomes")) },
+            ...problems(intakeProblems),
+          },
+        },
+      },
+      "/orders/{id}": {
+        get: {
+          operationId: "getOrder",
+          parameters: [{ name: "id", in: "path", required: true, schema: uuid }],
+          responses: {
+            "200": {
+              description: "What became of the order.",
+              content: json({ oneOf: [ref("Handled"), ref("Dead")] }),
+            },
+            ...problems(lookupProblems),
+          },
+        },
+      },
+    },
+    components: { schemas },
+  };
+}
+
+/** TypeBox's $id would move the base that references inside the document are resolved against. */
+function withoutId({ $id: _, ...schema }: { $id?: string }): object {
+  return schema;
+}
