@@ -1,0 +1,19 @@
+// `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
+// the next time, unless --volumes says otherwise.
+import { Stopped, stopWhenTold } from "./child.ts";
+import { openTopology } from "./topology.ts";
+
+const volumes = Bun.argv.includes("--volumes");
+const topology = openTopology({ stop: stopWhenTold() });
+try {
+  console.error("Stopping: producers and consumers finish their work first ...");
+  await topology.down({ volumes });
+  console.error(
+    volumes
+      ? "Removed, with the data."
+      : "Removed. The data are kept for the next `make up`; `make down VOLUMES=1` removes them.",
+  );
+} catch (error) {
+  if (!(error instanceof Stopped)) throw error;
+  process.exitCode = 1;
+}

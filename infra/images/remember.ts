@@ -1,0 +1,19 @@
+// Where a stand-in's version is not the one that compose.yaml names by default, infra/.env tells Compose so: the file
+// that it reads by itself, also when typed by hand. Every other line of it is the user's and stays.
+import { join } from "node:path";
+import type { Machine } from "../setup/machine.ts";
+import { SetupError } from "../setup/step.ts";
+
+const file = Bun.file(join(import.meta.dir, "..", ".env"));
+
+/** Sets a variable for this machine's Compose; one that the user has set to something else is not overruled. */
+export async function remember(machine: Machine, variable: string, value: string): Promise<void> {
+  if (machine.env[variable] !== undefined) {
+    throw new SetupError(
+      `${variable}=${machine.env[variable]}, but no registry answers and packages give ${value}: unset it.`,
+    );
+  }
+  const lines = (await file.exists()) ? (await file.text()).trimEnd().split("\n") : [];
+  const others = lines.filter((line) => !line.startsWith(`${variable}=`));
+  await Bun.write(file, `${[...others, `${variable}=${value}`].join("\n")}\n`);
+}

@@ -1,0 +1,26 @@
+// Ports of this machine's loopback address: which are taken, and which are free for a second topology.
+import { createServer } from "node:net";
+
+// Below the range from which Linux takes ports for outgoing connections: what is free here stays free.
+const FIRST = 20_080;
+const LAST = 32_000;
+
+/** Whether somebody listens there already. */
+export function isTaken(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(true));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(false)));
+  return promise;
+}
+
+/** A free port for each name. */
+export async function freePorts(names: string[]): Promise<Record<string, string>> {
+  const found: [string, string][] = [];
+  for (let port = FIRST; found.length < names.length; port++) {
+    if (port > LAST) throw new Error(`no ${names.length} free ports from ${FIRST} to ${LAST}`);
+    const name = names[found.length];
+    if (name && !(await isTaken(port))) found.push([name, String(port)]);
+  }
+  return Object.fromEntries(found);
+}

@@ -1,0 +1,115 @@
+// Drives the topology on containers from programs: start, stop, and what may happen to one container. compose.yaml
+// stays the only description; a second topology beside the usual one is the same file under another project name
+// with other ports. Every call is bounded.
+import { join } from "node:path";
+import { must } from "./capture.ts";
+import { until } from "./until.ts";
+
+const UP_LIMIT_MS = 180_000;
+const DOWN_LIMIT_MS = 120_000;
+const CALL_LIMIT_MS = 30_000;
+/** Above every stop_grace_period of compose.yaml. */
+const STOP_LIMIT_MS = 75_000;
+
+export interface Container {
+  id: string;
+  name: string;
+  service: string;
+  state: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+  /** "" for one that has no health check, or does not run. */
+  health: "" | "starting" | "healthy" | "unhealthy";
+  exitCode: number;
+  /** On the host. */
+  ports: number[];
+}
+
+export interface TopologyOptions {
+  /** Compose's project name; that of compose.yaml by default. */
+  project?: string;
+  /** Variables of compose.yaml, above those of the environment and of infra/.env. */
+  env?: Record<string, string>;
+  /** Compose files laid over compose.yaml, in order. */
+  overrides?: string[];
+  /** Ends what is under way. */
+  stop?: AbortSignal;
+}
+
+export type Topology = ReturnType<typeof openTopology>;
+
+/** A handle on a topology, whether it runs or not. */
+export function openTopology({ project, env = {}, overrides = [], stop }: TopologyOptions = {}) {
+  const files = [join(import.meta.dir, "compose.yaml"), ...overrides].flatMap((file) => ["-f", file]);
+  const prefix = ["docker", "compose", ...(project ? ["-p", project] : []), ...files];
+  const compose = (args: string[], limitMs = CALL_LIMIT_MS) =>
+    must([...prefix, ...args], { limitMs, env, ...(stop && { stop }) });
+  const docker = (args: string[], limitMs = CALL_LIMIT_MS) => must(["docker", ...args], { limitMs });
+
+  async function config() {
+    return JSON.parse(await compose(["config", "--format", "json"]));
+  }
+
+  async function containers(service?: string): Promise<Container[]> {
+    const listed = await compose(["ps", "--all", "--format", "json", ...(service ? [service] : [])]);
+    const found = listed.split("\n").filter(Boolean).map(readContainer);
+    return found.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  }
+
+  async function ports(): Promise<Record<string, number>> {
+    const published = Object.entries<string>((await config())["x-host-ports"]);
+    return Object.fromEntries(published.map(([variable, port]) => [variable, Number(port.split(":")[1])]));
+  }
+
+  return {
+    /** `docker compose` on this topology; resolves with its standard output. */
+    compose,
+    /** compose.yaml as it counts: variables filled in, anchors resolved. */
+    config,
+    /** The containers of a service, or of all, running or not, in the order of their names. */
+    containers,
+    /** Ports on the host, by the variable that moves each. */
+    ports,
+    /** Starts what does not run, and resolves when all of it is healthy; `args` as for `docker compose up`. */
+    up: (args: string[] = []) => compose(["up", "-d", "--wait", ...args], UP_LIMIT_MS),
+    /** Removes the containers and networks, and the data with them if so told. */
+    down: ({ volumes = false } = {}) =>
+      compose(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], DOWN_LIMIT_MS),
+    /** Asks a container to end, and kills it after its grace period. */
+    stop: ({ id }: Container) => docker(["stop", id], STOP_LIMIT_MS),
+    kill: ({ id }: Container, signal = "KILL") => docker(["kill", "--signal", signal, id]),
+    start: ({ id }: Container) => docker(["start", id]),
+    pause: ({ id }: Container) => docker(["pause", id]),
+    unpause: ({ id }: Container) => docker(["unpause", id]),
+    /** Runs a command in a container, and resolves with its standard output. */
+    exec: ({ id }: Container, argv: string[]) => docker(["exec", id, ...argv]),
+    /** Waits until all containers of a service are healthy; false if one still isn't. */
+    healthy: (service: string, limitMs = 60_000) =>
+      until(
+        async () => (await containers(service)).every(({ health }) => health === "healthy"),
+        limitMs,
+        500,
+      ),
+    /** The ledger as seen from the host, to be closed by whoever asked for it. */
+    ledger: async () => {
+      const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = (await config()).services.postgres
+        .environment;
+      const { POSTGRES_PORT } = await ports();
+      return new Bun.SQL(
+        `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/${POSTGRES_DB}`,
+        { max: 2 },
+      );
+    },
+  };
+}
+
+function readContainer(line: string): Container {
+  const { ID, Name, Service, State, Health, ExitCode, Publishers } = JSON.parse(line);
+  return {
+    id: ID,
+    name: Name,
+    service: Service,
+    state: State,
+    health: Health,
+    exitCode: ExitCode,
+    ports: (Publishers ?? []).map(({ PublishedPort }: { PublishedPort: number }) => PublishedPort),
+  };
+}

@@ -1,0 +1,101 @@
+// `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
+// it can't, it says which port or which container, and what that one said last.
+import { Stopped, stopWhenTold } from "./child.ts";
+import { ensureImages } from "./images.ts";
+import { isTaken } from "./ports.ts";
+import { thisMachine } from "./setup/machine.ts";
+import { SetupError } from "./setup/step.ts";
+import { type Container, openTopology } from "./topology.ts";
+
+const POLL_MS = 500;
+const LOG_LINES = "20";
+
+const machine = thisMachine(stopWhenTold());
+const topology = openTopology({ stop: machine.stop });
+const started = performance.now();
+const elapsed = () => `${Math.round((performance.now() - started) / 1000)} s`;
+
+try {
+  await ensureImages(machine);
+  await refuseTakenPorts();
+  await start();
+  await tellWhere();
+} catch (error) {
+  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  machine.say(error.message);
+  process.exitCode = 1;
+}
+
+/** Said before anything is started: a port that somebody else has would leave half a topology behind. */
+async function refuseTakenPorts(): Promise<void> {
+  const ours = new Set((await topology.containers()).flatMap(({ ports }) => ports));
+  const taken: [string, number][] = [];
+  for (const [variable, port] of Object.entries(await topology.ports()))
+    if (!ours.has(port) && (await isTaken(port))) taken.push([variable, port]);
+  if (taken.length === 0) return;
+  const example = taken.map(([variable, port]) => `${variable}=${port + 10_000}`).join(" ");
+  throw new SetupError(
+    [
+      ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),
+      `For example: ${example} make up`,
+    ].join("\n"),
+  );
+}
+
+async function start(): Promise<void> {
+  const settled = new AbortController();
+  const progress = tellProgress(settled.signal);
+  try {
+    await topology.up();
+  } catch (error) {
+    machine.stop.throwIfAborted();
+    throw new SetupError(`${(error as Error).message}\n${await lastWords()}`);
+  } finally {
+    settled.abort();
+    await progress;
+  }
+}
+
+async function tellProgress(settled: AbortSignal): Promise<void> {
+  const told = new Map<string, string>();
+  while (!settled.aborted) {
+    for (const container of await topology.containers().catch(() => [])) {
+      const state = stateOf(container);
+      if (told.get(container.name) !== state)
+        machine.say(`  ${elapsed().padStart(5)}  ${container.name}: ${state}`);
+      told.set(container.name, state);
+    }
+    await Bun.sleep(POLL_MS);
+  }
+}
+
+/** What the containers that are not well said last. */
+async function lastWords(): Promise<string> {
+  const unwell = (await topology.containers()).filter(
+    (container) => !["healthy", "done", "created"].includes(stateOf(container)),
+  );
+  const services = [...new Set(unwell.map(({ service }) => service))];
+  if (services.length === 0) return "";
+  return topology.compose(["logs", "--no-color", "--tail", LOG_LINES, ...services]);
+}
+
+function stateOf({ state, health, exitCode }: Container): string {
+  if (state === "exited") return exitCode === 0 ? "done" : `ended with ${exitCode}`;
+  return health || state;
+}
+
+async function tellWhere(): Promise<void> {
+  const ports = await topology.ports();
+  const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
+  const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
+  const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
+  machine.say(`
+Up and healthy after ${elapsed()}.
+  orders       ${orders}
+  balancer     http://127.0.0.1:${ports.LB_STATS_PORT}
+  Kafka        ${brokers.join(",")}
+  PostgreSQL   127.0.0.1:${ports.POSTGRES_PORT}
+
+Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(order)}'
+Stop:  make down (the data stay; make down VOLUMES=1 removes them too)`);
+}
