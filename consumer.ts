@@ -17,7 +17,10 @@ const config = startWith(consumerConfig);
 const log = createLogger("consumer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createHandlingMetrics(registry);
-const ledger = createLedger(config.LEDGER_URL, config.HANDLER_CONCURRENCY);
+const ledger = createLedger(config.LEDGER_URL, {
+  connections: config.HANDLER_CONCURRENCY,
+  handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
+});
 const consumer = startConsumer(config, { ledger, handle, metrics, log });
 const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
 const server = startWith(() => serve(app, config, log));

@@ -21,8 +21,8 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
   let notBeforeMs = 0;
 
   /** The offset to commit, where it is ahead of what is committed. */
-  const due = ({ offsets, committed }: OwnedPartition): number | undefined => {
-    const next = offsets.committable();
+  const due = ({ offsets, committed, lost }: OwnedPartition): number | undefined => {
+    const next = lost ? undefined : offsets.committable();
     return next !== undefined && next > (committed ?? -1) ? next : undefined;
   };
 
@@ -41,6 +41,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       metrics.commits.inc();
     } catch (error) {
       const reason = lostOwnership.test((error as Error).message) ? "lost" : "other";
+      if (reason === "lost") for (const owner of partitions) owner.lost = owner.revoked.signal.aborted;
       metrics.commitFailures.inc({ reason });
       log.warn({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
       notBeforeMs = Date.now() + afterFailureMs;

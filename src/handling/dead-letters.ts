@@ -12,34 +12,40 @@ export type Cause = { reason: string; attempts: number };
 
 const deliveryTimeoutMs = 10_000;
 const retryMs = 1_000;
-/** Longer reasons are cut: a header is no place for a stack. */
-const maxReason = 1_000;
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
 /** Opens its own Kafka producer when it is first needed, and a new one after a failure. */
 export function createDeadLetters(config: KafkaConfig, log: Logger) {
   let client: KafkaProducer | undefined;
+  let partitions = 0;
   let report: ((report: Report) => void) | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<KafkaProducer> {
-    client ??= await openProducer(config, {
-      lingerMs: 0,
-      deliveryTimeoutMs,
-      onReport: (delivery) => report?.(delivery),
-      onError: (message) => log.warn({ kafka: message }, "Kafka client of the dead letters"),
-    });
+    if (!client) {
+      client = await openProducer(config, {
+        lingerMs: 0,
+        deliveryTimeoutMs,
+        onReport: (delivery) => report?.(delivery),
+        onError: (message) => log.warn({ kafka: message }, "Kafka client of the dead letters"),
+      });
+      partitions = (await client.partitions(config.DEAD_TOPIC, deliveryTimeoutMs)).length;
+    }
     return client;
   }
 
-  async function send(record: OutgoingRecord): Promise<void> {
+  async function send(record: DeliveredRecord, cause: Cause): Promise<void> {
     const producer = await open();
     // One letter at a time, so that its report needs no key to be told from others: keys may be absent or equal.
     const delivery = new Promise<Report>((resolve) => {
       report = resolve;
     });
-    producer.produce(record);
+    producer.produce({
+      ...letterOf(record, cause),
+      topic: config.DEAD_TOPIC,
+      partition: record.partition % partitions,
+    });
     const { error } = await delivery;
     if (error !== undefined) throw new Error(error);
   }
@@ -47,12 +53,11 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {
-      const letter = letterOf(config, record, cause);
       const sent = tail.then(async () => {
         for (;;) {
           signal.throwIfAborted();
           try {
-            return await send(letter);
+            return await send(record, cause);
           } catch (error) {
             log.error(
               { err: error, topic: config.DEAD_TOPIC },
@@ -73,16 +78,16 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   };
 }
 
-function letterOf(config: KafkaConfig, record: DeliveredRecord, { reason, attempts }: Cause): OutgoingRecord {
+function letterOf(
+  record: DeliveredRecord,
+  { reason, attempts }: Cause,
+): Pick<OutgoingRecord, "key" | "value" | "headers"> {
   return {
-    topic: config.DEAD_TOPIC,
-    // The dead-letter topic has as many partitions, so that a letter lies where its record lay.
-    partition: record.partition % config.TOPIC_PARTITIONS,
     key: record.key,
     value: record.value,
     headers: [
       ...record.headers,
-      { "dead.reason": reason.slice(0, maxReason) },
+      { "dead.reason": reason },
       { "dead.attempts": String(attempts) },
       { "dead.topic": record.topic },
       { "dead.partition": String(record.partition) },

@@ -14,9 +14,10 @@ import { type Work, workOf } from "./work.ts";
 
 const pollRecords = 1_000;
 const idleMs = 5;
+const afterErrorMs = 250;
 const gaugesMs = 500;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
-const revokeTimeoutMs = 15_000;
+const revokeTimeoutMs = 10_000;
 
 export type GroupMember = ReturnType<typeof createGroupMember>;
 
@@ -76,8 +77,9 @@ export function createGroupMember(
   }
 
   async function poll(): Promise<void> {
-    const records = await consumer.poll(pollRecords).catch((error: Error) => {
+    const records = await consumer.poll(pollRecords).catch(async (error: Error) => {
       log.warn({ kafka: error.message }, "poll failed, trying again");
+      await Bun.sleep(afterErrorMs);
       return [];
     });
     lastPollMs = Date.now();

@@ -11,6 +11,8 @@ export type OwnedPartition = {
   running: number;
   paused: boolean;
   committed: number | undefined;
+  /** The group gave the partition to another member before this one's last commit: there is no point in trying. */
+  lost: boolean;
 };
 
 /** An ownership that begins now. */
@@ -21,4 +23,5 @@ export const ownPartition = (partition: number): OwnedPartition => ({
   running: 0,
   paused: false,
   committed: undefined,
+  lost: false,
 });

@@ -15,6 +15,8 @@ import type { Work } from "./work.ts";
 
 /** Longest time that a slow order may hold up the others of its batch: then each goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
+/** Longer reasons are cut: a header is no place for a stack. */
+const maxReason = 1_000;
 const ledgerRetryBaseMs = 100;
 const ledgerRetryMaxMs = 1_000;
 
@@ -128,10 +130,11 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   }
 
   /** Sends the dead letter, notes it in the ledger, and only then is the record finished. */
-  async function giveUp(work: Work, reason: string): Promise<void> {
+  async function giveUp(work: Work, cause: string): Promise<void> {
     const { record, owner, slot, attempts, decoded } = work;
     const { topic, partition, offset } = record;
     const orderId = "entry" in decoded ? decoded.entry.order.id : null;
+    const reason = oneLine(cause);
     try {
       await deadLetters.bury(record, { reason, attempts }, owner.revoked.signal);
       await whileLedgerIsDown([work], () =>
@@ -176,6 +179,13 @@ function entryOf({ decoded }: Work): Entry {
   if ("entry" in decoded) return decoded.entry;
   throw new Error("an undecodable record has no order");
 }
+
+/** What any database, header and log line takes: bounded, well-formed, without control characters. */
+const oneLine = (text: string): string =>
+  text
+    .slice(0, maxReason)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ");
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
 type Deadline = { signal: AbortSignal; reached: Promise<never>; stop: () => void };

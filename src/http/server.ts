@@ -37,6 +37,9 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   return app;
 }
 
+/** Answers are complete when a tier stops: what is left is connections that the balancer keeps open. */
+const stopTimeoutMs = 1_000;
+
 /**
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
  * @throws ConfigError when the address is taken or not this machine's
@@ -54,7 +57,13 @@ export function serve(app: Hono, config: { HTTP_HOST: string; HTTP_PORT: number 
       fetch: app.fetch,
     });
     log.info({ url: server.url.href }, "listening");
-    return server;
+    return {
+      /** Takes no more connections, lets what is being answered finish, then closes the idle ones. */
+      async stop(): Promise<void> {
+        await Promise.race([server.stop(), Bun.sleep(stopTimeoutMs)]);
+        await server.stop(true);
+      },
+    };
   } catch (error) {
     throw new ConfigError(
       `cannot listen on ${hostname}:${port}: ${(error as Error).message}\nset HTTP_HOST or HTTP_PORT to a free address`,

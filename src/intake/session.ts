@@ -93,9 +93,11 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
   async function watch(client: KafkaProducer): Promise<void> {
     while (client === kafka && !closed) {
       await Bun.sleep(watchMs);
-      if (brokersUp === 0 || client !== kafka || closed) continue;
+      if (client !== kafka || closed) return;
       try {
         partitions = await client.partitions(config.ORDERS_TOPIC, watchMs);
+        // Idle connections may all have been closed: an answer counts, and asking makes a new one.
+        brokersUp = Math.max(brokersUp, 1);
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }

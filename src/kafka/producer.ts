@@ -45,6 +45,9 @@ export class FatalProducerError extends Error {
   override name = "FatalProducerError";
 }
 
+/** Longest record that is sent: twice a broker's default, so that any record fits into a dead letter. */
+export const maxRecordBytes = 2_097_152;
+
 const code = { queueFull: -184, fatal: -150 };
 
 /**
@@ -83,6 +86,7 @@ export async function openProducer(
       "queue.buffering.max.messages": 100_000,
       "queue.buffering.max.kbytes": 131_072,
       "compression.type": "lz4",
+      "message.max.bytes": maxRecordBytes,
       "statistics.interval.ms": 1_000,
       dr_cb: true,
     },

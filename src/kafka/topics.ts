@@ -6,7 +6,7 @@ import Kafka from "node-rdkafka";
 import type { KafkaConfig } from "../config.ts";
 import { clientOptions } from "./client.ts";
 import { describeTopicConfigs } from "./describe-configs.ts";
-import type { PartitionState } from "./producer.ts";
+import { maxRecordBytes, type PartitionState } from "./producer.ts";
 
 const timeoutMs = 10_000;
 const alreadyExists = 36;
@@ -23,6 +23,8 @@ export function createTopic(config: KafkaConfig, topic: string): Promise<"create
         "min.insync.replicas": String(config.MIN_INSYNC_REPLICAS),
         // A replica that lacks acknowledged records must never become the leader.
         "unclean.leader.election.enable": "false",
+        // A dead letter is as long as the longest record, and its headers besides.
+        ...(topic === config.DEAD_TOPIC && { "max.message.bytes": String(maxRecordBytes) }),
       },
     };
     admin.createTopic(spec as unknown as Kafka.NewTopic, timeoutMs, (error) => {

@@ -52,8 +52,8 @@ describe.each([
   let ledger: Ledger;
   let other: Ledger;
   beforeAll(async () => {
-    ledger = createLedger(url(), 4);
-    other = createLedger(url(), 4);
+    ledger = createLedger(url(), { connections: 4, handlerTimeoutMs: 10_000 });
+    other = createLedger(url(), { connections: 4, handlerTimeoutMs: 10_000 });
     await Promise.all([ledger.open(effectSchema), other.open(effectSchema)]);
   });
   afterAll(async () => {

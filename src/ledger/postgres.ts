@@ -4,6 +4,7 @@ import {
   applyByCustomer,
   type Entry,
   type Ledger,
+  type LedgerOptions,
   LedgerUnavailableError,
   type LedgerView,
   type SqlValue,
@@ -26,25 +27,29 @@ const tables = [
 /** Any number, the same in every consumer: they make the tables one after another. */
 const schemaLock = 727_001;
 const connectTimeoutS = 5;
-const answerTimeoutMs = 60_000;
+const answerTimeoutMs = 20_000;
+const lookUpTimeoutMs = 5_000;
 
 type Row = { id: string; digest: string; partition: number; offset: number };
 
-/** @param connections transactions that can be under way at once; look-ups have two more */
-export function createPostgresLedger(url: string, connections: number): Ledger {
+/**
+ * @param options.connections transactions that can be under way at once; look-ups have two more
+ * @param options.handlerTimeoutMs time that a handler may take inside a transaction, on top of the database's own
+ */
+export function createPostgresLedger(url: string, options: LedgerOptions): Ledger {
+  const { connections, handlerTimeoutMs } = options;
   const connect = () => new SQL({ url, max: connections + 2, connectionTimeout: connectTimeoutS });
   let pool = connect();
 
-  /** Everything asked of the database is bounded: a pool that does not answer is replaced by a new one. */
-  async function ask<T>(work: (sql: SQL) => Promise<T>): Promise<T> {
+  /** Everything asked of the database is bounded. */
+  async function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs: number, onTimeout?: (used: SQL) => void) {
     const used = pool;
     let timer: Timer | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        if (pool === used) pool = connect();
-        used.close({ timeout: 0 }).catch(() => undefined);
-        reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${answerTimeoutMs} ms`));
-      }, answerTimeoutMs);
+        onTimeout?.(used);
+        reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`));
+      }, timeoutMs);
     });
     try {
       return await Promise.race([work(used), late]);
@@ -57,20 +62,32 @@ export function createPostgresLedger(url: string, connections: number): Ledger {
     }
   }
 
+  /** A pool whose transaction got no answer is replaced: its connections lead nowhere. */
+  function replace(used: SQL): void {
+    if (pool !== used) return;
+    pool = connect();
+    used
+      .close({ timeout: 0 })
+      .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
+  }
+
   const transaction = <T>(work: (sql: SQL, tx: Tx) => Promise<T>): Promise<T> =>
-    ask((sql) =>
-      sql.begin(async (connection) => {
-        let open = true;
-        const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
-          if (!open) throw new Error("the ledger's transaction is over");
-          return connection(strings, ...values);
-        }) as Tx;
-        try {
-          return await work(connection, tx);
-        } finally {
-          open = false;
-        }
-      }),
+    ask(
+      (sql) =>
+        sql.begin(async (connection) => {
+          let open = true;
+          const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+            if (!open) throw new Error("the ledger's transaction is over");
+            return connection(strings, ...values);
+          }) as Tx;
+          try {
+            return await work(connection, tx);
+          } finally {
+            open = false;
+          }
+        }),
+      handlerTimeoutMs + answerTimeoutMs,
+      replace,
     );
 
   return {
@@ -92,7 +109,7 @@ export function createPostgresLedger(url: string, connections: number): Ledger {
       ask(async (sql) => {
         await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
           VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
-      }),
+      }, answerTimeoutMs),
 
     find: (id) =>
       ask(async (sql): Promise<LedgerView | undefined> => {
@@ -117,7 +134,7 @@ export function createPostgresLedger(url: string, connections: number): Ledger {
           reason: dead.reason,
           attempts: dead.attempts,
         };
-      }),
+      }, lookUpTimeoutMs),
 
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
