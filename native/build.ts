@@ -1,0 +1,39 @@
+// `bun native/build.ts` (or `bun run native`): sees to it that node-rdkafka runs on this Bun. Afterwards the addon lies
+// in node_modules and has been seen to send and read a message; or the exit code is 1 and one message says why not.
+// What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Stopped, stopWhenTold } from "../infra/child.ts";
+import { type Machine, thisMachine } from "../infra/setup/machine.ts";
+import { SetupError, step } from "../infra/setup/step.ts";
+import { isReady, markReady, packageDir, put } from "./addon.ts";
+import { platformFaults, thisPlatform } from "./faults.ts";
+import { addonKey, makeAddon } from "./recipe.ts";
+import { versions } from "./versions.ts";
+
+const SMOKE_LIMIT_MS = 60_000;
+const smoke = join(import.meta.dir, "smoke.ts");
+
+async function build(machine: Machine): Promise<void> {
+  const faults = platformFaults(thisPlatform());
+  if (faults.length > 0) throw new SetupError(["node-rdkafka can't be had here:", ...faults].join("\n  "));
+  if (!existsSync(packageDir)) throw new SetupError("Dependencies are not installed yet: bun install");
+  const key = addonKey();
+  if (isReady(key)) return;
+  put(await makeAddon(machine));
+  await step(machine, "sending and reading a message", [process.execPath, smoke], {
+    limitMs: SMOKE_LIMIT_MS,
+  });
+  markReady(key);
+}
+
+const machine = thisMachine(stopWhenTold());
+try {
+  await build(machine);
+  const { nodeRdkafka, librdkafka, bun } = versions;
+  machine.say(`node-rdkafka ${nodeRdkafka} with librdkafka ${librdkafka} is ready for Bun ${bun}.`);
+} catch (error) {
+  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  machine.say(error.message);
+  process.exitCode = 1;
+}

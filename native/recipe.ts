@@ -1,0 +1,46 @@
+// How the addon is made: node-rdkafka and bun_compat, with librdkafka linked in whole, so that the one file also exports
+// librdkafka's C API. Its key changes with everything that could change its bytes.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Machine } from "../infra/setup/machine.ts";
+import { SetupError } from "../infra/setup/step.ts";
+import { packageDir } from "./addon.ts";
+import { compileAddon, compileParts } from "./compile.ts";
+import { buildFaults } from "./faults.ts";
+import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
+import { digest, madeOnce } from "./made-once.ts";
+import { versions } from "./versions.ts";
+
+const nanDir = join(packageDir, "..", "nan");
+
+/** Changes with whatever the addon is made of, made by, or runs in. */
+export function addonKey(): string {
+  const packages = [packageDir, nanDir].map((folder) => join(folder, "package.json"));
+  const files = [import.meta.path, ...packages, ...compileParts, ...librdkafkaParts];
+  return digest([process.arch, Bun.version, ...Object.values(versions)], files);
+}
+
+/** Makes the addon, unless it was made before, on behalf of any clone; gives its path. */
+export async function makeAddon(machine: Machine): Promise<string> {
+  const name = "node-librdkafka";
+  const folder = await madeOnce(machine, `addon-${addonKey()}`, async (folder) => {
+    const faults = await buildFaults(machine);
+    if (faults.length > 0)
+      throw new SetupError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
+    const source = await sources(machine);
+    const library = await librdkafka(machine, source);
+    const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));
+    await compileAddon(machine, folder, {
+      name,
+      sources: files.map((file) => join(packageDir, "src", file)),
+      include: [packageDir, nanDir, join(library, "include", "librdkafka"), join(source, "node")],
+      libraries: [
+        "-Wl,--whole-archive",
+        ...["librdkafka.a", "librdkafka++.a"].map((file) => join(library, "lib", file)),
+        "-Wl,--no-whole-archive",
+        ...["-lssl", "-lcrypto", "-lz", "-lzstd", "-lm", "-ldl", "-lpthread", "-lrt"],
+      ],
+    });
+  });
+  return join(folder, `${name}.node`);
+}
