@@ -5,7 +5,7 @@
 
 import { canonicalJson } from "../canonical.ts";
 import type { ProducerConfig } from "../config.ts";
-import { FatalProducerError, QueueFullError, type Report } from "../kafka/producer.ts";
+import { FatalProducerError, type OutgoingRecord, QueueFullError, type Report } from "../kafka/producer.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
@@ -21,9 +21,10 @@ export type Acceptance = { id: string; partition: number; offset: number | null 
 
 type Pending = {
   content: string;
-  bytes: number;
-  partition: number;
+  record: OutgoingRecord & { value: Buffer };
   sinceMs: number;
+  /** Copies on their way: one, or two after a republishing. */
+  copies: number;
   promise: Promise<Acceptance>;
   resolve: (acceptance: Acceptance) => void;
   reject: (error: OutcomeError) => void;
@@ -34,6 +35,9 @@ export type Intake = ReturnType<typeof createIntake>;
 const recentOrders = 10_000;
 /** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
 const availabilityTimeoutMs = 300;
+/** As old as this, an order is sent once more: well above any acknowledgement of healthy brokers. */
+const republishAfterMs = 1_000;
+const republishEveryMs = 100;
 
 /** Starts connecting to Kafka at once; orders are refused until that is done. */
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
@@ -69,12 +73,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   });
 
   function settle({ key: id, error, partition, offset }: Report): void {
+    partitioner?.settled(partition);
     const order = pending.get(id);
-    if (!order) {
-      log.warn({ orderId: id, partition }, "a report for no order in flight");
-      return;
-    }
-    partitioner?.settled(order.partition);
+    // The other copy of a republished order was first.
+    if (!order) return;
+    order.copies -= 1;
+    if (error !== undefined && order.copies > 0) return;
     finish(id, order);
     if (error !== undefined) {
       order.reject(unknown(`no acknowledgement: ${error}`));
@@ -87,7 +91,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   function finish(id: string, order: Pending): Pending {
     pending.delete(id);
-    bytesInFlight -= order.bytes;
+    bytesInFlight -= order.record.value.length;
     return order;
   }
 
@@ -101,7 +105,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     const nowMs = performance.now();
     const partition = partitioner.choose(order.customer, nowMs);
     const record = recordOf(order, id, config.ORDERS_TOPIC, partition, traceparent);
-    const bytes = record.value.length;
     try {
       session.produce(record);
     } catch (error) {
@@ -111,11 +114,36 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       throw error;
     }
     partitioner.sent(partition, nowMs);
-    bytesInFlight += bytes;
+    bytesInFlight += record.value.length;
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
-    pending.set(id, { content, bytes, partition, sinceMs: nowMs, promise, resolve, reject });
+    pending.set(id, { content, record, sinceMs: nowMs, copies: 1, promise, resolve, reject });
     return promise;
   }
+
+  /**
+   * Orders that wait for a broker that died go once more, under the same id, to a partition that acknowledges; the
+   * first report answers, the ledger recognises the copy. Never where order matters, never when every partition is
+   * slow, at most once an order.
+   */
+  function republish(): void {
+    const nowMs = performance.now();
+    if (!partitioner || config.PARTITIONER !== "batch" || session.obstacle()) return;
+    for (const order of pending.values()) {
+      if (nowMs - order.sinceMs < republishAfterMs) return;
+      if (order.copies > 1 || partitioner.stallMs(nowMs) >= availabilityTimeoutMs) continue;
+      const partition = partitioner.choose("", nowMs);
+      try {
+        session.produce({ ...order.record, partition });
+      } catch (error) {
+        log.warn({ err: error }, "republishing failed, the first copy is waited for");
+        return;
+      }
+      partitioner.sent(partition, nowMs);
+      order.copies += 1;
+      metrics.republished.inc();
+    }
+  }
+  const republishing = setInterval(republish, republishEveryMs);
 
   return {
     /** Why no order is taken just now; undefined when one is. Cheap: asked before a body is read. */
@@ -162,6 +190,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       draining = "noticed";
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
+      clearInterval(republishing);
       await session.close(
         Math.min(config.DELIVERY_TIMEOUT_MS, config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS),
       );

@@ -40,6 +40,11 @@ export function createIntakeMetrics(registry: Registry) {
       help: "Repeated requests that were answered without sending the order again.",
       registers,
     }),
+    republished: new Counter({
+      name: "orders_republished_total",
+      help: "Orders sent once more, to a partition that acknowledges, after waiting too long.",
+      registers,
+    }),
     clientsReplaced: new Counter({
       name: "kafka_producer_replaced_total",
       help: "Kafka clients replaced after a fatal error.",
