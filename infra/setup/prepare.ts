@@ -28,8 +28,9 @@ export async function prepare(
   await bun(machine, "installing dependencies", ["install", "--frozen-lockfile"], 10);
   if (command !== "up") await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
   if (!onContainers) return {};
-  if (lacking.length === 0) return containers(mayLack.size > 0, machine);
-  return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
+  if (lacking.length > 0)
+    return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
+  return command === "test" ? readyForTests(machine) : { daemon: await dockerDaemon(machine) };
 }
 
 /**
@@ -68,7 +69,8 @@ export async function satisfy(
   return hopeless;
 }
 
-async function containers(mayLack: boolean, machine: Machine): Promise<Prepared> {
+/** The daemon and the images; what goes wrong with them is a reason to leave out the tests that need them. */
+async function readyForTests(machine: Machine): Promise<Prepared> {
   let daemon: Daemon | undefined;
   try {
     daemon = await dockerDaemon(machine);
@@ -76,8 +78,8 @@ async function containers(mayLack: boolean, machine: Machine): Promise<Prepared>
     return { daemon };
   } catch (error) {
     await daemon?.stop();
-    if (!mayLack || !(error instanceof SetupError)) throw error;
-    return { withoutContainers: error.message };
+    machine.stop.throwIfAborted();
+    return { withoutContainers: String(error) };
   }
 }
 
