@@ -1,8 +1,8 @@
 // `bun native/build.ts` (or `bun run native`): sees to it that node-rdkafka runs on this Bun. Afterwards the addon lies
 // in node_modules and has been seen to send and read a message; or the exit code is 1 and one message says why not.
 // What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Stopped, stopWhenTold } from "../infra/child.ts";
 import { type Machine, thisMachine } from "../infra/setup/machine.ts";
 import { SetupError, step } from "../infra/setup/step.ts";
@@ -20,10 +20,15 @@ async function build(machine: Machine): Promise<void> {
   if (!existsSync(packageDir)) throw new SetupError("Dependencies are not installed yet: bun install");
   const key = addonKey();
   if (isReady(key)) return;
-  put(await makeAddon(machine));
-  await step(machine, "sending and reading a message", [process.execPath, smoke], {
-    limitMs: SMOKE_LIMIT_MS,
-  });
+  const made = await makeAddon(machine);
+  put(made);
+  try {
+    const argv = [process.execPath, smoke];
+    await step(machine, "sending and reading a message", argv, { limitMs: SMOKE_LIMIT_MS });
+  } catch (error) {
+    rmSync(dirname(made), { recursive: true, force: true }); // the next one starts anew
+    throw error;
+  }
   markReady(key);
 }
 
