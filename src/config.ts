@@ -23,9 +23,12 @@ const whole = (description: string, fallback: number, minimum: number, maximum: 
 
 const minuteMs = 60_000;
 
+/** A name or an IPv4 address, or an IPv6 address in brackets. */
+const broker = "([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d+";
+
 const kafka = {
   KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", {
-    pattern: "^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$",
+    pattern: `^${broker}(,${broker})*$`,
   }),
   KAFKA_SECURITY_PROTOCOL: oneOf(
     "Kafka's security.protocol",
@@ -123,7 +126,8 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   const given = Object.fromEntries(
     Object.keys(schema.properties).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
   );
-  const value = Value.Convert(schema, Value.Default(schema, { ...given })) as Record<string, unknown>;
+  const typed = Object.entries(given).map(([name, text]) => [name, typedAs(schema.properties[name], text)]);
+  const value = Value.Default(schema, Object.fromEntries(typed)) as Record<string, unknown>;
   const faults = new Map<string, string>();
   for (const { path } of Value.Errors(schema, value)) {
     const name = path.slice(1);
@@ -132,9 +136,13 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
     for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
       if (value[name] === undefined) faults.set(name, fault(name, schema.properties[name] ?? {}, undefined));
-  const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = value;
+  const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if (Number(inSync) > Number(replicas))
     faults.set("MIN_INSYNC_REPLICAS", `MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
+  if (ORDERS_TOPIC === DEAD_TOPIC)
+    faults.set("DEAD_TOPIC", `DEAD_TOPIC=${DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
+  if (Number(value.DRAIN_NOTICE_MS) >= Number(value.DRAIN_TIMEOUT_MS))
+    faults.set("DRAIN_NOTICE_MS", "DRAIN_NOTICE_MS leaves nothing of DRAIN_TIMEOUT_MS to drain in");
   if (faults.size > 0)
     throw new ConfigError(`cannot start, the environment is faulty:\n  ${[...faults.values()].join("\n  ")}`);
   return value as Static<T>;
@@ -147,6 +155,10 @@ type Described = {
   minimum?: number;
   maximum?: number;
 };
+
+/** Digits alone are a number: no fraction that would be cut off, no 1e3, no word. */
+const typedAs = (schema: Described | undefined, text: string): string | number =>
+  schema?.type === "integer" && /^-?\d+$/.test(text) ? Number(text) : text;
 
 function fault(name: string, schema: Described, given: string | undefined): string {
   const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
