@@ -19,14 +19,13 @@ export function mayInstall(machine: Machine): boolean {
 export async function aptInstall(choices: Choice[], machine: Machine): Promise<void> {
   let sources: string[] = [];
   await update(sources, machine);
-  let offered = await candidates(choices, sources, machine);
-  let chosen = choices.map((choice) => pick(choice, offered));
-  const backports = chosen.includes(undefined) && (await withBackports(machine));
-  if (backports) {
-    sources = backports;
-    await update(sources, machine);
-    offered = await candidates(choices, sources, machine);
-    chosen = choices.map((choice) => pick(choice, offered));
+  let chosen = await pickAll(choices, sources, machine);
+  if (chosen.includes(undefined)) {
+    const withMore = await withBackports(machine);
+    if (withMore && (await update(withMore, machine))) {
+      sources = withMore;
+      chosen = await pickAll(choices, sources, machine);
+    }
   }
   const packages = [...new Set(chosen.filter((name) => name !== undefined))];
   if (packages.length === 0) return;
@@ -64,25 +63,28 @@ export function parsePolicy(printed: string): Map<string, string> {
 }
 
 /** A source that can't be reached is none of our business unless something we want is missing afterwards. */
-async function update(sources: string[], machine: Machine): Promise<void> {
+async function update(sources: string[], machine: Machine): Promise<boolean> {
   try {
     await step(machine, "apt-get update", ["apt-get", "update", ...PATIENCE, ...sources], {
       limitMs: UPDATE_LIMIT_MS,
       env: aptEnv(machine),
     });
+    return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     machine.say(`  ${error.message}\n  Going on with the package lists that are here.`);
+    return false;
   }
 }
 
-async function candidates(
+async function pickAll(
   choices: Choice[],
   sources: string[],
   machine: Machine,
-): Promise<Map<string, string>> {
+): Promise<(string | undefined)[]> {
   const names = choices.flat().map((wanted) => wanted.split(">=")[0] ?? wanted);
-  return parsePolicy(`${await ask(machine, "apt-cache", ...sources, "policy", ...names)}\n`);
+  const offered = parsePolicy(`${await ask(machine, "apt-cache", ...sources, "policy", ...names)}\n`);
+  return choices.map((choice) => pick(choice, offered));
 }
 
 /**
@@ -93,18 +95,14 @@ async function withBackports(machine: Machine): Promise<string[] | undefined> {
   const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
   const codename = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1];
   if (!/^ID=debian$/m.test(release) || !codename) return undefined;
-  const format = "$(CODENAME) $(COMPONENT) $(REPO_URI) $(SIGNED_BY)";
+  const format = "$(CODENAME) $(COMPONENT) $(REPO_URI)";
   const targets = await ask(machine, "apt-get", "indextargets", "--format", format, "Identifier: Packages");
-  const [, , uri, keyring] =
-    targets
-      ?.split("\n")
-      .find((row) => row.startsWith(`${codename} main `))
-      ?.split(" ") ?? [];
-  if (!uri) return undefined;
+  const own = targets?.split("\n").find((target) => target.startsWith(`${codename} main `));
+  if (!own) return undefined;
   const list = cachePath(machine, "backports.list");
   const usual = existsSync("/etc/apt/sources.list") ? readFileSync("/etc/apt/sources.list", "utf8") : "";
-  const signed = keyring ? ` [signed-by=${keyring}]` : "";
-  await Bun.write(list, `${usual}\ndeb${signed} ${uri} ${codename}-backports main\n`);
+  const keys = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg";
+  await Bun.write(list, `${usual}\ndeb [${keys}] ${own.split(" ")[2]} ${codename}-backports main\n`);
   return ["-o", `Dir::Etc::sourcelist=${list}`];
 }
 
