@@ -27,7 +27,10 @@ async function check(topic: string): Promise<string | undefined> {
     { lingerMs: 0, deliveryTimeoutMs: 1_000, onReport: () => {} },
   );
   try {
-    return await topicFault(config, topic, await client.partitions(topic, 5_000));
+    const partitions = await client.partitions(topic, 5_000);
+    // It is there, but a broker hears of it a moment after the one that created it.
+    if (partitions.length === 0) throw new Error(`the topic ${topic} is not known to every broker yet`);
+    return await topicFault(config, topic, partitions);
   } finally {
     await client.close(0);
   }
