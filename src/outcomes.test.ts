@@ -23,7 +23,8 @@ test("whoever is to come back is told when", () => {
 
 describe("a problem document", () => {
   test("has the members of RFC 9457, and the fate", () => {
-    expect(problem("invalid_order", "see errors", { errors: [{ pointer: "/size" }] })).toEqual({
+    const document: object = problem("invalid_order", "see errors", { errors: [{ pointer: "/size" }] });
+    expect(document).toEqual({
       type: "urn:problem-type:coffee-orders:invalid_order",
       title: "The order is not valid",
       status: 422,

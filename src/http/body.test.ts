@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test";
+import { readJsonBody } from "./body.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A request whose body is these chunks, without a declared length. */
+function streamed(chunks: Uint8Array[], end: "close" | "error" | "never" = "close"): Request {
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk) controller.enqueue(chunk);
+      else if (end === "close") controller.close();
+      else if (end === "error") controller.error(new Error("connection reset"));
+      else return new Promise(() => undefined);
+    },
+  });
+  return new Request("http://x/", { method: "POST", headers: { "content-type": "application/json" }, body });
+}
+
+const typed = (mediaType: string | undefined, body = "{}") =>
+  new Request("http://x/", {
+    method: "POST",
+    // A Blob without a type, so that none is added.
+    body: new Blob([body]),
+    headers: mediaType === undefined ? {} : { "content-type": mediaType },
+  });
+
+const refused = (outcome: string) => expect.objectContaining({ name: "OutcomeError", outcome });
+
+test.each([
+  "application/json",
+  "Application/JSON",
+  "application/json; charset=utf-8",
+  " application/json ;x=y",
+])("%s is taken", async (mediaType) => {
+  expect(await readJsonBody(typed(mediaType), 100)).toEqual(encode("{}"));
+});
+
+test.each([
+  undefined,
+  "",
+  "text/json",
+  "application/jsonx",
+  "application/x-www-form-urlencoded",
+  "text/plain",
+])("%s is not taken", async (mediaType) => {
+  await expect(readJsonBody(typed(mediaType), 100)).rejects.toThrow(refused("unsupported_media_type"));
+});
+
+test("chunks are put together, up to the very bound", async () => {
+  const chunks = ["[1", ",2,", "3]"].map(encode);
+  expect(await readJsonBody(streamed(chunks), 7)).toEqual(Buffer.from("[1,2,3]"));
+});
+
+test("one byte more is too large, also where no length was declared", async () => {
+  const chunks = ["[1", ",2,", "3]"].map(encode);
+  await expect(readJsonBody(streamed(chunks), 6)).rejects.toThrow(refused("body_too_large"));
+});
+
+test("a body without an end is not read beyond its bound", async () => {
+  let read = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      read += 1;
+      controller.enqueue(new Uint8Array(1_000));
+    },
+  });
+  const request = new Request("http://x/", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  await expect(readJsonBody(request, 10_000)).rejects.toThrow(refused("body_too_large"));
+  expect(read).toBeLessThan(20);
+});
+
+test("a length above the bound is refused before a byte is read", async () => {
+  const request = new Request("http://x/", {
+    method: "POST",
+    headers: { "content-type": "application/json", "content-length": "1001" },
+    body: new ReadableStream({ pull: () => new Promise(() => undefined) }),
+  });
+  await expect(readJsonBody(request, 1_000)).rejects.toThrow(refused("body_too_large"));
+});
+
+test("no body is an empty one", async () => {
+  const headers = { "content-type": "application/json" };
+  const request = new Request("http://x/", { method: "POST", headers });
+  expect(await readJsonBody(request, 100)).toEqual(new Uint8Array());
+});
+
+test("a body that breaks off is malformed, not a crash", async () => {
+  const request = streamed([encode("[1,")], "error");
+  await expect(readJsonBody(request, 100)).rejects.toThrow(refused("malformed_body"));
+});
+
+test("a body that does not come is given up", async () => {
+  const request = streamed([encode("[1,")], "never");
+  await expect(readJsonBody(request, 100, 50)).rejects.toThrow(refused("body_timeout"));
+});
