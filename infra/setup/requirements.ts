@@ -15,7 +15,7 @@ export interface Requirement {
 }
 
 /** The commands that set-up prepares for. */
-export const commands = ["demo", "up", "test"] as const;
+export const commands = ["demo", "up", "test", "load"] as const;
 export type Command = (typeof commands)[number];
 
 const toolchain: Requirement = {
@@ -85,7 +85,9 @@ async function goUnlessThere(machine: Machine): Promise<string[]> {
 export function requirementsOf(command: Command): Requirement[] {
   const embedded = [toolchain, headers, haproxy];
   const containers = [docker, compose];
-  return { demo: embedded, up: containers, test: [...embedded, postgres, ...containers, k6] }[command];
+  return { demo: embedded, up: containers, load: [k6], test: [...embedded, postgres, ...containers, k6] }[
+    command
+  ];
 }
 
 /** What only the tests on containers need: without it the others can still run. */
