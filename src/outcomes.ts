@@ -12,6 +12,7 @@ type Outcome = { status: number; fate: Fate; title: string; retryAfterS?: number
 
 const table = {
   accepted: { status: 202, fate: "accepted", title: "Accepted" },
+  malformed_request: { status: 400, fate: "refused", title: "The request is not valid HTTP" },
   malformed_body: { status: 400, fate: "refused", title: "The body is not a JSON document" },
   malformed_key: { status: 400, fate: "refused", title: "The Idempotency-Key is malformed" },
   not_found: { status: 404, fate: "refused", title: "There is nothing here" },
@@ -32,16 +33,18 @@ const table = {
   not_ready: { status: 503, fate: "refused", title: "This producer is not ready", retryAfterS: 2 },
   no_brokers: { status: 503, fate: "refused", title: "No Kafka broker is reachable", retryAfterS: 5 },
   too_few_replicas: { status: 503, fate: "refused", title: "Too few replicas are in sync", retryAfterS: 5 },
+  unavailable: { status: 503, fate: "refused", title: "No instance can take the request", retryAfterS: 1 },
   ledger_unavailable: { status: 503, fate: "refused", title: "The ledger is unavailable", retryAfterS: 5 },
   draining: { status: 503, fate: "refused", title: "This producer is shutting down", retryAfterS: 1 },
   internal_error: { status: 500, fate: "unknown", title: "An unexpected error" },
-  connection_lost: { status: 502, fate: "unknown", title: "The producer's answer was lost", retryAfterS: 1 },
+  connection_lost: { status: 502, fate: "unknown", title: "The answer was lost", retryAfterS: 1 },
   delivery_unknown: {
     status: 504,
     fate: "unknown",
     title: "Kafka's acknowledgement did not come",
     retryAfterS: 1,
   },
+  answer_timeout: { status: 504, fate: "unknown", title: "The answer did not come in time", retryAfterS: 1 },
 } as const satisfies Record<string, Outcome>;
 
 /** The name of an outcome; it is also the last part of the problem's type and a metric's label. */

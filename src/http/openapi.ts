@@ -79,6 +79,7 @@ function problems(names: readonly ProblemName[]) {
 }
 
 const intakeProblems: ProblemName[] = [
+  "malformed_request",
   "malformed_body",
   "malformed_key",
   "body_timeout",
@@ -95,14 +96,19 @@ const intakeProblems: ProblemName[] = [
   "draining",
   "internal_error",
   "connection_lost",
+  "unavailable",
   "delivery_unknown",
+  "answer_timeout",
 ];
 const lookupProblems: ProblemName[] = [
+  "malformed_request",
   "not_found",
   "rate_limited",
   "ledger_unavailable",
   "internal_error",
   "connection_lost",
+  "unavailable",
+  "answer_timeout",
 ];
 
 const headers = [
