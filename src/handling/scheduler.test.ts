@@ -1,0 +1,181 @@
+/** Runs of the scheduler that fast-check makes up, on a clock that only the test moves. */
+import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import fc from "fast-check";
+import { createScheduler } from "./scheduler.ts";
+
+type Work = {
+  customer: string;
+  notBeforeMs: number;
+  sequence: number;
+  state: "waiting" | "running" | "done";
+};
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: 0 });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** Lets everything happen that has been promised. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+}
+
+/** A scheduler whose batches end when the test says so, and which checks the rules at each step. */
+function createRun(concurrency: number, limit: number) {
+  const alive: Work[] = [];
+  const batches: { works: Work[]; end: (again: Work[]) => void }[] = [];
+  let sequence = 0;
+
+  const isFirst = (work: Work, batch: Work[]) =>
+    alive.every(
+      (other) => other.customer !== work.customer || other.sequence >= work.sequence || batch.includes(other),
+    );
+
+  const scheduler = createScheduler<Work>({
+    concurrency,
+    batchLimit: () => limit,
+    run(works) {
+      expect(works.length).toBeWithin(1, limit + 1);
+      for (const [index, work] of works.entries()) {
+        expect(work.state).toBe("waiting");
+        expect(work.notBeforeMs).toBeLessThanOrEqual(Date.now());
+        // Nothing older of this customer is unfinished, unless it goes before it in the same batch.
+        expect(isFirst(work, works.slice(0, index))).toBe(true);
+        work.state = "running";
+      }
+      const { promise, resolve } = Promise.withResolvers<Work[]>();
+      batches.push({ works, end: resolve });
+      expect(batches.length).toBeLessThanOrEqual(concurrency);
+      return promise;
+    },
+  });
+
+  return {
+    alive,
+    batches,
+    push(customers: string[]) {
+      const works = customers.map((customer): Work => {
+        sequence += 1;
+        return { customer, notBeforeMs: 0, sequence, state: "waiting" };
+      });
+      alive.push(...works);
+      scheduler.push(works);
+    },
+    /** Ends one batch; the works named fail and come back after so long. */
+    end(which: number, failing: (index: number) => boolean, delayMs: number) {
+      const [batch] = batches.splice(which % batches.length, 1);
+      if (!batch) return;
+      const again = batch.works.filter((_, index) => failing(index));
+      for (const work of batch.works) {
+        if (again.includes(work)) {
+          work.state = "waiting";
+          work.notBeforeMs = Date.now() + delayMs;
+        } else {
+          work.state = "done";
+          alive.splice(alive.indexOf(work), 1);
+        }
+      }
+      batch.end(again);
+    },
+    drop(unwanted: (work: Work) => boolean) {
+      scheduler.drop(unwanted);
+      for (const work of alive.filter((work) => work.state === "waiting" && unwanted(work)))
+        alive.splice(alive.indexOf(work), 1);
+    },
+    /** Where there is room, nobody waits who could begin. */
+    checkBusy() {
+      if (batches.length === concurrency) return;
+      const held = alive.filter(
+        (work) => work.state === "waiting" && work.notBeforeMs <= Date.now() && isFirst(work, []),
+      );
+      expect(held).toEqual([]);
+    },
+  };
+}
+
+const customer = fc.constantFrom("a", "b", "c", "d");
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ push: fc.array(customer, { minLength: 1, maxLength: 8 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      end: fc.nat(7),
+      failing: fc.array(fc.boolean(), { maxLength: 8 }),
+      delayMs: fc.nat(50),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ advanceMs: fc.nat(60) }) },
+);
+
+test("order within a customer, bounds, no work lost, doubled, early or held up for nothing", async () => {
+  const steps = fc.array(step, { maxLength: 60 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 6 }),
+      steps,
+      async (concurrency, limit, todo) => {
+        const run = createRun(concurrency, limit);
+        for (const one of todo) {
+          if ("push" in one) run.push(one.push);
+          else if ("end" in one) run.end(one.end, (index) => one.failing[index] ?? false, one.delayMs);
+          else jest.advanceTimersByTime(one.advanceMs);
+          await settle();
+          run.checkBusy();
+        }
+        for (let turn = 0; run.alive.length > 0; turn += 1) {
+          expect(turn).toBeLessThan(1_000);
+          if (run.batches.length > 0) run.end(0, () => false, 0);
+          else jest.advanceTimersByTime(60);
+          await settle();
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("work that waits for another attempt holds up its own customer and nobody else", async () => {
+  const run = createRun(1, 1);
+  run.push(["a", "a", "b"]);
+  run.end(0, () => true, 1_000);
+  await settle();
+  expect(run.batches.map(({ works }) => works.map(({ customer }) => customer))).toEqual([["b"]]);
+  run.end(0, () => false, 0);
+  await settle();
+  jest.advanceTimersByTime(999);
+  await settle();
+  expect(run.batches).toEqual([]);
+  jest.advanceTimersByTime(1);
+  await settle();
+  expect(run.batches.map(({ works }) => works.map(({ sequence }) => sequence))).toEqual([[1]]);
+});
+
+test("what was dropped is not begun; what runs is not touched, and its customer goes on", async () => {
+  const run = createRun(1, 1);
+  run.push(["a", "a", "b", "c"]);
+  run.drop(({ customer, sequence }) => customer === "b" || sequence === 2);
+  run.push(["a", "b"]);
+  const seen: string[] = [];
+  while (run.batches.length > 0) {
+    seen.push(...(run.batches[0]?.works ?? []).map(({ customer, sequence }) => `${customer}${sequence}`));
+    run.end(0, () => false, 0);
+    await settle();
+  }
+  expect(seen.sort()).toEqual(["a1", "a5", "b6", "c4"]);
+});
+
+test("dropped work does not come back from its delay", async () => {
+  const run = createRun(2, 4);
+  run.push(["a"]);
+  run.end(0, () => true, 100);
+  await settle();
+  run.drop(() => true);
+  jest.advanceTimersByTime(1_000);
+  await settle();
+  expect(run.batches).toEqual([]);
+  run.push(["a"]);
+  expect(run.batches).toHaveLength(1);
+});
