@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./child.ts";
 import { bareMachine } from "./testing/bare-machine.ts";
@@ -9,6 +9,13 @@ const never = new AbortController().signal;
 
 /** A shell that starts a background process, writes its id to `file` and then does `rest`. */
 const withChild = (file: string, rest: string) => ["sh", "-c", `sleep 600 & echo $! > "$0"; ${rest}`, file];
+
+const entryThatRuns = (argv: string[]) => `
+  import { run, stopWhenTold } from ${JSON.stringify(join(import.meta.dir, "child.ts"))};
+  try { await run(${JSON.stringify(argv)}, { limitMs: 60_000, stop: stopWhenTold() }); }
+  catch (error) { console.log(error.message); }
+  finally { console.log("cleaned up"); }
+`;
 
 async function childOf(file: string): Promise<number> {
   await until(async () => (await Bun.file(file).exists()) && (await Bun.file(file).text()).endsWith("\n"));
@@ -57,15 +64,24 @@ describe("a program", () => {
   });
 });
 
+test("an entry that is ended with its parent gets to end what it started itself", async () => {
+  using machine = bareMachine();
+  const file = join(machine.folder, "pid");
+  const inner = entryThatRuns(withChild(file, "wait"));
+  const controller = new AbortController();
+  // The leader dies at once; the entry, in its group, still has to end its own programs.
+  const argv = ["sh", "-c", '"$0" -e "$1" & wait', process.execPath, inner];
+  const running = run(argv, { limitMs: 60_000, stop: controller.signal, output: openSync("/dev/null", "w") });
+  const pid = await childOf(file);
+  controller.abort(new Error("enough"));
+  await expect(running).rejects.toThrow("enough");
+  expect(isGone(pid)).toBe(true);
+});
+
 test("an entry that is told to stop takes its programs with it and gets to clean up", async () => {
   using machine = bareMachine();
   const file = join(machine.folder, "pid");
-  const entry = `
-    import { run, stopWhenTold } from ${JSON.stringify(join(import.meta.dir, "child.ts"))};
-    try { await run(${JSON.stringify(withChild(file, "wait"))}, { limitMs: 60_000, stop: stopWhenTold() }); }
-    catch (error) { console.log(error.message); }
-    finally { console.log("cleaned up"); }
-  `;
+  const entry = entryThatRuns(withChild(file, "wait"));
   const child = Bun.spawn([process.execPath, "-e", entry], { stdout: "pipe" });
   const pid = await childOf(file);
   child.kill("SIGTERM");

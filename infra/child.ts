@@ -32,10 +32,11 @@ export async function run(argv: string[], options: RunOptions): Promise<Ending> 
     stderr: output,
   });
   living.add(child.pid);
-  let kill: Timer | undefined;
+  let ending: Promise<void> | undefined;
   const end = () => {
-    signalGroup(child.pid, "SIGTERM");
-    kill ??= setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
+    // Once: to an entry of ours, a second time means at once.
+    ending ??= endGroup(child.pid, graceMs);
+    return ending;
   };
   let timedOut = false;
   const limit = setTimeout(() => {
@@ -50,8 +51,7 @@ export async function run(argv: string[], options: RunOptions): Promise<Ending> 
   } finally {
     stop.removeEventListener("abort", end);
     clearTimeout(limit);
-    clearTimeout(kill);
-    signalGroup(child.pid, "SIGKILL");
+    await end();
     living.delete(child.pid);
   }
 }
@@ -81,10 +81,20 @@ export class Stopped extends Error {
   }
 }
 
-function signalGroup(leaderPid: number, signal: NodeJS.Signals): void {
+/** Asks all of a group to end, so that each can end what it started in a group of its own; kills who doesn't. */
+async function endGroup(leaderPid: number, graceMs: number): Promise<void> {
+  const deadline = performance.now() + graceMs;
+  signalGroup(leaderPid, "SIGTERM");
+  while (signalGroup(leaderPid, 0) && performance.now() < deadline) await Bun.sleep(20);
+  signalGroup(leaderPid, "SIGKILL");
+}
+
+/** False if there is nobody left in the group. */
+function signalGroup(leaderPid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-leaderPid, signal);
+    return process.kill(-leaderPid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    return false;
   }
 }
