@@ -45,6 +45,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   const recent = createRecent(recentOrders);
   let partitioner: Partitioner | undefined;
   let bytesInFlight = 0;
+  /** When an order was last acknowledged promptly. */
+  let promptAtMs = Number.NEGATIVE_INFINITY;
   let draining: "no" | "noticed" | "refusing" = "no";
 
   const session = createSession(config, log, {
@@ -84,7 +86,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       order.reject(unknown(`no acknowledgement: ${error}`));
       return;
     }
-    metrics.deliverySeconds.observe((performance.now() - order.sinceMs) / 1_000);
+    const nowMs = performance.now();
+    if (nowMs - order.sinceMs < availabilityTimeoutMs) promptAtMs = nowMs;
+    metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
     recent.add(id, { content: order.content, partition, offset });
     order.resolve({ id, partition, offset: offset ?? null });
   }
@@ -122,15 +126,15 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   /**
    * Orders that wait for a broker that died go once more, under the same id, to a partition that acknowledges; the
-   * first report answers, the ledger recognises the copy. Never where order matters, never when every partition is
-   * slow, at most once an order.
+   * first report answers, the ledger recognises the copy. Never where order matters, at most once an order, and only
+   * while others are acknowledged promptly: when all are slow, more work would make them slower.
    */
   function republish(): void {
     const nowMs = performance.now();
-    if (!partitioner || config.PARTITIONER !== "batch" || session.obstacle()) return;
+    if (!partitioner || config.PARTITIONER !== "batch" || nowMs - promptAtMs > republishEveryMs) return;
     for (const order of pending.values()) {
       if (nowMs - order.sinceMs < republishAfterMs) return;
-      if (order.copies > 1 || partitioner.stallMs(nowMs) >= availabilityTimeoutMs) continue;
+      if (order.copies > 1) continue;
       const partition = partitioner.choose("", nowMs);
       try {
         session.produce({ ...order.record, partition });

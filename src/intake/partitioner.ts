@@ -14,8 +14,6 @@ export type Partitioner = {
   sent(partition: number, nowMs: number): void;
   /** An order of the partition got its report, good or bad. */
   settled(partition: number): void;
-  /** Age in ms of the longest unacknowledged order of the partition that waits least: 0 while any is free. */
-  stallMs(nowMs: number): number;
 };
 
 /** The oldest unsettled orders of one partition: how many were sent in each window, oldest first. */
@@ -66,9 +64,6 @@ export function createPartitioner(options: {
       if (!oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
       oldest.unsettled -= 1;
       if (oldest.unsettled === 0) windows.shift();
-    },
-    stallMs(nowMs) {
-      return Math.min(...waiting.map((_, partition) => ageMs(partition, nowMs)));
     },
   };
 }
