@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import fc from "fast-check";
 import { createScheduler } from "./scheduler.ts";
 
+type Fate = "done" | "again" | "later";
 type Work = {
   customer: string;
   notBeforeMs: number;
@@ -63,21 +64,17 @@ function createRun(concurrency: number, limit: number) {
       alive.push(...works);
       scheduler.push(works);
     },
-    /** Ends one batch; the works named fail and come back after so long. */
-    end(which: number, failing: (index: number) => boolean, delayMs: number) {
+    /** Ends one batch; each of its works is done, or comes back at once or after so long. */
+    end(which: number, fateOf: (index: number) => Fate = () => "done", delayMs = 0) {
       const [batch] = batches.splice(which % batches.length, 1);
       if (!batch) return;
-      const again = batch.works.filter((_, index) => failing(index));
-      for (const work of batch.works) {
-        if (again.includes(work)) {
-          work.state = "waiting";
-          work.notBeforeMs = Date.now() + delayMs;
-        } else {
-          work.state = "done";
-          alive.splice(alive.indexOf(work), 1);
-        }
+      for (const [index, work] of batch.works.entries()) {
+        const fate = fateOf(index);
+        work.state = fate === "done" ? "done" : "waiting";
+        if (fate === "done") alive.splice(alive.indexOf(work), 1);
+        if (fate === "later") work.notBeforeMs = Date.now() + delayMs;
       }
-      batch.end(again);
+      batch.end(batch.works.filter(({ state }) => state === "waiting"));
     },
     drop(unwanted: (work: Work) => boolean) {
       scheduler.drop(unwanted);
@@ -102,7 +99,7 @@ const step = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       end: fc.nat(7),
-      failing: fc.array(fc.boolean(), { maxLength: 8 }),
+      fates: fc.array(fc.constantFrom<Fate[]>("done", "again", "later"), { maxLength: 8 }),
       delayMs: fc.nat(50),
     }),
   },
@@ -120,14 +117,14 @@ test("order within a customer, bounds, no work lost, doubled, early or held up f
         const run = createRun(concurrency, limit);
         for (const one of todo) {
           if ("push" in one) run.push(one.push);
-          else if ("end" in one) run.end(one.end, (index) => one.failing[index] ?? false, one.delayMs);
+          else if ("end" in one) run.end(one.end, (index) => one.fates[index] ?? "done", one.delayMs);
           else jest.advanceTimersByTime(one.advanceMs);
           await settle();
           run.checkBusy();
         }
         for (let turn = 0; run.alive.length > 0; turn += 1) {
           expect(turn).toBeLessThan(1_000);
-          if (run.batches.length > 0) run.end(0, () => false, 0);
+          if (run.batches.length > 0) run.end(0);
           else jest.advanceTimersByTime(60);
           await settle();
         }
@@ -140,10 +137,10 @@ test("order within a customer, bounds, no work lost, doubled, early or held up f
 test("work that waits for another attempt holds up its own customer and nobody else", async () => {
   const run = createRun(1, 1);
   run.push(["a", "a", "b"]);
-  run.end(0, () => true, 1_000);
+  run.end(0, () => "later", 1_000);
   await settle();
   expect(run.batches.map(({ works }) => works.map(({ customer }) => customer))).toEqual([["b"]]);
-  run.end(0, () => false, 0);
+  run.end(0);
   await settle();
   jest.advanceTimersByTime(999);
   await settle();
@@ -161,7 +158,7 @@ test("what was dropped is not begun; what runs is not touched, and its customer 
   const seen: string[] = [];
   while (run.batches.length > 0) {
     seen.push(...(run.batches[0]?.works ?? []).map(({ customer, sequence }) => `${customer}${sequence}`));
-    run.end(0, () => false, 0);
+    run.end(0);
     await settle();
   }
   expect(seen.sort()).toEqual(["a1", "a5", "b6", "c4"]);
@@ -170,7 +167,7 @@ test("what was dropped is not begun; what runs is not touched, and its customer 
 test("dropped work does not come back from its delay", async () => {
   const run = createRun(2, 4);
   run.push(["a"]);
-  run.end(0, () => true, 100);
+  run.end(0, () => "later", 100);
   await settle();
   run.drop(() => true);
   jest.advanceTimersByTime(1_000);
