@@ -17,20 +17,17 @@ export interface Prepared {
 }
 
 /** Prepares for `command`, its tests on containers left out if so told; rejects with a SetupError where it can't. */
-export async function prepare(
-  command: Command,
-  machine: Machine,
-  onContainers = command !== "demo",
-): Promise<Prepared> {
+export async function prepare(command: Command, machine: Machine, onContainers = true): Promise<Prepared> {
   const requirements = requirementsOf(command).filter((one) => onContainers || !forContainers.has(one));
   const mayLack = command === "test" ? forContainers : new Set<Requirement>();
   const lacking = await satisfy(requirements, mayLack, machine);
   await bun(machine, "installing dependencies", ["install", "--frozen-lockfile"], 10);
-  if (command !== "up") await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
-  if (!onContainers) return {};
-  if (lacking.length > 0)
-    return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
-  return command === "test" ? readyForTests(machine) : { daemon: await dockerDaemon(machine) };
+  if (command === "demo" || command === "test")
+    await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
+  if (command === "up") return { daemon: await dockerDaemon(machine) };
+  if (command !== "test" || !onContainers) return {};
+  if (lacking.length === 0) return readyForTests(machine);
+  return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
 }
 
 /**

@@ -1,6 +1,6 @@
 // Runs one suite as child processes whose output a person can follow, and tells what came of it. A suite that hangs
 // is ended at its limit, with everything that it started; whatever goes wrong counts as a failure.
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ending, run } from "../child.ts";
@@ -57,20 +57,22 @@ async function runCommands(
 }
 
 async function runTests(suite: Suite, files: string[], where: Circumstances): Promise<Outcome> {
+  // Its temporary files go with it, even if it is ended before it can clean up. Some belong to other users.
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-test-"));
+  chmodSync(folder, 0o755);
+  const env = { ...where.env, TMPDIR: folder };
   try {
     const path = join(folder, "report.xml");
     const options = [`--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", `--reporter-outfile=${path}`];
     const paths = files.map((file) => `./${file}`);
-    const trouble = await runToEnd(
-      suite,
-      [process.execPath, "test", "--no-orphans", ...options, ...paths],
-      where,
-    );
+    const trouble = await runToEnd(suite, [process.execPath, "test", "--no-orphans", ...options, ...paths], {
+      ...where,
+      env,
+    });
     const written = Bun.file(path);
     return readReport((await written.exists()) ? await written.text() : undefined, files, trouble);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
