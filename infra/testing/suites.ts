@@ -29,6 +29,7 @@ export const suites: Suite[] = [
     files: /^(src|native)\//,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
+  { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\// },
   { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 10, files: /^infra\/(?!e2e)/ },
   {
     name: "e2e",
