@@ -174,13 +174,14 @@ async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
 
 /**
  * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of
- * PostgreSQL's classes 08 (connection), 40 (rollback: deadlock, serialization), 53 (resources), 57 (operator
- * intervention: shutdown, cancel) and 58 (system). Source: PostgreSQL manual, appendix A.
+ * PostgreSQL's classes 08 (connection), 28 and 3D (not admitted: role, database), 40 (rollback: deadlock,
+ * serialization), 53 (resources), 57 (operator intervention: shutdown, cancel) and 58 (system), or 25006 (read-only,
+ * as a server is that has handed over). Source: PostgreSQL manual, appendix A.
  */
 function isUnavailable(error: unknown): boolean {
   const { code, errno } = error as { code?: string; errno?: string };
   if (error instanceof LedgerUnavailableError) return true;
-  if (typeof errno === "string" && /^(08|40|53|57|58)/.test(errno)) return true;
+  if (typeof errno === "string" && /^(08|25006|28|3D|40|53|57|58)/.test(errno)) return true;
   return (
     typeof code === "string" &&
     /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/.test(

@@ -32,14 +32,30 @@ type Dead = { dead_at: string; reason: string; attempts: number };
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
-  const database = new Database(path, { create: true, strict: true });
-  // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
-  database.run("PRAGMA busy_timeout = 0");
+  let opened: Database | undefined;
   let tail: Promise<unknown> = Promise.resolve();
+
+  function database(): Database {
+    if (!opened) {
+      opened = new Database(path, { create: true, strict: true });
+      // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
+      opened.run("PRAGMA busy_timeout = 0");
+    }
+    return opened;
+  }
+
+  /** Tells the file's failures from the statement's. */
+  async function ask<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
+    }
+  }
 
   /** One transaction of this process at a time: there is one connection. */
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = tail.then(work);
+    const result = tail.then(() => ask(work));
     tail = result.catch(() => undefined);
     return result;
   }
@@ -49,11 +65,11 @@ export function createSqliteLedger(path: string): Ledger {
     const deadline = Date.now() + lockTimeoutMs;
     for (;;) {
       try {
-        database.run(sql);
+        database().run(sql);
         return;
       } catch (error) {
         const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
-        if (!busy || Date.now() > deadline) throw new LedgerUnavailableError(String(error), { cause: error });
+        if (!busy || Date.now() > deadline) throw error;
         await Bun.sleep(lockWaitMs);
       }
     }
@@ -64,7 +80,9 @@ export function createSqliteLedger(path: string): Ledger {
     let open = true;
     const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
       if (!open) throw new Error("the ledger's transaction is over");
-      return database.query(strings.join("?")).all(...(values as SQLQueryBindings[]));
+      return database()
+        .query(strings.join("?"))
+        .all(...(values as SQLQueryBindings[]));
     }) as Tx;
     try {
       const result = await work(tx);
@@ -73,7 +91,7 @@ export function createSqliteLedger(path: string): Ledger {
       return result;
     } catch (error) {
       open = false;
-      if (database.inTransaction) database.run("ROLLBACK");
+      if (database().inTransaction) database().run("ROLLBACK");
       throw error;
     }
   }
@@ -84,7 +102,7 @@ export function createSqliteLedger(path: string): Ledger {
         await locked("PRAGMA journal_mode = WAL");
         await locked("PRAGMA synchronous = FULL");
         await transaction(async () => {
-          for (const statement of [...tables, ...effectSchema]) database.run(statement);
+          for (const statement of [...tables, ...effectSchema]) database().run(statement);
         });
       }),
 
@@ -92,11 +110,11 @@ export function createSqliteLedger(path: string): Ledger {
       exclusively(() =>
         transaction(async (tx) => {
           const handledAt = new Date().toISOString();
-          const insert = database.query(
+          const insert = database().query(
             `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
           );
-          const count = database.query<Row, [string, string]>(
+          const count = database().query<Row, [string, string]>(
             `UPDATE ledger SET deliveries = deliveries + (digest = ?) WHERE id = ?
              RETURNING digest, "partition", "offset"`,
           );
@@ -130,26 +148,36 @@ export function createSqliteLedger(path: string): Ledger {
         }),
       ),
 
-    async find(id): Promise<LedgerView | undefined> {
-      const row = database
-        .query<Row & { handled_at: string; deliveries: number }, [string]>(
-          "SELECT * FROM ledger WHERE id = ?",
-        )
-        .get(id);
-      if (row) {
-        const { handled_at: handledAt, deliveries, partition, offset } = row;
-        return { id, status: "handled", handledAt, deliveries, partition, offset };
-      }
-      const dead = database
-        .query<Dead, [string]>("SELECT * FROM dead_letters WHERE order_id = ? ORDER BY dead_at DESC")
-        .get(id);
-      if (!dead) return undefined;
-      return { id, status: "dead", deadAt: dead.dead_at, reason: dead.reason, attempts: dead.attempts };
-    },
+    find: (id) => ask((): LedgerView | undefined => find(database(), id)),
 
     async close() {
       await tail;
-      database.close();
+      opened?.close();
     },
   };
 }
+
+function find(database: Database, id: string): LedgerView | undefined {
+  const row = database
+    .query<Row & { handled_at: string; deliveries: number }, [string]>("SELECT * FROM ledger WHERE id = ?")
+    .get(id);
+  if (row) {
+    const { handled_at: handledAt, deliveries, partition, offset } = row;
+    return { id, status: "handled", handledAt, deliveries, partition, offset };
+  }
+  const dead = database
+    .query<Dead, [string]>("SELECT * FROM dead_letters WHERE order_id = ? ORDER BY dead_at DESC")
+    .get(id);
+  if (!dead) return undefined;
+  return { id, status: "dead", deadAt: dead.dead_at, reason: dead.reason, attempts: dead.attempts };
+}
+
+/**
+ * Whether an error is the file's and not the statement's: no access, no lock, no room, damage. Source: SQLite's
+ * «Result and Error Codes».
+ */
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof SQLiteError &&
+  /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/.test(
+    error.code ?? "",
+  );
