@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { orderId } from "../order-id.ts";
+import { entryOf } from "../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
 import type { Entry, Ledger, Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
@@ -20,19 +20,6 @@ afterAll(() => {
 });
 
 const effectSchema = ["CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL, note TEXT)"];
-let sequence = 0;
-const entryOf = (customer: string, changes: Partial<Entry> = {}): Entry => {
-  sequence += 1;
-  const id = orderId(customer, `key ${sequence}`);
-  const placedAt = new Date().toISOString();
-  return {
-    order: { customer, coffee: "latte", size: "small", quantity: 1, id, placedAt },
-    digest: `digest ${sequence}`,
-    partition: 0,
-    offset: sequence,
-    ...changes,
-  };
-};
 const write = async (entry: Entry, tx: Tx) => {
   await tx`INSERT INTO effects (id, note) VALUES (${entry.order.id}, ${null})`;
 };

@@ -1,0 +1,125 @@
+/** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { SQL } from "bun";
+import { entryOf } from "../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import { until } from "../testing/until.ts";
+import { type Ledger, LedgerUnavailableError } from "./ledger.ts";
+import { createLedger } from "./open.ts";
+
+let server: PostgresServer;
+let ledger: Ledger;
+let ledgerUrl: string;
+beforeAll(async () => {
+  server = startPostgres();
+  await asOperator((sql) => sql`CREATE ROLE consumer LOGIN SUPERUSER`);
+  ledgerUrl = server.url.replace("postgres@", "consumer@");
+  ledger = createLedger(ledgerUrl, { connections: 4, handlerTimeoutMs: 10_000 });
+}, 60_000);
+beforeEach(() =>
+  ledger.open(["CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, n INTEGER NOT NULL)"]),
+);
+afterAll(async () => {
+  await ledger.close();
+  server[Symbol.dispose]();
+});
+
+async function asOperator(act: (sql: SQL) => Promise<unknown>): Promise<void> {
+  const sql = new SQL({ url: server.url, max: 1 });
+  await act(sql);
+  await sql.close();
+}
+
+const recovers = (entry: ReturnType<typeof entryOf>) =>
+  until("the ledger records again", async () => {
+    const [verdict] = await ledger
+      .record([entry], async ({ order }, tx) => {
+        await tx`INSERT INTO effects VALUES (${order.id}, 1)`;
+      })
+      .catch((error) => {
+        expect(error).toBeInstanceOf(LedgerUnavailableError);
+        return [];
+      });
+    return verdict;
+  });
+
+test("killed in the middle of a transaction: nothing of it is there, and after the restart it is handled", async () => {
+  const entry = entryOf("c1");
+  const record = ledger.record([entry], async ({ order }, tx) => {
+    await tx`INSERT INTO effects VALUES (${order.id}, 1)`;
+    server.kill();
+    await tx`SELECT 1`;
+  });
+  await expect(record).rejects.toThrow(LedgerUnavailableError);
+  // Everything that is asked meanwhile says the same.
+  await expect(ledger.find(entry.order.id)).rejects.toThrow(LedgerUnavailableError);
+  await expect(ledger.record([entry], async () => {})).rejects.toThrow(LedgerUnavailableError);
+  const burial = { topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 };
+  await expect(ledger.bury(burial)).rejects.toThrow(LedgerUnavailableError);
+
+  server.start();
+  expect(await recovers(entry)).toBe("handled");
+  expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled", deliveries: 1 });
+}, 30_000);
+
+test("connections that an operator ends are replaced", async () => {
+  const entry = entryOf("c1");
+  const record = ledger.record([entry], async (_, tx) => {
+    await asOperator(
+      (sql) => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'consumer'`,
+    );
+    await tx`SELECT 1`;
+  });
+  await expect(record).rejects.toThrow(LedgerUnavailableError);
+  expect(await recovers(entry)).toBe("handled");
+});
+
+test.each([
+  [
+    "a server that became read-only",
+    "ALTER ROLE consumer SET default_transaction_read_only = on",
+    "RESET default_transaction_read_only",
+  ],
+  ["a role that may not log in any more", "ALTER ROLE consumer NOLOGIN", "LOGIN"],
+])("%s is waited for", async (_, fault, heal) => {
+  await asOperator((sql) => sql.unsafe(fault));
+  const other = createLedger(ledgerUrl, { connections: 1, handlerTimeoutMs: 10_000 });
+  const entry = entryOf("c1");
+  try {
+    await expect(other.record([entry], async () => {})).rejects.toThrow(LedgerUnavailableError);
+  } finally {
+    await asOperator((sql) => sql.unsafe(`ALTER ROLE consumer ${heal}`));
+  }
+  await other.close();
+  expect(await recovers(entry)).toBe("handled");
+});
+
+test("two transactions that block each other: the database's choice of a victim is nobody's fault", async () => {
+  const [one, two] = [entryOf("a"), entryOf("b")];
+  await ledger.record([entryOf("c")], async (_, tx) => {
+    await tx`INSERT INTO effects VALUES ('left', 1), ('right', 1) ON CONFLICT DO NOTHING`;
+  });
+  const { promise: bothHold, resolve } = Promise.withResolvers<void>();
+  let holding = 0;
+  const crossing = (entry: typeof one, first: string, second: string) =>
+    ledger.record([entry], async (_, tx) => {
+      await tx`UPDATE effects SET n = n + 1 WHERE id = ${first}`;
+      if (++holding === 2) resolve();
+      await bothHold;
+      await tx`UPDATE effects SET n = n + 1 WHERE id = ${second}`;
+    });
+  const ends = await Promise.allSettled([crossing(one, "left", "right"), crossing(two, "right", "left")]);
+  const [victim] = ends.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
+  expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  expect(victim?.reason).toBeInstanceOf(LedgerUnavailableError);
+});
+
+test("what the record is to blame for is not the ledger's failure", async () => {
+  const faulty = ledger.record([entryOf("c1")], async ({ order }, tx) => {
+    await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
+  });
+  await expect(faulty).rejects.not.toThrow(LedgerUnavailableError);
+  const impossible = entryOf("c1");
+  impossible.order.placedAt = "2026-99-99T00:00:00Z";
+  await expect(ledger.record([impossible], async () => {})).rejects.not.toThrow(LedgerUnavailableError);
+});

@@ -1,0 +1,89 @@
+/** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { entryOf } from "../testing/entries.ts";
+import { until } from "../testing/until.ts";
+import { type Ledger, LedgerUnavailableError } from "./ledger.ts";
+import { createLedger } from "./open.ts";
+
+const options = { connections: 1, handlerTimeoutMs: 10_000 };
+let directory: string;
+let path: string;
+let ledger: Ledger;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "coffee-orders-sqlite-"));
+  path = join(directory, "ledger.sqlite");
+  ledger = createLedger(`sqlite:${path}`, options);
+  await ledger.open(["CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, text TEXT NOT NULL)"]);
+});
+afterAll(async () => {
+  await ledger.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** Another process that holds the file's lock until it is killed. */
+async function lockFile() {
+  const program = `
+    const { Database } = require("bun:sqlite");
+    const database = new Database(${JSON.stringify(path)});
+    database.run("PRAGMA busy_timeout = 5000");
+    database.run("BEGIN IMMEDIATE");
+    console.log("locked");
+    setInterval(() => {}, 60_000);`;
+  const holder = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe" });
+  for await (const _ of holder.stdout) break;
+  return holder;
+}
+
+test("a lock that another process holds is waited for, and nothing else stands still", async () => {
+  const holder = await lockFile();
+  const entry = entryOf("c1");
+  let verdicts: string[] | undefined;
+  const record = ledger.record([entry], async () => {}).then((found) => (verdicts = found));
+  try {
+    // Others are served while it waits: a look-up, the event loop, another process' death.
+    expect(await ledger.find(entry.order.id)).toBeUndefined();
+    const deadline = performance.now() + 100;
+    await until("the event loop turned for a while", () => performance.now() > deadline);
+    expect(verdicts).toBeUndefined();
+  } finally {
+    holder.kill("SIGKILL");
+  }
+  await record;
+  expect(verdicts).toEqual(["handled"]);
+});
+
+test("a full disk is the ledger's failure, not the order's, and it recovers when there is room", async () => {
+  const full = createLedger(`sqlite:${join(directory, "full.sqlite")}`, options);
+  const table = "CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, text TEXT NOT NULL)";
+  await full.open([table, "PRAGMA max_page_count = 20"]);
+  const entry = entryOf("c1");
+  const text = "x".repeat(100_000);
+  const record = () =>
+    full.record([entry], async ({ order }, tx) => {
+      await tx`INSERT INTO effects VALUES (${order.id}, ${text})`;
+    });
+  await expect(record()).rejects.toThrow(LedgerUnavailableError);
+  const burial = { topic: "orders", partition: 0, offset: 1, orderId: null, reason: text, attempts: 1 };
+  await expect(full.bury(burial)).rejects.toThrow(LedgerUnavailableError);
+  expect(await full.find(entry.order.id)).toBeUndefined();
+
+  await full.open(["PRAGMA max_page_count = 1000000"]);
+  expect(await record()).toEqual(["handled"]);
+  await full.close();
+});
+
+test("a file that can't be opened is the ledger's failure too, at its opening", async () => {
+  const nowhere = createLedger(`sqlite:${join(directory, "no", "such", "folder", "ledger.sqlite")}`, options);
+  await expect(nowhere.open([])).rejects.toThrow(LedgerUnavailableError);
+  await nowhere.close();
+});
+
+test("what the order is to blame for is not the ledger's failure", async () => {
+  const record = ledger.record([entryOf("c1")], async ({ order }, tx) => {
+    await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
+  });
+  await expect(record).rejects.not.toThrow(LedgerUnavailableError);
+});
