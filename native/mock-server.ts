@@ -3,7 +3,12 @@
 import { startMockCluster } from "./mock-cluster.ts";
 
 const layout = { partitions: 12, replicationFactor: 3 };
-const cluster = startMockCluster({ topics: { orders: layout, "orders.dead": layout } });
+const cluster = startMockCluster({
+  topics: { orders: layout, "orders.dead": layout },
+  // As brokers have it: consumers that start together get their shares at once. A mock group that already has
+  // members takes a new one in only after almost a session timeout.
+  groupInitialRebalanceDelayMs: 3_000,
+});
 
 const stay = setInterval(() => {}, 60_000); // the brokers' threads alone do not hold the process
 const end = () => {
