@@ -75,7 +75,7 @@ test("an entry that is ended with its parent gets to end what it started itself"
   const pid = await childOf(file);
   controller.abort(new Error("enough"));
   await expect(running).rejects.toThrow("enough");
-  expect(isGone(pid)).toBe(true);
+  expect(await until(() => isGone(pid))).toBe(true);
 });
 
 test("an entry that is told to stop takes its programs with it and gets to clean up", async () => {
