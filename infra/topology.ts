@@ -7,9 +7,11 @@ import { until } from "./until.ts";
 
 const UP_LIMIT_MS = 180_000;
 const DOWN_LIMIT_MS = 120_000;
+const SETTLE_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 30_000;
 /** Above every stop_grace_period of compose.yaml. */
 const STOP_LIMIT_MS = 75_000;
+const POLL_MS = 500;
 
 export interface Container {
   id: string;
@@ -68,8 +70,14 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     containers,
     /** Ports on the host, by the variable that moves each. */
     ports,
-    /** Starts what does not run, and resolves when all of it is healthy; `args` as for `docker compose up`. */
-    up: (args: string[] = []) => compose(["up", "-d", "--wait", ...args], UP_LIMIT_MS),
+    /** Starts what does not run, and resolves when all of it is well; `args` as for `docker compose up`. */
+    up: async (args: string[] = []) => {
+      await compose(["up", "-d", ...args], UP_LIMIT_MS);
+      // Not Compose's own --wait, which gives up on one that is unhealthy and about to recover.
+      const isWell = async () => (await containers()).every((one) => wellStates.has(stateOf(one)));
+      if (!(await until(isWell, SETTLE_LIMIT_MS, POLL_MS)))
+        throw new Error(`not well after ${SETTLE_LIMIT_MS / 1000} s`);
+    },
     /** Removes the containers and networks, and the data with them if so told. */
     down: ({ volumes = false } = {}) =>
       compose(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], DOWN_LIMIT_MS),
@@ -81,12 +89,15 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     unpause: ({ id }: Container) => docker(["unpause", id]),
     /** Runs a command in a container, and resolves with its standard output. */
     exec: ({ id }: Container, argv: string[]) => docker(["exec", id, ...argv]),
-    /** Waits until all containers of a service are healthy; false if one still isn't. */
-    healthy: (service: string, limitMs = 60_000) =>
+    /** Waits until a service has that many containers and all are healthy; false if it doesn't come to that. */
+    healthy: (service: string, count: number, limitMs = SETTLE_LIMIT_MS) =>
       until(
-        async () => (await containers(service)).every(({ health }) => health === "healthy"),
+        async () => {
+          const all = await containers(service);
+          return all.length === count && all.every((one) => stateOf(one) === "healthy");
+        },
         limitMs,
-        500,
+        POLL_MS,
       ),
     /** The ledger as seen from the host, to be closed by whoever asked for it. */
     ledger: async () => {
@@ -100,6 +111,15 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     },
   };
 }
+
+/** What matters of a container's state, in a word or two. */
+export function stateOf({ state, health, exitCode }: Container): string {
+  if (state === "exited") return exitCode === 0 ? "done" : `ended with ${exitCode}`;
+  return health || state;
+}
+
+/** One that ran to its end well, or runs and says that it is well. */
+export const wellStates: ReadonlySet<string> = new Set(["done", "healthy"]);
 
 function readContainer(line: string): Container {
   const { ID, Name, Service, State, Health, ExitCode, Publishers } = JSON.parse(line);

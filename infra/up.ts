@@ -5,9 +5,11 @@ import { ensureImages } from "./images.ts";
 import { isTaken } from "./ports.ts";
 import { thisMachine } from "./setup/machine.ts";
 import { SetupError } from "./setup/step.ts";
-import { type Container, openTopology } from "./topology.ts";
+import { openTopology, stateOf, wellStates } from "./topology.ts";
+import { until } from "./until.ts";
 
 const POLL_MS = 500;
+const ROUTE_LIMIT_MS = 20_000;
 const LOG_LINES = "20";
 
 const machine = thisMachine(stopWhenTold());
@@ -19,6 +21,7 @@ try {
   await ensureImages(machine);
   await refuseTakenPorts();
   await start();
+  await untilItRoutes();
   await tellWhere();
 } catch (error) {
   if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
@@ -72,16 +75,27 @@ async function tellProgress(settled: AbortSignal): Promise<void> {
 /** What the containers that are not well said last. */
 async function lastWords(): Promise<string> {
   const unwell = (await topology.containers()).filter(
-    (container) => !["healthy", "done", "created"].includes(stateOf(container)),
+    (container) => container.state !== "created" && !wellStates.has(stateOf(container)),
   );
   const services = [...new Set(unwell.map(({ service }) => service))];
   if (services.length === 0) return "";
   return topology.compose(["logs", "--no-color", "--tail", LOG_LINES, ...services]);
 }
 
-function stateOf({ state, health, exitCode }: Container): string {
-  if (state === "exited") return exitCode === 0 ? "done" : `ended with ${exitCode}`;
-  return health || state;
+/** Every part may be well before the balancer has found the producers. */
+async function untilItRoutes(): Promise<void> {
+  const { LB_PORT } = await topology.ports();
+  // What a producer refuses has passed the balancer all the same; 503 is the balancer's own word.
+  const passes = async () => {
+    const answer = await fetch(`http://127.0.0.1:${LB_PORT}/orders`, { method: "POST" }).catch(
+      () => undefined,
+    );
+    return answer !== undefined && answer.status < 500;
+  };
+  if (!(await until(passes, ROUTE_LIMIT_MS, POLL_MS)))
+    throw new SetupError(
+      "The balancer finds no producer that is ready: docker compose -f infra/compose.yaml logs",
+    );
 }
 
 async function tellWhere(): Promise<void> {
