@@ -1,0 +1,207 @@
+// What becomes of a request whose producer fails in the middle of it: sent again with the same key while that helps,
+// and when it does not, never called refused if anyone may have accepted it.
+import { describe, expect, test } from "bun:test";
+import { connectHttp, type HttpAnswer, NoAnswerError } from "../src/testing/http-connection.ts";
+import { jsonBody, sampleOrder } from "../src/testing/load.ts";
+import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
+
+const order = JSON.stringify(sampleOrder());
+const accepted = { answer: "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}" };
+const refused = {
+  answer:
+    'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 18\r\n\r\n{"fate":"refused"}',
+};
+/** Shorter than in the configuration, so that the tests do not take minutes. */
+const shortTimeLimit = { "timeout server 25s": "timeout server 500ms" };
+
+/** One order over a connection of its own. */
+async function post(
+  balancer: Balancer,
+  headers: Record<string, string> = {},
+  body = order,
+): Promise<HttpAnswer> {
+  const connection = await connectHttp(balancer.port);
+  try {
+    return await connection.request("POST", "/orders", { ...jsonBody, ...headers }, body);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Keys of which, by the hash, some lead to each of a few servers. */
+const keys = Array.from({ length: 12 }, (_, n) => `key-${n}`);
+
+const keysOf = ({ requests }: StandIn) => requests.map((request) => headerOf(request, "idempotency-key"));
+
+const replayed: Behaviour[] = ["close", "junk", "hang"];
+test.each(replayed)(
+  "a producer that would %s costs nothing: another one gets the same request",
+  async (behaviour) => {
+    using broken = startStandIn(behaviour);
+    using good = startStandIn(accepted);
+    const ports = [broken.port, good.port];
+    await using balancer = await startBalancer({ producers: ports, replace: shortTimeLimit });
+
+    const answers = await Promise.all(keys.map((key) => post(balancer, { "idempotency-key": key })));
+
+    expect(answers.map(({ status }) => status)).toEqual(keys.map(() => 202));
+    expect(broken.requests.length).toBeGreaterThan(0);
+    expect(keysOf(good).sort()).toEqual([...keys].sort());
+    // The same in every byte, and so under the same key.
+    expect(good.requests).toEqual(expect.arrayContaining([...broken.requests]));
+  },
+);
+
+test("the balancer gives an order without a key one before its first try, and tells it", async () => {
+  using broken = startStandIn("close");
+  using good = startStandIn(accepted);
+  await using balancer = await startBalancer({ producers: [broken.port, good.port] });
+
+  const answers = await Promise.all(keys.map(() => post(balancer)));
+
+  const told = answers.map(({ headers }) => headers.get("idempotency-key"));
+  for (const key of told) expect(key).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  expect(new Set(told).size).toBe(keys.length);
+  expect(keysOf(good).sort()).toEqual(told.sort());
+  expect(broken.requests.length).toBeGreaterThan(0);
+  expect(good.requests).toEqual(expect.arrayContaining([...broken.requests]));
+});
+
+test("a client's key is passed on as it is, and leads to the same producer each time", async () => {
+  using first = startStandIn(accepted);
+  using second = startStandIn(accepted);
+  using third = startStandIn(accepted);
+  const producers = [first, second, third];
+  await using balancer = await startBalancer({ producers: producers.map(({ port }) => port) });
+  const written = [...keys, '"quoted, and with a comma"', "x".repeat(255)];
+
+  for (const key of [...written, ...written, ...written])
+    expect((await post(balancer, { "idempotency-key": key })).headers.get("idempotency-key")).toBeNull();
+
+  const seen = producers.map(keysOf);
+  for (const key of written)
+    expect(seen.map((some) => some.filter((one) => one === key).length).sort()).toEqual([0, 0, 3]);
+  for (const some of seen) expect(some.length).toBeGreaterThan(0);
+});
+
+describe("a refusal by a producer", () => {
+  test("is passed on and never replayed, nor does it eject the producer", async () => {
+    using shedding = startStandIn(refused);
+    using another = startStandIn(refused);
+    await using balancer = await startBalancer({ producers: [shedding.port, another.port] });
+
+    for (const key of keys) {
+      const answer = await post(balancer, { "idempotency-key": key });
+      expect([answer.status, answer.headers.get("retry-after"), answer.body]).toEqual([
+        503,
+        "7",
+        '{"fate":"refused"}',
+      ]);
+    }
+
+    expect([...keysOf(shedding), ...keysOf(another)].sort()).toEqual([...keys].sort());
+    for (const server of ["producer1", "producer2"]) {
+      const { status, chkdown } = await balancer.row("producers", server);
+      expect([status, chkdown]).toEqual(["UP", "0"]);
+    }
+  });
+
+  test("says nothing of the producer that had the request before: unknown", async () => {
+    using broken = startStandIn("close");
+    using shedding = startStandIn(refused);
+    await using balancer = await startBalancer({ producers: [broken.port, shedding.port] });
+
+    for (const key of keys) {
+      const answer = await post(balancer, { "idempotency-key": key });
+      const before = keysOf(broken).includes(key);
+      expect([key, answer.status, JSON.parse(answer.body).fate]).toEqual([
+        key,
+        before ? 502 : 503,
+        before ? "unknown" : "refused",
+      ]);
+    }
+    expect(broken.requests.length).toBeGreaterThan(0);
+    expect(broken.requests.length).toBeLessThan(keys.length);
+  });
+});
+
+describe("where every try fails", () => {
+  test("the answer was lost: 502, unknown, with the key to try again", async () => {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    const answer = await post(balancer);
+    expect(answer.status).toBe(502);
+    expectProblem(answer, "connection_lost", "unknown");
+    expect(answer.headers.get("idempotency-key")).toBe(
+      headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
+    );
+    // The first try and three more.
+    expect(broken.requests.length).toBe(4);
+  });
+
+  test("it did not come in time: 504, unknown", async () => {
+    using broken = startStandIn("hang");
+    await using balancer = await startBalancer({ producers: [broken.port], replace: shortTimeLimit });
+    const answer = await post(balancer);
+    expect(answer.status).toBe(504);
+    expectProblem(answer, "answer_timeout", "unknown");
+    expect(answer.headers.get("idempotency-key")).toBe(
+      headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
+    );
+  });
+
+  test("the first had it and nobody else can be reached: not 503 refused but 502 unknown", async () => {
+    using broken = startStandIn("close and listen no more");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    const answer = await post(balancer);
+    expect(broken.requests.length).toBe(1);
+    expect(answer.status).toBe(502);
+    expectProblem(answer, "connection_lost", "unknown");
+  });
+
+  test("nobody could be reached: 503, refused", async () => {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    broken[Symbol.dispose]();
+    const answer = await post(balancer);
+    expect(answer.status).toBe(503);
+    expectProblem(answer, "unavailable", "refused");
+    expect(answer.headers.get("retry-after")).toBe("1");
+    await balancer.producerIs(1, "DOWN");
+    const later = await post(balancer);
+    expect(later.status).toBe(503);
+    expectProblem(later, "unavailable", "refused");
+  });
+
+  test("a later request of the same connection is not answered at all: unknown as well", async () => {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    const connection = await connectHttp(balancer.port);
+    expect((await connection.request("GET", "/nowhere")).status).toBe(404);
+    expect(connection.request("POST", "/orders", jsonBody, order)).rejects.toThrow(NoAnswerError);
+  });
+});
+
+test("a body that does not fit into the buffer is sent once only: 502, unknown", async () => {
+  using broken = startStandIn("close");
+  using good = startStandIn("close");
+  await using balancer = await startBalancer({ producers: [broken.port, good.port] });
+  const body = JSON.stringify(Array.from({ length: 400 }, (_, n) => sampleOrder(n)));
+  expect(body.length).toBeGreaterThan(16_384);
+  const answer = await post(balancer, {}, body);
+  expect(answer.status).toBe(502);
+  expectProblem(answer, "connection_lost", "unknown");
+  expect(broken.requests.length + good.requests.length).toBe(1);
+});
+
+function expectProblem(answer: HttpAnswer, name: string, fate: string): void {
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+  const document = JSON.parse(answer.body);
+  expect(Object.keys(document)).toEqual(["type", "title", "status", "detail", "fate"]);
+  expect(document).toMatchObject({
+    type: `urn:problem-type:coffee-orders:${name}`,
+    status: answer.status,
+    fate,
+  });
+}

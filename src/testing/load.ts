@@ -1,0 +1,96 @@
+/**
+ * Orders at a steady rate, whatever the answers, over connections that are kept; and the client's own record of what
+ * it was told. It never tries again: what one request was answered is the whole truth about it.
+ */
+import type { Order } from "../order.ts";
+import { connectHttp, type HttpAnswer, type HttpConnection } from "./http-connection.ts";
+
+/** What one request was told; no status: nothing, the connection ended. */
+export type Told = {
+  status: number | undefined;
+  /** The order's id, if it was accepted. */
+  id: string | undefined;
+  /** The fate in a problem document. */
+  fate: string | undefined;
+  latencyMs: number;
+};
+
+export type Load = {
+  /** One entry for each request that has ended. */
+  readonly record: readonly Told[];
+  /** Sends nothing new, waits for the answers that are due, and gives the whole record. */
+  stop(): Promise<readonly Told[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+const tickMs = 5;
+
+/** Starts at once. The requests carry no Idempotency-Key: whoever is asked has to see to that. */
+export function startLoad(port: number, ratePerS: number): Load {
+  const idle: HttpConnection[] = [];
+  const open = new Set<Promise<void>>();
+  const record: Told[] = [];
+  const startMs = performance.now();
+  let sent = 0;
+
+  const timer = setInterval(() => {
+    for (; sent < ((performance.now() - startMs) / 1_000) * ratePerS; sent += 1) {
+      const done: Promise<void> = place(sent).finally(() => open.delete(done));
+      open.add(done);
+    }
+  }, tickMs);
+
+  async function place(n: number): Promise<void> {
+    const sinceMs = performance.now();
+    const answer = await post(n);
+    record.push({ ...told(answer), latencyMs: performance.now() - sinceMs });
+  }
+
+  async function post(n: number): Promise<HttpAnswer | undefined> {
+    let connection: HttpConnection | undefined;
+    try {
+      connection = idle.pop();
+      while (connection && !connection.isOpen) connection = idle.pop();
+      connection ??= await connectHttp(port);
+      const answer = await connection.request("POST", "/orders", jsonBody, JSON.stringify(sampleOrder(n)));
+      if (answer.headers.get("connection") !== "close") idle.push(connection);
+      return answer;
+    } catch {
+      // No answer is an answer that counts: as unknown.
+      connection?.close();
+      return undefined;
+    }
+  }
+
+  async function stop(): Promise<readonly Told[]> {
+    clearInterval(timer);
+    await Promise.all(open);
+    for (const connection of idle.splice(0)) connection.close();
+    return record;
+  }
+
+  return {
+    record,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
+    },
+  };
+}
+
+/** The header that every order needs. */
+export const jsonBody = { "content-type": "application/json" };
+
+/** The n-th of a series of orders by a few customers. */
+export const sampleOrder = (n = 0): Order => ({
+  customer: `c${n % 50}`,
+  coffee: "latte",
+  size: "medium",
+  quantity: 1 + (n % 3),
+});
+
+function told(answer: HttpAnswer | undefined): Omit<Told, "latencyMs"> {
+  if (!answer) return { status: undefined, id: undefined, fate: undefined };
+  const { id, fate } = JSON.parse(answer.body) as { id?: string; fate?: string };
+  return { status: answer.status, id: answer.status === 202 ? id : undefined, fate };
+}
