@@ -123,7 +123,15 @@ export async function openConsumer(
   };
 }
 
-const delivered = ({ topic, partition, offset, key, value, headers }: Kafka.Message): DeliveredRecord => ({
+/** A record as node-rdkafka gives it, in the project's own form. */
+export const delivered = ({
+  topic,
+  partition,
+  offset,
+  key,
+  value,
+  headers,
+}: Kafka.Message): DeliveredRecord => ({
   topic,
   partition,
   offset,
