@@ -36,7 +36,7 @@ export function createIntakeApp(
     timed(async () => {
       const [documents, key] = await take(c, maxBatchBytes);
       if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
-        return refusal(new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`));
+        throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
       const results = await Promise.all(documents.map((document, n) => place(c, document, `${key}/${n}`)));
       return multiStatus(results);
     }),
