@@ -1,0 +1,200 @@
+/** What a client of the producer is answered: good orders, and everything else that can come in. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { maxBatchOrders } from "../limits.ts";
+import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+
+let cluster: OrdersCluster;
+let intake: TestIntake;
+beforeAll(async () => {
+  cluster = startOrdersCluster();
+  intake = startIntake(cluster.env);
+  await intake.ready();
+}, 20_000);
+afterAll(async () => {
+  await intake[Symbol.asyncDispose]();
+  cluster.close();
+});
+
+const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
+
+describe("an accepted order", () => {
+  test("is answered with where it stands, and is there, as CloudEvents has it", async () => {
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const answer = await intake.post(
+      { ...anOrder, note: "très chaud ☕" },
+      { "idempotency-key": "happy", traceparent },
+    );
+    expect(answer.status).toBe(202);
+    const { id, partition, offset } = await json(answer);
+    expect(answer.headers.get("location")).toBe(`/orders/${id}`);
+
+    const record = (await cluster.read("orders")).find(({ key }) => String(key) === id);
+    expect(record).toMatchObject({ partition, offset });
+    const { placedAt, ...rest } = JSON.parse(String(record?.value));
+    expect(rest).toEqual({ ...anOrder, note: "très chaud ☕", id });
+    expect(Date.parse(placedAt)).toBeWithin(Date.now() - 60_000, Date.now() + 1);
+    expect(record?.headers).toEqual({
+      ce_specversion: "1.0",
+      ce_type: "coffee-orders.order.placed",
+      ce_source: "/orders",
+      ce_id: id as string,
+      ce_time: placedAt,
+      "content-type": "application/json",
+      traceparent,
+    });
+  });
+
+  test("has an id that depends on customer and key alone", async () => {
+    const first = await json(await intake.post(anOrder, { "idempotency-key": '"same"' }));
+    const again = await json(await intake.post(anOrder, { "idempotency-key": "same" }));
+    expect(again).toEqual(first);
+    const other = await json(
+      await intake.post({ ...anOrder, customer: "c43" }, { "idempotency-key": "same" }),
+    );
+    expect(other.id).not.toBe(first.id);
+  });
+
+  test("without a key is a new one each time", async () => {
+    const ids = await Promise.all([1, 2].map(async () => (await json(await intake.post(anOrder))).id));
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+
+  test("does not carry a traceparent that is none", async () => {
+    const { id } = await json(await intake.post(anOrder, { traceparent: "x".repeat(5_000) }));
+    const record = (await cluster.read("orders")).find(({ key }) => String(key) === id);
+    expect(record?.headers).not.toContainKey("traceparent");
+  });
+});
+
+describe("bad input is refused, and nothing of it is on the topic", () => {
+  test.each<
+    [
+      what: string,
+      status: number,
+      outcome: string,
+      body: string | Uint8Array | object,
+      headers?: Record<string, string>,
+    ]
+  >([
+    ["no body", 400, "malformed_body", ""],
+    ["no JSON", 400, "malformed_body", "customer=c42"],
+    ["JSON that breaks off", 400, "malformed_body", '{"customer":'],
+    ["no UTF-8", 400, "malformed_body", Uint8Array.of(0x22, 0xff, 0x22)],
+    ["a key that is too long", 400, "malformed_key", anOrder, { "idempotency-key": "k".repeat(256) }],
+    ["an empty key", 400, "malformed_key", anOrder, { "idempotency-key": "" }],
+    ["a body of a megabyte", 413, "body_too_large", { ...anOrder, note: "x".repeat(1_000_000) }],
+    ["a body one byte too long", 413, "body_too_large", JSON.stringify(anOrder).padEnd(8_193)],
+    ["another media type", 415, "unsupported_media_type", anOrder, { "content-type": "text/plain" }],
+    ["a form", 415, "unsupported_media_type", "a=b", { "content-type": "application/x-www-form-urlencoded" }],
+    ["wrong types", 422, "invalid_order", { ...anOrder, quantity: "2" }],
+    ["unknown members", 422, "invalid_order", { ...anOrder, sugar: 1 }],
+    ["an array", 422, "invalid_order", [anOrder]],
+    ["null", 422, "invalid_order", "null"],
+    ["a deep nest", 422, "invalid_order", `${"[".repeat(4_000)}${"]".repeat(4_000)}`],
+    ["__proto__", 422, "invalid_order", `{"__proto__":${JSON.stringify(anOrder)}}`],
+  ])("%s: %d %s", async (_, status, outcome, body, headers) => {
+    const before = await intake.metric("order_delivery_duration_seconds_count");
+    const answer = await intake.post(body, headers);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(await json(answer)).toMatchObject({
+      type: `urn:problem-type:coffee-orders:${outcome}`,
+      status,
+      fate: "refused",
+    });
+    expect(await intake.metric("order_delivery_duration_seconds_count")).toBe(before);
+  });
+
+  test("without a media type", async () => {
+    const answer = await intake.request("/orders", {
+      method: "POST",
+      body: Buffer.from(JSON.stringify(anOrder)),
+    });
+    expect(answer.status).toBe(415);
+  });
+
+  test("every fault is listed with its pointer", async () => {
+    const { errors } = await json(await intake.post({ coffee: "tea", size: "small", quantity: 0, sugar: 1 }));
+    const pointers = (errors as { pointer: string; detail: string }[]).map(({ pointer }) => pointer);
+    expect(pointers.sort()).toEqual(["/coffee", "/customer", "/quantity", "/sugar"]);
+  });
+
+  test("the longest body that is taken may fill its bound", async () => {
+    expect((await intake.post(JSON.stringify(anOrder).padEnd(8_192))).status).toBe(202);
+  });
+});
+
+describe("the key of another order", () => {
+  test("is refused, and the first order stands", async () => {
+    const key = { "idempotency-key": "reused" };
+    const { id } = await json(await intake.post(anOrder, key));
+    const answer = await intake.post({ ...anOrder, quantity: 3 }, key);
+    expect(answer.status).toBe(422);
+    expect(await json(answer)).toMatchObject({ type: "urn:problem-type:coffee-orders:key_reused", id });
+    const records = (await cluster.read("orders")).filter((record) => String(record.key) === id);
+    expect(records.map(({ value }) => JSON.parse(String(value)).quantity)).toEqual([2]);
+  });
+
+  test("is the same order when only its members' order differs", async () => {
+    const key = { "idempotency-key": "reordered" };
+    const reordered = Object.fromEntries(Object.entries(anOrder).reverse());
+    expect(await json(await intake.post(reordered, key))).toEqual(
+      await json(await intake.post(anOrder, key)),
+    );
+  });
+});
+
+describe("POST /orders/batch", () => {
+  test("answers each order for itself, in the order of the request", async () => {
+    const answer = await intake.post([anOrder, { ...anOrder, size: "huge" }, anOrder], {}, "/orders/batch");
+    expect(answer.status).toBe(207);
+    const { outcomes } = (await json(answer)) as { outcomes: Record<string, unknown>[] };
+    expect(outcomes.map(({ status }) => status)).toEqual([202, 422, 202]);
+    expect(outcomes[1]).toMatchObject({ fate: "refused", errors: [{ pointer: "/size" }] });
+    expect(outcomes[0]?.id).not.toBe(outcomes[2]?.id);
+  });
+
+  test("is as safe to repeat as a single order", async () => {
+    const send = async () =>
+      json(await intake.post([anOrder, anOrder], { "idempotency-key": "batch" }, "/orders/batch"));
+    expect(await send()).toEqual(await send());
+  });
+
+  test.each<[string, number, unknown]>([
+    ["nothing", 422, []],
+    ["more than its bound", 422, Array.from({ length: maxBatchOrders + 1 }, () => 1)],
+    ["no array", 422, anOrder],
+    ["no JSON", 400, "[,]"],
+    ["too many bytes", 413, JSON.stringify([anOrder]).padEnd(1_048_577)],
+  ])("of %s is refused as a whole: %d", async (_, status, body) => {
+    expect((await intake.post(body, {}, "/orders/batch")).status).toBe(status);
+  });
+});
+
+test.each(["GET", "PUT", "DELETE", "PATCH"])("%s /orders is not allowed, POST is", async (method) => {
+  const answer = await intake.request("/orders", { method });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get("allow")).toBe("POST");
+  expect(await json(answer)).toMatchObject({ status: 405, fate: "refused" });
+});
+
+test("other paths are a problem too", async () => {
+  const answer = await intake.request("/orders/../admin");
+  expect(answer.status).toBe(404);
+  expect(answer.headers.get("content-type")).toBe("application/problem+json");
+});
+
+test("every outcome is a metric from the start, and each answer counts once", async () => {
+  const text = await (await intake.request("/metrics")).text();
+  expect(text).toMatch(
+    /orders_outcomes_total\{outcome="delivery_unknown",fate="unknown",instance="[^"]+"\} 0/,
+  );
+  const before = await intake.metric("orders_outcomes_total");
+  await intake.post(anOrder);
+  await intake.post("");
+  await intake.post({});
+  await intake.post([anOrder, {}], {}, "/orders/batch");
+  await intake.post([], {}, "/orders/batch");
+  expect(await intake.metric("orders_outcomes_total")).toBe(before + 6);
+});
