@@ -1,6 +1,6 @@
 /**
- * A mock cluster with the project's topics, and what a test wants to do to a topic from outside: put any record on
- * it, read everything that is on it, see what a group has committed.
+ * What a test wants to do to a topic from outside: put any record on it, read everything that is on it, see what a
+ * group has committed; and a mock cluster with the project's topics.
  */
 import Kafka from "node-rdkafka";
 import { type MockCluster, startMockCluster } from "../../native/mock-cluster.ts";
@@ -26,9 +26,8 @@ export type RawRecord = {
   headers?: Record<string, string>;
 };
 
-export type OrdersCluster = MockCluster & {
-  /** The variables of a tier on this cluster; the mock can't tell a topic's configuration, so none is demanded. */
-  readonly env: { KAFKA_BROKERS: string; MIN_INSYNC_REPLICAS: string };
+/** A cluster's topics as seen from outside; each has the usual number of partitions. */
+export type Topics = {
   /** Puts records on a topic, in their order. @returns their offsets */
   put(topic: string, records: readonly RawRecord[]): Promise<number[]>;
   /** Everything on a topic, by partition and offset. */
@@ -37,14 +36,23 @@ export type OrdersCluster = MockCluster & {
   committed(group: string, topic: string): Promise<number>;
 };
 
+export type OrdersCluster = MockCluster &
+  Topics & {
+    /** The variables of a tier on this cluster; the mock can't tell a topic's configuration, so none is demanded. */
+    readonly env: { KAFKA_BROKERS: string; MIN_INSYNC_REPLICAS: string };
+  };
+
 /** Starts brokers with the topics `orders` and `orders.dead`. */
 export function startOrdersCluster(): OrdersCluster {
   const cluster = startMockCluster({ topics: { orders: layout, "orders.dead": layout } });
-  const settings = { "bootstrap.servers": cluster.bootstrap, "allow.auto.create.topics": false };
-  return {
-    ...cluster,
-    env: { KAFKA_BROKERS: cluster.bootstrap, MIN_INSYNC_REPLICAS: "1" },
+  const env = { KAFKA_BROKERS: cluster.bootstrap, MIN_INSYNC_REPLICAS: "1" };
+  return { ...cluster, ...openTopics(cluster.bootstrap), env };
+}
 
+/** A cluster's topics; nothing stays open between the calls. */
+export function openTopics(bootstrap: string): Topics {
+  const settings = { "bootstrap.servers": bootstrap, "allow.auto.create.topics": false };
+  return {
     async put(topic, records) {
       const producer = new Kafka.Producer({ ...settings, dr_cb: true, "message.max.bytes": 10_000_000 });
       const offsets: number[] = [];
