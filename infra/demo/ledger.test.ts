@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { handle, schema } from "../../src/handle.ts";
+import type { Entry } from "../../src/ledger/ledger.ts";
+import { createSqliteLedger } from "../../src/ledger/sqlite.ts";
+import { openLedger } from "./ledger.ts";
+
+const entry = (id: string): Entry => ({
+  order: {
+    id,
+    customer: "c1",
+    coffee: "latte",
+    size: "small",
+    quantity: 1,
+    placedAt: "2026-01-01T00:00:00Z",
+  },
+  digest: id,
+  partition: 0,
+  offset: 0,
+});
+
+test("what the consumers' ledger wrote is read while they write: deliveries, and effects by themselves", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-demo-ledger-"));
+  const path = join(folder, "ledger.sqlite");
+  const consumers = createSqliteLedger(path);
+  const effect: Parameters<typeof consumers.record>[1] = (one, tx) =>
+    handle(one.order, { tx, attempt: 1, signal: new AbortController().signal });
+  try {
+    await consumers.open(schema);
+    using ledger = openLedger(path);
+    expect(ledger.counts()).toEqual({ handled: 0, redelivered: 0 });
+    expect(ledger.read()).toEqual(new Map());
+
+    await consumers.record([entry("a"), entry("b")], effect);
+    await consumers.record([entry("b"), entry("b")], effect);
+    await consumers.record([entry("without effect")], async () => {});
+    await consumers.record([entry("twice")], async (one, tx) => {
+      await effect(one, tx);
+      await effect(one, tx);
+    });
+    expect(ledger.counts()).toEqual({ handled: 4, redelivered: 2 });
+    expect(ledger.read()).toEqual(
+      new Map([
+        ["a", { deliveries: 1, effects: 1 }],
+        ["b", { deliveries: 3, effects: 1 }],
+        ["without effect", { deliveries: 1, effects: 0 }],
+        ["twice", { deliveries: 1, effects: 2 }],
+      ]),
+    );
+  } finally {
+    await consumers.close();
+    rmSync(folder, { recursive: true });
+  }
+});

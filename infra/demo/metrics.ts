@@ -1,0 +1,61 @@
+// What the demo reads out of metrics in Prometheus' text format, the balancer's and the instances'.
+
+export interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+/** Every sample of a page. */
+export function parseMetrics(page: string): Sample[] {
+  return [...page.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)/gm)].map(([, name = "", labels = "", value]) => ({
+    name,
+    labels: Object.fromEntries(
+      [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = "", text = ""]) => [label, text]),
+    ),
+    value: Number(value),
+  }));
+}
+
+/** The samples of a name that carry these labels. */
+export function select(samples: Sample[], name: string, labels: Record<string, string> = {}): Sample[] {
+  const wanted = Object.entries(labels);
+  return samples.filter(
+    (sample) => sample.name === name && wanted.every(([label, text]) => sample.labels[label] === text),
+  );
+}
+
+/** Their sum. */
+export function total(samples: Sample[], name: string, labels?: Record<string, string>): number {
+  return select(samples, name, labels).reduce((sum, { value }) => sum + value, 0);
+}
+
+export interface Reading {
+  /** Orders that a producer accepted, or that a consumer handled, since its start. */
+  orders: number;
+  /** A producer's orders without their report. */
+  inFlightOrders: number;
+  /** The partitions that a consumer owns, and what is left to do in them. */
+  partitions: number[];
+  lagRecords: number;
+}
+
+/** What an instance of either tier says of itself. */
+export function readingOf(page: string): Reading {
+  const samples = parseMetrics(page);
+  return {
+    orders:
+      total(samples, "orders_outcomes_total", { fate: "accepted" }) + total(samples, "orders_handled_total"),
+    inFlightOrders: total(samples, "orders_in_flight"),
+    partitions: select(samples, "kafka_partition_paused")
+      .map(({ labels }) => Number(labels.partition))
+      .sort((a, b) => a - b),
+    lagRecords: total(samples, "kafka_partition_lag_records"),
+  };
+}
+
+/** The servers that the balancer sends requests to. */
+export function serversUp(page: string): Set<string> {
+  const up = select(parseMetrics(page), "haproxy_server_status", { state: "UP" });
+  return new Set(up.filter(({ value }) => value === 1).map(({ labels }) => labels.server ?? ""));
+}

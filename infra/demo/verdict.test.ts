@@ -1,0 +1,99 @@
+import { describe, expect, test } from "bun:test";
+import { type Answer, type Handled, holds, judge, type Verdict, verdictLines } from "./verdict.ts";
+
+const once: Handled = { deliveries: 1, effects: 1 };
+const ledger = (orders: Record<string, Handled>) => new Map(Object.entries(orders));
+const accepted = (id: string): Answer => ({ id, fate: "accepted" });
+const refused = (id: string): Answer => ({ id, fate: "refused" });
+const unknown = (id: string): Answer => ({ id, fate: "unknown" });
+
+const clean: Verdict = {
+  accepted: 0,
+  refused: 0,
+  unknown: 0,
+  handled: 0,
+  redelivered: 0,
+  lost: 0,
+  doubled: 0,
+  phantoms: 0,
+};
+
+describe("the promise was kept", () => {
+  test("when each accepted order is handled", () => {
+    const verdict = judge([accepted("a"), accepted("b")], ledger({ a: once, b: once }));
+    expect(verdict).toEqual({ ...clean, accepted: 2, handled: 2 });
+    expect(holds(verdict)).toBe(true);
+  });
+
+  test("when deliveries repeat and effects don't", () => {
+    const repeated = { deliveries: 4, effects: 1 };
+    const verdict = judge([accepted("a"), accepted("b")], ledger({ a: repeated, b: once }));
+    expect(verdict).toEqual({ ...clean, accepted: 2, handled: 2, redelivered: 3 });
+    expect(holds(verdict)).toBe(true);
+  });
+
+  test("when an unknown order is handled, and when one is not", () => {
+    const verdict = judge([accepted("a"), unknown("b"), unknown("c")], ledger({ a: once, b: once }));
+    expect(verdict).toEqual({ ...clean, accepted: 1, handled: 1, unknown: 2 });
+    expect(holds(verdict)).toBe(true);
+  });
+
+  test("when the ledger has orders of others", () => {
+    expect(holds(judge([accepted("a")], ledger({ a: once, theirs: once })))).toBe(true);
+  });
+});
+
+describe("the promise was broken", () => {
+  const broken: [string, Answer[], Record<string, Handled>, Partial<Verdict>][] = [
+    ["an accepted order is not there", [accepted("a"), accepted("b")], { a: once }, { handled: 1, lost: 1 }],
+    [
+      "an order has its row without its effect",
+      [accepted("a")],
+      { a: { deliveries: 1, effects: 0 } },
+      { lost: 1 },
+    ],
+    ["an effect is there twice", [accepted("a")], { a: { deliveries: 2, effects: 2 } }, { doubled: 1 }],
+    [
+      "the effect of an unknown order is there twice",
+      [accepted("a"), unknown("b")],
+      { a: once, b: { deliveries: 1, effects: 2 } },
+      { doubled: 1 },
+    ],
+    ["a refused order was handled", [accepted("a"), refused("b")], { a: once, b: once }, { phantoms: 1 }],
+    [
+      "two orders were answered with one id",
+      [accepted("a"), accepted("a")],
+      { a: once },
+      { handled: 1, lost: 1 },
+    ],
+    ["nothing was accepted", [refused("a")], {}, { accepted: 0 }],
+    ["nothing was sent", [], {}, { accepted: 0 }],
+  ];
+  test.each(broken)("when %s", (_, answers, orders, expected) => {
+    const verdict = judge(answers, ledger(orders));
+    expect(verdict).toMatchObject(expected);
+    expect(holds(verdict)).toBe(false);
+  });
+});
+
+test("the verdict's last line is the one that counts", () => {
+  const verdict = { ...clean, accepted: 5120, handled: 5120, redelivered: 37 };
+  expect(verdictLines(verdict)).toEqual(["accepted 5120, handled 5120, redelivered 37, lost 0"]);
+});
+
+test("what else there is to say stands before it", () => {
+  const verdict = {
+    ...clean,
+    accepted: 9,
+    handled: 7,
+    lost: 2,
+    refused: 3,
+    unknown: 4,
+    doubled: 5,
+    phantoms: 6,
+  };
+  expect(verdictLines(verdict)).toEqual([
+    "refused 3, unknown 4, effects applied twice 5, refused but handled 6",
+    "accepted 9, handled 7, redelivered 0, lost 2",
+  ]);
+});

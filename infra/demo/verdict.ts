@@ -1,0 +1,84 @@
+// The verdict: what the client was told, held against what the ledger has. Each order that was answered 202 must be
+// there, each effect at most once, and no order that was refused. The client's record is what counts: a tier's own
+// log would only prove that it agrees with itself.
+
+/** What the client knows of an order in the end; unknown: it may have been accepted, or not. */
+export type Fate = "accepted" | "refused" | "unknown";
+
+/** The client's record of one order; the id is that of the 202, or what it would have been. */
+export interface Answer {
+  id: string;
+  fate: Fate;
+}
+
+/** What the ledger has of one order. */
+export interface Handled {
+  /** How often Kafka delivered it. */
+  deliveries: number;
+  /** How often its effect was applied. */
+  effects: number;
+}
+
+export interface Verdict extends Record<Fate, number> {
+  /** Orders accepted and handled. */
+  handled: number;
+  /** Their deliveries beyond the first. */
+  redelivered: number;
+  /** Orders accepted and not handled. */
+  lost: number;
+  /** Orders whose effect was applied more than once. */
+  doubled: number;
+  /** Orders refused and handled nevertheless. */
+  phantoms: number;
+}
+
+/** Judges a finished run. An id proves one order only, however many answers carry it. */
+export function judge(answers: readonly Answer[], ledger: ReadonlyMap<string, Handled>): Verdict {
+  const verdict: Verdict = {
+    accepted: 0,
+    refused: 0,
+    unknown: 0,
+    handled: 0,
+    redelivered: 0,
+    lost: 0,
+    doubled: 0,
+    phantoms: 0,
+  };
+  const proven = new Set<string>();
+  for (const { id, fate } of answers) {
+    verdict[fate] += 1;
+    const entry = ledger.get(id);
+    const applied = entry !== undefined && entry.effects > 0;
+    if (entry && entry.effects > 1) verdict.doubled += 1;
+    if (fate === "refused" && entry) verdict.phantoms += 1;
+    if (fate !== "accepted") continue;
+    if (!applied || proven.has(id)) {
+      verdict.lost += 1;
+      continue;
+    }
+    proven.add(id);
+    verdict.handled += 1;
+    verdict.redelivered += entry.deliveries - 1;
+  }
+  return verdict;
+}
+
+/** Whether the promise was kept. A run in which nothing was accepted proves nothing. */
+export function holds({ accepted, lost, doubled, phantoms }: Verdict): boolean {
+  return accepted > 0 && lost === 0 && doubled === 0 && phantoms === 0;
+}
+
+/** The verdict in words: what else there is to say, where there is anything, and then the line that counts. */
+export function verdictLines(verdict: Verdict): string[] {
+  const { accepted, handled, redelivered, lost, refused, unknown, doubled, phantoms } = verdict;
+  const beside = [
+    refused > 0 && `refused ${refused}`,
+    unknown > 0 && `unknown ${unknown}`,
+    doubled > 0 && `effects applied twice ${doubled}`,
+    phantoms > 0 && `refused but handled ${phantoms}`,
+  ].filter((part) => part !== false);
+  return [
+    ...(beside.length > 0 ? [beside.join(", ")] : []),
+    `accepted ${accepted}, handled ${handled}, redelivered ${redelivered}, lost ${lost}`,
+  ];
+}
