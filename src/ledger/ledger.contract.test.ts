@@ -1,4 +1,5 @@
 /** What every ledger must do, held against SQLite and a real PostgreSQL server. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,6 +91,30 @@ describe.each([
     expect(await effectsOf(ledger, good.order.id)).toBe(0);
     expect(await ledger.record([good, bad], write)).toEqual(["handled", "handled"]);
     expect(await effectsOf(ledger, good.order.id)).toBe(1);
+  });
+
+  test("what breaks inside an effect is thrown as it is: it may be any other server's", async () => {
+    const socket = { data: (connection: { terminate(): void }) => connection.terminate() };
+    using hangsUp = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+    using elsewhere = new Database(":memory:");
+    const causes = [
+      () => fetch(`http://127.0.0.1:${hangsUp.port}`),
+      async () => {
+        elsewhere.run("PRAGMA query_only = ON");
+        elsewhere.run("CREATE TABLE effects (n)");
+      },
+    ];
+    for (const cause of causes) {
+      let thrown: unknown;
+      const failing = ledger.record([entryOf("c1")], async () => {
+        await cause().catch((error) => {
+          thrown = error;
+          throw error;
+        });
+      });
+      expect(await failing.catch((error) => error)).toBe(thrown);
+      expect(thrown).toBeInstanceOf(Error);
+    }
   });
 
   test("one customer's orders are applied in order, different customers' side by side", async () => {

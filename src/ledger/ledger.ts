@@ -75,6 +75,14 @@ export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
 }
 
+/**
+ * Carries what `apply` threw past the database's own error handling: a connection that breaks inside an effect may
+ * be any other server's, and says nothing about the ledger.
+ */
+export class EffectError extends Error {
+  override name = "EffectError";
+}
+
 /** How an entry that was not new relates to the row that is there. */
 export function verdictOf(
   entry: Entry,
@@ -87,7 +95,7 @@ export function verdictOf(
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them
  * before it fails, so that none works on after the transaction's end.
- * @throws the first error
+ * @throws EffectError with the first error
  */
 export async function applyByCustomer(
   entries: readonly Entry[],
@@ -99,5 +107,5 @@ export async function applyByCustomer(
     customers.set(entry.order.customer, before ? before.then(() => apply(entry)) : apply(entry));
   }
   const failed = (await Promise.allSettled(customers.values())).find(({ status }) => status === "rejected");
-  if (failed) throw (failed as PromiseRejectedResult).reason;
+  if (failed) throw new EffectError("the effect failed", { cause: (failed as PromiseRejectedResult).reason });
 }

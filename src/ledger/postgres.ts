@@ -2,6 +2,7 @@
 import { SQL } from "bun";
 import {
   applyByCustomer,
+  EffectError,
   type Entry,
   type Ledger,
   type LedgerOptions,
@@ -54,9 +55,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
     try {
       return await Promise.race([work(used), late]);
     } catch (error) {
-      throw isUnavailable(error)
-        ? new LedgerUnavailableError((error as Error).message, { cause: error })
-        : error;
+      throw error instanceof EffectError ? error.cause : blamed(error);
     } finally {
       clearTimeout(timer);
     }
@@ -78,7 +77,11 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           let open = true;
           const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
             if (!open) throw new Error("the ledger's transaction is over");
-            return connection(strings, ...values);
+            try {
+              return await connection(strings, ...values);
+            } catch (error) {
+              throw blamed(error);
+            }
           }) as Tx;
           try {
             return await work(connection, tx);
@@ -171,6 +174,10 @@ async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
   }
   return verdicts;
 }
+
+/** The error as the contract names it: the database's own failures apart from all others. */
+const blamed = (error: unknown): unknown =>
+  isUnavailable(error) ? new LedgerUnavailableError((error as Error).message, { cause: error }) : error;
 
 /**
  * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of

@@ -5,6 +5,7 @@
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
 import {
   applyByCustomer,
+  EffectError,
   type Ledger,
   LedgerUnavailableError,
   type LedgerView,
@@ -49,7 +50,7 @@ export function createSqliteLedger(path: string): Ledger {
     try {
       return await work();
     } catch (error) {
-      throw isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
+      throw error instanceof EffectError ? error.cause : blamed(error);
     }
   }
 
@@ -80,9 +81,13 @@ export function createSqliteLedger(path: string): Ledger {
     let open = true;
     const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
       if (!open) throw new Error("the ledger's transaction is over");
-      return database()
-        .query(strings.join("?"))
-        .all(...(values as SQLQueryBindings[]));
+      try {
+        return database()
+          .query(strings.join("?"))
+          .all(...(values as SQLQueryBindings[]));
+      } catch (error) {
+        throw blamed(error);
+      }
     }) as Tx;
     try {
       const result = await work(tx);
@@ -171,6 +176,10 @@ function find(database: Database, id: string): LedgerView | undefined {
   if (!dead) return undefined;
   return { id, status: "dead", deadAt: dead.dead_at, reason: dead.reason, attempts: dead.attempts };
 }
+
+/** The error as the contract names it: the file's own failures apart from all others. */
+const blamed = (error: unknown): unknown =>
+  isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
 
 /**
  * Whether an error is the file's and not the statement's: no access, no lock, no room, damage. Source: SQLite's
