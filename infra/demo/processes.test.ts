@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
@@ -10,7 +10,10 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "coffee-orders-demo-processes-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const { pid } of processesOf(folder)) process.kill(pid, "SIGKILL");
+  rmSync(folder, { recursive: true });
+});
 
 test("a child's output and its ending are kept", async () => {
   const child = createProcesses(folder).start({
@@ -69,23 +72,45 @@ test("only the named ones are stopped", async () => {
   expect(await other.ended).toBe("SIGKILL");
 });
 
-test("a parent that is killed with -9 takes its children with it, also one that it had only just started", async () => {
+/** A parent in a process of its own that starts a child and dies of -9 when told, with this PATH. */
+function parentOfOne(path: string | undefined) {
   const parent = Bun.spawn(
     [
       process.execPath,
       "-e",
       `import { createProcesses } from ${JSON.stringify(join(import.meta.dir, "processes.ts"))};
-       const processes = createProcesses(${JSON.stringify(folder)});
-       const start = () => processes.start({ name: "child", argv: ["sleep", "600"] });
-       start();
-       await Bun.sleep(300);
-       console.log("started");
-       start();
-       process.kill(process.pid, "SIGKILL");`,
+       createProcesses(${JSON.stringify(folder)}).start({ name: "child", argv: ["sleep", "600"] });
+       process.stdin.once("data", () => process.kill(process.pid, "SIGKILL"));`,
     ],
-    { env: { ...process.env, TMPDIR: folder }, stdout: "pipe" },
+    { env: { ...process.env, PATH: path, TMPDIR: folder }, stdin: "pipe" },
   );
-  expect(await new Response(parent.stdout).text()).toBe("started\n");
-  await parent.exited;
+  const seen = (text: string) => () => processesOf(folder).some(({ argv }) => argv.join(" ").includes(text));
+  return {
+    sees: (text: string) => until(seen(text)),
+    async dies(): Promise<void> {
+      parent.stdin.write("now\n");
+      parent.stdin.flush();
+      await parent.exited;
+    },
+  };
+}
+
+test("a parent that is killed with -9 takes its children with it", async () => {
+  const parent = parentOfOne(process.env.PATH);
+  expect(await parent.sees("sleep 600")).toBe(true);
+  await parent.dies();
+  expect(await until(() => processesOf(folder).length === 0)).toBe(true);
+});
+
+test("a child whose parent died before the child was tied to it does not start", async () => {
+  const late = join(folder, "setpriv");
+  const log = join(folder, "child.log");
+  const wait = "while kill -0 $PPID 2>/dev/null; do sleep 0.02; done";
+  await Bun.write(late, `#!/bin/sh\n${wait}\necho tied >&2\nexec ${Bun.which("setpriv")} "$@"\n`);
+  chmodSync(late, 0o755);
+  const parent = parentOfOne(`${folder}:${process.env.PATH}`);
+  expect(await parent.sees(late)).toBe(true);
+  await parent.dies();
+  expect(await until(async () => (await Bun.file(log).text()) === "tied\n")).toBe(true);
   expect(await until(() => processesOf(folder).length === 0)).toBe(true);
 });
