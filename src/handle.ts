@@ -3,23 +3,9 @@
  *
  * An effect in the ledger's own database goes through `tx`: it is committed together with the ledger's row, so it
  * happens once. An effect elsewhere (an HTTP call, a mail) may be repeated when a consumer dies in between: pass the
- * order's id on as its idempotency key, and stop when `signal` aborts.
+ * order's id on as its idempotency key, and stop when `signal` aborts: see examples/http-call.ts.
  */
-import type { Tx } from "./ledger/ledger.ts";
-import type { PlacedOrder } from "./validation.ts";
-
-/** What a handler is given besides the order. */
-export type HandlerContext = {
-  /** Aborts when the attempt's time is over or the partition goes to another consumer. */
-  signal: AbortSignal;
-  /** 1 for the first attempt. */
-  attempt: number;
-  /** The ledger's transaction. */
-  tx: Tx;
-};
-
-/** Handles one order. Whatever it throws makes the attempt a failed one, to be tried again later. */
-export type Handler = (order: PlacedOrder, context: HandlerContext) => Promise<void>;
+import type { Handler } from "./handling/handler.ts";
 
 /**
  * Tables of the effect. The tickets have no unique key on purpose: that there is one for each order, whatever died

@@ -4,12 +4,12 @@
  * that fails is tried again after a while; a ledger that is down is waited for and blamed on no record.
  */
 import type { ConsumerConfig } from "../config.ts";
-import type { Handler } from "../handle.ts";
 import { type Entry, type Ledger, LedgerUnavailableError, type Tx } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { backoffMs } from "./backoff.ts";
 import { createBatchLimit } from "./batch-limit.ts";
 import type { DeadLetters } from "./dead-letters.ts";
+import type { Handler } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import type { Work } from "./work.ts";
 

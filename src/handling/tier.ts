@@ -3,7 +3,6 @@
  * are as strong as configured, to the group.
  */
 import type { ConsumerConfig } from "../config.ts";
-import { type Handler, schema } from "../handle.ts";
 import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { topicFault } from "../kafka/topics.ts";
@@ -11,6 +10,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
+import type { Effect } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 import { createScheduler } from "./scheduler.ts";
@@ -23,7 +23,7 @@ const stuckMs = 10_000;
 /** Starts at once. */
 export function startConsumer(
   config: ConsumerConfig,
-  parts: { ledger: Ledger; handle: Handler; metrics: HandlingMetrics; log: Logger },
+  parts: Effect & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
@@ -63,7 +63,7 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
-    await persist("no ledger", () => ledger.open(schema));
+    await persist("no ledger", () => ledger.open(parts.schema));
     metrics.ledgerUp.set(1);
     await persist("no topic to rely on", checkTopics);
     const demands: Rebalance[] = [];
