@@ -1,0 +1,212 @@
+/** When an order counts as accepted, and when not: brokers that are slow, silent, gone, or at odds with the client. */
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../testing/until.ts";
+
+setDefaultTimeout(60_000);
+
+const brokers = [1, 2, 3];
+const initProducerId = 22;
+const silenceMs = 600_000;
+
+let cluster: OrdersCluster;
+beforeEach(() => {
+  cluster = startOrdersCluster();
+});
+afterEach(() => cluster.close());
+
+const slow = (rttMs: number) => {
+  for (const broker of brokers) cluster.setBrokerRttMs(broker, rttMs);
+};
+const down = () => {
+  for (const broker of brokers) cluster.brokerDown(broker);
+};
+const up = () => {
+  for (const broker of brokers) cluster.brokerUp(broker);
+};
+const problemOf = async (answer: Response) => {
+  const { type, fate } = (await answer.json()) as { type: string; fate: string };
+  return { status: answer.status, outcome: type.split(":").at(-1), fate };
+};
+/** Waits until as many orders are under way as may be. */
+const full = ({ intake }: TestIntake) =>
+  until("the orders are under way", () => intake.obstacle()?.outcome === "overloaded");
+
+describe("202 comes with the delivery report and not before", () => {
+  test("however long the brokers take", async () => {
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    await intake.post(anOrder);
+    slow(700);
+    const sinceMs = performance.now();
+    const answer = await intake.post(anOrder);
+    expect(answer.status).toBe(202);
+    expect(performance.now() - sinceMs).toBeGreaterThan(690);
+  });
+
+  test("when it does not come in time, the order's fate is unknown", async () => {
+    await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "1000" });
+    await intake.ready();
+    slow(silenceMs);
+    const sinceMs = performance.now();
+    const answer = await intake.post(anOrder);
+    expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
+    expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
+    expect(performance.now() - sinceMs).toBeWithin(990, 5_000);
+  });
+
+  test("when every broker dies with the order under way, its fate is unknown; the next is refused", async () => {
+    await using intake = startIntake({
+      ...cluster.env,
+      DELIVERY_TIMEOUT_MS: "1500",
+      MAX_IN_FLIGHT_ORDERS: "1",
+    });
+    await intake.ready();
+    slow(500);
+    const underWay = intake.post(anOrder);
+    await full(intake);
+    down();
+    await until("it knows that no broker is there", async () => !(await intake.request("/readyz")).ok);
+    const next = await intake.post(anOrder);
+    expect(await problemOf(next)).toEqual({ status: 503, outcome: "no_brokers", fate: "refused" });
+    expect(next.headers.get("retry-after")).toMatch(/^\d+$/);
+    expect(await problemOf(await underWay)).toMatchObject({ status: 504, fate: "unknown" });
+
+    slow(0);
+    up();
+    await intake.ready();
+    expect((await intake.post(anOrder)).status).toBe(202);
+  });
+});
+
+describe("a repeated request", () => {
+  const key = { "idempotency-key": "again" };
+
+  test("joins the one that is under way, and is answered from memory later: one record", async () => {
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    slow(300);
+    const answers = await Promise.all([1, 2, 3].map(() => intake.post(anOrder, key)));
+    slow(0);
+    answers.push(await intake.post(anOrder, key));
+    const bodies = await Promise.all(answers.map((answer) => answer.text()));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(new Set(bodies).size).toBe(1);
+    expect(await intake.metric("orders_repeated_total")).toBe(3);
+    expect(await cluster.read("orders")).toHaveLength(1);
+  });
+
+  test("with another order is refused while the first is under way too", async () => {
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    slow(300);
+    const first = intake.post(anOrder, key);
+    const other = await intake.post({ ...anOrder, size: "large" }, key);
+    expect(await problemOf(other)).toEqual({ status: 422, outcome: "key_reused", fate: "refused" });
+    expect((await first).status).toBe(202);
+  });
+
+  test("after an unknown end is a new try under the same id", async () => {
+    await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "1000" });
+    await intake.ready();
+    slow(silenceMs);
+    expect((await intake.post(anOrder, key)).status).toBe(504);
+    // The connections still owe their answers: they are made anew, as after a broker's return.
+    slow(0);
+    down();
+    up();
+    await until(
+      "the order is accepted",
+      async () => (await intake.post(anOrder, key)).status === 202,
+      15_000,
+    );
+    const keys = (await cluster.read("orders")).map((record) => String(record.key));
+    expect(new Set(keys).size).toBe(1);
+  });
+});
+
+test("no more is taken than its bound; what is over it is refused at once, and a repetition still joins", async () => {
+  await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "3" });
+  await intake.ready();
+  slow(500);
+  const taken = [1, 2, 3].map((n) => intake.post(anOrder, { "idempotency-key": `${n}` }));
+  await full(intake);
+  const shed = await intake.post(anOrder);
+  expect(await problemOf(shed)).toEqual({ status: 503, outcome: "overloaded", fate: "refused" });
+  // It sheds, but it is not sick: its share of the load would only fall on the others.
+  expect((await intake.request("/readyz")).status).toBe(200);
+  for (const answer of await Promise.all(taken)) expect(answer.status).toBe(202);
+  slow(0);
+  expect(await cluster.read("orders")).toHaveLength(3);
+  expect((await intake.post(anOrder)).status).toBe(202);
+});
+
+test("bytes under way are bounded too", async () => {
+  await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_BYTES: "1024" });
+  await intake.ready();
+  slow(500);
+  const taken = Array.from({ length: 20 }, () => intake.post({ ...anOrder, note: "x".repeat(150) }));
+  const statuses = (await Promise.all(taken)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 202).length).toBeWithin(3, 6);
+  expect(statuses.filter((status) => status === 503).length).toBeWithin(15, 18);
+});
+
+describe("one broker dies", () => {
+  test("orders go to the partitions of the others, also those that were on their way to it", async () => {
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    cluster.brokerDown(1); // leads every third partition, and keeps leading
+    let slowestMs = 0;
+    const post = async () => {
+      const sinceMs = performance.now();
+      expect((await intake.post(anOrder)).status).toBe(202);
+      slowestMs = Math.max(slowestMs, performance.now() - sinceMs);
+    };
+    // As clients do, they go on while some wait.
+    const posted: Promise<void>[] = [];
+    await until("orders met the dead broker, and were sent once more", async () => {
+      posted.push(post());
+      return slowestMs > 1_000;
+    });
+    await until("all are acknowledged", async () => {
+      const waiting = Promise.all(posted).then(() => true);
+      posted.push(post());
+      return Promise.race([waiting, Bun.sleep(10)]);
+    });
+    expect(await intake.metric("orders_republished_total")).toBeGreaterThan(0);
+    cluster.brokerUp(1);
+    // The first copies arrive late: doubled on the topic, under the same ids.
+    const ids = (await cluster.read("orders")).map(({ key }) => String(key));
+    expect(new Set(ids).size).toBe(posted.length);
+  });
+
+  test("where order matters nothing is sent twice: the customers of its partitions wait", async () => {
+    await using intake = startIntake({
+      ...cluster.env,
+      PARTITIONER: "customer",
+      DELIVERY_TIMEOUT_MS: "2500",
+    });
+    await intake.ready();
+    cluster.brokerDown(1);
+    const customers = Array.from({ length: 30 }, (_, n) => ({ ...anOrder, customer: `c${n}` }));
+    const statuses = await Promise.all(customers.map(async (order) => (await intake.post(order)).status));
+    expect(new Set(statuses)).toEqual(new Set([202, 504]));
+    expect(await intake.metric("orders_republished_total")).toBe(0);
+  });
+});
+
+test("after a fatal error the client is replaced without a restart", async () => {
+  const clusterAuthorizationFailed = 31;
+  cluster.pushRequestErrors(initProducerId, [clusterAuthorizationFailed]);
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  // The error is known only when the next order is sent.
+  const refused = await until("an order meets the fatal error", async () => {
+    const answer = await intake.post(anOrder);
+    return answer.status === 202 ? undefined : answer;
+  });
+  expect(await problemOf(refused)).toMatchObject({ status: 503, fate: "refused" });
+  await until("orders are accepted again", async () => (await intake.post(anOrder)).status === 202);
+  expect(await intake.metric("kafka_producer_replaced_total")).toBe(1);
+});
