@@ -93,6 +93,15 @@ describe.each([
     expect(await effectsOf(ledger, good.order.id)).toBe(1);
   });
 
+  test("an order is not known as handled before its effect is committed", async () => {
+    const entry = entryOf("c1");
+    await ledger.record([entry], async () => {
+      expect(await ledger.find(entry.order.id)).toBeUndefined();
+      expect(await other.find(entry.order.id)).toBeUndefined();
+    });
+    expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled" });
+  });
+
   test("what breaks inside an effect is thrown as it is: it may be any other server's", async () => {
     const socket = { data: (connection: { terminate(): void }) => connection.terminate() };
     using hangsUp = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });

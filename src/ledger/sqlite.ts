@@ -34,6 +34,7 @@ type Dead = { dead_at: string; reason: string; attempts: number };
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
+  let openedToLook: Database | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
   function database(): Database {
@@ -43,6 +44,12 @@ export function createSqliteLedger(path: string): Ledger {
       opened.run("PRAGMA busy_timeout = 0");
     }
     return opened;
+  }
+
+  /** A connection of its own for look-ups: the other one would show them what is not committed. */
+  function reader(): Database {
+    openedToLook ??= new Database(path, { readonly: true });
+    return openedToLook;
   }
 
   /** Tells the file's failures from the statement's. */
@@ -153,11 +160,12 @@ export function createSqliteLedger(path: string): Ledger {
         }),
       ),
 
-    find: (id) => ask((): LedgerView | undefined => find(database(), id)),
+    find: (id) => ask((): LedgerView | undefined => find(reader(), id)),
 
     async close() {
       await tail;
       opened?.close();
+      openedToLook?.close();
     },
   };
 }
