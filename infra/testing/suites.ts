@@ -26,7 +26,7 @@ export const suites: Suite[] = [
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
     limitMinutes: 10,
-    files: /^(src|native)\//,
+    files: /^(src|native|examples)\//,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
   { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\// },

@@ -27,10 +27,14 @@ export type TierProcess = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Starts `producer.ts` or `consumer.ts` on a free port. */
-export function startTier(entry: "producer" | "consumer", env: Record<string, string>): TierProcess {
-  const child = Bun.spawn([process.execPath, join(root, `${entry}.ts`)], {
-    cwd: root,
+/** Starts `producer.ts` or `consumer.ts` on a free port; of the project's own tree, or of another. */
+export function startTier(
+  entry: "producer" | "consumer",
+  env: Record<string, string>,
+  tree = root,
+): TierProcess {
+  const child = Bun.spawn([process.execPath, join(tree, `${entry}.ts`)], {
+    cwd: tree,
     env: { HTTP_PORT: "0", ...env },
     stdin: "ignore",
     stdout: "pipe",
