@@ -12,8 +12,12 @@ const timeoutMs = 10_000;
  * Said of a commit of partitions that went to another member meanwhile: that one begins at the last committed
  * offset and the ledger recognises what it meets again. Source: librdkafka's error texts.
  */
-const lostOwnership =
-  /assignment lost|unknown member|illegal generation|generation id|rebalance in progress|fenced|not in an active group/i;
+const lostOwnership = /assignment lost|unknown member|fenced|not in an active group/i;
+/** Said while the group agrees on a new generation: the same commit succeeds a little later. */
+const betweenGenerations = /generation id|rebalance in progress/i;
+
+const reasonOf = (message: string) =>
+  lostOwnership.test(message) ? "lost" : betweenGenerations.test(message) ? "rebalance" : "other";
 
 export function createCommitter(parts: { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger }) {
   const { consumer, metrics, log } = parts;
@@ -40,11 +44,12 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       for (const [owner, offset] of offsets) owner.committed = offset;
       metrics.commits.inc();
     } catch (error) {
-      const reason = lostOwnership.test((error as Error).message) ? "lost" : "other";
+      const reason = reasonOf((error as Error).message);
       if (reason === "lost") for (const owner of partitions) owner.lost = owner.revoked.signal.aborted;
       metrics.commitFailures.inc({ reason });
-      log.warn({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
-      notBeforeMs = Date.now() + afterFailureMs;
+      const level = reason === "rebalance" ? "debug" : "warn";
+      log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
+      notBeforeMs = Date.now() + (reason === "rebalance" ? intervalMs : afterFailureMs);
     } finally {
       clearTimeout(timer);
     }

@@ -19,11 +19,11 @@ export function createHandlingMetrics(registry: Registry) {
   };
   const commitFailures = new Counter({
     name: "kafka_commit_failures_total",
-    help: "Commits that failed: of partitions that were lost meanwhile (harmless), or for another reason.",
+    help: "Commits that failed: of partitions lost meanwhile (harmless), during a rebalance (repeated), or otherwise.",
     labelNames: ["reason"],
     registers,
   });
-  for (const reason of ["lost", "other"]) commitFailures.inc({ reason }, 0);
+  for (const reason of ["lost", "rebalance", "other"]) commitFailures.inc({ reason }, 0);
 
   return {
     verdict: (verdict: Verdict): void => verdicts[verdict].inc(),

@@ -43,9 +43,10 @@ export async function openConsumer(
       "enable.auto.offset.store": false,
       // Only partitions that move stop (KIP-429).
       "partition.assignment.strategy": "cooperative-sticky",
-      // How soon a death is noticed; the heartbeat is a third of it at most (Kafka's manual).
+      // How soon a death is noticed.
       "session.timeout.ms": config.SESSION_TIMEOUT_MS,
-      "heartbeat.interval.ms": Math.min(2_000, Math.floor(config.SESSION_TIMEOUT_MS / 3)),
+      // How soon each round of a rebalance is noticed, while partitions that move belong to nobody.
+      "heartbeat.interval.ms": 500,
       "max.poll.interval.ms": 300_000,
 
       "isolation.level": "read_committed",
