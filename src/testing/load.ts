@@ -10,7 +10,8 @@ export type Told = {
   status: number | undefined;
   /** The order's id, if it was accepted. */
   id: string | undefined;
-  /** The fate in a problem document. */
+  /** What a problem document says: its type and the order's fate. */
+  problem: string | undefined;
   fate: string | undefined;
   latencyMs: number;
 };
@@ -90,7 +91,7 @@ export const sampleOrder = (n = 0): Order => ({
 });
 
 function told(answer: HttpAnswer | undefined): Omit<Told, "latencyMs"> {
-  if (!answer) return { status: undefined, id: undefined, fate: undefined };
-  const { id, fate } = JSON.parse(answer.body) as { id?: string; fate?: string };
-  return { status: answer.status, id: answer.status === 202 ? id : undefined, fate };
+  if (!answer) return { status: undefined, id: undefined, problem: undefined, fate: undefined };
+  const { id, type, fate } = JSON.parse(answer.body) as { id?: string; type?: string; fate?: string };
+  return { status: answer.status, id: answer.status === 202 ? id : undefined, problem: type, fate };
 }

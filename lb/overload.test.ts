@@ -1,0 +1,80 @@
+// What is too much is held back or refused without harm to the rest: slow clients never reach a producer, and a
+// producer that sheds load is neither ejected nor asked again.
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { connectHttp, httpRequest } from "../src/testing/http-connection.ts";
+import { jsonBody, sampleOrder, startLoad } from "../src/testing/load.ts";
+import { until } from "../src/testing/until.ts";
+import { startBalancer } from "./testing/balancer.ts";
+import { startCluster } from "./testing/cluster.ts";
+import { expectProblem } from "./testing/expect-problem.ts";
+import { startProducers } from "./testing/producers.ts";
+
+const order = JSON.stringify(sampleOrder());
+const slowClients = 2_000;
+
+test("2,000 slow clients at once are kept off the producers, which serve others meanwhile", async () => {
+  using cluster = startCluster();
+  await using producers = await startProducers(cluster.env);
+  await using balancer = await startBalancer({ producers: producers.ports });
+  const sessions = async (): Promise<number> => Number((await balancer.row("producers", "BACKEND")).stot);
+
+  // Half of them stop in the head, the others in the body, as late as they can.
+  const whole = httpRequest("POST", "/orders", jsonBody, order);
+  const inHead = whole.slice(0, whole.indexOf("\r\n\r\n"));
+  const inBody = whole.slice(0, -1);
+  const slow = await Promise.all(Array.from({ length: slowClients }, () => connectHttp(balancer.port)));
+  for (const [n, connection] of slow.entries()) connection.write(n % 2 ? inHead : inBody);
+  const answers = slow.map((connection) => connection.answer());
+  await until("all of them wait", async () => {
+    const { scur } = await balancer.row("orders", "FRONTEND");
+    return Number(scur) >= slowClients;
+  });
+
+  await using load = startLoad(balancer.port, 100);
+  await until("200 orders are answered", () => load.record.length >= 200, 8_000);
+  expect(slow.filter(({ isOpen }) => isOpen).length).toBe(slowClients);
+  expect(residentMb(balancer.pid)).toBeLessThan(256);
+  const record = await load.stop();
+
+  expect(record.filter(({ status }) => status !== 202)).toEqual([]);
+  // Each is given up when its 10 s are over, by the balancer alone.
+  for (const [n, answer] of (await Promise.all(answers)).entries()) {
+    expect(answer.status).toBe(408);
+    if (n % 2 === 0) expectProblem(answer, "body_timeout");
+  }
+  expect(await sessions()).toBe(record.length);
+});
+
+test("producers that shed load stay, and no refused order is sent to another one", async () => {
+  using cluster = startCluster();
+  cluster.slow(200);
+  await using producers = await startProducers({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1" });
+  await using balancer = await startBalancer({ producers: producers.ports });
+  await using load = startLoad(balancer.port, 200);
+  const refused = () => load.record.filter(({ status }) => status === 503);
+  await until("500 orders are refused", () => refused().length >= 500);
+
+  const record = await load.stop();
+  expect(new Set(record.map(({ status, fate }) => `${status} ${fate}`))).toEqual(
+    new Set(["202 undefined", "503 refused"]),
+  );
+  const answered = await Promise.all(
+    [1, 2, 3].map((n) => producers.number(n).metric("orders_outcomes_total")),
+  );
+  expect(answered.reduce((sum, count) => sum + count, 0)).toBe(record.length);
+  for (const server of ["producer1", "producer2", "producer3"]) {
+    const { status, chkdown, wretr, wredis } = await balancer.row("producers", server);
+    expect([status, chkdown, wretr, wredis]).toEqual(["UP", "0", "0", "0"]);
+  }
+});
+
+/** The memory of HAProxy, its master and its workers. */
+function residentMb(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .filter(Boolean);
+  const kb = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  return children.reduce((sum, child) => sum + residentMb(Number(child)), kb / 1_024);
+}
