@@ -1,0 +1,143 @@
+/** The producer as a process: what it does while Kafka is not what it should be, and how it ends. */
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { anOrder } from "../testing/intake.ts";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
+import { startTier, type TierProcess } from "../testing/tier-process.ts";
+import { until } from "../testing/until.ts";
+
+setDefaultTimeout(60_000);
+
+const brokers = [1, 2, 3];
+const unknownTopic = 3;
+
+let cluster: OrdersCluster;
+beforeEach(() => {
+  cluster = startOrdersCluster();
+});
+afterEach(() => cluster.close());
+
+const order = (tier: TierProcess) =>
+  tier.fetch("/orders", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(anOrder),
+  });
+
+/** Waits until /readyz refuses with a reason that has these words in it. */
+const unready = (tier: TierProcess, reason: string) =>
+  until(`unready: ${reason}`, async () => {
+    const answer = await tier.fetch("/readyz");
+    return answer.status === 503 && (await answer.text()).includes(reason);
+  });
+
+describe("it is alive but not ready, says why, refuses orders, and needs no restart", () => {
+  test("while Kafka is absent", async () => {
+    for (const broker of brokers) cluster.brokerDown(broker);
+    await using tier = startTier("producer", cluster.env);
+    await unready(tier, "no connection to Kafka");
+    expect((await tier.fetch("/livez")).status).toBe(200);
+    const refused = await order(tier);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);
+    expect(await refused.json()).toMatchObject({ fate: "refused" });
+
+    for (const broker of brokers) cluster.brokerUp(broker);
+    await tier.ready();
+    expect((await order(tier)).status).toBe(202);
+  });
+
+  test("while the topic is absent", async () => {
+    cluster.setTopicError("later", unknownTopic);
+    await using tier = startTier("producer", { ...cluster.env, ORDERS_TOPIC: "later" });
+    await unready(tier, "the topic later does not exist");
+    expect((await order(tier)).status).toBe(503);
+
+    cluster.setTopicError("later", 0);
+    await tier.ready();
+    expect((await order(tier)).status).toBe(202);
+  });
+
+  test("on a topic that is too weakly replicated", async () => {
+    cluster.createTopic("weak", { partitions: partitionCount, replicationFactor: 2 });
+    await using tier = startTier("producer", { ...cluster.env, ORDERS_TOPIC: "weak" });
+    await unready(tier, "2 of 3 replicas");
+    expect((await order(tier)).status).toBe(503);
+    expect(await cluster.read("weak")).toEqual([]);
+  });
+});
+
+describe("SIGTERM", () => {
+  test("it becomes unready and still serves; what is under way is answered; then it ends with 0", async () => {
+    await using tier = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "1000" });
+    await tier.ready();
+    for (const broker of brokers) cluster.setBrokerRttMs(broker, 2_500);
+    tier.signal("SIGTERM");
+    await unready(tier, "draining");
+    // The balancer has not noticed yet: this order is taken, and its answer comes after the notice is over.
+    const underWay = order(tier);
+    let refused: Response | undefined;
+    await until("orders are refused while that one waits", async () => {
+      order(tier).then(
+        (answer) => {
+          if (answer.status === 503) refused = answer;
+        },
+        () => undefined,
+      );
+      await Bun.sleep(50);
+      return refused;
+    });
+    expect(await refused?.json()).toMatchObject({
+      type: "urn:problem-type:coffee-orders:draining",
+      fate: "refused",
+    });
+    expect((await underWay).status).toBe(202);
+    expect(await tier.exited).toBe(0);
+    expect(tier.stderr()).toBe("");
+  });
+
+  test("an idle producer ends at once, and so does one that never found Kafka", async () => {
+    await using idle = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "0" });
+    await idle.ready();
+    for (const broker of brokers) cluster.brokerDown(broker);
+    await using lost = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "0" });
+    await unready(lost, "connecting");
+    for (const tier of [idle, lost]) {
+      tier.signal("SIGTERM");
+      expect(await tier.exited).toBe(0);
+    }
+  });
+
+  test("a second signal ends it without a drain, with 1", async () => {
+    await using tier = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "20000" });
+    await tier.ready();
+    tier.signal("SIGTERM");
+    await unready(tier, "draining");
+    tier.signal("SIGINT");
+    expect(await tier.exited).toBe(1);
+  });
+
+  test("a drain that outlasts its limit ends with 1", async () => {
+    await using tier = startTier("producer", {
+      ...cluster.env,
+      DRAIN_NOTICE_MS: "0",
+      DRAIN_TIMEOUT_MS: "1000",
+    });
+    await tier.ready();
+    for (const broker of brokers) cluster.setBrokerRttMs(broker, 600_000);
+    const underWay = order(tier).catch(() => undefined);
+    await until("the order is under way", async () => (await tier.metric("orders_in_flight")) > 0);
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(1);
+    expect((await underWay)?.status).not.toBe(202);
+  });
+});
+
+test("a port that is taken gets one message, and exit 1", async () => {
+  const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  await using tier = startTier("producer", { ...cluster.env, HTTP_PORT: String(taken.port) });
+  expect(await tier.exited).toBe(1);
+  taken.stop(true);
+  expect(tier.stderr()).toContain(`cannot listen on 127.0.0.1:${taken.port}`);
+  expect(tier.stderr()).toContain("HTTP_PORT");
+  expect(tier.stderr()).not.toMatch(/^\s+at /m);
+});
