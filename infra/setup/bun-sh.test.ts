@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
 
@@ -75,6 +75,7 @@ describe("where the pinned Bun is not on the PATH", () => {
     using machine = machineWithNpm();
     mkdirSync(join(cached(machine), ".."), { recursive: true });
     await Bun.write(cached(machine), "cut short");
+    chmodSync(cached(machine), 0o755);
     expect(await runScript(machine)).toMatchObject({ exitCode: 0, stdout: cached(machine) });
     expect(await machine.calls()).toHaveLength(1);
   });

@@ -36,9 +36,9 @@ describe("a program is found", () => {
     using machine = bareMachine();
     machine.elsewhere.push(join(machine.folder, "lib/*/bin"));
     expect(which(machine, "tool")).toBeUndefined();
-    put(join(machine.folder, "lib/14/bin"));
-    const newest = put(join(machine.folder, "lib/15/bin"));
-    expect(which(machine, "tool")).toBe(newest);
+    const versions = ["13", "17", "14", "16", "15"];
+    const places = versions.map((version) => put(join(machine.folder, `lib/${version}/bin`)));
+    expect(which(machine, "tool")).toBe(places[1]);
     machine.program("tool", "");
     expect(which(machine, "tool")).toBe(join(machine.folder, "programs/tool"));
     const built = put(cachePath(machine, "bin"));
