@@ -5,6 +5,11 @@
 // functions themselves are in bun_compat.cc, linked in once.
 #pragma once
 
+// Global handles: Bun never frees what they name. Replaced by name, as Bun has functions of these names; see
+// bun_globals.cc.
+#define GlobalizeReference BunCompatGlobalizeReference
+#define DisposeGlobal BunCompatDisposeGlobal
+
 #include <node.h>
 #include <pthread.h>
 #include <uv.h>

@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { beforeAll, describe, expect, test } from "bun:test";
 import { compileProbe, PROBE_LIMIT_MS } from "./testing/probe.ts";
 
@@ -223,6 +224,69 @@ test("Local<Function> == is whether it is the same function", () => {
   expect(call("sameFunction", one, one)).toBe(true);
   expect(call("sameFunction", one, () => 1)).toBe(false);
   expect(call("emptyFunctionsAreEqual", one)).toBe(true);
+});
+
+describe("Global", () => {
+  const values = () => [
+    {},
+    () => 1,
+    [1],
+    Buffer.from("x"),
+    "text",
+    "ü",
+    1,
+    -1,
+    2 ** 31,
+    1.5,
+    NaN,
+    10n,
+    Symbol("s"),
+    /x/,
+  ];
+  const fixed = [undefined, null, true, false, 0, ""];
+
+  test("names its value for as long as it is kept, whatever is collected meanwhile", () => {
+    const all = [...values(), ...fixed, ...values()];
+    const handles = all.map((it) => call("keep", it));
+    Bun.gc(true);
+    for (const it of values()) call("give", call("keep", it)); // slots that come and go
+    expect(handles.map((handle) => call("read", handle))).toEqual(all);
+    for (const handle of handles) call("give", handle);
+  });
+  test("keeps alive what nothing else names, and lets go of it once it is given back", async () => {
+    const gone = new Set<number>();
+    const registry = new FinalizationRegistry<number>((which) => gone.add(which));
+    const handles = Array.from({ length: 1000 }, (_, which) => {
+      const it = { which };
+      registry.register(it, which);
+      return call("keep", it);
+    });
+    Bun.gc(true);
+    await Bun.sleep(1);
+    expect(gone.size).toBe(0);
+    expect(handles.map((handle) => call("read", handle))).toEqual(handles.map((_, which) => ({ which })));
+    for (const handle of handles) call("give", handle);
+    call("give", call("keep", {})); // lets go of what was given back before
+    const mostGone = () => gone.size > 900;
+    for (let tries = 0; tries < 100 && !mostGone(); tries++) {
+      Bun.gc(true);
+      await Bun.sleep(10);
+    }
+    expect(mostGone()).toBe(true);
+  });
+  test("is still named by a local handle when it is given back", () => {
+    const it = { at: "work" };
+    expect(call("giveInUse", call("keep", it), {})).toBe(it);
+  });
+  test("costs no memory once it is given back", () => {
+    const rounds = (count: number) => {
+      for (let i = 0; i < count; i++) call("give", call("keep", { bytes: "x".repeat(10) + i }));
+      Bun.gc(true);
+      return heapStats().objectCount;
+    };
+    const before = rounds(1_000);
+    expect(rounds(100_000) - before).toBeLessThan(10_000);
+  });
 });
 
 test("libuv's threads run and are joined, its read-write locks exclude", () => {

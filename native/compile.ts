@@ -10,6 +10,9 @@ const COMPILE_LIMIT_MS = 10 * 60_000;
 
 const here = (file: string) => join(import.meta.dir, file);
 
+/** bun_compat is linked into each addon. */
+const linkedIn = ["bun_compat.cc", "bun_globals.cc"];
+
 export interface Addon {
   /** Of the file, without `.node`. */
   name: string;
@@ -21,12 +24,12 @@ export interface Addon {
 }
 
 /** What the result depends on besides the addon's own sources. */
-export const compileParts = ["compile.ts", "bun_compat.h", "bun_compat.cc"].map(here);
+export const compileParts = ["compile.ts", "bun_compat.h", ...linkedIn].map(here);
 
 /** Compiles the sources, as many at once as there are processors, and links them; gives the addon's path. */
 export async function compileAddon(machine: Machine, folder: string, addon: Addon): Promise<string> {
   const { name, include, libraries = [] } = addon;
-  const sources = [...addon.sources, here("bun_compat.cc")];
+  const sources = [...addon.sources, ...linkedIn.map(here)];
   const objectOf = (source: string) => join(folder, `${basename(source)}.o`);
   const output = join(folder, `${name}.node`);
   const flags = [

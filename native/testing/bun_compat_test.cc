@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <string>
+#include <vector>
 
 using namespace v8;
 using Call = const FunctionCallbackInfo<Value>&;
@@ -78,6 +80,24 @@ void emptyFunctionsAreEqual(Call call) {
   Answer(call, empty == Local<Function>() && !(empty == given) && !(given == empty));
 }
 
+// Global handles, by number.
+std::vector<Global<Value>> kept;
+void keep(Call call) {
+  kept.emplace_back(call.GetIsolate(), call[0]);
+  Answer(call, static_cast<double>(kept.size() - 1));
+}
+Global<Value>& KeptAs(Local<Value> number) { return kept.at(static_cast<size_t>(number.As<Number>()->Value())); }
+void read(Call call) { call.GetReturnValue().Set(KeptAs(call[0]).Get(call.GetIsolate())); }
+void give(Call call) { KeptAs(call[0]).Reset(); }
+// Gives a handle back while a local one made from it is in use, and others come and go.
+void giveInUse(Call call) {
+  auto local = KeptAs(call[0]).Get(call.GetIsolate());
+  KeptAs(call[0]).Reset();
+  Global<Value> other(call.GetIsolate(), call[1]);
+  other.Reset();
+  call.GetReturnValue().Set(local);
+}
+
 // Threads that add under a write lock and read under a read lock; the sum says whether the lock held.
 struct Shared {
   uv_rwlock_t lock;
@@ -127,6 +147,10 @@ void Init(Local<Object> exports) {
   EXPORT(encode);
   EXPORT(sameFunction);
   EXPORT(emptyFunctionsAreEqual);
+  EXPORT(keep);
+  EXPORT(read);
+  EXPORT(give);
+  EXPORT(giveInUse);
   EXPORT(rwlockAndThreads);
 }
 
