@@ -29,6 +29,8 @@ const tables = [
 const schemaLock = 727_001;
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
+/** Between the handlers' deadline and the next statement. */
+const idleMarginMs = 2_000;
 const lookUpTimeoutMs = 5_000;
 
 type Row = { id: string; digest: string; partition: number; offset: number };
@@ -39,7 +41,16 @@ type Row = { id: string; digest: string; partition: number; offset: number };
  */
 export function createPostgresLedger(url: string, options: LedgerOptions): Ledger {
   const { connections, handlerTimeoutMs } = options;
-  const connect = () => new SQL({ url, max: connections + 2, connectionTimeout: connectTimeoutS });
+  const connect = () =>
+    new SQL({
+      url,
+      max: connections + 2,
+      connectionTimeout: connectTimeoutS,
+      connection: {
+        // A consumer that is frozen inside a transaction must not keep its orders' rows from whoever takes over.
+        idle_in_transaction_session_timeout: handlerTimeoutMs + idleMarginMs,
+      },
+    });
   let pool = connect();
 
   /** Everything asked of the database is bounded. */
