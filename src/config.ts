@@ -100,10 +100,11 @@ const consumerSchema = Type.Object({
   CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),
-  HANDLER_TIMEOUT_MS: whole("deadline of one attempt to handle an order", 30_000, 10, 10 * minuteMs),
-  HANDLER_ATTEMPTS: whole("attempts before an order becomes a dead letter", 5, 1, 100),
+  HANDLER_TIMEOUT_MS: whole("deadline of one attempt to handle an order", 10_000, 10, 10 * minuteMs),
+  HANDLER_ATTEMPTS: whole("attempts before an order becomes a dead letter", 10, 1, 100),
   RETRY_BASE_MS: whole("wait after the first failed attempt; doubles with each", 100, 1, minuteMs),
   RETRY_MAX_MS: whole("longest wait between attempts", 10_000, 1, 10 * minuteMs),
+  RETRY_TIMEOUT_MS: whole("time from the first failed attempt to the last", 2 * minuteMs, 0, 60 * minuteMs),
   LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 1_000, 1, 5_000),
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
 });

@@ -63,7 +63,10 @@ export function createGroupMember(
     const late = Date.now() - sinceMs > revokeTimeoutMs;
     const running = partitions.some((partition) => partition.running > 0);
     if (!late && (running || !committer.settled(partitions))) return false;
-    if (late) log.warn({ running }, "letting partitions go before their work or commit was finished");
+    if (late) {
+      log.warn({ running }, "letting partitions go before their work or commit was finished");
+      for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+    }
     const numbers = partitions.map(({ partition }) => partition);
     for (const partition of numbers) {
       owned.delete(partition);

@@ -5,9 +5,11 @@ import { createOffsetTracker, type OffsetTracker } from "./offsets.ts";
 export type OwnedPartition = {
   readonly partition: number;
   readonly offsets: OffsetTracker;
-  /** Aborts when the partition is taken away: what has not begun is dropped, handlers are told to stop. */
+  /** Aborts when the partition is taken away: what has not begun is dropped, what runs may end. */
   readonly revoked: AbortController;
-  /** Records whose handling has begun and not ended. */
+  /** Aborts when what runs may not end: handlers are told to stop. */
+  readonly stopped: AbortController;
+  /** Records whose handling, or whose dead letter, has begun and not ended. */
   running: number;
   paused: boolean;
   committed: number | undefined;
@@ -20,6 +22,7 @@ export const ownPartition = (partition: number): OwnedPartition => ({
   partition,
   offsets: createOffsetTracker(),
   revoked: new AbortController(),
+  stopped: new AbortController(),
   running: 0,
   paused: false,
   committed: undefined,

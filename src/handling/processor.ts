@@ -43,7 +43,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       const orders: Work[] = [];
       for (const work of works) {
         if ("entry" in work.decoded) orders.push(work);
-        else await giveUp(work, `undecodable: ${work.decoded.fault}`);
+        else giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       return orders.length === 0 ? [] : await attempt(orders);
     } finally {
@@ -77,8 +77,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       batchLimit.succeeded(works.length, performance.now() - startMs);
       for (const [index, work] of works.entries()) {
         const verdict = verdicts[index];
-        if (verdict === "conflict")
-          await giveUp(work, "conflict: another order was handled under the same id");
+        if (verdict === "conflict") giveUp(work, "conflict: another order was handled under the same id");
         else {
           metrics.verdict(verdict ?? "handled");
           work.owner.offsets.finish(work.slot);
@@ -87,13 +86,13 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       return [];
     } catch (error) {
       if (error instanceof Abandoned) return [];
-      if (alone) return await failed(works[0] as Work, error);
+      if (alone) return failed(works[0] as Work, error);
       if (deadline?.signal.aborted) {
         batchLimit.brokenOff();
         return works;
       }
       batchLimit.failed(works.length);
-      const again = new Set(culprit ? await failed(culprit, error) : []);
+      const again = new Set(culprit ? failed(culprit, error) : []);
       return works.filter((work) => work !== culprit || again.has(work));
     } finally {
       deadline?.stop();
@@ -106,31 +105,41 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       attempt: work.attempts + 1,
       tx,
       get signal() {
-        return AbortSignal.any([deadline, work.owner.revoked.signal]);
+        return AbortSignal.any([deadline, work.owner.stopped.signal]);
       },
     });
     metrics.handlerSeconds.observe((performance.now() - startMs) / 1_000);
   }
 
   /** Counts a failed attempt. @returns the work, if it is to be tried again */
-  async function failed(work: Work, error: unknown): Promise<Work[]> {
+  function failed(work: Work, error: unknown): Work[] {
     if (!isOwned(work)) return [];
     work.attempts += 1;
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const { id: orderId } = entryOf(work).order;
-    if (work.attempts >= config.HANDLER_ATTEMPTS) {
-      await giveUp(work, reason);
-      return [];
-    }
+    work.failedAtMs ??= Date.now();
     const delayMs = backoffMs(work.attempts, config.RETRY_BASE_MS, config.RETRY_MAX_MS);
     work.notBeforeMs = Date.now() + delayMs;
+    const late = work.notBeforeMs > work.failedAtMs + config.RETRY_TIMEOUT_MS;
+    if (late || work.attempts >= config.HANDLER_ATTEMPTS) {
+      giveUp(work, reason);
+      return [];
+    }
     metrics.retried.inc();
     log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
     return [work];
   }
 
+  /** Begins a record's burial, beside the batches: a dead-letter topic that is out of reach holds up no order. */
+  function giveUp(work: Work, reason: string): void {
+    work.owner.running += 1;
+    void bury(work, reason).finally(() => {
+      work.owner.running -= 1;
+    });
+  }
+
   /** Sends the dead letter, notes it in the ledger, and only then is the record finished. */
-  async function giveUp(work: Work, cause: string): Promise<void> {
+  async function bury(work: Work, cause: string): Promise<void> {
     const { record, owner, slot, attempts, decoded } = work;
     const { topic, partition, offset } = record;
     const orderId = "entry" in decoded ? decoded.entry.order.id : null;

@@ -15,8 +15,9 @@ export type Work = {
   /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
   readonly customer: string;
   readonly decoded: { entry: Entry } | { fault: string };
-  /** Attempts that failed so far. */
+  /** Attempts that failed so far, and when the first did, ms since the epoch. */
   attempts: number;
+  failedAtMs: number | undefined;
   /** When the next attempt may begin, ms since the epoch. */
   notBeforeMs: number;
 };
@@ -24,7 +25,7 @@ export type Work = {
 /** Makes work of a record. Whatever is in it, this does not throw: what can't be decoded says so. */
 export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slot): Work {
   const { partition, offset } = record;
-  const fresh = { record, owner, slot, attempts: 0, notBeforeMs: 0 };
+  const fresh = { record, owner, slot, attempts: 0, failedAtMs: undefined, notBeforeMs: 0 };
   try {
     const order = decodePlacedOrder(record.value);
     // What the client sent, without what the producer added: equal orders have equal digests.
