@@ -37,7 +37,13 @@ export async function runSuite(suite: Suite, circumstances: Circumstances): Prom
   if (files.length === 0) return { passed: 0, skipped: 0, failures: [] };
   const { onContainers = false } = suite;
   const { withoutContainers, maySkip } = circumstances;
-  if (!onContainers || !withoutContainers) return runTests(suite, files, circumstances);
+  if (!onContainers || !withoutContainers) {
+    try {
+      return await runTests(suite, files, circumstances);
+    } finally {
+      await suite.cleanUp?.();
+    }
+  }
   if (maySkip) return { passed: 0, skipped: files.length, failures: [] };
   return { passed: 0, skipped: 0, failures: files.map((file) => `${file}: ${withoutContainers}`) };
 }

@@ -84,6 +84,19 @@ describe("fails", () => {
   });
 });
 
+test("what a suite may leave behind is removed, whether it passes, fails or is told to stop", async () => {
+  using machine = bareMachine();
+  const controller = new AbortController();
+  let cleanedUp = 0;
+  const cleanUp = async () => ++cleanedUp;
+  machine.stop = controller.signal;
+  await runOver(machine, { "a.test.ts": good, "b.test.ts": bad }, { ...suite, cleanUp });
+  expect(cleanedUp).toBe(1);
+  controller.abort(new Error("enough"));
+  await expect(runOver(machine, {}, { ...suite, cleanUp })).rejects.toThrow("enough");
+  expect(cleanedUp).toBe(2);
+});
+
 describe("tests on containers, where there are none,", () => {
   const onContainers = { ...suite, onContainers: true };
 

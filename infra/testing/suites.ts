@@ -1,4 +1,8 @@
 // The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
+import { openTopology } from "../topology.ts";
+
+/** The Compose project of the end-to-end tests: beside the usual one, not in its place. */
+export const e2eProject = "coffee-orders-e2e";
 
 export interface Suite {
   name: string;
@@ -10,6 +14,8 @@ export interface Suite {
   files?: RegExp;
   /** Runs on containers, so needs a Docker daemon. */
   onContainers?: boolean;
+  /** Removes what its tests would leave behind if they were ended before they could. */
+  cleanUp?(): Promise<unknown>;
 }
 
 export const suites: Suite[] = [
@@ -37,5 +43,6 @@ export const suites: Suite[] = [
     limitMinutes: 25,
     files: /^infra\/e2e/,
     onContainers: true,
+    cleanUp: () => openTopology({ project: e2eProject }).down({ volumes: true }),
   },
 ];
