@@ -16,6 +16,7 @@ const pollRecords = 1_000;
 const idleMs = 5;
 const afterErrorMs = 250;
 const gaugesMs = 500;
+const lookUpTimeoutMs = 5_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 
@@ -49,6 +50,7 @@ export function createGroupMember(
     if (demand.kind === "assign") {
       for (const partition of demand.partitions) owned.set(partition, ownPartition(partition));
       consumer.assign(demand.partitions);
+      void lookUpCommitted(demand.partitions.map((partition) => owned.get(partition) as OwnedPartition));
     } else {
       const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
       for (const { revoked } of partitions) revoked.abort(new Error("the partition was taken away"));
@@ -56,6 +58,20 @@ export function createGroupMember(
       releasing = { partitions, sinceMs: Date.now() };
     }
     metrics.owned.set(owned.size);
+  }
+
+  /** Where the group stands in partitions that are taken on, for the gauges: nothing waits for it. */
+  async function lookUpCommitted(partitions: OwnedPartition[]): Promise<void> {
+    try {
+      const found = await consumer.committed(
+        partitions.map(({ partition }) => partition),
+        lookUpTimeoutMs,
+      );
+      // Where nothing is committed, reading begins at the beginning.
+      for (const owner of partitions) owner.inherited = found.get(owner.partition) ?? 0;
+    } catch (error) {
+      log.warn({ kafka: (error as Error).message }, "the committed offsets are not known yet");
+    }
   }
 
   /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
@@ -112,16 +128,17 @@ export function createGroupMember(
   function setGauges(): void {
     if (Date.now() < gaugesAtMs) return;
     gaugesAtMs = Date.now() + gaugesMs;
-    for (const { partition, offsets, committed, paused } of owned.values()) {
+    for (const { partition, offsets, committed: own, inherited, paused } of owned.values()) {
       const place = { topic: config.ORDERS_TOPIC, partition };
       const end = consumer.end(partition);
-      const position = offsets.position();
+      const committed = own ?? inherited;
+      const finished = offsets.committable() ?? committed;
+      const position = offsets.position() ?? committed;
       metrics.paused.set(place, Number(paused));
       if (position !== undefined) metrics.position.set(place, position);
       if (committed !== undefined) metrics.committed.set(place, committed);
-      if (end === undefined) continue;
-      metrics.end.set(place, end);
-      metrics.lag.set(place, Math.max(0, end - (offsets.committable() ?? position ?? end)));
+      if (end !== undefined) metrics.end.set(place, end);
+      if (end !== undefined && finished !== undefined) metrics.lag.set(place, Math.max(0, end - finished));
     }
   }
 

@@ -12,6 +12,9 @@ export type OwnedPartition = {
   /** Records whose handling, or whose dead letter, has begun and not ended. */
   running: number;
   paused: boolean;
+  /** What the group had committed when the ownership began; undefined until that is known. */
+  inherited: number | undefined;
+  /** What was committed during this ownership. */
   committed: number | undefined;
   /** The group gave the partition to another member before this one's last commit: there is no point in trying. */
   lost: boolean;
@@ -25,6 +28,7 @@ export const ownPartition = (partition: number): OwnedPartition => ({
   stopped: new AbortController(),
   running: 0,
   paused: false,
+  inherited: undefined,
   committed: undefined,
   lost: false,
 });

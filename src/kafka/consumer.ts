@@ -95,6 +95,18 @@ export async function openConsumer(
       const { highOffset } = client.getWatermarkOffsets(topic, partition);
       return highOffset >= 0 ? highOffset : undefined;
     },
+    /** The offsets that the group committed last; none for a partition of which nothing is committed. */
+    committed(partitions: number[], timeoutMs: number): Promise<Map<number, number>> {
+      return new Promise((resolve, reject) => {
+        client.committed(places(partitions), timeoutMs, (error, found) => {
+          if (error) return reject(error);
+          const known = found.flatMap(({ partition, offset = -1 }) =>
+            offset >= 0 ? [[partition, offset] as const] : [],
+          );
+          resolve(new Map(known));
+        });
+      });
+    },
     /**
      * Commits the offset of the next record of each partition. One commit at a time; polls must go on meanwhile.
      * @throws Error with the coordinator's or librdkafka's words
