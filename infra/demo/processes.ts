@@ -2,6 +2,7 @@
 // Each is in a session of its own, so that a Ctrl-C is ours alone to act upon, and writes to a log of its own.
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { thisMachine, withTools } from "../setup/machine.ts";
 
 export interface Program {
   name: string;
@@ -27,12 +28,16 @@ export type Processes = ReturnType<typeof createProcesses>;
 const tied = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"'];
 
 /** All that a child inherits: none of the tiers' own variables, which may be set for another cluster. */
-const inherited = ["PATH", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"];
+const inherited = ["HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"];
 
 /** @param folder for their logs; it is also where they run */
 export function createProcesses(folder: string) {
   const living = new Set<Child>();
-  const environment = Object.fromEntries(inherited.map((name) => [name, process.env[name]]));
+  const environment = {
+    ...Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
+    // HAProxy may lie where an ordinary user's PATH does not lead.
+    PATH: withTools(thisMachine()).PATH,
+  };
 
   return {
     start({ name, argv, env = {} }: Program): Child {

@@ -13,7 +13,7 @@ export interface Machine {
 }
 
 /** The one we run on, the Bun that runs us first on its PATH. What set-up says goes to standard error: standard output is the command's own. */
-export function thisMachine(stop: AbortSignal): Machine {
+export function thisMachine(stop = new AbortController().signal): Machine {
   return {
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
     // Debian's server binaries, its versioned Go, and system programs, which an ordinary user's PATH lacks.
