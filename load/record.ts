@@ -4,7 +4,6 @@ import { SQL } from "bun";
 /** What the client was told about one order. */
 export type Answer = { key: string; status: number; id: string };
 
-const drainTimeoutMs = 60_000;
 const askEveryMs = 500;
 
 /** Reads the lines `key status id` that load/orders.js wrote. @throws Error when a line is of another form */
@@ -18,12 +17,13 @@ export async function readAnswers(path: string): Promise<Answer[]> {
 }
 
 /**
- * Waits, at most 60 s, until every accepted order is in the ledger, and counts.
+ * Waits, at most `drainTimeoutMs`, until every accepted order is in the ledger, and counts.
  * @returns a line for people, and whether all were accepted and each was handled once
  */
 export async function tally(
   answers: readonly Answer[],
   ledgerUrl: string,
+  { drainTimeoutMs = 60_000 } = {},
 ): Promise<{ line: string; held: boolean }> {
   const accepted = answers.filter(({ status }) => status === 202).map(({ id }) => id);
   const distinct = new Set(accepted).size;

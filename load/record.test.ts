@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { schema } from "../src/handle.ts";
+import type { Entry, Ledger } from "../src/ledger/ledger.ts";
+import { createLedger } from "../src/ledger/open.ts";
+import { type PostgresServer, startPostgres } from "../src/testing/postgres.ts";
+import { type Answer, readAnswers, tally } from "./record.ts";
+
+let server: PostgresServer;
+let ledger: Ledger;
+let folder: string;
+beforeAll(async () => {
+  server = startPostgres();
+  ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
+  await ledger.open(schema);
+  folder = mkdtempSync(join(tmpdir(), "coffee-orders-record-"));
+}, 60_000);
+afterAll(async () => {
+  await ledger.close();
+  server[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+
+/** Orders that are in the ledger, with so many tickets each. */
+async function handled(count: number, tickets = 1): Promise<Answer[]> {
+  const entries = Array.from({ length: count }, (_, offset): Entry => {
+    const order = { customer: "c1", coffee: "latte", size: "small", quantity: 1 } as const;
+    const placed = { ...order, id: crypto.randomUUID(), placedAt: new Date().toISOString() };
+    return { order: placed, digest: "digest", partition: 0, offset };
+  });
+  await ledger.record(entries, async ({ order }, tx) => {
+    for (let n = 0; n < tickets; n += 1)
+      await tx`INSERT INTO tickets (order_id, customer, coffee, size, quantity)
+        VALUES (${order.id}, ${order.customer}, ${order.coffee}, ${order.size}, ${order.quantity})`;
+  });
+  return entries.map(({ order }, n) => ({ key: `k${n}`, status: 202, id: order.id }));
+}
+
+describe("the client's record against the ledger", () => {
+  test("holds when every accepted order is there once, with one ticket", async () => {
+    const { held, line } = await tally(await handled(3), server.url);
+    expect(line).toBe("accepted 3, not accepted 0, handled 3, redelivered 0, tickets 3, lost 0");
+    expect(held).toBe(true);
+  });
+
+  test.each([
+    ["an accepted order is nowhere", async () => [...(await handled(1)), answer(202)], "lost 1"],
+    ["an order was not accepted", async () => [...(await handled(1)), answer(503)], "not accepted 1"],
+    ["an effect happened twice", () => handled(1, 2), "tickets 2"],
+    ["an effect is missing", () => handled(1, 0), "tickets 0"],
+    ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
+    ["nothing was accepted", async () => [], "accepted 0"],
+  ])("does not hold when %s", async (_, answers, words) => {
+    const { held, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
+    expect(held).toBe(false);
+    expect(line).toContain(words);
+  });
+
+  const answer = (status: number): Answer => ({ key: "k", status, id: crypto.randomUUID() });
+});
+
+test("the record is read line by line; a line of another form is an error", async () => {
+  const path = join(folder, "answers");
+  await Bun.write(path, "run-0 202 an-id\nrun-1 503 -\n");
+  expect(await readAnswers(path)).toEqual([
+    { key: "run-0", status: 202, id: "an-id" },
+    { key: "run-1", status: 503, id: "-" },
+  ]);
+  await Bun.write(path, "run-0 202\n");
+  await expect(readAnswers(path)).rejects.toThrow("not a line of the client's record");
+});
