@@ -8,6 +8,7 @@ import { type Found, processesOf } from "./testing/processes-of.ts";
 
 const RUN_LIMIT_MS = 240_000;
 const START_LIMIT_MS = 90_000;
+const main = join(import.meta.dir, "main.ts");
 /** The mock cluster, the balancer, three producers and three consumers, and the supervisor. */
 const everyone = 9;
 
@@ -22,8 +23,9 @@ afterEach(() => {
 
 /** Starts the demo with its temporary files in `folder`. */
 function startDemo(env: Record<string, string> = {}) {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts")], {
+  const child = Bun.spawn([process.execPath, main], {
     env: { ...process.env, LB_PORT: "0", LB_STATS_PORT: "0", ...env, TMPDIR: folder },
+    detached: true,
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
@@ -37,6 +39,8 @@ function startDemo(env: Record<string, string> = {}) {
     child,
     said: () => said,
     says: (text: string | RegExp) => until(() => said.search(text) >= 0, START_LIMIT_MS),
+    /** What Ctrl-C does: the signal goes to everyone in the terminal's foreground. */
+    interrupt: () => process.kill(-child.pid, "SIGINT"),
     /** Resolves with the exit code, once all that was said is read. */
     async end(): Promise<number> {
       await reading;
@@ -82,8 +86,9 @@ test(
     expect(await demo.says("all are up")).toBe(true);
     killWhere(({ env }) => env.INSTANCE === "producer-3");
     expect(await demo.says(/producer-3 is back after [\d.]+ s\n/)).toBe(true);
-    demo.child.kill("SIGINT");
+    demo.interrupt();
     expect(await demo.end()).toBe(0);
+    expect(demo.said()).not.toContain("ended with");
     expect(demo.said()).toMatch(/\naccepted \d+, handled \d+, redelivered \d+, lost 0\n$/);
     await expectNothingLeft();
   },
@@ -143,6 +148,19 @@ describe("nothing is left", () => {
         "\nbalancer ended at its start with exit code 5:\n  | the configuration is sour\n",
       );
       rmSync(haproxy);
+      await expectNothingLeft();
+    },
+    RUN_LIMIT_MS,
+  );
+
+  test(
+    "of one that nobody listens to any more",
+    async () => {
+      const env = { ...process.env, LB_PORT: "0", LB_STATS_PORT: "0", DEMO_SECONDS: "3600", TMPDIR: folder };
+      const piped = ["sh", "-c", '"$0" "$1" | head -n 8', process.execPath, main];
+      const child = Bun.spawn(piped, { env, stdin: "ignore", stdout: "pipe" });
+      expect(await new Response(child.stdout).text()).toContain("all are up");
+      await child.exited;
       await expectNothingLeft();
     },
     RUN_LIMIT_MS,

@@ -6,7 +6,7 @@ import { startClient } from "./client.ts";
 import { DemoError } from "./error.ts";
 import type { LedgerReader } from "./ledger.ts";
 import type { Monitor } from "./monitor.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Instance, Pipeline } from "./pipeline.ts";
 import { lastWords } from "./processes.ts";
 import type { Screen } from "./screen.ts";
 import type { Settings } from "./settings.ts";
@@ -43,8 +43,9 @@ export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
   const over = AbortSignal.any([stop, broken, AbortSignal.timeout(durationMs)]);
   const ending = new AbortController();
   using client = startClient(`${pipeline.balancerUrl}/orders`, settings.ratePerS);
+  const unreplaced = new Set<Instance>();
   const watching = pipeline.instances.map((instance) =>
-    watch(instance, { pipeline, monitor, client, tell, over, ending: ending.signal }),
+    watch(instance, { pipeline, monitor, client, tell, unreplaced, over, ending: ending.signal }),
   );
 
   const startMs = performance.now();
@@ -73,11 +74,13 @@ export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
     await Promise.race([client.stop(), aborted(broken)]);
     const complete = () =>
       ledger.counts().handled >= client.counts().accepted && judge(client.answers, ledger.read()).lost === 0;
-    const all = await until(() => broken.aborted || complete(), drainLimitMs, pollMs);
+    await until(() => broken.aborted || (unreplaced.size === 0 && complete()), drainLimitMs, pollMs);
     broken.throwIfAborted();
     screen.show(tableOf(picture()));
     tell(
-      all ? "everything accepted is handled" : `something is still missing after ${drainLimitMs / 1_000} s`,
+      complete()
+        ? "everything accepted is handled"
+        : `something is still missing after ${drainLimitMs / 1_000} s`,
     );
     return client.answers;
   } finally {

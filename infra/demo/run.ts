@@ -39,6 +39,7 @@ export async function runDemo({ settings, screen, processes, folder, stop }: Sur
   await using monitor = startMonitor(pipeline);
   await allUp(pipeline, monitor, stop);
   tell(`all are up: ${settings.ratePerS} orders a second go to ${pipeline.balancerUrl}/orders`);
+  tell(`the balancer's own page is at ${pipeline.statsUrl}`);
 
   using ledger = openLedger(pipeline.ledgerPath);
   const answers = await letOrdersFlow({ settings, pipeline, monitor, ledger, screen, tell, stop });

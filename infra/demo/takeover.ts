@@ -17,6 +17,8 @@ export interface Circumstances {
   monitor: Monitor;
   client: Client;
   tell: (event: string) => void;
+  /** The dead whom nobody has replaced so far. */
+  unreplaced: Set<Instance>;
   /** No more orders are sent: nobody is brought back any more. */
   over: AbortSignal;
   /** The processes are being ended: a death is no event any more. */
@@ -25,19 +27,21 @@ export interface Circumstances {
 
 /** Watches an instance from death to return, again and again; resolves when it has ended for good. */
 export async function watch(instance: Instance, where: Circumstances): Promise<void> {
-  const { pipeline, monitor, tell, over, ending } = where;
+  const { pipeline, monitor, tell, unreplaced, over, ending } = where;
   for (;;) {
     const how = await Promise.race([instance.child.ended, aborted(ending)]);
     if (how === undefined || ending.aborted) return;
     const sinceDeath = stopwatch();
     const owned = monitor.status(instance)?.partitions ?? [];
     monitor.forget(instance);
+    unreplaced.add(instance);
     tell(deathOf(instance, how, owned));
     const outcome = await (instance.tier === "consumer"
       ? consumerReplaced(owned, where)
       : producerReplaced(instance, where));
     if (ending.aborted) return;
     tell(`${outcome}, ${sinceDeath()} after the death`);
+    unreplaced.delete(instance);
 
     await until(() => over.aborted, absenceMs, pollMs);
     if (over.aborted) return;
