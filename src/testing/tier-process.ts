@@ -76,13 +76,14 @@ export function startTier(
   };
 }
 
-/** The sum of a metric over all its labels in a Prometheus text. */
+/** The sum of a metric over all its labels in a Prometheus text; 0 while it has no value. */
 export function sumOf(text: string, name: string): number {
   const values = text.split("\n").flatMap((line) => {
     const [, found, value] = /^([a-z_]+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
     return found === name ? [Number(value)] : [];
   });
-  if (values.length === 0) throw new Error(`there is no metric ${name}`);
+  if (!text.includes(`# TYPE ${name.replace(/_(count|sum|bucket)$/, "")} `) && values.length === 0)
+    throw new Error(`there is no metric ${name}`);
   return values.reduce((sum, value) => sum + value, 0);
 }
 
