@@ -47,15 +47,23 @@ describe("what is missing", () => {
     expect(tool.timesMade).toBe(0);
   });
 
-  test("and may be lacked is given back, hopeless or failing", async () => {
+  test("and may be lacked is given back if it can't be made", async () => {
     using machine = bareMachine();
     const tool = makeable("tool");
     const broken = makeable("broken", new SetupError("no disk"));
-    const thing = hopeless("thing");
-    expect(await satisfy([thing, broken, tool], new Set([thing, broken]), machine)).toEqual([thing, broken]);
+    expect(await satisfy([broken, tool], new Set([broken]), machine)).toEqual([broken]);
     expect(tool.timesMade).toBe(1);
     expect(machine.said).toEqual(["no disk"]);
     expect(await refusal([broken], machine)).toBe("no disk");
+  });
+
+  test("and may be lacked is not made in vain, where another part of it can't be had", async () => {
+    using machine = bareMachine();
+    const tool = makeable("tool");
+    const part = makeable("part");
+    const thing = hopeless("thing");
+    expect(await satisfy([part, thing, tool], new Set([part, thing]), machine)).toEqual([thing]);
+    expect([tool.timesMade, part.timesMade]).toEqual([1, 0]);
   });
 
   test("is first looked for among the packages, all at once", async () => {

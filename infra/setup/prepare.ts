@@ -32,7 +32,7 @@ export async function prepare(command: Command, machine: Machine, onContainers =
 
 /**
  * Brings what is missing of `requirements` and gives back what of `mayLack` could not be had; rejects if anything
- * else could not.
+ * else could not. Of `mayLack` it brings all or nothing: one without the others would be long work in vain.
  */
 export async function satisfy(
   requirements: Requirement[],
@@ -55,6 +55,7 @@ export async function satisfy(
   if (hopeless.some((requirement) => !mayLack.has(requirement)))
     throw new SetupError(message(hopeless, machine));
   for (const requirement of makeable) {
+    if (hopeless.length > 0 && mayLack.has(requirement)) continue;
     try {
       await requirement.make?.run(machine);
     } catch (error) {
