@@ -24,7 +24,7 @@ export async function buildApp(machine: Machine, image: string, bunImage: string
 }
 
 /** The files of the build context, as .dockerignore lets them through. */
-async function appFiles(): Promise<string[]> {
+export async function appFiles(): Promise<string[]> {
   const rules = (await Bun.file(join(root, ".dockerignore")).text()).split("\n");
   const allowed = rules.filter((rule) => rule.startsWith("!")).map((rule) => rule.slice(1));
   const excluded = rules.filter((rule) => rule.startsWith("**/")).map((rule) => new Bun.Glob(rule));

@@ -5,9 +5,10 @@
 import type { Order } from "../order.ts";
 import { connectHttp, type HttpAnswer, type HttpConnection } from "./http-connection.ts";
 
-/** What one request was told; no status: nothing, the connection ended. */
+/** What one request was told; no status: nothing, and why. */
 export type Told = {
   status: number | undefined;
+  failure: string | undefined;
   /** The order's id, if it was accepted. */
   id: string | undefined;
   /** What a problem document says: its type and the order's fate. */
@@ -25,10 +26,12 @@ export type Load = {
 };
 
 const tickMs = 5;
+/** As good clients do: a request on a connection that the server is just closing as idle would get no answer. */
+const idleMs = 5_000;
 
 /** Starts at once. The requests carry no Idempotency-Key: whoever is asked has to see to that. */
 export function startLoad(port: number, ratePerS: number): Load {
-  const idle: HttpConnection[] = [];
+  const idle: { connection: HttpConnection; sinceMs: number }[] = [];
   const open = new Set<Promise<void>>();
   const record: Told[] = [];
   const startMs = performance.now();
@@ -47,26 +50,33 @@ export function startLoad(port: number, ratePerS: number): Load {
     record.push({ ...told(answer), latencyMs: performance.now() - sinceMs });
   }
 
-  async function post(n: number): Promise<HttpAnswer | undefined> {
+  async function post(n: number): Promise<HttpAnswer | string> {
     let connection: HttpConnection | undefined;
     try {
-      connection = idle.pop();
-      while (connection && !connection.isOpen) connection = idle.pop();
-      connection ??= await connectHttp(port);
+      connection = takeIdle() ?? (await connectHttp(port));
       const answer = await connection.request("POST", "/orders", jsonBody, JSON.stringify(sampleOrder(n)));
-      if (answer.headers.get("connection") !== "close") idle.push(connection);
+      if (answer.headers.get("connection") !== "close") idle.push({ connection, sinceMs: performance.now() });
       return answer;
-    } catch {
+    } catch (error) {
       // No answer is an answer that counts: as unknown.
       connection?.close();
-      return undefined;
+      return String(error);
     }
+  }
+
+  /** The one that was used last; those that were idle for too long are closed. */
+  function takeIdle(): HttpConnection | undefined {
+    const oldestMs = performance.now() - idleMs;
+    while (idle[0] && idle[0].sinceMs < oldestMs) idle.shift()?.connection.close();
+    let last = idle.pop();
+    while (last && !last.connection.isOpen) last = idle.pop();
+    return last?.connection;
   }
 
   async function stop(): Promise<readonly Told[]> {
     clearInterval(timer);
     await Promise.all(open);
-    for (const connection of idle.splice(0)) connection.close();
+    for (const { connection } of idle.splice(0)) connection.close();
     return record;
   }
 
@@ -90,8 +100,10 @@ export const sampleOrder = (n = 0): Order => ({
   quantity: 1 + (n % 3),
 });
 
-function told(answer: HttpAnswer | undefined): Omit<Told, "latencyMs"> {
-  if (!answer) return { status: undefined, id: undefined, problem: undefined, fate: undefined };
+function told(answer: HttpAnswer | string): Omit<Told, "latencyMs"> {
+  if (typeof answer === "string")
+    return { status: undefined, failure: answer, id: undefined, problem: undefined, fate: undefined };
+  const { status } = answer;
   const { id, type, fate } = JSON.parse(answer.body) as { id?: string; type?: string; fate?: string };
-  return { status: answer.status, id: answer.status === 202 ? id : undefined, problem: type, fate };
+  return { status, failure: undefined, id: status === 202 ? id : undefined, problem: type, fate };
 }

@@ -1,0 +1,37 @@
+import { expect, test } from "bun:test";
+import { dirname, join, relative } from "node:path";
+import { appFiles } from "./app.ts";
+
+const root = join(import.meta.dir, "..", "..");
+const text = (path: string) => Bun.file(join(root, path)).text();
+
+/** A file and all of ours that it imports, however far. */
+async function closure(path: string, seen = new Set<string>()): Promise<Set<string>> {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  if (!path.endsWith(".ts")) return seen;
+  for (const one of new Bun.Transpiler({ loader: "ts" }).scanImports(await text(path)))
+    if (one.path.startsWith(".")) await closure(relative(root, join(root, dirname(path), one.path)), seen);
+  return seen;
+}
+
+test("whatever the image runs is let into its build, and no test is", async () => {
+  const files = await appFiles();
+  for (const entry of ["producer.ts", "consumer.ts", "infra/topics.ts", "native/build.ts", "native/smoke.ts"])
+    expect([...(await closure(entry))].filter((path) => !files.includes(path))).toEqual([]);
+  expect(files.filter((path) => path.includes(".test.") || path.includes("node_modules"))).toEqual([]);
+});
+
+test("a change in src leaves the layer of the native addon as it was", async () => {
+  const [build = ""] = (await text("infra/images/app/Dockerfile")).split(/^FROM .* AS build$/m).slice(1);
+  const copied = build.slice(0, build.indexOf("native/build.ts")).match(/^COPY .*$/gm) ?? [];
+  expect(copied.length).toBeGreaterThan(0);
+  expect(copied.filter((line) => line.includes("src"))).toEqual([]);
+});
+
+test("the image has the Bun that the project is pinned to", async () => {
+  const { packageManager } = await Bun.file(join(root, "package.json")).json();
+  const version = packageManager.replace("bun@", "");
+  expect(await text("infra/compose.yaml")).toContain(`oven/bun:${version}-slim`);
+  expect(await text("infra/images/app/Dockerfile")).toContain(`oven/bun:${version}-slim`);
+});
