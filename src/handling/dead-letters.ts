@@ -2,6 +2,7 @@
  * Where records go that can't be handled: the dead-letter topic, with their own bytes, key and headers, and headers
  * that say why and where from. A letter counts only when Kafka acknowledged it, on as many replicas as an order.
  */
+import { isUtf8 } from "node:buffer";
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/consumer.ts";
 import { type KafkaProducer, type OutgoingRecord, openProducer, type Report } from "../kafka/producer.ts";
@@ -86,7 +87,7 @@ function letterOf(
     key: record.key,
     value: record.value,
     headers: [
-      ...record.headers,
+      ...record.headers.map(asText),
       { "dead.reason": reason },
       { "dead.attempts": String(attempts) },
       { "dead.topic": record.topic },
@@ -95,4 +96,15 @@ function letterOf(
       { "dead.at": new Date().toISOString() },
     ],
   };
+}
+
+/**
+ * The client sends a header's value as text that ends at a NUL. Bytes that would not survive that travel as base64,
+ * under a name that says so.
+ */
+function asText(header: DeliveredRecord["headers"][number]): Record<string, string> {
+  const [[name, value] = ["", ""]] = Object.entries(header);
+  const bytes = Buffer.from(value as Buffer);
+  const survives = isUtf8(bytes) && !bytes.includes(0);
+  return survives ? { [name]: bytes.toString() } : { [`${name}.base64`]: bytes.toString("base64") };
 }
