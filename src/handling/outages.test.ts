@@ -1,0 +1,169 @@
+// What a consumer promises when something else fails it: the ledger, the dead-letter topic, its own time. Nothing is
+// lost or done twice, nobody is blamed, and the group is not left waiting. On the mock cluster, PostgreSQL is real.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { SQL } from "bun";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import {
+  idOf,
+  newPlace,
+  type Place,
+  recordOf,
+  recordsOf,
+  startTestConsumer,
+} from "../testing/test-consumer.ts";
+import { startTier } from "../testing/tier-process.ts";
+import { until } from "../testing/until.ts";
+
+setDefaultTimeout(90_000);
+
+let cluster: OrdersCluster;
+let postgres: PostgresServer;
+let place: Place;
+beforeAll(() => {
+  cluster = startOrdersCluster();
+  postgres = startPostgres();
+});
+afterAll(() => {
+  cluster.close();
+  postgres[Symbol.dispose]();
+});
+beforeEach(() => {
+  place = newPlace(cluster);
+});
+afterEach(() => place[Symbol.dispose]());
+
+test("a ledger that is down: no rebalance, no attempt counted, and the backlog drains in at most twice the outage", async () => {
+  const outageMs = 4_000;
+  const env = { ...place.env, LEDGER_URL: postgres.url, HANDLER_ATTEMPTS: "1", BACKLOG_RECORDS: "100" };
+  await using consumer = startTestConsumer(env);
+  await place.put(recordsOf(100));
+  await consumer.reaches("orders_handled_total", 100);
+  const rebalances = await consumer.metric("kafka_rebalances_total");
+
+  postgres.kill();
+  const downAtMs = performance.now();
+  await place.put(
+    recordsOf(4_000).map((record, n) => recordOf(`during ${n}`, { partition: record.partition ?? 0 })),
+  );
+  await until("the ledger is known to be down", async () => (await consumer.metric("ledger_up")) === 0);
+  await until("a partition is paused", async () => (await consumer.metric("kafka_partition_paused")) > 0);
+  await until("the outage has lasted", () => performance.now() - downAtMs > outageMs);
+  expect(consumer.unready()).toBeUndefined();
+  expect(await consumer.metric("orders_handled_total")).toBe(100);
+
+  postgres.start();
+  await place.commits(4_100);
+  expect(await consumer.metric("orders_handled_total")).toBe(4_100);
+  expect(await consumer.metric("orders_retried_total")).toBe(0);
+  expect(await consumer.metric("orders_dead_total")).toBe(0);
+  expect(await consumer.metric("kafka_rebalances_total")).toBe(rebalances);
+  expect(performance.now() - downAtMs).toBeLessThan(3 * outageMs);
+});
+
+test("a dead-letter topic out of reach holds up no order; when it is back, the letters go, and then the commit", async () => {
+  const everyPartition = Array.from({ length: 12 }, (_, partition) => partition);
+  for (const partition of everyPartition) cluster.setPartitionLeader(place.deadTopic, partition, -1);
+  // More of them than batches at once.
+  await place.put([
+    ...everyPartition.map((partition) => ({ partition, value: "nobody can read this" })),
+    ...recordsOf(120),
+  ]);
+  await using consumer = startTestConsumer({
+    ...place.env,
+    HANDLER_CONCURRENCY: "2",
+    LEDGER_BATCH_ORDERS: "5",
+  });
+  await consumer.reaches("orders_handled_total", 120);
+  expect(await place.committed()).toBe(0);
+  for (const partition of everyPartition)
+    cluster.setPartitionLeader(place.deadTopic, partition, 1 + (partition % 3));
+  await consumer.reaches("orders_dead_total", 12);
+  await place.commits(132);
+  expect((await place.letters()).length).toBeGreaterThanOrEqual(12);
+});
+
+test("partitions are given up only after what runs has ended, and it is not told to stop before its time", async () => {
+  await place.put([recordOf("1")]);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let signal: AbortSignal | undefined;
+  const consumer = startTestConsumer(place.env, async (_, context) => {
+    signal = context.signal;
+    await released;
+  });
+  await until("the handler has begun", () => signal);
+  const drained = consumer.drain();
+  await until(
+    "the group demands the partitions back",
+    async () => (await consumer.metric("kafka_rebalances_total")) === 2,
+  );
+  expect(await consumer.metric("kafka_partitions_owned")).toBe(12);
+  expect(signal?.aborted).toBe(false);
+  release();
+  await drained;
+  expect(await place.committed()).toBe(1);
+});
+
+test("what does not end in the time that a hand-over has is told to stop, and the hand-over goes on", async () => {
+  await place.put([recordOf("1")]);
+  let signal: AbortSignal | undefined;
+  const consumer = startTestConsumer({ ...place.env, HANDLER_TIMEOUT_MS: "60000" }, async (_, context) => {
+    signal = context.signal;
+    await new Promise(() => undefined);
+  });
+  await until("the handler has begun", () => signal);
+  const stopped = until("the handler is told to stop", () => signal?.aborted, 20_000);
+  void consumer.drain();
+  await stopped;
+  await until(
+    "the partitions are let go",
+    async () => (await consumer.metric("kafka_partitions_owned")) === 0,
+  );
+  expect(await place.committed()).toBe(0);
+});
+
+test("a member frozen in the middle of a transaction, past its session: others take over, it wakes, nothing is done twice", async () => {
+  const env = {
+    ...place.env,
+    LEDGER_URL: postgres.url,
+    HANDLER_TIMEOUT_MS: "3000",
+    SESSION_TIMEOUT_MS: "6000",
+  };
+  await using doomed = startTier("consumer", { ...env, INSTANCE: "doomed" });
+  await doomed.ready();
+  await until("it owns all", async () => (await doomed.metric("kafka_partitions_owned")) === 12, 20_000);
+  const records = recordsOf(60);
+  const ids = records.map(idOf);
+  await using sql = new SQL({ url: postgres.url, max: 2 });
+  // Its tickets have to wait: so it is frozen with ledger rows written and not committed.
+  await sql.begin(async (lock) => {
+    await lock`LOCK TABLE tickets IN ACCESS EXCLUSIVE MODE`;
+    await place.put(records);
+    await until("it waits inside its transaction", async () => {
+      const [row] = await sql`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`;
+      return row.n > 0;
+    });
+    doomed.signal("SIGSTOP");
+  });
+
+  await using heir = startTier("consumer", { ...env, INSTANCE: "heir" });
+  await place.commits(60);
+  expect(await heir.metric("orders_handled_total")).toBe(60);
+  expect(await heir.metric("kafka_partitions_owned")).toBe(12);
+
+  doomed.signal("SIGCONT");
+  await until(
+    "the woken one has its share",
+    async () => (await doomed.metric("kafka_partitions_owned")) === 6,
+    30_000,
+  );
+  const more = recordsOf(60).map((_, n) => recordOf(`after ${n}`, { partition: n % 12 }));
+  await place.put(more);
+  await place.commits(120);
+  const written =
+    await sql`SELECT order_id, count(*)::int AS n FROM tickets WHERE order_id IN ${sql([...ids, ...more.map(idOf)])}
+    GROUP BY order_id`;
+  expect(written).toHaveLength(120);
+  expect(Math.max(...written.map(({ n }: { n: number }) => n))).toBe(1);
+  expect(await doomed.metric("orders_dead_total")).toBe(0);
+});
