@@ -15,12 +15,12 @@ export type StandIn = {
 
 type Data = { received: string };
 
-/** Starts it on a free port. */
-export function startStandIn(behaviour: Behaviour): StandIn {
+/** Starts it, on a free port unless it is given one. */
+export function startStandIn(behaviour: Behaviour, hostname = "127.0.0.1", port = 0): StandIn {
   const requests: string[] = [];
   const server = Bun.listen<Data>({
-    hostname: "127.0.0.1",
-    port: 0,
+    hostname,
+    port,
     socket: {
       open(socket) {
         socket.data = { received: "" };
