@@ -1,7 +1,7 @@
 // `make demo`: the whole pipeline on this machine. Orders flow while a consumer and a producer are killed with -9;
 // in the end comes the verdict, what the client was told against what the ledger has. DEMO_SECONDS, DEMO_RATE,
 // LB_PORT and LB_STATS_PORT change it. Exit 0: the promise was kept; 1: it was not, or there was no run; 130: told
-// to end before orders flowed. However it ends, no process of it is left.
+// to end before any order. However it ends, no process of it is left.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -28,7 +28,7 @@ export interface Surroundings {
 
 /**
  * Resolves with whether the promise was kept; the last line says so.
- * @throws DemoError when it can't run, and the reason of `stop` when that comes before orders flow
+ * @throws DemoError when it can't run, and the reason of `stop` when that comes before any order
  */
 export async function runDemo({ settings, screen, processes, folder, stop }: Surroundings): Promise<boolean> {
   const startMs = performance.now();
@@ -44,6 +44,8 @@ export async function runDemo({ settings, screen, processes, folder, stop }: Sur
   using ledger = openLedger(pipeline.ledgerPath);
   const answers = await letOrdersFlow({ settings, pipeline, monitor, ledger, screen, tell, stop });
   screen.leave();
+  // Told to end at once: there is nothing to judge.
+  if (answers.length === 0) stop.throwIfAborted();
   // First those who commit, while there is something to commit to. Judged is only afterwards: whoever still ran could
   // apply an effect once more.
   await processes.stop(

@@ -40,7 +40,7 @@ export async function watch(instance: Instance, where: Circumstances): Promise<v
       ? consumerReplaced(owned, where)
       : producerReplaced(instance, where));
     if (ending.aborted) return;
-    tell(`${outcome}, ${sinceDeath()} after the death`);
+    tell(`${outcome}, after ${sinceDeath()}`);
     unreplaced.delete(instance);
 
     await until(() => over.aborted, absenceMs, pollMs);
@@ -93,7 +93,7 @@ async function producerReplaced(dead: Instance, where: Circumstances): Promise<s
   await until(() => ending.aborted || !monitor.inService(dead), takeoverLimitMs, pollMs);
   if (monitor.inService(dead)) return `the balancer still counts on ${dead.name}`;
   const failures = client.counts().failures - before;
-  return `the balancer sends its orders to the others, ${failures} answers to the client failed`;
+  return `others take ${dead.name}'s orders, ${failures} answers failed`;
 }
 
 const partitionsOf = (instance: Instance, monitor: Monitor): number[] =>
