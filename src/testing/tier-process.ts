@@ -27,9 +27,9 @@ export type TierProcess = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** Starts `producer.ts` or `consumer.ts` on a free port; of the project's own tree, or of another. */
+/** Starts a tier on a free port; of the project's own tree, or of another. */
 export function startTier(
-  entry: "producer" | "consumer",
+  entry: "producer" | "consumer" | "src/testing/hanging-consumer",
   env: Record<string, string>,
   tree = root,
 ): TierProcess {

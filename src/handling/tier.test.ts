@@ -1,0 +1,145 @@
+/** A consumer on the mock cluster: what is handled, in which order, and when its offset is committed. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import {
+  idOf,
+  newPlace,
+  type Place,
+  recordOf,
+  recordsOf,
+  startTestConsumer,
+} from "../testing/test-consumer.ts";
+import { until } from "../testing/until.ts";
+
+setDefaultTimeout(60_000);
+
+let cluster: OrdersCluster;
+let place: Place;
+beforeAll(() => {
+  cluster = startOrdersCluster();
+});
+afterAll(() => cluster.close());
+beforeEach(() => {
+  place = newPlace(cluster);
+});
+afterEach(() => place[Symbol.dispose]());
+
+describe("handled, and only then committed", () => {
+  test("each order is handled once and found in the ledger; then its offset is committed", async () => {
+    const records = recordsOf(200);
+    await place.put(records);
+    const handled: string[] = [];
+    await using consumer = startTestConsumer(place.env, async ({ id }) => void handled.push(id));
+    await place.commits(200);
+    expect(handled.sort()).toEqual(records.map(idOf).sort());
+    const answer = await consumer.request(`/orders/${handled[0]}`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ id: handled[0], status: "handled", deliveries: 1 });
+    expect(await consumer.metric("orders_handled_total")).toBe(200);
+    expect(await consumer.metric("orders_redelivered_total")).toBe(0);
+    expect((await consumer.request("/readyz")).status).toBe(200);
+  });
+
+  test("never past an unfinished record, whatever is finished behind it", async () => {
+    await place.put(["a", "b", "c", "d", "e"].map((customer) => recordOf("1", { customer })));
+    let fails = true;
+    const env = { ...place.env, HANDLER_ATTEMPTS: "100" };
+    await using consumer = startTestConsumer(env, async ({ customer }) => {
+      if (customer === "c" && fails) throw new Error("not yet");
+    });
+    await consumer.reaches("orders_handled_total", 4);
+    await place.commits(2);
+    await consumer.reaches("orders_retried_total", 5);
+    expect(await place.committed()).toBe(2);
+    fails = false;
+    await place.commits(5);
+  });
+
+  test("not while the handler is still at it", async () => {
+    await place.put([recordOf("1")]);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    let begun = false;
+    await using consumer = startTestConsumer(place.env, () => {
+      begun = true;
+      return released;
+    });
+    await until("the handler has begun", () => begun);
+    expect(await place.committed()).toBe(0);
+    expect(await consumer.metric("kafka_commits_total")).toBe(0);
+    release();
+    await place.commits(1);
+  });
+
+  test("lag, position and commits are told for each partition", async () => {
+    await place.put(recordsOf(24));
+    await using consumer = startTestConsumer(place.env);
+    await consumer.reaches("orders_handled_total", 24);
+    await consumer.reaches("kafka_partition_committed", 24);
+    expect(await consumer.metric("kafka_partitions_owned")).toBe(12);
+    await until("there is no lag", async () => (await consumer.metric("kafka_partition_lag_records")) === 0);
+    expect(await consumer.metric("kafka_commit_failures_total")).toBe(0);
+    const text = await (await consumer.request("/metrics")).text();
+    expect(text).toMatch(/kafka_partition_position\{topic="[^"]+",partition="11",instance="[^"]+"\} 2\n/);
+  });
+});
+
+test("one customer's orders are handled in order, different customers' side by side", async () => {
+  const records = Array.from({ length: 120 }, (_, n) =>
+    recordOf(`${n}`, { customer: `c${n % 6}`, quantity: 1 + Math.floor(n / 6) }),
+  );
+  await place.put(records);
+  const seen = new Map<string, number[]>();
+  const busy = new Set<string>();
+  let mostBusy = 0;
+  await using consumer = startTestConsumer(place.env, async ({ customer, quantity }) => {
+    expect(busy.has(customer)).toBe(false);
+    busy.add(customer);
+    mostBusy = Math.max(mostBusy, busy.size);
+    await Bun.sleep(quantity % 3);
+    seen.set(customer, [...(seen.get(customer) ?? []), quantity]);
+    busy.delete(customer);
+  });
+  await consumer.reaches("orders_handled_total", 120);
+  const inOrder = Array.from({ length: 20 }, (_, n) => 1 + n);
+  expect([...seen.values()]).toEqual(Array.from({ length: 6 }, () => inOrder));
+  expect(mostBusy).toBeGreaterThan(1);
+});
+
+test("what piles up is bounded: a slow handler pauses the partition, not the membership", async () => {
+  await place.put(recordsOf(2_500, 1, 1));
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await using consumer = startTestConsumer({ ...place.env, BACKLOG_RECORDS: "50" }, () => released);
+  await until("the partition is paused", async () =>
+    /kafka_partition_paused\{[^}]*\} 1/.test(await (await consumer.request("/metrics")).text()),
+  );
+  // A poll takes up to 1,000 beyond the bound; the rest stays on the topic.
+  const taken = await consumer.metric("kafka_partition_position");
+  release();
+  await consumer.reaches("orders_handled_total", 2_500);
+  expect(taken).toBeLessThanOrEqual(1_050);
+  await place.commits(2_500);
+  expect(await consumer.metric("orders_redelivered_total")).toBe(0);
+});
+
+test("a commit that the coordinator refuses is repeated, and nothing is handled again", async () => {
+  const offsetCommit = 8;
+  const coordinatorLoading = 14;
+  cluster.pushRequestErrors(offsetCommit, [coordinatorLoading, coordinatorLoading]);
+  await place.put(recordsOf(20));
+  let handled = 0;
+  await using consumer = startTestConsumer(place.env, async () => {
+    handled += 1;
+  });
+  await place.commits(20);
+  expect(handled).toBe(20);
+  expect((await consumer.request("/livez")).status).toBe(200);
+});

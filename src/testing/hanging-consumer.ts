@@ -1,0 +1,31 @@
+/**
+ * A consumer as `consumer.ts` is one, whose handler writes the effect, says so in the log, and then never ends: what
+ * has begun is not committed, however long one looks at it.
+ */
+import { consumerConfig } from "../config.ts";
+import { handle, schema } from "../handle.ts";
+import { createHandlingApp } from "../handling/app.ts";
+import { createHandlingMetrics } from "../handling/metrics.ts";
+import { startConsumer } from "../handling/tier.ts";
+import { serve } from "../http/server.ts";
+import { createLedger } from "../ledger/open.ts";
+import { createLogger } from "../log.ts";
+import { createRegistry } from "../metrics.ts";
+
+const config = consumerConfig();
+const log = createLogger("consumer", config);
+const registry = createRegistry(config.INSTANCE);
+const metrics = createHandlingMetrics(registry);
+const ledger = createLedger(config.LEDGER_URL, {
+  connections: 1,
+  handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
+});
+const { unready } = startConsumer(config, {
+  async handle(order, context) {
+    await handle(order, context);
+    log.info({ id: order.id }, "hanging");
+    await new Promise(() => undefined);
+  },
+  ...{ schema, ledger, metrics, log },
+});
+serve(createHandlingApp({ ledger, unready, registry, log }), config, log);
