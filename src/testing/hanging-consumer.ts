@@ -11,6 +11,7 @@ import { serve } from "../http/server.ts";
 import { createLedger } from "../ledger/open.ts";
 import { createLogger } from "../log.ts";
 import { createRegistry } from "../metrics.ts";
+import { onShutdown } from "../process.ts";
 
 const config = consumerConfig();
 const log = createLogger("consumer", config);
@@ -20,7 +21,7 @@ const ledger = createLedger(config.LEDGER_URL, {
   connections: 1,
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
-const { unready } = startConsumer(config, {
+const { unready, drain } = startConsumer(config, {
   async handle(order, context) {
     await handle(order, context);
     log.info({ id: order.id }, "hanging");
@@ -29,3 +30,4 @@ const { unready } = startConsumer(config, {
   ...{ schema, ledger, metrics, log },
 });
 serve(createHandlingApp({ ledger, unready, registry, log }), config, log);
+onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

@@ -1,0 +1,116 @@
+/** The consumer as a process: what it does while the ledger, Kafka or a topic is not what it should be. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
+import { freePort } from "../testing/postgres.ts";
+import { newPlace, recordsOf, temporaryLedger } from "../testing/test-consumer.ts";
+import { startTier, type TierProcess } from "../testing/tier-process.ts";
+import { until } from "../testing/until.ts";
+
+setDefaultTimeout(60_000);
+
+const unknownTopic = 3;
+const waitMs = 30_000;
+let cluster: OrdersCluster;
+beforeAll(() => {
+  cluster = startOrdersCluster();
+});
+afterAll(() => cluster.close());
+
+/** Waits until /readyz refuses with a reason that has these words in it. */
+const unready = (tier: TierProcess, reason: string) =>
+  until(`unready: ${reason}`, async () => {
+    const answer = await tier.fetch("/readyz");
+    return answer.status === 503 && (await answer.text()).includes(reason);
+  });
+
+describe.concurrent("it is alive but not ready, says why, and needs no restart", () => {
+  test("while its ledger's folder is not there", async () => {
+    using place = newPlace(cluster);
+    const url = place.env.LEDGER_URL.replace("ledger.sqlite", "later/ledger.sqlite");
+    await place.put(recordsOf(3));
+    await using tier = startTier("consumer", { ...place.env, LEDGER_URL: url });
+    await unready(tier, "no ledger");
+    expect((await tier.fetch("/livez")).status).toBe(200);
+    mkdirSync(dirname(url.replace("sqlite:", "")));
+    await until("all is committed", async () => (await place.committed()) === 3, waitMs);
+    await tier.ready();
+  });
+
+  test("while PostgreSQL is not there; it can be told to end meanwhile", async () => {
+    using place = newPlace(cluster);
+    const url = `postgres://postgres@127.0.0.1:${freePort()}/postgres`;
+    await using tier = startTier("consumer", { ...place.env, LEDGER_URL: url });
+    await unready(tier, "no ledger");
+    const answer = await tier.fetch("/orders/b98a142b-6ad9-8a04-b1ce-b0407a8ec501");
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
+    expect(await answer.json()).toMatchObject({ type: "urn:problem-type:coffee-orders:ledger_unavailable" });
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(0);
+  });
+
+  test("while the topic of dead letters is absent", async () => {
+    using place = newPlace(cluster);
+    const dead = `${place.topic}.absent`;
+    cluster.setTopicError(dead, unknownTopic);
+    await using tier = startTier("consumer", { ...place.env, DEAD_TOPIC: dead });
+    await unready(tier, `the topic ${dead} does not exist`);
+    cluster.setTopicError(dead, 0);
+    await tier.ready();
+  });
+
+  test("on a topic that is too weakly replicated: nothing is taken from it", async () => {
+    using place = newPlace(cluster);
+    const weak = `${place.topic}.weak`;
+    cluster.createTopic(weak, { partitions: partitionCount, replicationFactor: 1 });
+    await using tier = startTier("consumer", { ...place.env, ORDERS_TOPIC: weak });
+    await unready(tier, "1 of 3 replicas");
+    expect(await tier.metric("kafka_partitions_owned")).toBe(0);
+  });
+
+  test("while Kafka is absent", async () => {
+    const own = startOrdersCluster();
+    using ledger = temporaryLedger();
+    for (const broker of [1, 2, 3]) own.brokerDown(broker);
+    await using tier = startTier("consumer", { ...own.env, LEDGER_URL: ledger.url });
+    await unready(tier, "no topic to rely on");
+    for (const broker of [1, 2, 3]) own.brokerUp(broker);
+    await tier.ready(waitMs);
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(0);
+    own.close();
+  });
+});
+
+describe.concurrent("its end", () => {
+  test("SIGTERM right after the start, before it has joined the group: exit 0, and soon", async () => {
+    using place = newPlace(cluster);
+    await using tier = startTier("consumer", place.env);
+    await tier.fetch("/livez");
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(0);
+  });
+
+  test("a second signal: exit 1 at once", async () => {
+    using place = newPlace(cluster);
+    await place.put(recordsOf(1));
+    await using tier = startTier("src/testing/hanging-consumer", place.env);
+    await until("its handler hangs", () => tier.log.some(({ msg }) => msg === "hanging"), waitMs);
+    tier.signal("SIGTERM");
+    await unready(tier, "draining");
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(1);
+  });
+
+  test("a port that is taken: one message, exit 1", async () => {
+    using place = newPlace(cluster);
+    const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    await using tier = startTier("consumer", { ...place.env, HTTP_PORT: String(taken.port) });
+    expect(await tier.exited).toBe(1);
+    taken.stop(true);
+    expect(tier.stderr()).toContain(`cannot listen on 127.0.0.1:${taken.port}`);
+    expect(tier.stderr()).not.toMatch(/^\s+at /m);
+  });
+});
