@@ -1,12 +1,13 @@
 // Short commands whose output is the answer: each has a bound, and a failing one says what it was and how it
 // ended, so that no script hangs on a daemon that does not answer, and none goes on after a step that failed.
+import { SetupError } from "./setup/step.ts";
 
 export interface CaptureOptions {
   limitMs: number;
   cwd?: string;
   env?: Record<string, string | undefined>;
   /** Called with each line as it comes, of both streams: for progress. */
-  onLine?: (line: string) => void;
+  onLine?: (line: string) => unknown;
   /** Ends the command early, as its bound would. */
   stop?: AbortSignal;
 }
@@ -17,15 +18,19 @@ export interface Captured {
   stderr: string;
 }
 
-/** Runs a command to its end and returns what it said, however it ended; 124 is the code of one that overran. */
+/** Runs a command to its end and returns what it said; codes as in a shell: 124 overran its limit, 127 not there. */
 export async function capture(argv: string[], options: CaptureOptions): Promise<Captured> {
+  const env = { ...process.env, ...options.env };
+  if (!Bun.which(argv[0] ?? "", { PATH: env.PATH ?? "" })) {
+    return { code: 127, stdout: "", stderr: `${argv[0]} is not installed` };
+  }
   const bound = AbortSignal.timeout(options.limitMs);
   const child = Bun.spawn(argv, {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
     signal: options.stop ? AbortSignal.any([bound, options.stop]) : bound,
-    env: { ...process.env, ...options.env },
+    env,
     ...(options.cwd && { cwd: options.cwd }),
   });
   const [stdout, stderr] = await Promise.all([
@@ -39,15 +44,18 @@ export async function capture(argv: string[], options: CaptureOptions): Promise<
   return { code, stdout, stderr };
 }
 
-/** Runs a command that has to succeed, and returns what it wrote to standard output. */
+/**
+ * Runs a command that has to succeed, and returns what it wrote to standard output.
+ * @throws SetupError with the command, how it ended and what it said last
+ */
 export async function must(argv: string[], options: CaptureOptions): Promise<string> {
   const { code, stdout, stderr } = await capture(argv, options);
   if (code === 0) return stdout.trimEnd();
   const end = `${stdout}\n${stderr}`.trim().split("\n").slice(-15).join("\n  ");
-  throw new Error(`${argv.slice(0, 8).join(" ")}: exit code ${code}\n  ${end}`);
+  throw new SetupError(`${argv.slice(0, 8).join(" ")}: exit code ${code}\n  ${end}`);
 }
 
-async function read(stream: ReadableStream<Uint8Array>, onLine?: (line: string) => void): Promise<string> {
+async function read(stream: ReadableStream<Uint8Array>, onLine?: (line: string) => unknown): Promise<string> {
   let text = "";
   let seen = 0;
   const decoder = new TextDecoder();

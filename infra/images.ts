@@ -4,7 +4,7 @@
 //   bun infra/images.ts
 import { join } from "node:path";
 import { must } from "./capture.ts";
-import { stopWhenTold } from "./child.ts";
+import { Stopped, stopWhenTold } from "./child.ts";
 import { appRecipe, buildApp } from "./images/app.ts";
 import { pull } from "./images/pull.ts";
 import { recipeOf } from "./images/recipe.ts";
@@ -51,10 +51,12 @@ async function ensure(machine: Machine, kind: StandIn, image: string): Promise<s
 }
 
 if (import.meta.main) {
+  const machine = thisMachine(stopWhenTold());
   try {
-    await ensureImages(thisMachine(stopWhenTold()));
+    await ensureImages(machine);
   } catch (error) {
-    console.error(error instanceof SetupError ? error.message : error);
-    process.exit(1);
+    if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+    machine.say(error.message);
+    process.exitCode = 1;
   }
 }

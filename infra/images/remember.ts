@@ -4,15 +4,21 @@ import { join } from "node:path";
 import type { Machine } from "../setup/machine.ts";
 import { SetupError } from "../setup/step.ts";
 
-const file = Bun.file(join(import.meta.dir, "..", ".env"));
+const usual = join(import.meta.dir, "..", ".env");
 
-/** Sets a variable for this machine's Compose; one that the user has set to something else is not overruled. */
-export async function remember(machine: Machine, variable: string, value: string): Promise<void> {
+/** Sets a variable for this machine's Compose; what the environment says is not overruled. */
+export async function remember(
+  machine: Machine,
+  variable: string,
+  value: string,
+  path = usual,
+): Promise<void> {
   if (machine.env[variable] !== undefined) {
     throw new SetupError(
       `${variable}=${machine.env[variable]}, but no registry answers and packages give ${value}: unset it.`,
     );
   }
+  const file = Bun.file(path);
   const lines = (await file.exists()) ? (await file.text()).trimEnd().split("\n") : [];
   const others = lines.filter((line) => !line.startsWith(`${variable}=`));
   await Bun.write(file, `${[...others, `${variable}=${value}`].join("\n")}\n`);

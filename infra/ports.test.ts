@@ -1,0 +1,11 @@
+import { expect, test } from "bun:test";
+import { freePorts, isTaken } from "./ports.ts";
+
+test("a port that somebody listens on is taken, and passed over", async () => {
+  const free = await freePorts(["A", "B"]);
+  const [first, second] = Object.values(free).map(Number);
+  using _ = Bun.listen({ hostname: "127.0.0.1", port: first ?? 0, socket: { data() {} } });
+  expect(await isTaken(first ?? 0)).toBe(true);
+  expect(await isTaken(second ?? 0)).toBe(false);
+  expect(Object.values(await freePorts(["A", "B"]))).not.toContain(String(first));
+});
