@@ -10,8 +10,8 @@ demo: ## the whole pipeline embedded, no Docker: orders flow, instances die, not
 up: ## the whole topology on containers: 3 brokers, 3 ZooKeeper nodes, producers and consumers behind HAProxy
 	@$(bun) infra/setup/main.ts up && exec "$$bun" infra/up.ts
 
-down: ## stops what make up started
-	@$(bun) infra/down.ts
+down: ## stops what make up started, and keeps its data (VOLUMES=1 removes them too)
+	@$(bun) infra/down.ts $(if $(VOLUMES),--volumes)
 
 test: ## every check and test (SUITES="unit lb" for some of them)
 	@$(bun) infra/test.ts $(SUITES)
