@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import type { Machine } from "../infra/setup/machine.ts";
 import { showingProgress, step } from "../infra/setup/step.ts";
+import { compilerEnv } from "./compiler-env.ts";
 
 const COMPILE_LIMIT_MS = 10 * 60_000;
 
@@ -24,7 +25,7 @@ export interface Addon {
 }
 
 /** What the result depends on besides the addon's own sources. */
-export const compileParts = ["compile.ts", "bun_compat.h", ...linkedIn].map(here);
+export const compileParts = ["compile.ts", "compiler-env.ts", "bun_compat.h", ...linkedIn].map(here);
 
 /** Compiles the sources, as many at once as there are processors, and links them; gives the addon's path. */
 export async function compileAddon(machine: Machine, folder: string, addon: Addon): Promise<string> {
@@ -61,10 +62,4 @@ export async function compileAddon(machine: Machine, folder: string, addon: Addo
   await step(machine, `linking ${name}`, [...link, ...objects, ...libraries], options);
   for (const object of objects) rmSync(object);
   return output;
-}
-
-/** For compilers: nothing of a calling make, and no flags but ours, so that a key always names the same result. */
-export function compilerEnv(machine: Machine): Record<string, string | undefined> {
-  const { PATH, HOME, TMPDIR } = machine.env;
-  return { PATH, HOME, TMPDIR, LC_ALL: "C", CC: "cc", CXX: "c++" };
 }

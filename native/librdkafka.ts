@@ -1,11 +1,11 @@
 // librdkafka as a static library, and Node's headers: what the addon is made of besides node-rdkafka. Their packages
 // have a manifest and a lock of their own in deps/, and are fetched only where something is to be built.
-import { cpSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Machine } from "../infra/setup/machine.ts";
-import { step } from "../infra/setup/step.ts";
-import { compilerEnv } from "./compile.ts";
+import { SetupError, step } from "../infra/setup/step.ts";
+import { compilerEnv } from "./compiler-env.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
@@ -17,8 +17,11 @@ const here = (file: string) => join(import.meta.dir, file);
 
 const manifest = ["deps/package.json", "deps/bun.lock"].map(here);
 
+/** What configure leaves out in silence where it can't be linked. */
+const wanted = ["WITH_SSL", "WITH_SASL_SCRAM", "WITH_ZLIB", "WITH_ZSTD"];
+
 /** What both results below depend on, and so the addon. */
-export const librdkafkaParts = [...manifest, import.meta.path];
+export const librdkafkaParts = [...manifest, here("compiler-env.ts"), import.meta.path];
 
 /** Node's headers, and librdkafka's source, in folders `node` and `librdkafka`. */
 export function sources(machine: Machine): Promise<string> {
@@ -37,36 +40,32 @@ export function sources(machine: Machine): Promise<string> {
   });
 }
 
-/** Static libraries in `lib`, headers in `include/librdkafka`. */
+/** Static libraries in `lib`, headers in `include`. */
 export function librdkafka(machine: Machine, source: string): Promise<string> {
   const title = `librdkafka ${versions.librdkafka}`;
   return madeOnce(machine, `librdkafka-${digest([process.arch], librdkafkaParts)}`, async (folder) => {
     const tree = join(folder, "tree");
     cpSync(join(source, "librdkafka"), tree, { recursive: true });
-    const env = compilerEnv(machine);
+    const options = { cwd: tree, env: compilerEnv(machine) };
     const configure = [
       ...["bash", "configure", "--enable-static"],
       // What one machine happens to have must not decide what the result needs.
       ...["--disable-gssapi", "--disable-curl", "--disable-lz4-ext", "--disable-debug-symbols"],
     ];
-    await step(machine, `configuring ${title}`, configure, { limitMs: CONFIGURE_LIMIT_MS, cwd: tree, env });
+    await step(machine, `configuring ${title}`, configure, { ...options, limitMs: CONFIGURE_LIMIT_MS });
+    const config = readFileSync(join(tree, "config.h"), "utf8");
+    const lacking = wanted.filter((feature) => !config.includes(`#define ${feature} 1\n`));
+    if (lacking.length > 0) throw new SetupError(`${title}: configure found no ${lacking.join(", ")}.`);
+
     // Only the libraries: the package lacks the examples, and making the shared ones would take Python.
-    for (const [part, library] of [
-      ["src", "librdkafka.a"],
-      ["src-cpp", "librdkafka++.a"],
-    ] as const) {
-      const make = ["make", `-j${availableParallelism()}`, "-C", part, library];
-      await step(machine, `compiling ${title} (${part})`, make, {
-        limitMs: COMPILE_LIMIT_MS,
-        cwd: tree,
-        env,
-      });
-      for (const file of readdirSync(join(tree, part))) {
-        if (file === library) cpSync(join(tree, part, file), join(folder, "lib", file));
-        if (file.startsWith("rdkafka") && file.endsWith(".h"))
-          cpSync(join(tree, part, file), join(folder, "include", "librdkafka", file));
-      }
+    for (const library of ["src/librdkafka.a", "src-cpp/librdkafka++.a"]) {
+      const make = ["make", `-j${availableParallelism()}`, "-C", dirname(library), basename(library)];
+      const limitMs = COMPILE_LIMIT_MS;
+      await step(machine, `compiling ${title} (${dirname(library)})`, make, { ...options, limitMs });
+      cpSync(join(tree, library), join(folder, "lib", basename(library)));
     }
+    for (const header of ["src/rdkafka.h", "src-cpp/rdkafkacpp.h"])
+      cpSync(join(tree, header), join(folder, "include", basename(header)));
     rmSync(tree, { recursive: true });
   });
 }

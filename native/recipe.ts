@@ -33,7 +33,7 @@ export async function makeAddon(machine: Machine): Promise<string> {
     await compileAddon(machine, folder, {
       name,
       sources: files.map((file) => join(packageDir, "src", file)),
-      include: [packageDir, nanDir, join(library, "include", "librdkafka"), join(source, "node")],
+      include: [packageDir, nanDir, join(library, "include"), join(source, "node")],
       libraries: [
         "-Wl,--whole-archive",
         ...["librdkafka.a", "librdkafka++.a"].map((file) => join(library, "lib", file)),
