@@ -11,6 +11,7 @@ import { must } from "./capture.ts";
 import { ensureImages } from "./images.ts";
 import { freePorts } from "./ports.ts";
 import { thisMachine } from "./setup/machine.ts";
+import { e2eProject } from "./testing/suites.ts";
 import { type Container, openTopology, type Topology } from "./topology.ts";
 import { until } from "./until.ts";
 
@@ -30,7 +31,7 @@ let upMs: number;
 
 beforeAll(async () => {
   await ensureImages(thisMachine(new AbortController().signal));
-  const project = "coffee-orders-e2e";
+  const project = e2eProject;
   const names = Object.keys(await openTopology({ project }).ports());
   // Whatever an interrupted run left behind goes first: it may hold the ports.
   await openTopology({ project }).down({ volumes: true });
