@@ -71,16 +71,15 @@ describe.concurrent("it is alive but not ready, says why, and needs no restart",
   });
 
   test("while Kafka is absent", async () => {
-    const own = startOrdersCluster();
+    using own = startOrdersCluster();
     using ledger = temporaryLedger();
-    for (const broker of [1, 2, 3]) own.brokerDown(broker);
+    own.eachBroker((id) => own.brokerDown(id));
     await using tier = startTier("consumer", { ...own.env, LEDGER_URL: ledger.url });
     await unready(tier, "no topic to rely on");
-    for (const broker of [1, 2, 3]) own.brokerUp(broker);
+    own.eachBroker((id) => own.brokerUp(id));
     await tier.ready(waitMs);
     tier.signal("SIGTERM");
     expect(await tier.exited).toBe(0);
-    own.close();
   });
 });
 

@@ -1,30 +1,18 @@
 /** When an order counts as accepted, and when not: brokers that are slow, silent, gone, or at odds with the client. */
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
 import { until } from "../testing/until.ts";
 
 setDefaultTimeout(60_000);
 
-const brokers = [1, 2, 3];
 const initProducerId = 22;
 const silenceMs = 600_000;
 
-let cluster: OrdersCluster;
-beforeEach(() => {
-  cluster = startOrdersCluster();
-});
-afterEach(() => cluster.close());
-
-const slow = (rttMs: number) => {
-  for (const broker of brokers) cluster.setBrokerRttMs(broker, rttMs);
-};
-const down = () => {
-  for (const broker of brokers) cluster.brokerDown(broker);
-};
-const up = () => {
-  for (const broker of brokers) cluster.brokerUp(broker);
-};
+const slow = (cluster: OrdersCluster, rttMs: number) =>
+  cluster.eachBroker((id) => cluster.setBrokerRttMs(id, rttMs));
+const down = (cluster: OrdersCluster) => cluster.eachBroker((id) => cluster.brokerDown(id));
+const up = (cluster: OrdersCluster) => cluster.eachBroker((id) => cluster.brokerUp(id));
 const problemOf = async (answer: Response) => {
   const { type, fate } = (await answer.json()) as { type: string; fate: string };
   return { status: answer.status, outcome: type.split(":").at(-1), fate };
@@ -33,12 +21,13 @@ const problemOf = async (answer: Response) => {
 const full = ({ intake }: TestIntake) =>
   until("the orders are under way", () => intake.obstacle()?.outcome === "overloaded");
 
-describe("202 comes with the delivery report and not before", () => {
+describe.concurrent("202 comes with the delivery report and not before", () => {
   test("however long the brokers take", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);
     await intake.ready();
     await intake.post(anOrder);
-    slow(700);
+    slow(cluster, 700);
     const sinceMs = performance.now();
     const answer = await intake.post(anOrder);
     expect(answer.status).toBe(202);
@@ -46,49 +35,52 @@ describe("202 comes with the delivery report and not before", () => {
   });
 
   test("when it does not come in time, the order's fate is unknown", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "1000" });
     await intake.ready();
-    slow(silenceMs);
+    slow(cluster, silenceMs);
     const sinceMs = performance.now();
     const answer = await intake.post(anOrder);
     expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
-    expect(performance.now() - sinceMs).toBeWithin(990, 5_000);
+    expect(performance.now() - sinceMs).toBeWithin(990, 10_000);
   });
 
   test("when every broker dies with the order under way, its fate is unknown; the next is refused", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake({
       ...cluster.env,
       DELIVERY_TIMEOUT_MS: "1500",
       MAX_IN_FLIGHT_ORDERS: "1",
     });
     await intake.ready();
-    slow(500);
+    slow(cluster, 500);
     const underWay = intake.post(anOrder);
     await full(intake);
-    down();
+    down(cluster);
     await until("it knows that no broker is there", async () => !(await intake.request("/readyz")).ok);
     const next = await intake.post(anOrder);
     expect(await problemOf(next)).toEqual({ status: 503, outcome: "no_brokers", fate: "refused" });
     expect(next.headers.get("retry-after")).toMatch(/^\d+$/);
     expect(await problemOf(await underWay)).toMatchObject({ status: 504, fate: "unknown" });
 
-    slow(0);
-    up();
+    slow(cluster, 0);
+    up(cluster);
     await intake.ready();
     expect((await intake.post(anOrder)).status).toBe(202);
   });
 });
 
-describe("a repeated request", () => {
+describe.concurrent("a repeated request", () => {
   const key = { "idempotency-key": "again" };
 
   test("joins the one that is under way, and is answered from memory later: one record", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);
     await intake.ready();
-    slow(300);
+    slow(cluster, 300);
     const answers = await Promise.all([1, 2, 3].map(() => intake.post(anOrder, key)));
-    slow(0);
+    slow(cluster, 0);
     answers.push(await intake.post(anOrder, key));
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
@@ -98,9 +90,10 @@ describe("a repeated request", () => {
   });
 
   test("with another order is refused while the first is under way too", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);
     await intake.ready();
-    slow(300);
+    slow(cluster, 300);
     const first = intake.post(anOrder, key);
     const other = await intake.post({ ...anOrder, size: "large" }, key);
     expect(await problemOf(other)).toEqual({ status: 422, outcome: "key_reused", fate: "refused" });
@@ -108,14 +101,15 @@ describe("a repeated request", () => {
   });
 
   test("after an unknown end is a new try under the same id", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "1000" });
     await intake.ready();
-    slow(silenceMs);
+    slow(cluster, silenceMs);
     expect((await intake.post(anOrder, key)).status).toBe(504);
     // The connections still owe their answers: they are made anew, as after a broker's return.
-    slow(0);
-    down();
-    up();
+    slow(cluster, 0);
+    down(cluster);
+    up(cluster);
     await until(
       "the order is accepted",
       async () => (await intake.post(anOrder, key)).status === 202,
@@ -126,10 +120,11 @@ describe("a repeated request", () => {
   });
 });
 
-test("no more is taken than its bound; what is over it is refused at once, and a repetition still joins", async () => {
+test.concurrent("no more is taken than its bound; what is over it is refused at once, and a repetition still joins", async () => {
+  using cluster = startOrdersCluster();
   await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "3" });
   await intake.ready();
-  slow(500);
+  slow(cluster, 500);
   const taken = [1, 2, 3].map((n) => intake.post(anOrder, { "idempotency-key": `${n}` }));
   await full(intake);
   const shed = await intake.post(anOrder);
@@ -137,23 +132,25 @@ test("no more is taken than its bound; what is over it is refused at once, and a
   // It sheds, but it is not sick: its share of the load would only fall on the others.
   expect((await intake.request("/readyz")).status).toBe(200);
   for (const answer of await Promise.all(taken)) expect(answer.status).toBe(202);
-  slow(0);
+  slow(cluster, 0);
   expect(await cluster.read("orders")).toHaveLength(3);
   expect((await intake.post(anOrder)).status).toBe(202);
 });
 
-test("bytes under way are bounded too", async () => {
+test.concurrent("bytes under way are bounded too", async () => {
+  using cluster = startOrdersCluster();
   await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_BYTES: "1024" });
   await intake.ready();
-  slow(500);
+  slow(cluster, 500);
   const taken = Array.from({ length: 20 }, () => intake.post({ ...anOrder, note: "x".repeat(150) }));
   const statuses = (await Promise.all(taken)).map(({ status }) => status);
   expect(statuses.filter((status) => status === 202).length).toBeWithin(3, 6);
   expect(statuses.filter((status) => status === 503).length).toBeWithin(15, 18);
 });
 
-describe("one broker dies", () => {
+describe.concurrent("one broker dies", () => {
   test("orders go to the partitions of the others, also those that were on their way to it", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);
     await intake.ready();
     cluster.brokerDown(1); // leads every third partition, and keeps leading
@@ -182,6 +179,7 @@ describe("one broker dies", () => {
   });
 
   test("where order matters nothing is sent twice: the customers of its partitions wait", async () => {
+    using cluster = startOrdersCluster();
     await using intake = startIntake({
       ...cluster.env,
       PARTITIONER: "customer",
@@ -202,7 +200,8 @@ describe("one broker dies", () => {
   });
 });
 
-test("after a fatal error the client is replaced without a restart", async () => {
+test.concurrent("after a fatal error the client is replaced without a restart", async () => {
+  using cluster = startOrdersCluster();
   const clusterAuthorizationFailed = 31;
   cluster.pushRequestErrors(initProducerId, [clusterAuthorizationFailed]);
   await using intake = startIntake(cluster.env);

@@ -1,20 +1,13 @@
 /** The producer as a process: what it does while Kafka is not what it should be, and how it ends. */
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { anOrder } from "../testing/intake.ts";
-import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
+import { partitionCount, startOrdersCluster } from "../testing/kafka.ts";
 import { startTier, type TierProcess } from "../testing/tier-process.ts";
 import { until } from "../testing/until.ts";
 
 setDefaultTimeout(60_000);
 
-const brokers = [1, 2, 3];
 const unknownTopic = 3;
-
-let cluster: OrdersCluster;
-beforeEach(() => {
-  cluster = startOrdersCluster();
-});
-afterEach(() => cluster.close());
 
 const order = (tier: TierProcess) =>
   tier.fetch("/orders", {
@@ -30,9 +23,10 @@ const unready = (tier: TierProcess, reason: string) =>
     return answer.status === 503 && (await answer.text()).includes(reason);
   });
 
-describe("it is alive but not ready, says why, refuses orders, and needs no restart", () => {
+describe.concurrent("it is alive but not ready, says why, refuses orders, and needs no restart", () => {
   test("while Kafka is absent", async () => {
-    for (const broker of brokers) cluster.brokerDown(broker);
+    using cluster = startOrdersCluster();
+    cluster.eachBroker((id) => cluster.brokerDown(id));
     await using tier = startTier("producer", cluster.env);
     await unready(tier, "no connection to Kafka");
     expect((await tier.fetch("/livez")).status).toBe(200);
@@ -41,12 +35,13 @@ describe("it is alive but not ready, says why, refuses orders, and needs no rest
     expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);
     expect(await refused.json()).toMatchObject({ fate: "refused" });
 
-    for (const broker of brokers) cluster.brokerUp(broker);
+    cluster.eachBroker((id) => cluster.brokerUp(id));
     await tier.ready();
     expect((await order(tier)).status).toBe(202);
   });
 
   test("while the topic is absent", async () => {
+    using cluster = startOrdersCluster();
     cluster.setTopicError("later", unknownTopic);
     await using tier = startTier("producer", { ...cluster.env, ORDERS_TOPIC: "later" });
     await unready(tier, "the topic later does not exist");
@@ -58,6 +53,7 @@ describe("it is alive but not ready, says why, refuses orders, and needs no rest
   });
 
   test("on a topic that is too weakly replicated", async () => {
+    using cluster = startOrdersCluster();
     cluster.createTopic("weak", { partitions: partitionCount, replicationFactor: 2 });
     await using tier = startTier("producer", { ...cluster.env, ORDERS_TOPIC: "weak" });
     await unready(tier, "2 of 3 replicas");
@@ -66,11 +62,12 @@ describe("it is alive but not ready, says why, refuses orders, and needs no rest
   });
 });
 
-describe("SIGTERM", () => {
+describe.concurrent("SIGTERM", () => {
   test("it becomes unready and still serves; what is under way is answered; then it ends with 0", async () => {
+    using cluster = startOrdersCluster();
     await using tier = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "1000" });
     await tier.ready();
-    for (const broker of brokers) cluster.setBrokerRttMs(broker, 2_500);
+    cluster.eachBroker((id) => cluster.setBrokerRttMs(id, 1_500));
     tier.signal("SIGTERM");
     await unready(tier, "draining");
     // The balancer has not noticed yet: this order is taken, and its answer comes after the notice is over.
@@ -96,9 +93,10 @@ describe("SIGTERM", () => {
   });
 
   test("an idle producer ends at once, and so does one that never found Kafka", async () => {
+    using cluster = startOrdersCluster();
     await using idle = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "0" });
     await idle.ready();
-    for (const broker of brokers) cluster.brokerDown(broker);
+    cluster.eachBroker((id) => cluster.brokerDown(id));
     await using lost = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "0" });
     await unready(lost, "connecting");
     for (const tier of [idle, lost]) {
@@ -108,6 +106,7 @@ describe("SIGTERM", () => {
   });
 
   test("a second signal ends it without a drain, with 1", async () => {
+    using cluster = startOrdersCluster();
     await using tier = startTier("producer", { ...cluster.env, DRAIN_NOTICE_MS: "20000" });
     await tier.ready();
     tier.signal("SIGTERM");
@@ -117,13 +116,14 @@ describe("SIGTERM", () => {
   });
 
   test("a drain that outlasts its limit ends with 1", async () => {
+    using cluster = startOrdersCluster();
     await using tier = startTier("producer", {
       ...cluster.env,
       DRAIN_NOTICE_MS: "0",
       DRAIN_TIMEOUT_MS: "1000",
     });
     await tier.ready();
-    for (const broker of brokers) cluster.setBrokerRttMs(broker, 600_000);
+    cluster.eachBroker((id) => cluster.setBrokerRttMs(id, 600_000));
     const underWay = order(tier).catch(() => undefined);
     await until("the order is under way", async () => (await tier.metric("orders_in_flight")) > 0);
     tier.signal("SIGTERM");
@@ -132,7 +132,8 @@ describe("SIGTERM", () => {
   });
 });
 
-test("a port that is taken gets one message, and exit 1", async () => {
+test.concurrent("a port that is taken gets one message, and exit 1", async () => {
+  using cluster = startOrdersCluster();
   const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   await using tier = startTier("producer", { ...cluster.env, HTTP_PORT: String(taken.port) });
   expect(await tier.exited).toBe(1);

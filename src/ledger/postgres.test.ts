@@ -1,5 +1,5 @@
 /** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { entryOf } from "../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
@@ -14,15 +14,14 @@ beforeAll(async () => {
   server = startPostgres();
   await asOperator((sql) => sql`CREATE ROLE consumer LOGIN SUPERUSER`);
   ledgerUrl = server.url.replace("postgres@", "consumer@");
-  ledger = createLedger(ledgerUrl, { connections: 4, handlerTimeoutMs: 10_000 });
 }, 60_000);
-beforeEach(() =>
-  ledger.open(["CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, n INTEGER NOT NULL)"]),
-);
-afterAll(async () => {
-  await ledger.close();
-  server[Symbol.dispose]();
+afterAll(() => server[Symbol.dispose]());
+// Each test has new connections: what the last one broke is its own affair.
+beforeEach(async () => {
+  ledger = createLedger(ledgerUrl, { connections: 4, handlerTimeoutMs: 10_000 });
+  await ledger.open(["CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, n INTEGER NOT NULL)"]);
 });
+afterEach(() => ledger.close());
 
 async function asOperator(act: (sql: SQL) => Promise<unknown>): Promise<void> {
   const sql = new SQL({ url: server.url, max: 1 });

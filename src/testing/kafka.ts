@@ -40,13 +40,24 @@ export type OrdersCluster = MockCluster &
   Topics & {
     /** The variables of a tier on this cluster; the mock can't tell a topic's configuration, so none is demanded. */
     readonly env: { KAFKA_BROKERS: string; MIN_INSYNC_REPLICAS: string };
+    /** Does something to each broker: `cluster.eachBroker((id) => cluster.brokerDown(id))`. */
+    eachBroker(act: (id: number) => void): void;
+    [Symbol.dispose](): void;
   };
 
 /** Starts brokers with the topics `orders` and `orders.dead`. */
 export function startOrdersCluster(): OrdersCluster {
   const cluster = startMockCluster({ topics: { orders: layout, "orders.dead": layout } });
   const env = { KAFKA_BROKERS: cluster.bootstrap, MIN_INSYNC_REPLICAS: "1" };
-  return { ...cluster, ...openTopics(cluster.bootstrap), env };
+  return {
+    ...cluster,
+    ...openTopics(cluster.bootstrap),
+    env,
+    eachBroker(act) {
+      for (const id of [1, 2, 3]) act(id);
+    },
+    [Symbol.dispose]: () => cluster.close(),
+  };
 }
 
 /** A cluster's topics; nothing stays open between the calls. */
