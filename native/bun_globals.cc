@@ -12,6 +12,8 @@
 #include <deque>
 #include <vector>
 
+#define WEAK __attribute__((weak))
+
 using v8::Isolate;
 using v8::Local;
 using v8::Value;
@@ -57,7 +59,8 @@ Local<T> LocalOf(Address* slot) {
 
 namespace v8::api_internal {
 
-Address* BunCompatGlobalizeReference(internal::Isolate* internal_isolate, Address value) {
+// Weak like all that is brought here, although no Bun has functions of these names.
+[[gnu::weak]] Address* BunCompatGlobalizeReference(internal::Isolate* internal_isolate, Address value) {
   auto isolate = reinterpret_cast<Isolate*>(internal_isolate);
   HandleScope scope(isolate);
   auto context = isolate->GetCurrentContext();
@@ -92,7 +95,7 @@ Address* BunCompatGlobalizeReference(internal::Isolate* internal_isolate, Addres
   return &slot->value;
 }
 
-void BunCompatDisposeGlobal(Address* handle) {
+[[gnu::weak]] void BunCompatDisposeGlobal(Address* handle) {
   if (!handle) return;
   static_assert(offsetof(Slot, value) == 0);
   globals->given_back.push_back(reinterpret_cast<Slot*>(handle));
