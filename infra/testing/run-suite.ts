@@ -71,7 +71,7 @@ async function runTests(suite: Suite, files: string[], where: Circumstances): Pr
     const path = join(folder, "report.xml");
     const options = [`--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", `--reporter-outfile=${path}`];
     const paths = files.map((file) => `./${file}`);
-    const trouble = await runToEnd(suite, [process.execPath, "test", "--no-orphans", ...options, ...paths], {
+    const trouble = await runToEnd(suite, [process.execPath, "test", ...options, ...paths], {
       ...where,
       env,
     });
