@@ -12,8 +12,6 @@
 #include <deque>
 #include <vector>
 
-#define WEAK __attribute__((weak))
-
 using v8::Isolate;
 using v8::Local;
 using v8::Value;
