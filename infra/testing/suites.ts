@@ -31,7 +31,7 @@ export const suites: Suite[] = [
   {
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
-    limitMinutes: 10,
+    limitMinutes: 15,
     files: /^(src|native|examples)\//,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
