@@ -70,11 +70,15 @@ export function recordOf(key: string, changes: Partial<Order> & { partition?: nu
 /** The id of an order in a record. */
 export const idOf = ({ value }: { value: RawRecord["value"] }): string => JSON.parse(String(value)).id;
 
-/** Orders of so many customers, one after another, over so many partitions. */
-export const recordsOf = (count: number, customers = 4, partitions = 12): RawRecord[] =>
-  Array.from({ length: count }, (_, n) =>
-    recordOf(`${n}`, { customer: `c${n % customers}`, partition: n % partitions }),
+let batches = 0;
+
+/** New orders of so many customers, one after another, over so many partitions. */
+export function recordsOf(count: number, customers = 4, partitions = 12): RawRecord[] {
+  batches += 1;
+  return Array.from({ length: count }, (_, n) =>
+    recordOf(`${batches}/${n}`, { customer: `c${n % customers}`, partition: n % partitions }),
   );
+}
 
 export type TestConsumer = ReturnType<typeof startTestConsumer>;
 
