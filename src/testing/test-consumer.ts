@@ -83,6 +83,19 @@ export function recordsOf(count: number, customers = 4, partitions = 12): RawRec
 export type TestConsumer = ReturnType<typeof startTestConsumer>;
 
 /**
+ * Records that were delivered again though nobody had been thrown out of the group. A broker takes commits while a
+ * group agrees anew; the mock refuses them, and on a busy machine it throws out who waits for theirs.
+ */
+export async function needlesslyRedelivered(...consumers: TestConsumer[]): Promise<number> {
+  const texts = await Promise.all(
+    consumers.map(async (consumer) => (await consumer.request("/metrics")).text()),
+  );
+  const thrownOut = texts.some((text) => /^kafka_commit_failures_total\{reason="lost".*\} [1-9]/m.test(text));
+  const redelivered = texts.reduce((sum, text) => sum + sumOf(text, "orders_redelivered_total"), 0);
+  return thrownOut ? 0 : redelivered;
+}
+
+/**
  * Starts one that logs nothing; with `await using` it is drained at the end. Its session is the shortest: the mock
  * cluster lets each rebalance after a group's first last nearly as long as that.
  */
