@@ -15,7 +15,8 @@ export const options = {
       rate,
       timeUnit: "1s",
       duration: __ENV.DURATION,
-      preAllocatedVUs: Math.min(500, rate),
+      // A stall of some seconds must not find k6 without users to send with.
+      preAllocatedVUs: Math.min(4_000, rate * 8),
       maxVUs: 4_000,
       gracefulStop: "40s",
     },
