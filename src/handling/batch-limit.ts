@@ -1,6 +1,8 @@
 /**
- * How many orders share a ledger transaction: as many as are handled within a short time, so that a quick handler
- * gets large batches and a slow one gets a transaction for each order. Doubles while it pays, halves on a failure.
+ * How many orders share a ledger transaction: as many as their handlers finish within a short time, so that a quick
+ * handler gets large batches and a slow one gets a transaction for each order. The ledger's own time is left out:
+ * most of it is the same for one order as for a thousand, and would only make small batches smaller. Doubles while it
+ * pays, halves on a failure.
  */
 
 const targetMs = 100;
@@ -12,9 +14,9 @@ export function createBatchLimit(maxOrders: number) {
   let msPerOrder = 0;
   return {
     current: (): number => limit,
-    /** A batch succeeded in so many milliseconds. */
-    succeeded(orders: number, elapsedMs: number): void {
-      msPerOrder += (elapsedMs / orders - msPerOrder) / 4;
+    /** A batch succeeded, its handlers within so many milliseconds. */
+    succeeded(orders: number, handlersMs: number): void {
+      msPerOrder += (handlersMs / orders - msPerOrder) / 4;
       const affordable = Math.floor(targetMs / Math.max(msPerOrder, targetMs / maxOrders));
       limit = Math.max(1, Math.min(limit * 2, affordable, maxOrders));
     },

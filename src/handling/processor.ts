@@ -54,7 +54,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   async function attempt(works: Work[]): Promise<Work[]> {
     const alone = works.length === 1;
     const byEntry = new Map(works.map((work) => [entryOf(work), work]));
-    const startMs = performance.now();
+    let startMs = 0;
+    let endMs = 0;
     let deadline: Deadline | undefined;
     let culprit: Work | undefined;
     try {
@@ -65,16 +66,20 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         return ledger.record([...byEntry.keys()], async (entry, tx) => {
           const work = byEntry.get(entry) as Work;
           // The time counts from the first handler's start: waiting for the ledger is not the handler's fault.
-          deadline ??= startDeadline(alone ? config.HANDLER_TIMEOUT_MS : sharedTimeoutMs);
+          if (!deadline) {
+            deadline = startDeadline(alone ? config.HANDLER_TIMEOUT_MS : sharedTimeoutMs);
+            startMs = performance.now();
+          }
           try {
             await Promise.race([callHandler(work, entry, tx, deadline.signal), deadline.reached]);
+            endMs = performance.now();
           } catch (error) {
             culprit ??= work;
             throw error;
           }
         });
       });
-      batchLimit.succeeded(works.length, performance.now() - startMs);
+      batchLimit.succeeded(works.length, endMs - startMs);
       for (const [index, work] of works.entries()) {
         const verdict = verdicts[index];
         if (verdict === "conflict") giveUp(work, "conflict: another order was handled under the same id");
