@@ -2,14 +2,17 @@
 
 /** Canonical JSON of a value that came from JSON. Members in `omit` are left out at the top. */
 export function canonicalJson(value: object, omit: readonly string[] = []): string {
-  return JSON.stringify(sorted(value, omit));
+  return textOf(value, omit);
 }
 
-function sorted(value: unknown, omit: readonly string[] = []): unknown {
-  if (Array.isArray(value)) return value.map((item) => sorted(item));
-  if (typeof value !== "object" || value === null) return value;
-  const members = Object.entries(value).filter(([name]) => !omit.includes(name));
-  return Object.fromEntries(
-    members.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, sorted(item)]),
-  );
+function textOf(value: unknown, omit: readonly string[] = []): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item) => textOf(item)).join(",")}]`;
+  let members = "";
+  for (const name of Object.keys(value).sort()) {
+    if (omit.includes(name)) continue;
+    const item = textOf((value as Record<string, unknown>)[name]);
+    members += `${members && ","}${JSON.stringify(name)}:${item}`;
+  }
+  return `{${members}}`;
 }

@@ -80,14 +80,14 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         });
       });
       batchLimit.succeeded(works.length, endMs - startMs);
-      for (const [index, work] of works.entries()) {
+      works.forEach((work, index) => {
         const verdict = verdicts[index];
         if (verdict === "conflict") giveUp(work, "conflict: another order was handled under the same id");
         else {
           metrics.verdict(verdict ?? "handled");
           work.owner.offsets.finish(work.slot);
         }
-      }
+      });
       return [];
     } catch (error) {
       if (error instanceof Abandoned) return [];

@@ -44,7 +44,8 @@ export function createScheduler<Work extends Scheduled>(options: {
       void run(batch).then((again) => {
         running -= 1;
         for (const queue of taken) {
-          queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
+          if (again.length > 0)
+            queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
           release(queue);
         }
         pump();

@@ -1,5 +1,4 @@
 /** A delivered record on its way through a consumer. */
-import { createHash } from "node:crypto";
 import { canonicalJson } from "../canonical.ts";
 import type { DeliveredRecord } from "../kafka/consumer.ts";
 import type { Entry } from "../ledger/ledger.ts";
@@ -30,7 +29,7 @@ export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slo
     const order = decodePlacedOrder(record.value);
     // What the client sent, without what the producer added: equal orders have equal digests.
     const content = canonicalJson(order, ["id", "placedAt"]);
-    const digest = createHash("sha256").update(content).digest("base64url");
+    const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
     const decoded = { entry: { order, digest, partition, offset } };
     return { ...fresh, customer: order.customer, decoded };
   } catch (error) {
