@@ -32,6 +32,8 @@ export type Topics = {
   put(topic: string, records: readonly RawRecord[]): Promise<number[]>;
   /** Everything on a topic, by partition and offset. */
   read(topic: string): Promise<StoredRecord[]>;
+  /** What a group has committed, by partition. */
+  committedOffsets(group: string, topic: string): Promise<Map<number, number>>;
   /** The sum of a group's committed offsets: how many records of the topic it is done with. */
   committed(group: string, topic: string): Promise<number>;
 };
@@ -105,15 +107,22 @@ export function openTopics(bootstrap: string): Topics {
     },
 
     async committed(group, topic) {
+      return [...(await this.committedOffsets(group, topic)).values()].reduce(
+        (sum, offset) => sum + offset,
+        0,
+      );
+    },
+
+    async committedOffsets(group, topic) {
       const consumer = new Kafka.KafkaConsumer({ ...settings, "group.id": group }, {});
       await connect(consumer);
       try {
-        const offsets = await new Promise<{ offset?: number }[]>((resolve, reject) =>
+        const offsets = await new Promise<{ partition: number; offset?: number }[]>((resolve, reject) =>
           consumer.committed(places(topic), 5_000, (error, found) =>
             error ? reject(error) : resolve(found),
           ),
         );
-        return offsets.reduce((sum, { offset = 0 }) => sum + Math.max(0, offset), 0);
+        return new Map(offsets.map(({ partition, offset = 0 }) => [partition, Math.max(0, offset)]));
       } finally {
         await disconnect(consumer);
       }
