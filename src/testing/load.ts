@@ -14,6 +14,8 @@ export type Told = {
   /** What a problem document says: its type and the order's fate. */
   problem: string | undefined;
   fate: string | undefined;
+  /** When it was sent, on the clock of performance.now(). */
+  sinceMs: number;
   latencyMs: number;
 };
 
@@ -47,7 +49,7 @@ export function startLoad(port: number, ratePerS: number): Load {
   async function place(n: number): Promise<void> {
     const sinceMs = performance.now();
     const answer = await post(n);
-    record.push({ ...told(answer), latencyMs: performance.now() - sinceMs });
+    record.push({ ...told(answer), sinceMs, latencyMs: performance.now() - sinceMs });
   }
 
   async function post(n: number): Promise<HttpAnswer | string> {
@@ -100,7 +102,7 @@ export const sampleOrder = (n = 0): Order => ({
   quantity: 1 + (n % 3),
 });
 
-function told(answer: HttpAnswer | string): Omit<Told, "latencyMs"> {
+function told(answer: HttpAnswer | string): Omit<Told, "sinceMs" | "latencyMs"> {
   if (typeof answer === "string")
     return { status: undefined, failure: answer, id: undefined, problem: undefined, fate: undefined };
   const { status } = answer;
