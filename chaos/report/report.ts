@@ -1,0 +1,19 @@
+/** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
+import type { History } from "../history.ts";
+import type { Verdict } from "../reconcile.ts";
+import type { RunEvent } from "./events.ts";
+import type { Measures } from "./measures.ts";
+
+export type Run = {
+  seed: string;
+  events: readonly RunEvent[];
+  history: History;
+  verdict: Verdict;
+  measures: Measures;
+};
+
+/** Where the report was written, and what a terminal shows of it. */
+export type Report = { htmlPath: string; jsonPath: string; summary: string };
+
+/** Writes report.html and report.json into a folder, which is made where it is missing. */
+export declare function writeReport(run: Run, folder: string): Promise<Report>;
