@@ -13,19 +13,20 @@
  *
  * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
  */
+import { orderId } from "../src/order-id.ts";
 import type { History } from "./history.ts";
+import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
+import { orderViolationsOf } from "./reconcile-order.ts";
 
 /** Where an order is whose effect was not applied. */
-export type Whereabouts =
-  /** Never in the log: the acknowledgement was false, or the log lost it. */
-  | "not in the log"
-  /** In the log, and the group has not passed it: it waits to be handled. */
-  | "uncommitted"
-  /** In the log, and the group's committed offset is behind it: nobody will handle it. */
-  | "committed"
-  | "dead-lettered"
-  /** In the ledger, without its effect. */
-  | "without effect";
+export const whereabouts = {
+  "not in the log": "the acknowledgement was false, or the log lost it",
+  uncommitted: "in the log, and the group has not passed it: it waits to be handled",
+  committed: "in the log, and the group has passed it: nobody will handle it",
+  "dead-lettered": "given up, and kept as a dead letter",
+  "without effect": "in the ledger, without its effect",
+} as const;
+export type Whereabouts = keyof typeof whereabouts;
 
 /** An order whose effect is missing, with its place in the log if it has one. */
 export type Missing = { id: string; key: string; where: Whereabouts; partition?: number; offset?: number };
@@ -38,7 +39,7 @@ export type Verdict = {
   /** Orders by what the client was told. */
   accepted: number;
   refused: number;
-  /** Unknown to the client, by what became of them. */
+  /** Unknown to the client, by what became of them; waiting: in the log, its effect not applied. */
   unknown: { handled: number; waiting: number; absent: number };
   /** Orders that were sent more than once, and those whose first try was not accepted. */
   retried: number;
@@ -56,11 +57,115 @@ export type Verdict = {
   redeliveries: number;
   skipped: { id: string; partition: number; offset: number }[];
   offsetRegressions: { partition: number; from: number; to: number; atMs: number }[];
-  orderViolations: { customer: string; earlier: string; later: string; in: "the log" | "the handling" }[];
+  orderViolations: OrderViolation[];
+};
+
+/** Two orders of a customer, by their ids, that changed places. */
+export type OrderViolation = {
+  customer: string;
+  earlier: string;
+  later: string;
+  in: "the log" | "the handling";
 };
 
 /** How the run was set up, as far as the checks depend on it. */
 export type ReconcileOptions = { partitioner?: "batch" | "customer" };
 
 /** Judges a finished run. */
-export declare function reconcile(history: History, options?: ReconcileOptions): Verdict;
+export function reconcile(history: History, { partitioner = "batch" }: ReconcileOptions = {}): Verdict {
+  const evidence = evidenceOf(history);
+  const orders = history.client.map((answer) => ({
+    ...answer,
+    orderId: orderId(answer.customer, answer.key),
+  }));
+  const told = (fate: "accepted" | "refused" | "unknown") => orders.filter((order) => order.fate === fate);
+  const isHandled = ({ orderId }: { orderId: string }) => (evidence.effects.get(orderId) ?? 0) > 0;
+  const isKnown = ({ orderId }: { orderId: string }) => leftTrace(evidence, orderId);
+
+  const accepted = told("accepted");
+  const refused = told("refused");
+  const unknown = told("unknown");
+  const missing = accepted.filter((order) => !isHandled(order));
+  const unhandled = unknown.filter((order) => !isHandled(order));
+  const counted = {
+    accepted: accepted.length,
+    refused: refused.length,
+    unknown: {
+      handled: unknown.length - unhandled.length,
+      waiting: unhandled.filter(isKnown).length,
+      absent: unhandled.filter((order) => !isKnown(order)).length,
+    },
+    retried: orders.filter(({ attempts }) => attempts > 1).length,
+    firstTryFailed: orders.filter(({ firstStatus }) => firstStatus !== 202).length,
+    handled: accepted.length - missing.length,
+    topicDuplicates: history.topic.length - evidence.records.size,
+    redeliveries: redeliveriesOf(evidence),
+  };
+  const findings = {
+    lost: missing.map(({ key, orderId: id }): Missing => {
+      const [record] = evidence.records.get(id) ?? [];
+      const place = record && { partition: record.partition, offset: record.offset };
+      return { id, key, where: whereIs(evidence, id), ...place };
+    }),
+    phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
+    ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
+    mistaken: accepted.filter(({ id, orderId }) => id !== orderId).map(({ orderId: id }) => id),
+    skipped: history.topic
+      .filter((record) => isPassed(evidence, record) && !evidence.rows.has(record.id))
+      .filter((record) => !evidence.dead.has(record.id))
+      .map(({ id, partition, offset }) => ({ id, partition, offset })),
+    offsetRegressions: regressionsOf(history),
+    orderViolations: partitioner === "customer" ? orderViolationsOf(orders, evidence) : [],
+  };
+  const faults = faultsOf(counted, findings);
+  return { held: faults.length === 0, faults, ...counted, ...findings };
+}
+
+/** More deliveries than there are copies in the topic: each copy is one delivery, none of them repeated. */
+function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
+  let repeated = 0;
+  for (const id of rows.keys())
+    repeated += Math.max(0, (deliveries.get(id) ?? 0) - (records.get(id)?.length ?? 0));
+  return repeated;
+}
+
+function regressionsOf({ commits }: History): Verdict["offsetRegressions"] {
+  const newest = new Map<number, number>();
+  return commits.flatMap(({ partition, offset: to, atMs }) => {
+    const from = newest.get(partition) ?? 0;
+    newest.set(partition, to);
+    return to < from ? [{ partition, from, to, atMs }] : [];
+  });
+}
+
+const isTwice = ([, times]: [string, number]): boolean => times > 1;
+
+type Findings = Pick<
+  Verdict,
+  "lost" | "phantoms" | "ledgerDuplicates" | "mistaken" | "skipped" | "offsetRegressions" | "orderViolations"
+>;
+
+function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): string[] {
+  const { lost, phantoms, ledgerDuplicates, mistaken, skipped, offsetRegressions, orderViolations } =
+    findings;
+  const where = Object.entries(Object.groupBy(lost, (one) => one.where)).map(
+    ([place, orders]) => `${orders.length} ${place}`,
+  );
+  const counts: [number, string][] = [
+    [accepted === 0 ? 1 : 0, "nothing was accepted, which proves nothing"],
+    [lost.length, `lost ${lost.length}: accepted and not handled (${where.join(", ")})`],
+    [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
+    [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
+    [mistaken.length, `mistaken ${mistaken.length}: accepted under another order's id`],
+    [skipped.length, `skipped ${skipped.length}: committed without being handled`],
+    [
+      offsetRegressions.length,
+      `offset regressions ${offsetRegressions.length}: a committed offset went back`,
+    ],
+    [
+      orderViolations.length,
+      `order violations ${orderViolations.length}: a customer's orders changed places`,
+    ],
+  ];
+  return counts.flatMap(([count, words]) => (count > 0 ? [words] : []));
+}
