@@ -106,7 +106,8 @@ async function fill(): Promise<void> {
     while (n - acknowledged > 20_000) await Bun.sleep(1);
     const customer = `c${n % customers}`;
     const order = { customer, coffee: "latte", size: "medium", quantity: 2, milk: "oat" } as const;
-    producer.produce(recordOf(order, orderId(customer, `${n}`), config.ORDERS_TOPIC, n % partitions));
+    const record = recordOf(order, orderId(customer, `${n}`), config.ORDERS_TOPIC);
+    producer.produce({ ...record, partition: n % partitions });
   }
   await producer.close(60_000);
   if (acknowledged !== orders) throw new Error(`only ${acknowledged} of ${orders} orders are on the topic`);

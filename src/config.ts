@@ -67,8 +67,8 @@ const producerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: oneOf("how a partition is chosen", "batch", "customer"),
-  BATCH_WINDOW_MS: whole("how long the batch partitioner stays with a partition", 2, 1, 1_000),
-  LINGER_MS: whole("Kafka's linger.ms", 2, 0, 1_000),
+  BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 10, 0, 1_000),
+  LINGER_MS: whole("Kafka's linger.ms", 1, 0, 1_000),
   DELIVERY_TIMEOUT_MS: whole(
     "Kafka's message.timeout.ms; after it an order's fate is unknown",
     20_000,

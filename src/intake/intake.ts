@@ -10,6 +10,7 @@ import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
+import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import { createRecent } from "./recent.ts";
@@ -20,14 +21,18 @@ import { createSession, type Obstacle } from "./session.ts";
 export type Acceptance = { id: string; partition: number; offset: number | null };
 
 type Pending = {
+  id: string;
+  customer: string;
   content: string;
-  record: OutgoingRecord & { value: Buffer };
+  record: Omit<OutgoingRecord, "partition"> & { value: Buffer };
   sinceMs: number;
+  /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
+  group: number;
   /** Copies on their way: one, or two after a republishing. */
   copies: number;
   promise: Promise<Acceptance>;
   resolve: (acceptance: Acceptance) => void;
-  reject: (error: OutcomeError) => void;
+  reject: (error: unknown) => void;
 };
 
 export type Intake = ReturnType<typeof createIntake>;
@@ -54,15 +59,14 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       partitioner = createPartitioner({
         kind: config.PARTITIONER,
         partitions,
-        windowMs: config.BATCH_WINDOW_MS,
         availabilityTimeoutMs,
       });
     },
     onReport: settle,
     onFatal(reason) {
       metrics.clientsReplaced.inc();
-      for (const [id, order] of pending)
-        finish(id, order).reject(unknown(`the Kafka client failed: ${reason}`));
+      for (const order of pending.values())
+        if (order.group > 0) finish(order).reject(unknown(`the Kafka client failed: ${reason}`));
     },
     onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
       metrics.brokersUp.set(brokersUp);
@@ -81,7 +85,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (!order) return;
     order.copies -= 1;
     if (error !== undefined && order.copies > 0) return;
-    finish(id, order);
+    finish(order);
     if (error !== undefined) {
       order.reject(unknown(`no acknowledgement: ${error}`));
       return;
@@ -93,35 +97,51 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     order.resolve({ id, partition, offset: offset ?? null });
   }
 
-  function finish(id: string, order: Pending): Pending {
-    pending.delete(id);
+  function finish(order: Pending): Pending {
+    pending.delete(order.id);
     bytesInFlight -= order.record.value.length;
+    groups.settled(order.group);
     return order;
   }
 
-  function send(
-    id: string,
-    order: Order,
-    content: string,
-    traceparent: string | undefined,
-  ): Promise<Acceptance> {
+  function take(order: Order, id: string, content: string, traceparent?: string): Promise<Acceptance> {
     if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
-    const nowMs = performance.now();
-    const partition = partitioner.choose(order.customer, nowMs);
-    const record = recordOf(order, id, config.ORDERS_TOPIC, partition, traceparent);
-    try {
-      session.produce(record);
-    } catch (error) {
-      if (error instanceof QueueFullError) throw new OutcomeError("queue_full", "the queue to Kafka is full");
-      if (error instanceof FatalProducerError)
-        throw new OutcomeError("not_ready", "the Kafka client is being replaced");
-      throw error;
-    }
-    partitioner.sent(partition, nowMs);
-    bytesInFlight += record.value.length;
+    const { customer } = order;
+    const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
-    pending.set(id, { content, record, sinceMs: nowMs, copies: 1, promise, resolve, reject });
+    const sinceMs = performance.now();
+    const taken = { id, customer, content, record, sinceMs, group: 0, copies: 0, promise, resolve, reject };
+    bytesInFlight += record.value.length;
+    pending.set(id, taken);
+    groups.add(taken);
     return promise;
+  }
+
+  const groups = createGroups<Pending>({
+    windowMs: config.BATCH_WINDOW_MS,
+    send(orders, group) {
+      const nowMs = performance.now();
+      // Nothing was taken before there was one.
+      const partitionOf = (partitioner as Partitioner).forGroup(nowMs);
+      for (const order of orders) {
+        let failure: unknown;
+        try {
+          sendCopy(order, partitionOf(order.customer), nowMs);
+        } catch (error) {
+          failure = error;
+        }
+        order.group = group;
+        // Kafka's client did not take it: refused for certain.
+        if (failure !== undefined) finish(order).reject(refusalOf(failure));
+      }
+    },
+  });
+
+  /** @throws QueueFullError, FatalProducerError, Error */
+  function sendCopy(order: Pending, partition: number, nowMs: number): void {
+    session.produce({ ...order.record, partition });
+    partitioner?.sent(partition, nowMs);
+    order.copies += 1;
   }
 
   /**
@@ -132,18 +152,17 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   function republish(): void {
     const nowMs = performance.now();
     if (!partitioner || config.PARTITIONER !== "batch" || nowMs - promptAtMs > republishEveryMs) return;
+    let partitionOf: ((customer: string) => number) | undefined;
     for (const order of pending.values()) {
       if (nowMs - order.sinceMs < republishAfterMs) return;
       if (order.copies > 1) continue;
-      const partition = partitioner.choose("", nowMs);
+      partitionOf ??= partitioner.forGroup(nowMs);
       try {
-        session.produce({ ...order.record, partition });
+        sendCopy(order, partitionOf(order.customer), nowMs);
       } catch (error) {
         log.warn({ err: error }, "republishing failed, the first copy is waited for");
         return;
       }
-      partitioner.sent(partition, nowMs);
-      order.copies += 1;
       metrics.republished.inc();
     }
   }
@@ -186,7 +205,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       }
       const obstacle = this.obstacle();
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
-      return send(id, order, content, traceparent);
+      return take(order, id, content, traceparent);
     },
 
     /** Becomes unready, goes on serving until the balancer has noticed, then refuses, sends all and closes. */
@@ -195,12 +214,20 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
       clearInterval(republishing);
+      groups.flush();
       await session.close(
         Math.min(config.DELIVERY_TIMEOUT_MS, config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS),
       );
-      for (const [id, order] of pending) finish(id, order).reject(unknown("this producer shut down first"));
+      for (const order of pending.values()) finish(order).reject(unknown("this producer shut down first"));
     },
   };
+}
+
+function refusalOf(error: unknown): unknown {
+  if (error instanceof QueueFullError) return new OutcomeError("queue_full", "the queue to Kafka is full");
+  if (error instanceof FatalProducerError)
+    return new OutcomeError("not_ready", "the Kafka client is being replaced");
+  return error;
 }
 
 const unknown = (detail: string) =>

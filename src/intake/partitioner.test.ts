@@ -4,31 +4,34 @@ import { partitionForKey } from "./murmur2.ts";
 import { createPartitioner } from "./partitioner.ts";
 
 const create = (kind: "batch" | "customer" = "batch", partitions = 12) =>
-  createPartitioner({ kind, partitions, windowMs: 2, availabilityTimeoutMs: 300 });
+  createPartitioner({ kind, partitions, availabilityTimeoutMs: 300 });
 
-/** Chooses a partition and sends there; it stays unacknowledged. */
+/** The partition of a group that is not sent. */
+const choose = (partitioner: ReturnType<typeof create>, nowMs: number) => partitioner.forGroup(nowMs)("c");
+
+/** Sends a group of one; it stays unacknowledged. */
 function send(partitioner: ReturnType<typeof create>, nowMs: number): number {
-  const partition = partitioner.choose("c", nowMs);
+  const partition = choose(partitioner, nowMs);
   partitioner.sent(partition, nowMs);
   return partition;
 }
 
 describe("batch", () => {
-  test("all orders of a window go to one partition, the next window's to the next", () => {
+  test("all orders of a group go to one partition, the next group's to the next", () => {
     const partitioner = create();
-    const chosen = [0, 0.5, 1.9, 2, 3, 4.5].map((nowMs) => partitioner.choose(`customer ${nowMs}`, nowMs));
-    const first = chosen[0] as number;
-    expect(chosen).toEqual([0, 0, 0, 1, 1, 2].map((step) => (first + step) % 12));
+    const groups = [0, 1, 2].map((nowMs) => ["c1", "c2", "c3"].map(partitioner.forGroup(nowMs)));
+    const first = groups[0]?.[0] as number;
+    expect(groups).toEqual([0, 1, 2].map((step) => Array(3).fill((first + step) % 12)));
   });
 
   test("every partition gets its turn", () => {
     const partitioner = create();
-    const chosen = Array.from({ length: 12 }, (_, window) => partitioner.choose("c", window * 2));
+    const chosen = Array.from({ length: 12 }, (_, group) => choose(partitioner, group));
     expect(new Set(chosen).size).toBe(12);
   });
 
   test("producers that start together do not walk in step", () => {
-    const starts = Array.from({ length: 100 }, () => create().choose("c", 0));
+    const starts = Array.from({ length: 100 }, () => choose(create(), 0));
     expect(new Set(starts).size).toBeGreaterThan(6);
   });
 
@@ -36,30 +39,18 @@ describe("batch", () => {
     const partitioner = create();
     const slow = send(partitioner, 0);
     const chosen = (fromMs: number) =>
-      Array.from({ length: 24 }, (_, window) => partitioner.choose("c", fromMs + window * 2));
+      Array.from({ length: 24 }, (_, group) => choose(partitioner, fromMs + group * 2));
     expect(chosen(2)).toContain(slow);
     expect(chosen(300)).not.toContain(slow);
     partitioner.settled(slow);
     expect(chosen(400)).toContain(slow);
   });
 
-  test("it is left in the middle of its window too", () => {
-    const partitioner = createPartitioner({
-      kind: "batch",
-      partitions: 3,
-      windowMs: 1_000,
-      availabilityTimeoutMs: 300,
-    });
-    const slow = send(partitioner, 0);
-    expect(partitioner.choose("c", 299)).toBe(slow);
-    expect(partitioner.choose("c", 300)).not.toBe(slow);
-  });
-
   test("when all are slow, the one that waits least is taken", () => {
     const partitioner = create("batch", 3);
     const partitions = [send(partitioner, 0), send(partitioner, 10), send(partitioner, 20)];
     expect(new Set(partitions).size).toBe(3);
-    expect(partitioner.choose("c", 1_000)).toBe(partitions[2] as number);
+    expect(choose(partitioner, 1_000)).toBe(partitions[2] as number);
   });
 });
 
@@ -67,9 +58,9 @@ test("customer: the partition is the key's, however slow it is", () => {
   const partitioner = create("customer");
   for (const customer of ["c1", "c2", "Zoë"]) {
     const partition = partitionForKey(customer, 12);
-    expect(partitioner.choose(customer, 0)).toBe(partition);
+    expect(partitioner.forGroup(0)(customer)).toBe(partition);
     partitioner.sent(partition, 0);
-    expect(partitioner.choose(customer, 10_000)).toBe(partition);
+    expect(partitioner.forGroup(10_000)(customer)).toBe(partition);
   }
 });
 
@@ -88,10 +79,9 @@ test("a partition is always one of those there are, available while any is, and 
         for (const which of settle) {
           if (unsettled[which]?.shift() !== undefined) partitioner.settled(which);
         }
-        // Orders of one window are counted together: an age is known to within its length.
         const ages = unsettled.map(([oldest]) => nowMs - (oldest ?? nowMs));
-        const age = ages[partitioner.choose("c", nowMs + 2)] as number;
-        if (ages.some((other) => other < 295)) expect(age).toBeLessThan(302);
+        const age = ages[choose(partitioner, nowMs)] as number;
+        if (ages.some((other) => other < 300)) expect(age).toBeLessThan(300);
       }
       for (const [which, orders] of unsettled.entries()) for (const _ of orders) partitioner.settled(which);
       for (let which = 0; which < partitions; which += 1)

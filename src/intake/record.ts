@@ -13,17 +13,16 @@ const constant: OutgoingRecord["headers"] = [
   { "content-type": "application/json" },
 ];
 
-/** The record of an order on its topic. */
-export function recordOf(order: Order, id: string, topic: string, partition: number, traceparent?: string) {
+/** The record of an order on its topic, but for the partition. */
+export function recordOf(order: Order, id: string, topic: string, traceparent?: string) {
   const placedAt = new Date().toISOString();
   const placed: PlacedOrder = { ...order, id, placedAt };
   const headers = [...constant, { ce_id: id }, { ce_time: placedAt }];
   if (traceparent) headers.push({ traceparent });
   return {
     topic,
-    partition,
     key: id,
     value: Buffer.from(JSON.stringify(placed)),
     headers,
-  } satisfies OutgoingRecord;
+  } satisfies Omit<OutgoingRecord, "partition">;
 }
