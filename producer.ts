@@ -23,7 +23,8 @@ onShutdown({
   log,
   timeoutMs: config.DRAIN_TIMEOUT_MS,
   async drain() {
-    await intake.drain();
+    const givenUp = await intake.drain();
     await server.stop();
+    if (givenUp > 0) throw new Error(`${givenUp} orders had no report in time, and were answered as unknown`);
   },
 });

@@ -105,7 +105,7 @@ describe("what only makes sense together", () => {
     ["MIN_INSYNC_REPLICAS", { REPLICATION_FACTOR: "1" }],
     ["MIN_INSYNC_REPLICAS", { MIN_INSYNC_REPLICAS: "4" }],
     ["DEAD_TOPIC", { ORDERS_TOPIC: "t", DEAD_TOPIC: "t" }],
-    ["DRAIN_NOTICE_MS", { DRAIN_NOTICE_MS: "5000", DRAIN_TIMEOUT_MS: "5000" }],
+    ["DRAIN_NOTICE_MS", { DRAIN_NOTICE_MS: "4000", DRAIN_TIMEOUT_MS: "5000" }],
   ])("%s with %j", (name, env) => {
     expect(faultsOf(() => producerConfig({ ...brokers, ...env }))).toEqual([expect.stringContaining(name)]);
   });

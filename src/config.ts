@@ -23,6 +23,9 @@ const whole = (description: string, fallback: number, minimum: number, maximum: 
 
 const minuteMs = 60_000;
 
+/** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
+export const drainAnswerMs = 1_000;
+
 /** A name or an IPv4 address, or an IPv6 address in brackets. */
 const broker = "([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d+";
 
@@ -142,7 +145,7 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
     faults.set("MIN_INSYNC_REPLICAS", `MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
   if (ORDERS_TOPIC === DEAD_TOPIC)
     faults.set("DEAD_TOPIC", `DEAD_TOPIC=${DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
-  if (Number(value.DRAIN_NOTICE_MS) >= Number(value.DRAIN_TIMEOUT_MS))
+  if (Number(value.DRAIN_NOTICE_MS) + drainAnswerMs >= Number(value.DRAIN_TIMEOUT_MS))
     faults.set("DRAIN_NOTICE_MS", "DRAIN_NOTICE_MS leaves nothing of DRAIN_TIMEOUT_MS to drain in");
   if (faults.size > 0)
     throw new ConfigError(`cannot start, the environment is faulty:\n  ${[...faults.values()].join("\n  ")}`);

@@ -30,10 +30,16 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
       log.error({ timeoutMs }, "the drain outlasted its limit: ending without it");
       end(1);
     }, timeoutMs);
-    drain().then(() => {
-      log.info("drained");
-      end(0);
-    }, crash);
+    drain().then(
+      () => {
+        log.info("drained");
+        end(0);
+      },
+      (error) => {
+        log.error({ err: error }, "the drain failed: ending without it");
+        end(1);
+      },
+    );
   };
 
   process.on("SIGTERM", begin);

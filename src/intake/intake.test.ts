@@ -6,6 +6,7 @@ import { until } from "../testing/until.ts";
 
 setDefaultTimeout(60_000);
 
+const produce = 0;
 const initProducerId = 22;
 const silenceMs = 600_000;
 
@@ -200,18 +201,146 @@ describe.concurrent("one broker dies", () => {
   });
 });
 
-test.concurrent("after a fatal error the client is replaced without a restart", async () => {
-  using cluster = startOrdersCluster();
-  const clusterAuthorizationFailed = 31;
-  cluster.pushRequestErrors(initProducerId, [clusterAuthorizationFailed]);
-  await using intake = startIntake(cluster.env);
-  await intake.ready();
-  // The error is known only when the next order is sent.
-  const refused = await until("an order meets the fatal error", async () => {
-    const answer = await intake.post(anOrder);
-    return answer.status === 202 ? undefined : answer;
+describe.concurrent("sending once more", () => {
+  /** Sends so many orders together, again and again, until none of them is acknowledged promptly. */
+  const stuckOrders = (intake: TestIntake, count: number) =>
+    until("orders are at the broker that does not answer", async () => {
+      const posted = Array.from({ length: count }, () => intake.post(anOrder));
+      return (await answeredWithin(Promise.any(posted), 400)) ? undefined : posted;
+    });
+  const answeredWithin = (posted: Promise<unknown>, ms: number) =>
+    Promise.race([posted.then(() => true), Bun.sleep(ms).then(() => false)]);
+  const republished = (intake: TestIntake) => intake.metric("orders_republished_total");
+
+  test("needs no traffic: one order that was sent later and acknowledged promptly is proof enough", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    cluster.setBrokerRttMs(1, silenceMs);
+    const sinceMs = performance.now();
+    const stuck = await stuckOrders(intake, 1);
+    expect((await intake.post(anOrder)).status).toBe(202);
+    expect(await republished(intake)).toBe(0);
+    // Nothing else is sent meanwhile.
+    expect((await stuck[0])?.status).toBe(202);
+    expect(performance.now() - sinceMs).toBeWithin(1_000, 6_000);
+    expect(await republished(intake)).toBe(1);
+    cluster.setBrokerRttMs(1, 0);
+    cluster.brokerDown(1);
+    cluster.brokerUp(1);
   });
-  expect(await problemOf(refused)).toMatchObject({ status: 503, fate: "refused" });
-  await until("orders are accepted again", async () => (await intake.post(anOrder)).status === 202);
-  expect(await intake.metric("kafka_producer_replaced_total")).toBe(1);
+
+  test("at 5 orders a second no client waits much longer than the bound, whichever broker is silent", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    cluster.setBrokerRttMs(2, silenceMs);
+    const posted: Promise<Response>[] = [];
+    const latenciesMs: number[] = [];
+    for (let n = 0; n < 15; n += 1) {
+      const sinceMs = performance.now();
+      const answer = intake.post(anOrder);
+      posted.push(answer);
+      void answer.then(() => latenciesMs.push(performance.now() - sinceMs));
+      await Bun.sleep(200);
+    }
+    for (const answer of await Promise.all(posted)) expect(answer.status).toBe(202);
+    expect(Math.max(...latenciesMs)).toBeWithin(1_000, 3_000);
+    expect(await republished(intake)).toBe(latenciesMs.filter((latencyMs) => latencyMs >= 1_000).length);
+    cluster.setBrokerRttMs(2, 0);
+    cluster.brokerDown(2);
+    cluster.brokerUp(2);
+  });
+
+  test("never happens when all are slow, however promptly they were before", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    expect((await intake.post(anOrder)).status).toBe(202);
+    slow(cluster, 1_500);
+    const posted: Promise<Response>[] = [];
+    for (let n = 0; n < 15; n += 1) {
+      posted.push(intake.post(anOrder));
+      await Bun.sleep(200);
+    }
+    for (const answer of await Promise.all(posted)) expect(answer.status).toBe(202);
+    expect(await republished(intake)).toBe(0);
+    slow(cluster, 0);
+    expect(await cluster.read("orders")).toHaveLength(16);
+  });
+
+  test("is bounded to a quarter of what may be under way, and the rest waits for its first copy", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "40" });
+    await intake.ready();
+    cluster.brokerDown(1);
+    const posted = await stuckOrders(intake, 12);
+    expect((await intake.post(anOrder)).status).toBe(202);
+    let accepted = 0;
+    for (const answer of posted) void answer.then(({ status }) => (accepted += status === 202 ? 1 : 0));
+    await until("as many as may be sent once more are acknowledged", () => accepted >= 10);
+    // Another look at the orders that wait would have been taken by now.
+    expect(await answeredWithin(Promise.all(posted), 400)).toBe(false);
+    expect([accepted, await republished(intake)]).toEqual([10, 10]);
+    cluster.brokerUp(1);
+    for (const answer of await Promise.all(posted)) expect(answer.status).toBe(202);
+
+    // What has come to its end makes room for others.
+    cluster.brokerDown(2);
+    const [later] = await stuckOrders(intake, 1);
+    expect((await intake.post(anOrder)).status).toBe(202);
+    expect((await later)?.status).toBe(202);
+    cluster.brokerUp(2);
+  });
+});
+
+describe.concurrent("after a fatal error the client is replaced without a restart", () => {
+  const replaced = (intake: TestIntake) => intake.metric("kafka_producer_replaced_total");
+  /** The error is known only when the next order is sent. */
+  const fatal = (intake: TestIntake, customer = "c42") =>
+    until("an order meets the fatal error", async () => {
+      const answer = await intake.post({ ...anOrder, customer });
+      return answer.status === 503 ? answer : undefined;
+    });
+
+  test("at its start", async () => {
+    using cluster = startOrdersCluster();
+    const clusterAuthorizationFailed = 31;
+    cluster.pushRequestErrors(initProducerId, [clusterAuthorizationFailed]);
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    expect(await problemOf(await fatal(intake))).toMatchObject({ outcome: "not_ready", fate: "refused" });
+    await until("orders are accepted again", async () => (await intake.post(anOrder)).status === 202);
+    expect(await replaced(intake)).toBe(1);
+  });
+
+  test("with orders under way: their fate is unknown, and they are told so at once", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, PARTITIONER: "customer" });
+    await intake.ready();
+    for (const id of [2, 3]) cluster.setBrokerRttMs(id, silenceMs);
+    // Thirty customers have their orders on all partitions, of which broker 1 leads every third.
+    const customers = Array.from({ length: 30 }, (_, n) => `c${n}`);
+    const accepted: string[] = [];
+    const underWay = customers.map(async (customer) => {
+      const answer = await intake.post({ ...anOrder, customer });
+      if (answer.status === 202) accepted.push(customer);
+      return answer;
+    });
+    await until("broker 1 has acknowledged its part", () => accepted.length > 5);
+
+    const outOfOrderSequence = 45;
+    cluster.pushRequestErrors(produce, [outOfOrderSequence]);
+    const refused = await fatal(intake, accepted[0]);
+    expect(await problemOf(refused)).toMatchObject({ outcome: "not_ready", fate: "refused" });
+    const unknown = (await Promise.all(underWay)).filter(({ status }) => status !== 202);
+    expect(unknown.length).toBeGreaterThan(10);
+    for (const answer of unknown)
+      expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
+
+    for (const id of [2, 3]) cluster.setBrokerRttMs(id, 0);
+    await intake.ready();
+    expect((await intake.post(anOrder)).status).toBe(202);
+    expect(await replaced(intake)).toBe(1);
+  });
 });

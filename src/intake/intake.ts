@@ -4,7 +4,7 @@
  */
 
 import { canonicalJson } from "../canonical.ts";
-import type { ProducerConfig } from "../config.ts";
+import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import { FatalProducerError, type OutgoingRecord, QueueFullError, type Report } from "../kafka/producer.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
@@ -15,6 +15,7 @@ import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import { createRecent } from "./recent.ts";
 import { recordOf } from "./record.ts";
+import { createRepublisher } from "./republisher.ts";
 import { createSession, type Obstacle } from "./session.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
@@ -28,8 +29,9 @@ type Pending = {
   sinceMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
   group: number;
-  /** Copies on their way: one, or two after a republishing. */
+  /** Copies on their way. */
   copies: number;
+  republished?: true;
   promise: Promise<Acceptance>;
   resolve: (acceptance: Acceptance) => void;
   reject: (error: unknown) => void;
@@ -40,9 +42,9 @@ export type Intake = ReturnType<typeof createIntake>;
 const recentOrders = 10_000;
 /** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
 const availabilityTimeoutMs = 300;
-/** As old as this, an order is sent once more: well above any acknowledgement of healthy brokers. */
-const republishAfterMs = 1_000;
 const republishEveryMs = 100;
+/** Copies under way at once, as a part of the orders that may be: a fault of one broker of three needs no more. */
+const republishShare = 1 / 4;
 
 /** Starts connecting to Kafka at once; orders are refused until that is done. */
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
@@ -50,8 +52,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   const recent = createRecent(recentOrders);
   let partitioner: Partitioner | undefined;
   let bytesInFlight = 0;
-  /** When an order was last acknowledged promptly. */
-  let promptAtMs = Number.NEGATIVE_INFINITY;
   let draining: "no" | "noticed" | "refusing" = "no";
 
   const session = createSession(config, log, {
@@ -67,6 +67,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
         if (order.group > 0) finish(order).reject(unknown(`the Kafka client failed: ${reason}`));
+      republisher.forgotten();
     },
     onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
       metrics.brokersUp.set(brokersUp);
@@ -81,17 +82,19 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   function settle({ key: id, error, partition, offset }: Report): void {
     partitioner?.settled(partition);
     const order = pending.get(id);
-    // The other copy of a republished order was first.
-    if (!order) return;
-    order.copies -= 1;
-    if (error !== undefined && order.copies > 0) return;
+    if (order) order.copies -= 1;
+    // One copy of an order that was sent once more: the other was first, or has failed and leaves the answer to this.
+    if (!order || (error !== undefined && order.copies > 0)) {
+      republisher.settled();
+      return;
+    }
     finish(order);
     if (error !== undefined) {
       order.reject(unknown(`no acknowledgement: ${error}`));
       return;
     }
     const nowMs = performance.now();
-    if (nowMs - order.sinceMs < availabilityTimeoutMs) promptAtMs = nowMs;
+    if (nowMs - order.sinceMs < availabilityTimeoutMs) republisher.prompt(order, partition);
     metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
     recent.add(id, { content: order.content, partition, offset });
     order.resolve({ id, partition, offset: offset ?? null });
@@ -144,29 +147,25 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     order.copies += 1;
   }
 
-  /**
-   * Orders that wait for a broker that died go once more, under the same id, to a partition that acknowledges; the
-   * first report answers, the ledger recognises the copy. Never where order matters, at most once an order, and only
-   * while others are acknowledged promptly: when all are slow, more work would make them slower.
-   */
-  function republish(): void {
-    const nowMs = performance.now();
-    if (!partitioner || config.PARTITIONER !== "batch" || nowMs - promptAtMs > republishEveryMs) return;
-    let partitionOf: ((customer: string) => number) | undefined;
-    for (const order of pending.values()) {
-      if (nowMs - order.sinceMs < republishAfterMs) return;
-      if (order.copies > 1) continue;
-      partitionOf ??= partitioner.forGroup(nowMs);
+  const republisher = createRepublisher<Pending>({
+    maxCopies: config.MAX_IN_FLIGHT_ORDERS * republishShare,
+    available: (partition, nowMs) => partitioner?.available(partition, nowMs) ?? false,
+    send(order, partition, nowMs) {
       try {
-        sendCopy(order, partitionOf(order.customer), nowMs);
+        sendCopy(order, partition, nowMs);
       } catch (error) {
         log.warn({ err: error }, "republishing failed, the first copy is waited for");
-        return;
+        return false;
       }
       metrics.republished.inc();
-    }
-  }
-  const republishing = setInterval(republish, republishEveryMs);
+      return true;
+    },
+  });
+  // Where order matters a copy would come out of turn.
+  const republishing =
+    config.PARTITIONER === "batch"
+      ? setInterval(() => republisher.run(pending.values(), performance.now()), republishEveryMs)
+      : undefined;
 
   return {
     /** Why no order is taken just now; undefined when one is. Cheap: asked before a body is read. */
@@ -208,17 +207,23 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       return take(order, id, content, traceparent);
     },
 
-    /** Becomes unready, goes on serving until the balancer has noticed, then refuses, sends all and closes. */
-    async drain(): Promise<void> {
+    /**
+     * Becomes unready, goes on serving until the balancer has noticed, then refuses, waits for what is under way and
+     * closes. What has no report by then is answered as unknown while the answer can still be sent.
+     * @returns how many orders that were
+     */
+    async drain(): Promise<number> {
       draining = "noticed";
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
       clearInterval(republishing);
       groups.flush();
-      await session.close(
-        Math.min(config.DELIVERY_TIMEOUT_MS, config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS),
-      );
+      const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
+      await session.flush(Math.min(config.DELIVERY_TIMEOUT_MS, leftMs));
+      const givenUp = pending.size;
       for (const order of pending.values()) finish(order).reject(unknown("this producer shut down first"));
+      await session.close();
+      return givenUp;
     },
   };
 }

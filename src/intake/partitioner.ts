@@ -10,6 +10,8 @@ import { partitionForKey } from "./murmur2.ts";
 export type Partitioner = {
   /** The partitions for a group of orders, by customer. */
   forGroup(nowMs: number): (customer: string) => number;
+  /** Whether no order of the partition has been waiting for its report for too long. */
+  available(partition: number, nowMs: number): boolean;
   /** An order was sent to the partition. */
   sent(partition: number, nowMs: number): void;
   /** An order of the partition got its report, good or bad. */
@@ -29,6 +31,7 @@ export function createPartitioner(options: {
   /** By partition, oldest first. */
   const waiting: Sent[][] = Array.from({ length: partitions }, () => []);
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
+  const available = (partition: number, nowMs: number) => ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
   let current = Math.floor(Math.random() * partitions);
 
@@ -36,13 +39,14 @@ export function createPartitioner(options: {
     let best = (current + 1) % partitions;
     for (let step = 1; step <= partitions; step += 1) {
       const candidate = (current + step) % partitions;
-      if (ageMs(candidate, nowMs) < availabilityTimeoutMs) return candidate;
+      if (available(candidate, nowMs)) return candidate;
       if (ageMs(candidate, nowMs) < ageMs(best, nowMs)) best = candidate;
     }
     return best;
   }
 
   return {
+    available,
     forGroup(nowMs) {
       if (kind === "customer") return (customer) => partitionForKey(customer, partitions);
       const partition = next(nowMs);

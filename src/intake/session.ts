@@ -141,10 +141,16 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
       }
     },
 
-    /** Sends what is queued, at most for so long, and disconnects for good. */
-    async close(flushTimeoutMs: number): Promise<void> {
+    /** Opens no more clients, and waits until every record has its report, at most for so long. */
+    async flush(timeoutMs: number): Promise<void> {
       closed = true;
-      await kafka?.close(flushTimeoutMs);
+      await kafka?.flush(timeoutMs);
+    },
+
+    /** Disconnects for good, after `flush`. What is unacknowledged then stays unknown. */
+    async close(): Promise<void> {
+      closed = true;
+      await kafka?.close(0);
     },
   };
 }

@@ -48,6 +48,8 @@ export class FatalProducerError extends Error {
 /** Longest record that is sent: twice a broker's default, so that any record fits into a dead letter. */
 export const maxRecordBytes = 2_097_152;
 
+const disconnectTimeoutMs = 5_000;
+
 const code = { queueFull: -184, fatal: -150 };
 
 /**
@@ -127,6 +129,12 @@ export async function openProducer(
     if (idleTicks % 100 === 0) client.poll();
   }, 1);
 
+  /** Waits until every record has its report, at most for so long. */
+  async function flush(timeoutMs: number): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (inFlight > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
+  }
+
   return {
     /**
      * Queues a record; its report follows.
@@ -163,14 +171,15 @@ export async function openProducer(
       });
     },
 
+    flush,
+
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
-      const deadline = Date.now() + flushTimeoutMs;
-      while (inFlight > 0 && Date.now() < deadline) await Bun.sleep(5);
+      await flush(flushTimeoutMs);
       clearInterval(timer);
       await new Promise<void>((resolve) => {
-        const giveUp = setTimeout(resolve, 5_000);
-        client.disconnect(Math.max(1, deadline - Date.now()), () => {
+        const giveUp = setTimeout(resolve, disconnectTimeoutMs);
+        client.disconnect(1, () => {
           clearTimeout(giveUp);
           resolve();
         });

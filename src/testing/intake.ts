@@ -34,6 +34,8 @@ export function startIntake(env: Record<string, string>) {
       }),
     ready: () => until("the intake is ready", async () => (await app.request("/readyz")).ok),
     metric: async (name: string): Promise<number> => sumOf(await registry.metrics(), name),
-    [Symbol.asyncDispose]: () => intake.drain(),
+    async [Symbol.asyncDispose]() {
+      await intake.drain();
+    },
   };
 }
