@@ -1,0 +1,106 @@
+// Carries a schedule out on the real system: strikes, holds, heals, waits until the system is whole. Whatever was
+// struck is healed, also when the run is told to stop or fails halfway.
+import type { Container } from "../infra/topology.ts";
+import { until } from "../infra/until.ts";
+import { type FaultName, faults } from "./faults/registry.ts";
+import { seeded } from "./random.ts";
+import type { RunEvent } from "./report/events.ts";
+import { scenarios } from "./scenarios.ts";
+import type { Round, Schedule, Step } from "./schedule.ts";
+import { settle } from "./settle.ts";
+import type { System } from "./system.ts";
+import { findTargets } from "./targets.ts";
+
+const wholeLimitMs = 120_000;
+
+export interface Conduct {
+  /** Told of everything as it happens. */
+  tell(event: RunEvent): void;
+  stop: AbortSignal;
+}
+
+/** Resolves after the last round, with what was not whole again in time after a fault; nothing: all was. */
+export async function conduct(
+  system: System,
+  schedule: Schedule,
+  { tell, stop }: Conduct,
+): Promise<string[]> {
+  const shortcomings: string[] = [];
+  const times = new Map<string, number>();
+  const say = (kind: RunEvent["kind"], text: string, fault?: string) =>
+    tell({ atMs: Date.now(), kind, text, ...(fault !== undefined && { fault }) });
+
+  say("phase", "steady: load, no fault");
+  await wait(schedule.warmUpMs, stop);
+  for (const [index, round] of schedule.rounds.entries()) {
+    say("phase", `fault ${index + 1} of ${schedule.rounds.length}`);
+    await strikeAndHeal(round);
+    const healedMs = Date.now();
+    const left = await settle(system, wholeLimitMs, stop);
+    const names = round.steps.map(({ scenario }) => scenario).join(" and ");
+    if (left.length > 0) {
+      shortcomings.push(`${wholeLimitMs / 1_000} s after ${names}: ${left.join("; ")}`);
+      say("note", `not whole after ${wholeLimitMs / 1_000} s: ${left.join("; ")}`);
+    } else say("note", `whole again ${((Date.now() - healedMs) / 1_000).toFixed(1)} s after the heal`);
+    await wait(round.restMs, stop);
+  }
+  return shortcomings;
+
+  async function strikeAndHeal({ steps, holdMs }: Round): Promise<void> {
+    const struck: { label: string; fault: FaultName; victims: Container[] }[] = [];
+    try {
+      for (const step of steps) {
+        const label = labelOf(step);
+        const { fault, victims, from } = await victimsOf(system, step);
+        struck.push({ label, fault, victims });
+        const names = victims.map(({ name }) => name).join(", ");
+        const apart = from ? `, from ${from.map(({ name }) => name).join(", ")}` : "";
+        say("fault", `${fault}: ${names || "nobody"}${apart}`, label);
+        const remark = await faults[fault].inject(system, victims, { stop, ...(from && { from }) });
+        if (remark) say("note", remark);
+      }
+      await wait(holdMs, stop);
+    } finally {
+      await healed(struck);
+    }
+  }
+
+  async function healed(struck: { label: string; fault: FaultName; victims: Container[] }[]): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { label, fault, victims } of struck)
+      try {
+        // As they are now: what was injected has changed their state.
+        const now = await system.containers();
+        await faults[fault].heal(
+          system,
+          now.filter(({ id }) => victims.some((victim) => victim.id === id)),
+        );
+        say("heal", `${label} is healed`, label);
+      } catch (error) {
+        failures.push(error);
+      }
+    if (failures.length > 0) throw new AggregateError(failures, `not healed: ${failures.join("; ")}`);
+  }
+
+  /** The scenario's name, with a number from its second time on. */
+  function labelOf({ scenario }: Step): string {
+    const time = (times.get(scenario) ?? 0) + 1;
+    times.set(scenario, time);
+    return time === 1 ? scenario : `${scenario}-${time}`;
+  }
+}
+
+/** Who is struck, as the step's own seed chooses. */
+async function victimsOf(system: System, { scenario, seed }: Step) {
+  const random = seeded(seed);
+  const { fault, targets, from } = scenarios[scenario];
+  const victims: Container[] = [];
+  for (const target of targets) victims.push(...(await findTargets(system, target, random)));
+  return { fault, victims, from: from && (await findTargets(system, from, random)) };
+}
+
+/** @throws the reason of `stop`, as soon as that is set off */
+async function wait(forMs: number, stop: AbortSignal): Promise<void> {
+  await until(() => stop.aborted, forMs, 100);
+  stop.throwIfAborted();
+}

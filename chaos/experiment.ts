@@ -1,0 +1,118 @@
+// One proof from the first order to the verdict: load on the balancer, the schedule's faults, heal, drain, and then
+// everything that was left behind held against what the clients were told. It ends, whatever the system does: each
+// wait is bounded, and what did not come in time is a part of the verdict.
+import { until } from "../infra/until.ts";
+import type { ClientAnswer } from "../load/answers.ts";
+import { startLoad } from "../load/run.ts";
+import { collect, sampleCommits } from "./collect.ts";
+import { conduct } from "./conduct.ts";
+import { healAll } from "./faults/registry.ts";
+import { brokenPromises, type Outcome, outcomesOf } from "./goals.ts";
+import { reconcile } from "./reconcile.ts";
+import type { RunEvent } from "./report/events.ts";
+import { measure } from "./report/measures.ts";
+import type { Run } from "./report/report.ts";
+import type { Schedule } from "./schedule.ts";
+import { settle } from "./settle.ts";
+import type { System } from "./system.ts";
+
+const wholeLimitMs = 120_000;
+const drainLimitMs = 120_000;
+const drainPollMs = 1_000;
+
+export interface ExperimentOptions {
+  ratePerS: number;
+  tell(event: RunEvent): void;
+  stop: AbortSignal;
+}
+
+export interface Experiment {
+  run: Run;
+  outcomes: Outcome[];
+  /** Why the promise was not kept; nothing: it was. */
+  broken: string[];
+}
+
+/** @throws Error when it could not be carried out: nothing is proven then, neither way */
+export async function experiment(
+  system: System,
+  schedule: Schedule,
+  { ratePerS, tell, stop }: ExperimentOptions,
+): Promise<Experiment> {
+  const events: RunEvent[] = [];
+  const record = (event: RunEvent) => {
+    events.push(event);
+    tell(event);
+  };
+  const phase = (text: string) => record({ atMs: Date.now(), kind: "phase", text });
+
+  const left = await settle(system, wholeLimitMs, stop);
+  if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
+  const sampler = await sampleCommits(system.topology);
+  try {
+    const { answers, shortcomings } = await underLoad();
+    phase("drain: no more orders are sent");
+    const waiting = await drained(system, answers, stop);
+    record({
+      atMs: Date.now(),
+      kind: "note",
+      text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
+    });
+    await sampler.stop();
+    const history = await collect(system.topology, answers, sampler.commits);
+    const verdict = reconcile(history);
+    const measures = measure(history, events);
+    const outcomes = outcomesOf(history, measures);
+    const broken = [...verdict.faults, ...brokenPromises(outcomes), ...shortcomings];
+    return { run: { seed: schedule.seed, events, history, verdict, measures }, outcomes, broken };
+  } finally {
+    await sampler.stop();
+  }
+
+  async function underLoad(): Promise<{ answers: ClientAnswer[]; shortcomings: string[] }> {
+    const load = startLoad({
+      url: system.url,
+      profile: "steady",
+      rate: ratePerS,
+      // Ended by us; this only bounds it.
+      durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
+    });
+    const ended = load.done.then(() => {
+      throw new Error("the load ended by itself before the last fault");
+    });
+    let shortcomings: string[] | undefined;
+    try {
+      shortcomings = await Promise.race([conduct(system, schedule, { tell: record, stop }), ended]);
+    } finally {
+      // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
+      if (shortcomings === undefined) await healAll(system);
+      await load.stop();
+    }
+    return { answers: (await load.done).answers, shortcomings };
+  }
+}
+
+/** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */
+async function drained(
+  { topology }: System,
+  answers: readonly ClientAnswer[],
+  stop: AbortSignal,
+): Promise<number> {
+  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
+  await using ledger = await topology.ledger();
+  const ids = ledger.array(accepted, "TEXT");
+  let waiting = accepted.length;
+  await until(
+    async () => {
+      stop.throwIfAborted();
+      const [row] = await ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
+        WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
+        AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
+      waiting = row.n;
+      return waiting === 0;
+    },
+    drainLimitMs,
+    drainPollMs,
+  );
+  return waiting;
+}

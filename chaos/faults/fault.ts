@@ -1,0 +1,39 @@
+// What every fault can do. Healing needs no memory of the injection: it looks at what is there, so that it works in
+// another process too, after one that was killed, and does nothing where there is nothing to heal.
+import { SetupError } from "../../infra/setup/step.ts";
+import type { Container } from "../../infra/topology.ts";
+import type { System } from "../system.ts";
+
+export interface FaultOptions {
+  /** From whom a container is cut off. */
+  from?: Container[];
+  /** Ends what takes long: whoever sets it off heals next. */
+  stop?: AbortSignal;
+}
+
+export interface Fault {
+  /** What it does to a container, for the usage text. */
+  what: string;
+  /** Does it to all of them; resolves with a remark where there is one to make. */
+  inject(system: System, targets: Container[], options: FaultOptions): Promise<string | undefined>;
+  /** Undoes it wherever it was done. */
+  heal(system: System, containers: Container[]): Promise<void>;
+}
+
+/** Starts what does not run. */
+export async function startAgain({ topology }: System, containers: Container[]): Promise<void> {
+  await each(
+    containers.filter(({ state }) => state === "exited" || state === "created"),
+    topology.start,
+  );
+}
+
+/** Does it to all at once; one that fails does not keep the others from it. */
+export async function each(
+  containers: Container[],
+  act: (container: Container) => Promise<unknown>,
+): Promise<void> {
+  const endings = await Promise.allSettled(containers.map(act));
+  const failures = endings.flatMap((ending) => (ending.status === "rejected" ? [String(ending.reason)] : []));
+  if (failures.length > 0) throw new SetupError(failures.join("\n"));
+}

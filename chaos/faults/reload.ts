@@ -1,0 +1,16 @@
+// The balancer takes its configuration anew, as an operator has it do: new workers inherit the listening sockets, the
+// old ones finish what they have. Nothing is left to heal.
+import { SetupError } from "../../infra/setup/step.ts";
+import { tierOf } from "../system.ts";
+import { each, type Fault } from "./fault.ts";
+
+export const reload: Fault = {
+  what: "has the balancer read its configuration again",
+  inject: async ({ topology }, targets) => {
+    const other = targets.find((one) => tierOf(one) !== "balancer");
+    if (other) throw new SetupError(`Only the balancer can be reloaded, not ${other.name}.`);
+    await each(targets, (one) => topology.kill(one, "USR2"));
+    return undefined;
+  },
+  heal: async () => {},
+};

@@ -1,0 +1,22 @@
+// A rolling restart: one after the other is asked to end, started again, and well before the next one goes, as a new
+// version is brought in. Well means the whole system: every replica in sync, every consumer in its group.
+import { SetupError } from "../../infra/setup/step.ts";
+import { settle } from "../settle.ts";
+import { type Fault, startAgain } from "./fault.ts";
+
+const wellLimitMs = 90_000;
+
+export const restart: Fault = {
+  what: "restarts one after the other, waiting for each",
+  inject: async (system, targets, { stop }) => {
+    for (const one of targets) {
+      await system.topology.stop(one);
+      await system.topology.start(one);
+      const left = await settle(system, wellLimitMs, stop);
+      if (left.length > 0)
+        throw new SetupError(`${wellLimitMs / 1_000} s after the restart of ${one.name}: ${left.join("; ")}`);
+    }
+    return undefined;
+  },
+  heal: startAgain,
+};

@@ -1,0 +1,198 @@
+// The faults that `prove` knows by name: what is done to whom, for how long, and what is to come of it. The promise
+// itself is not repeated here: nothing lost, doubled or falsely accepted holds for every one of them.
+import type { FaultName } from "./faults/registry.ts";
+import type { Tier } from "./system.ts";
+import type { Target } from "./targets.ts";
+
+/** Upper bounds; a figure without one is only reported. */
+export interface Goals {
+  /** Orders whose first try was not accepted, as clients see it that never try again. */
+  firstTryFailed?: number;
+  /** The same as a share of all orders sent meanwhile. */
+  firstTryFailedShare?: number;
+  /** Orders not accepted in the end, after a good client's retries. */
+  failed?: number;
+  /** From the first order that fails or is late until new orders are well again. */
+  recoveryMs?: number;
+  /** The same, counted from the heal. */
+  afterHealMs?: number;
+  longestMs?: number;
+  /** Longest from an order's acceptance to its handling. */
+  unseenMs?: number;
+  /** From the heal until the backlog is handled. */
+  drainedMs?: number;
+  redelivered?: number;
+}
+
+export interface Scenario {
+  fault: FaultName;
+  targets: Target[];
+  /** From whom the targets are cut off. */
+  from?: Target;
+  /** From the injection's end to the heal. */
+  holdMs: number;
+  goals: Goals;
+}
+
+const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
+const takeover = { failed: 0, unseenMs: 15_000 };
+
+const table = {
+  none: {
+    fault: "none",
+    targets: [],
+    holdMs: 20_000,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "consumer-kill": {
+    fault: "kill",
+    targets: [{ tier: "consumer" }],
+    holdMs: 20_000,
+    goals: takeover,
+  },
+  "consumers-stop": {
+    fault: "stop",
+    targets: [{ tier: "consumer", count: "all" }],
+    holdMs: 60_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
+  // Longer than the group's session (SESSION_TIMEOUT_MS, 10 s): it is given up before it wakes.
+  "consumer-pause": {
+    fault: "pause",
+    targets: [{ tier: "consumer" }],
+    holdMs: 20_000,
+    goals: takeover,
+  },
+  "producer-kill": {
+    fault: "kill",
+    targets: [{ tier: "producer" }],
+    holdMs: 10_000,
+    goals: { firstTryFailed: 0, failed: 0, recoveryMs: 3_000 },
+  },
+  "producer-partition": {
+    fault: "partition",
+    targets: [{ tier: "producer" }],
+    from: { tier: "broker" },
+    holdMs: 30_000,
+    goals: { firstTryFailedShare: 1 / 3, recoveryMs: 10_000 },
+  },
+  "tiers-restart": {
+    fault: "restart",
+    targets: [
+      { tier: "producer", count: "all" },
+      { tier: "consumer", count: "all" },
+    ],
+    holdMs: 0,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "broker-kill-leader": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "leader" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-kill-controller": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "controller" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-kill-coordinator": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "coordinator" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-pause": {
+    fault: "pause",
+    targets: [{ tier: "broker" }],
+    holdMs: 30_000,
+    goals: { failed: 0, recoveryMs: 20_000 },
+  },
+  "broker-slow": { fault: "slow", targets: [{ tier: "broker" }], holdMs: 20_000, goals: { failed: 0 } },
+  "broker-disk-full": {
+    fault: "disk-full",
+    targets: [{ tier: "broker", nth: 1 }],
+    holdMs: 20_000,
+    goals: { failed: 0 },
+  },
+  "brokers-stop-two": {
+    fault: "stop",
+    targets: [{ tier: "broker", count: 2 }],
+    holdMs: 30_000,
+    goals: { afterHealMs: 15_000 },
+  },
+  "brokers-kill-all": {
+    fault: "kill",
+    targets: [{ tier: "broker", count: "all" }],
+    holdMs: 5_000,
+    goals: { afterHealMs: 60_000 },
+  },
+  "zookeeper-kill": {
+    fault: "kill",
+    targets: [{ tier: "zookeeper", role: "follower" }],
+    holdMs: 10_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  "zookeeper-kill-leader": {
+    fault: "kill",
+    targets: [{ tier: "zookeeper", role: "leader" }],
+    holdMs: 10_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  "zookeepers-stop": {
+    fault: "stop",
+    targets: [{ tier: "zookeeper", count: "all" }],
+    holdMs: 60_000,
+    goals: { failed: 0 },
+  },
+  "ledger-stop": {
+    fault: "stop",
+    targets: [{ tier: "ledger" }],
+    holdMs: 60_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
+  "balancer-reload": {
+    fault: "reload",
+    targets: [{ tier: "balancer" }],
+    holdMs: 5_000,
+    goals: { firstTryFailed: 0, failed: 0, recoveryMs: 0 },
+  },
+  "balancer-kill": {
+    fault: "kill",
+    targets: [{ tier: "balancer" }],
+    holdMs: 2_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  "everything-restart": {
+    fault: "restart",
+    targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({
+      tier,
+      count: "all",
+    })),
+    holdMs: 0,
+    goals: { failed: 0 },
+  },
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof table;
+export const scenarios: Readonly<Record<ScenarioName, Scenario>> = table;
+export const scenarioNames = Object.keys(table) as ScenarioName[];
+
+/** What `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes. */
+export const suites: Readonly<Record<"quick" | "full", readonly ScenarioName[]>> = {
+  quick: ["producer-kill", "balancer-reload", "broker-kill-leader", "zookeeper-kill-leader", "consumer-kill"],
+  full: scenarioNames.filter(
+    (name) => name !== "none" && name !== "broker-slow" && name !== "broker-disk-full",
+  ),
+};
+
+/** How many of a tier are gone at once while it lasts; `size` of them there are. */
+export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {
+  if (fault === "none" || fault === "reload" || fault === "slow") return 0;
+  const counts = targets
+    .filter((target) => target.tier === tier)
+    .map(({ count = 1 }) => (count === "all" ? size : count));
+  const together = counts.reduce((sum, count) => sum + count, 0);
+  return fault === "restart" ? Math.min(1, together) : together;
+}

@@ -1,0 +1,51 @@
+// When the system is whole: every container well, every replica in sync, every consumer in a group at rest. A fault is
+// met by a whole system, or what is measured is the last fault's.
+import { type Container, stateOf, wellStates } from "../infra/topology.ts";
+import { until } from "../infra/until.ts";
+import { type System, tierOf } from "./system.ts";
+
+const pollMs = 1_000;
+
+/** What is missing, in words; nothing: the system is whole. */
+export async function missing(system: System): Promise<string[]> {
+  const containers = await system.containers();
+  const unwell = containers.filter((one) => one.state !== "running" || !wellStates.has(stateOf(one)));
+  const states = unwell.map((one) => `${one.name}: ${stateOf(one)}`);
+  if (containers.length === 0) return ["nothing runs"];
+  return unwell.some((one) => tierOf(one) === "broker")
+    ? states
+    : [...states, ...(await ofKafka(system, containers))];
+}
+
+/** Waits until nothing is missing; what still is when the time is over, it gives back. */
+export async function settle(system: System, limitMs: number, stop?: AbortSignal): Promise<string[]> {
+  let left: string[] = [];
+  await until(
+    async () => {
+      stop?.throwIfAborted();
+      left = await missing(system);
+      return left.length === 0;
+    },
+    limitMs,
+    pollMs,
+  );
+  return left;
+}
+
+async function ofKafka(system: System, containers: Container[]): Promise<string[]> {
+  const consumers = containers.filter((one) => tierOf(one) === "consumer").length;
+  try {
+    const { partitions, groupState, members } = await system.cluster();
+    const behind = partitions.filter(({ replicas, inSync }) => inSync.length < replicas.length);
+    const leaderless = partitions.filter(({ leader }) => leader < 0);
+    return [
+      ...(behind.length > 0 ? [`${behind.length} partitions with replicas that are not in sync`] : []),
+      ...(leaderless.length > 0 ? [`${leaderless.length} partitions without a leader`] : []),
+      ...(groupState === "Stable" && members === consumers
+        ? []
+        : [`group: ${groupState}, ${members} members`]),
+    ];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}

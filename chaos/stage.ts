@@ -1,0 +1,58 @@
+// The topology that a proof runs on: the one that is up, the one of `make up`, started, or one of its own that leaves
+// nothing behind.
+import { join } from "node:path";
+import { run } from "../infra/child.ts";
+import { ensureImages } from "../infra/images.ts";
+import { freePorts } from "../infra/ports.ts";
+import { type Machine, withTools } from "../infra/setup/machine.ts";
+import { SetupError } from "../infra/setup/step.ts";
+import { openTopology, stateOf, type Topology, wellStates } from "../infra/topology.ts";
+
+const upLimitMs = 30 * 60_000;
+const freshProject = "coffee-orders-prove";
+
+export interface Stage {
+  project: string | undefined;
+  fresh: boolean;
+}
+
+/** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
+export async function withTopology<T>(
+  machine: Machine,
+  { project, fresh }: Stage,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
+  if (fresh) return onFresh(machine, project ?? freshProject, act);
+  const topology = openTopology(project === undefined ? {} : { project });
+  const containers = await topology.containers();
+  const well = containers.every((one) => wellStates.has(stateOf(one)));
+  if (containers.length > 0 && well) return act(topology);
+  if (project !== undefined) throw new SetupError(`${project} is not up, or not well. --fresh makes one.`);
+  const { exitCode } = await run([process.execPath, join(import.meta.dir, "../infra/up.ts")], {
+    limitMs: upLimitMs,
+    stop: machine.stop,
+    env: withTools(machine),
+  });
+  if (exitCode !== 0) throw new SetupError("The topology could not be started.");
+  return act(topology);
+}
+
+async function onFresh<T>(
+  machine: Machine,
+  project: string,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
+  await ensureImages(machine);
+  const names = Object.keys(await openTopology({ project }).ports());
+  // Whatever an interrupted run left goes first: it may hold the ports.
+  await openTopology({ project }).down({ volumes: true });
+  const env = await freePorts(names);
+  const topology = openTopology({ project, env });
+  try {
+    machine.say("Starting a topology of its own ...");
+    await openTopology({ project, env, stop: machine.stop }).up();
+    return await act(topology);
+  } finally {
+    await topology.down({ volumes: true });
+  }
+}

@@ -1,0 +1,56 @@
+// The topology as faults see it: its containers by tier, and what Kafka and ZooKeeper say of themselves.
+import type { Container, Topology } from "../infra/topology.ts";
+import { askCluster, type BrokerPort, type Cluster } from "./cluster.ts";
+
+/** The tiers, each with the form of its services' names in compose.yaml. */
+const tierServices = {
+  producer: /^producer$/,
+  consumer: /^consumer$/,
+  broker: /^kafka\d+$/,
+  zookeeper: /^zookeeper\d+$/,
+  balancer: /^haproxy$/,
+  ledger: /^postgres$/,
+} as const;
+
+export type Tier = keyof typeof tierServices;
+export const tiers = Object.keys(tierServices) as Tier[];
+
+export type System = Awaited<ReturnType<typeof openSystem>>;
+
+/** A handle on a topology that runs, or did: its ports are those it was started with. */
+export async function openSystem(topology: Topology) {
+  const ports = await topology.ports();
+  const brokers: BrokerPort[] = Object.entries(ports).flatMap(([variable, port]) => {
+    const id = /^KAFKA_PORT_(\d+)$/.exec(variable)?.[1];
+    return id ? [{ id: Number(id), port }] : [];
+  });
+
+  return {
+    topology,
+    ports,
+    url: `http://127.0.0.1:${ports.LB_PORT}`,
+    /** The containers of some tiers, of all by default, running or not. */
+    async containers(...wanted: Tier[]): Promise<Container[]> {
+      const services = (wanted.length > 0 ? wanted : tiers).map((tier) => tierServices[tier]);
+      return (await topology.containers()).filter(({ service }) =>
+        services.some((form) => form.test(service)),
+      );
+    },
+    /** What the brokers that run say of the cluster and the group. @throws Error when none answers */
+    cluster: (): Promise<Cluster> => askCluster(brokers),
+    /** What a ZooKeeper node is in its ensemble; undefined: in none that has a majority. */
+    async mode(node: Container): Promise<string | undefined> {
+      const said = await topology.exec(node, ["bash", "-c", askMode]);
+      return /^Mode: (\w+)/m.exec(said)?.[1];
+    },
+  };
+}
+
+const askMode = "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && cat <&3";
+
+/** The tier that a container belongs to. */
+export function tierOf({ service }: Container): Tier {
+  const tier = tiers.find((one) => tierServices[one].test(service));
+  if (!tier) throw new Error(`${service} belongs to no tier`);
+  return tier;
+}
