@@ -1,59 +1,33 @@
 /**
  * Puts load on the balancer with k6 and holds what the client was told against the ledger: every accepted order is
- * there once, with one ticket. `bun run load --rate 1000 --duration 60s` after `make up`.
- * Exit 0: every order accepted, none dropped, each handled once. Exit 1: not so. Exit 2: could not run.
+ * there once, with one ticket. After `make up`: `bun run load --profile steady --rate 1000`.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { stopWhenTold } from "../infra/child.ts";
-import { thisMachine, withTools } from "../infra/setup/machine.ts";
-import { readAnswers, tally } from "./record.ts";
+import { Stopped, stopWhenTold } from "../infra/child.ts";
+import { readArguments, type Settings, usage } from "./arguments.ts";
+import { stepsOf } from "./profiles.ts";
+import { tally } from "./record.ts";
+import { startLoad } from "./run.ts";
+import { summaryLines } from "./summary.ts";
 
-const settings = parseArgs({
-  options: {
-    rate: { type: "string", default: "500" },
-    duration: { type: "string", default: "60s" },
-    url: { type: "string", default: "http://127.0.0.1:8080" },
-    ledger: { type: "string", default: "postgres://coffee:coffee@127.0.0.1:15432/coffee" },
-  },
-}).values;
-
-const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
 try {
-  process.exitCode = await run();
+  const settings = readArguments(Bun.argv.slice(2));
+  if (settings) process.exitCode = await load(settings);
+  else console.log(usage);
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 2;
-} finally {
-  rmSync(folder, { recursive: true });
 }
 
-async function run(): Promise<number> {
-  const record = join(folder, "answers");
-  const variables = {
-    URL: settings.url,
-    RATE: settings.rate,
-    DURATION: settings.duration,
-    RUN: crypto.randomUUID(),
-  };
-  const k6 = Bun.spawn(
-    [
-      "k6",
-      "run",
-      "--no-usage-report",
-      "--log-format=raw",
-      "--console-output",
-      record,
-      join(import.meta.dir, "orders.js"),
-      ...Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
-    ],
-    { env: withTools(thisMachine(stopWhenTold())), stdin: "ignore", stdout: "inherit", stderr: "inherit" },
-  );
-  const code = await k6.exited;
-  const answers = await readAnswers(record);
-  const verdict = await tally(answers, settings.ledger);
-  console.log(verdict.line);
-  return code === 0 && verdict.held ? 0 : 1;
+async function load({ ledger, record, ...settings }: Settings): Promise<number> {
+  const stop = stopWhenTold();
+  const { profile, rate, durationSeconds } = settings;
+  const result = await startLoad({ ...settings, ...(record && { recordPath: record }), stop, visible: true })
+    .done;
+  console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
+  const { line, held, lost } = await tally(result.answers, ledger);
+  console.log(line);
+  if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
+  // A ramp is to end beyond the knee, where orders are refused.
+  const good = profile === "ramp" ? lost === 0 : held;
+  return good && result.crossed.length === 0 ? 0 : 1;
 }

@@ -1,26 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { schema } from "../src/handle.ts";
 import type { Entry, Ledger } from "../src/ledger/ledger.ts";
 import { createLedger } from "../src/ledger/open.ts";
 import { type PostgresServer, startPostgres } from "../src/testing/postgres.ts";
-import { type Answer, readAnswers, tally } from "./record.ts";
+import type { ClientAnswer } from "./answers.ts";
+import { tally } from "./record.ts";
+
+type Answer = Pick<ClientAnswer, "fate" | "id">;
 
 let server: PostgresServer;
 let ledger: Ledger;
-let folder: string;
 beforeAll(async () => {
   server = startPostgres();
   ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
   await ledger.open(schema);
-  folder = mkdtempSync(join(tmpdir(), "coffee-orders-record-"));
 }, 60_000);
 afterAll(async () => {
   await ledger.close();
   server[Symbol.dispose]();
-  rmSync(folder, { recursive: true });
 });
 
 /** Orders that are in the ledger, with so many tickets each. */
@@ -35,7 +32,7 @@ async function handled(count: number, tickets = 1): Promise<Answer[]> {
       await tx`INSERT INTO tickets (order_id, customer, coffee, size, quantity)
         VALUES (${order.id}, ${order.customer}, ${order.coffee}, ${order.size}, ${order.quantity})`;
   });
-  return entries.map(({ order }, n) => ({ key: `k${n}`, status: 202, id: order.id }));
+  return entries.map(({ order }) => ({ fate: "accepted", id: order.id }));
 }
 
 describe("the client's record against the ledger", () => {
@@ -46,8 +43,8 @@ describe("the client's record against the ledger", () => {
   });
 
   test.each([
-    ["an accepted order is nowhere", async () => [...(await handled(1)), answer(202)], "lost 1"],
-    ["an order was not accepted", async () => [...(await handled(1)), answer(503)], "not accepted 1"],
+    ["an accepted order is nowhere", async () => [...(await handled(1)), answer("accepted")], "lost 1"],
+    ["an order was not accepted", async () => [...(await handled(1)), answer("refused")], "not accepted 1"],
     ["an effect happened twice", () => handled(1, 2), "tickets 2"],
     ["an effect is missing", () => handled(1, 0), "tickets 0"],
     ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
@@ -58,16 +55,5 @@ describe("the client's record against the ledger", () => {
     expect(line).toContain(words);
   });
 
-  const answer = (status: number): Answer => ({ key: "k", status, id: crypto.randomUUID() });
-});
-
-test("the record is read line by line; a line of another form is an error", async () => {
-  const path = join(folder, "answers");
-  await Bun.write(path, "run-0 202 an-id\nrun-1 503 -\n");
-  expect(await readAnswers(path)).toEqual([
-    { key: "run-0", status: 202, id: "an-id" },
-    { key: "run-1", status: 503, id: "-" },
-  ]);
-  await Bun.write(path, "run-0 202\n");
-  await expect(readAnswers(path)).rejects.toThrow("not a line of the client's record");
+  const answer = (fate: Answer["fate"]): Answer => ({ fate, id: crypto.randomUUID() });
 });

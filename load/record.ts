@@ -1,31 +1,19 @@
 /** The client's record of a load run, held against the ledger. */
 import { SQL } from "bun";
-
-/** What the client was told about one order. */
-export type Answer = { key: string; status: number; id: string };
+import type { ClientAnswer } from "./answers.ts";
 
 const askEveryMs = 500;
-
-/** Reads the lines `key status id` that load/orders.js wrote. @throws Error when a line is of another form */
-export async function readAnswers(path: string): Promise<Answer[]> {
-  const lines = (await Bun.file(path).text()).split("\n").filter((line) => line !== "");
-  return lines.map((line) => {
-    const [key, status, id] = line.split(" ");
-    if (!key || !status || !id) throw new Error(`not a line of the client's record: ${line}`);
-    return { key, status: Number(status), id };
-  });
-}
 
 /**
  * Waits, at most `drainTimeoutMs`, until every accepted order is in the ledger, and counts.
  * @returns a line for people, and whether all were accepted and each was handled once
  */
 export async function tally(
-  answers: readonly Answer[],
+  answers: readonly Pick<ClientAnswer, "fate" | "id">[],
   ledgerUrl: string,
   { drainTimeoutMs = 60_000 } = {},
-): Promise<{ line: string; held: boolean }> {
-  const accepted = answers.filter(({ status }) => status === 202).map(({ id }) => id);
+): Promise<{ line: string; held: boolean; lost: number }> {
+  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
   const distinct = new Set(accepted).size;
   await using ledger = new SQL({ url: ledgerUrl, max: 1 });
   const ids = ledger.array([...new Set(accepted)], "TEXT");
@@ -48,5 +36,5 @@ export async function tally(
   const held =
     refused === 0 && lost === 0 && tickets === distinct && distinct === accepted.length && distinct > 0;
   const line = `accepted ${accepted.length}, not accepted ${refused}, handled ${handled}, redelivered ${redelivered}, tickets ${tickets}, lost ${lost}`;
-  return { line, held };
+  return { line, held, lost };
 }

@@ -1,9 +1,17 @@
-/** Puts load on the balancer with k6, and brings back what its client was told, order by order. */
-import type { ClientAnswer } from "./answers.ts";
+/**
+ * Puts load on the balancer with k6, and brings back what its client was told, order by order. k6 runs in a process
+ * group of its own and never outlives the load.
+ */
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "../infra/child.ts";
+import { thisMachine, withTools } from "../infra/setup/machine.ts";
+import { type ClientAnswer, readAnswers, withInterrupted } from "./answers.ts";
+import { k6Options, type Profile } from "./profiles.ts";
+import type { Outcome } from "./thresholds.ts";
 
-/** How the rate goes over time; see load/profiles.js. */
-export const profiles = ["smoke", "steady", "ramp", "spike", "soak"] as const;
-export type Profile = (typeof profiles)[number];
+export type { Profile };
 
 export type LoadOptions = {
   /** Of the balancer: http://127.0.0.1:8080 */
@@ -12,26 +20,82 @@ export type LoadOptions = {
   /** Orders per second; for a profile that varies, its highest. */
   rate: number;
   durationSeconds: number;
-  /** Where the client's record is kept; a temporary file by default. */
+  /** Where the client's record is kept; in a temporary file by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
   stop?: AbortSignal;
+  /** Lets k6 show on our own output how it goes. */
+  visible?: boolean;
 };
 
-export type LoadResult = {
-  answers: ClientAnswer[];
-  /** Orders that k6 should have sent and did not, for want of users. */
-  dropped: number;
-  /** Thresholds that were crossed; none: all is well. */
-  crossed: string[];
-};
+export type LoadResult = Outcome & { answers: ClientAnswer[] };
 
 export type Load = {
   /** Resolves when every order has its final answer. @throws Error when k6 could not run */
   done: Promise<LoadResult>;
-  /** Sends nothing new; resolves when every order sent has its final answer. */
+  /** Ends the load now: orders under way are unknown to the client. Resolves when k6 has ended. */
   stop(): Promise<void>;
 };
 
+/** k6's own: thresholds were crossed, which the outcome tells. */
+const thresholdsCrossed = 99;
+/** To start, to wait for the last answers, and to sum up. */
+const besidesSeconds = 120;
+
 /** Starts at once. */
-export declare function startLoad(options: LoadOptions): Load;
+export function startLoad(options: LoadOptions): Load {
+  const stopping = new AbortController();
+  const stop = options.stop ? AbortSignal.any([stopping.signal, options.stop]) : stopping.signal;
+  const done = runLoad(options, stop);
+  return {
+    done,
+    async stop() {
+      stopping.abort(new Error("the load was stopped"));
+      await done;
+    },
+  };
+}
+
+async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadResult> {
+  const { url, profile, rate, durationSeconds } = options;
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
+  const record = options.recordPath ?? join(folder, "answers");
+  const [config, summary, log] = ["config.json", "summary.json", "k6.log"].map((name) => join(folder, name));
+  const runId = crypto.randomUUID();
+  const output = options.visible ? "inherit" : openSync(log as string, "w");
+  try {
+    await Bun.write(config as string, JSON.stringify(k6Options(profile, rate, durationSeconds)));
+    await Bun.write(record, "");
+    const variables = Object.entries({ URL: url, RUN: runId, SUMMARY: summary });
+    const flags = ["--no-usage-report", "--log-format=raw", "--address=", "--config", config as string];
+    const argv = ["k6", "run", ...flags, "--console-output", record, join(import.meta.dir, "orders.ts")];
+    const exitCode = await run(
+      [...argv, ...variables.flatMap(([name, value]) => ["--env", `${name}=${value}`])],
+      {
+        limitMs: (durationSeconds + besidesSeconds) * 1_000,
+        stop,
+        // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
+        env: { GOGC: "400", ...withTools(thisMachine()) },
+        output,
+      },
+    ).then(
+      (ending) => ending.exitCode,
+      (reason) => {
+        if (!stop.aborted) throw reason;
+        return 0;
+      },
+    );
+    if (exitCode !== 0 && exitCode !== thresholdsCrossed)
+      throw new Error(
+        `k6 ended with ${exitCode}\n${options.visible ? "" : await Bun.file(log as string).text()}`,
+      );
+    const answers = withInterrupted(readAnswers(await Bun.file(record).text()), runId, Date.now());
+    const outcome: Outcome = stop.aborted
+      ? { dropped: 0, crossed: [] }
+      : await Bun.file(summary as string).json();
+    return { ...outcome, answers };
+  } finally {
+    if (output !== "inherit") closeSync(output);
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,15 +1,12 @@
 // A good client: it sends orders at a steady rate, each under a key of its own, tries again with the same key while
 // it has no good answer, and keeps a record of what it was told in the end. That record is what the verdict is
 // made from.
+import { maxRetries, orderLimitMs, readSetback, type Setback, waitBeforeRetryMs } from "../../load/policy.ts";
 import type { Order } from "../../src/order.ts";
 import { orderId } from "../../src/order-id.ts";
 import type { Answer } from "./verdict.ts";
 
 const tickMs = 10;
-/** Longest wait for one order's fate, over all tries; above the balancer's time limit for one. */
-const orderLimitMs = 30_000;
-const retries = 3;
-const retryBaseMs = 250;
 /** What could not be sent in time is not made up for beyond this. */
 const burstMs = 200;
 /** As many requests as Bun has open at once. */
@@ -54,7 +51,7 @@ export function startClient(url: string, ratePerS: number) {
     const key = crypto.randomUUID();
     const deadline = performance.now() + orderLimitMs;
     let unknown = false;
-    for (let tries = 0; tries === 0 || !closed; tries++) {
+    for (let tries = 1; tries === 1 || !closed; tries++) {
       const answer = await post(url, order, key, deadline - performance.now());
       if (answer.fate === "accepted") {
         counts.accepted += 1;
@@ -63,9 +60,8 @@ export function startClient(url: string, ratePerS: number) {
       }
       counts.failures += 1;
       unknown ||= answer.fate === "unknown";
-      const backoffMs = retryBaseMs * 2 ** tries * (1 + Math.random());
-      const waitMs = Math.max(backoffMs, answer.waitMs);
-      if (!answer.again || closed || tries === retries || performance.now() + waitMs > deadline) break;
+      const waitMs = waitBeforeRetryMs(tries, answer.retryAfter);
+      if (!answer.again || closed || tries > maxRetries || performance.now() + waitMs > deadline) break;
       await Bun.sleep(waitMs);
     }
     // A refusal speaks for one try only: an earlier one may have been accepted.
@@ -89,10 +85,7 @@ export function startClient(url: string, ratePerS: number) {
   };
 }
 
-type Reply =
-  | { fate: "accepted"; id: string }
-  /** Whether it makes sense to try again, and how long to wait at least. */
-  | { fate: "refused" | "unknown"; again: boolean; waitMs: number };
+type Reply = { fate: "accepted"; id: string } | (Setback & { retryAfter: string | null });
 
 async function post(url: string, order: Order, key: string, limitMs: number): Promise<Reply> {
   try {
@@ -104,18 +97,11 @@ async function post(url: string, order: Order, key: string, limitMs: number): Pr
     });
     const body = await response.text();
     if (response.status === 202) return { fate: "accepted", id: JSON.parse(body).id };
-    const waitMs = (Number(response.headers.get("retry-after")) || 0) * 1_000;
-    return { ...whatItSays(response.status), waitMs };
+    return { ...readSetback(response.status), retryAfter: response.headers.get("retry-after") };
   } catch {
     // No answer, or half of one.
-    return { fate: "unknown", again: true, waitMs: 0 };
+    return { ...readSetback(0), retryAfter: null };
   }
-}
-
-/** The table of answers in the design, read by a client. */
-function whatItSays(status: number): { fate: "refused" | "unknown"; again: boolean } {
-  if (status === 408 || status === 429 || status === 503) return { fate: "refused", again: true };
-  return status >= 400 && status < 500 ? { fate: "refused", again: false } : { fate: "unknown", again: true };
 }
 
 const sample = (n: number): Order => ({

@@ -35,7 +35,7 @@ export const suites: Suite[] = [
     files: /^(src|native|examples)\//,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
-  { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\// },
+  { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\/(?!e2e)/ },
   {
     name: "chaos",
     what: "faults, and the verdict that they leave",
@@ -47,7 +47,7 @@ export const suites: Suite[] = [
     name: "e2e",
     what: "the topology on containers",
     limitMinutes: 25,
-    files: /^(infra|chaos)\/e2e/,
+    files: /^(infra|chaos|load)\/e2e/,
     onContainers: true,
     cleanUp: () => openTopology({ project: e2eProject }).down({ volumes: true }),
   },

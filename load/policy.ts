@@ -1,0 +1,27 @@
+/**
+ * How a good client reads an answer and when it tries again: with the same key, at most three times within 30 s, not
+ * before the server allows it. Pure, for every client of the project, whatever runs it.
+ */
+
+/** Longest time for one order, over all tries; above the balancer's limit for one (25 s). */
+export const orderLimitMs = 30_000;
+export const maxRetries = 3;
+const retryBaseMs = 250;
+
+/** What an answer that is not a 202 says of the order, by the table of answers in the README. */
+export type Setback = { fate: "refused" | "unknown"; again: boolean };
+
+/** @param status the answer's, 0 where there was none or half of one */
+export function readSetback(status: number): Setback {
+  if (status === 408 || status === 429 || status === 503) return { fate: "refused", again: true };
+  return status >= 400 && status < 500 ? { fate: "refused", again: false } : { fate: "unknown", again: true };
+}
+
+/**
+ * How long to wait before the next try; longer each time, and not for everybody the same.
+ * @param tries so far, @param retryAfter the header, if there is one
+ */
+export function waitBeforeRetryMs(tries: number, retryAfter: string | null | undefined): number {
+  const backoffMs = retryBaseMs * 2 ** (tries - 1) * (1 + Math.random());
+  return Math.max(backoffMs, (Number(retryAfter) || 0) * 1_000);
+}

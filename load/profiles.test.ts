@@ -1,0 +1,59 @@
+import { describe, expect, test } from "bun:test";
+import { readArguments } from "./arguments.ts";
+import { orderLimitMs } from "./policy.ts";
+import { k6Options, profileDefaults, profiles, stepsOf } from "./profiles.ts";
+
+describe.each([...profiles])("profile %s", (profile) => {
+  const steps = stepsOf(profile, 1_000, 60);
+
+  test("lasts as long as it is told to, and never goes above the rate", () => {
+    expect(steps.reduce((sum, { seconds }) => sum + seconds, 0)).toBeCloseTo(60);
+    expect(Math.max(...steps.map(({ rate }) => rate))).toBe(1_000);
+  });
+
+  test("is an arrival rate for k6 whose users suffice, and interrupts no order", () => {
+    const { orders } = k6Options(profile, 1_000, 60).scenarios;
+    expect(orders.executor).toEndWith("-arrival-rate");
+    expect(orders.maxVUs).toBeGreaterThanOrEqual(orders.preAllocatedVUs);
+    expect(Number.parseInt(orders.gracefulStop, 10) * 1_000).toBeGreaterThan(orderLimitMs);
+  });
+
+  test("has a rate and a duration of its own", () => {
+    const { rate, durationSeconds } = profileDefaults[profile];
+    expect(readArguments(["--profile", profile])).toMatchObject({ profile, rate, durationSeconds });
+  });
+});
+
+test("a ramp goes up in even steps, a spike up and down again", () => {
+  expect(stepsOf("ramp", 1_000, 60).map(({ rate }) => rate)).toEqual([
+    100, 200, 300, 400, 500, 600, 700, 800, 900, 1_000,
+  ]);
+  expect(stepsOf("spike", 1_000, 60).map(({ rate, seconds }) => [rate, seconds])).toEqual([
+    [100, 24],
+    [1_000, 12],
+    [100, 24],
+  ]);
+});
+
+describe("the command line", () => {
+  test("is a steady load unless told otherwise", () => {
+    expect(readArguments(["--rate", "1000", "--duration", "2m"])).toMatchObject({
+      profile: "steady",
+      rate: 1_000,
+      durationSeconds: 120,
+      url: "http://127.0.0.1:8080",
+    });
+    expect(readArguments(["--help"])).toBeUndefined();
+  });
+
+  test.each([
+    [["--profile", "wild"], "--profile wild: one of smoke, steady, ramp, spike, soak is expected"],
+    [["--rate", "0"], "--rate 0"],
+    [["--rate", "many"], "--rate many"],
+    [["--duration", "0s"], "--duration 0s"],
+    [["--duration", "1d"], "--duration 1d"],
+    [["--speed", "9"], "--speed"],
+  ])("%j is not understood, and says so", (args, words) => {
+    expect(() => readArguments(args)).toThrow(words);
+  });
+});

@@ -1,0 +1,88 @@
+/**
+ * The profiles of load: how the rate goes over time, and what must hold. Always at an arrival rate, never by users
+ * who wait for an answer before they order again: those would send less just when the system is slow.
+ */
+import { orderLimitMs } from "./policy.ts";
+
+export const profiles = ["smoke", "steady", "ramp", "spike", "soak"] as const;
+export type Profile = (typeof profiles)[number];
+
+/** What each profile is for, and its rate (the highest, where it varies) and duration unless told otherwise. */
+export const profileDefaults: Record<Profile, { what: string; rate: number; durationSeconds: number }> = {
+  smoke: { what: "whether it works at all", rate: 10, durationSeconds: 10 },
+  steady: { what: "a constant rate", rate: 500, durationSeconds: 60 },
+  ramp: { what: "ten steps up to the rate, to find the knee", rate: 3_000, durationSeconds: 150 },
+  spike: {
+    what: "a tenth of the rate, all of it for a fifth of the time, a tenth again",
+    rate: 2_000,
+    durationSeconds: 60,
+  },
+  soak: { what: "a constant rate for long", rate: 500, durationSeconds: 1_800 },
+};
+
+/** One user per order under way: enough for a stall of some seconds, and more are made while it lasts. */
+const usersAtOnce = 4_000;
+const mostUsers = 10_000;
+const stallSeconds = 8;
+/** Beyond the client's own limit for an order, so that k6 interrupts none. */
+const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
+
+/** One stretch of a run at one rate. */
+export type Step = { rate: number; seconds: number };
+
+/** How the rate goes over time. */
+export function stepsOf(profile: Profile, rate: number, durationSeconds: number): Step[] {
+  const at = (share: number, part: number): Step => ({
+    rate: Math.max(1, Math.round(rate * share)),
+    seconds: durationSeconds * part,
+  });
+  if (profile === "ramp") return Array.from({ length: 10 }, (_, n) => at((n + 1) / 10, 0.1));
+  if (profile === "spike") return [at(0.1, 0.4), at(1, 0.2), at(0.1, 0.4)];
+  return [at(1, 1)];
+}
+
+const everyOrder = {
+  orders_accepted: ["rate==1"],
+  http_req_failed: ["rate==0"],
+  dropped_iterations: ["count==0"],
+};
+
+/** A ramp is meant to end beyond the knee: there is nothing that must hold of it. */
+const thresholds: Record<Profile, Record<string, string[]>> = {
+  smoke: { ...everyOrder, http_req_duration: ["p(99)<1000"] },
+  steady: { ...everyOrder, http_req_duration: ["p(99)<3000"] },
+  ramp: {},
+  spike: {
+    orders_accepted: ["rate==1"],
+    dropped_iterations: ["count==0"],
+    http_req_duration: ["p(99)<5000"],
+  },
+  soak: { ...everyOrder, http_req_duration: ["p(99)<1000"] },
+};
+
+/** A profile as k6's own options. */
+export function k6Options(profile: Profile, rate: number, durationSeconds: number) {
+  const steps = stepsOf(profile, rate, durationSeconds);
+  const users = {
+    preAllocatedVUs: Math.min(usersAtOnce, rate * stallSeconds),
+    maxVUs: Math.min(mostUsers, rate * (orderLimitMs / 1_000)),
+    gracefulStop,
+    timeUnit: "1s",
+  };
+  const seconds = (value: number) => `${Math.round(value * 1_000)}ms`;
+  const [first] = steps;
+  const orders =
+    steps.length === 1
+      ? { executor: "constant-arrival-rate", rate, duration: seconds(durationSeconds), ...users }
+      : {
+          executor: "ramping-arrival-rate",
+          startRate: first?.rate,
+          // To a step in no time, and then along it.
+          stages: steps.flatMap((step) => [
+            { target: step.rate, duration: "0s" },
+            { target: step.rate, duration: seconds(step.seconds) },
+          ]),
+          ...users,
+        };
+  return { scenarios: { orders }, thresholds: thresholds[profile] };
+}

@@ -1,0 +1,20 @@
+/** What k6 says of a run when it is over. Used in k6: nothing that it lacks may be imported. */
+
+/** The part of k6's summary that counts. */
+type K6Summary = {
+  metrics: Record<string, { values: Record<string, number>; thresholds?: Record<string, { ok: boolean }> }>;
+};
+
+export type Outcome = {
+  /** Orders that k6 should have sent and did not, for want of users. */
+  dropped: number;
+  /** Thresholds that were crossed; none: all is well. */
+  crossed: string[];
+};
+
+export function summarize({ metrics }: K6Summary): Outcome {
+  const crossed = Object.entries(metrics).flatMap(([metric, { thresholds = {} }]) =>
+    Object.entries(thresholds).flatMap(([threshold, { ok }]) => (ok ? [] : [`${metric}: ${threshold}`])),
+  );
+  return { dropped: metrics.dropped_iterations?.values.count ?? 0, crossed };
+}
