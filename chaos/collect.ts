@@ -2,25 +2,137 @@
  * Gathers a run's history from where it lies: the topic and the dead letters from the brokers, the rows and effects
  * from the ledger, past the tiers, whose word is on trial. Only orders of the client's record are kept.
  */
+import type { SQL } from "bun";
+import { letterOf } from "../infra/dead/letters.ts";
+import { openTopicReader, type ReadRecord } from "../infra/read-topic.ts";
 import type { Topology } from "../infra/topology.ts";
-import type { ClientAnswer, CommittedOffset, History } from "./history.ts";
+import { type ConsumerConfig, consumerConfig } from "../src/config.ts";
+import { orderId } from "../src/order-id.ts";
+import { type CommitSampler, startSampler } from "./collect-commits.ts";
+import type {
+  ClientAnswer,
+  CommittedOffset,
+  DeadLetter,
+  History,
+  LedgerRow,
+  TopicRecord,
+} from "./history.ts";
 
-/** Watches what the group has committed, from now on; a broker that does not answer costs samples, nothing else. */
-export type CommitSampler = {
-  /** So far, in the order of their time: one entry for each change. */
-  readonly commits: readonly CommittedOffset[];
-  stop(): Promise<void>;
-};
+export type { CommitSampler };
 
-/** Starts at once. */
-export declare function sampleCommits(
+/** Starts watching what a topology's consumers commit. */
+export async function sampleCommits(
   topology: Topology,
   options?: { everyMs?: number },
-): Promise<CommitSampler>;
+): Promise<CommitSampler> {
+  return startSampler(await consumerOf(topology), options);
+}
 
-/** @throws Error when the brokers or the ledger can't be read in full */
-export declare function collect(
+/**
+ * Gathers the history of a run on a topology.
+ * @param commits of the whole run
+ * @throws Error when the brokers or the ledger can't be read in full
+ */
+export async function collect(
   topology: Topology,
   client: readonly ClientAnswer[],
-  commits?: readonly CommittedOffset[],
-): Promise<History>;
+  commits: readonly CommittedOffset[] = [],
+): Promise<History> {
+  await using ledger = await topology.ledger();
+  return collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits);
+}
+
+/** Gathers the history of a run from brokers and a ledger, wherever they are. */
+export async function collectFrom(
+  { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
+  client: readonly ClientAnswer[],
+  commits: readonly CommittedOffset[] = [],
+): Promise<History> {
+  const ids = new Set(client.map(({ customer, key }) => orderId(customer, key)));
+  const startMs = client.reduce(
+    (least, { startedMs }) => Math.min(least, startedMs),
+    Number.POSITIVE_INFINITY,
+  );
+  const topic = await recordsOf(consumer, ids, committedBefore(commits, startMs));
+  const places = new Set(topic.map(placeOf));
+  const isOurs = ({ id, ...place }: DeadLetter) =>
+    id === undefined ? places.has(placeOf(place)) : ids.has(id);
+  return {
+    client,
+    topic,
+    ...(await entriesOf(ledger, [...ids])),
+    dead: (await lettersOf(consumer)).filter(isOurs),
+    commits,
+  };
+}
+
+/** The settings of a topology's consumers, as seen from the host. */
+async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
+  const { environment } = (await topology.config()).services.consumer;
+  const { KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3 } = await topology.ports();
+  const brokers = [KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3].map((port) => `127.0.0.1:${port}`);
+  return consumerConfig({ ...environment, KAFKA_BROKERS: brokers.join() });
+}
+
+/** What the group was done with before the run: none of the run's records lies before it. */
+function committedBefore(commits: readonly CommittedOffset[], startMs: number): Map<number, number> {
+  const before = commits.filter(({ atMs }) => atMs < startMs);
+  return new Map(before.map(({ partition, offset }) => [partition, offset]));
+}
+
+async function recordsOf(
+  config: ConsumerConfig,
+  ids: ReadonlySet<string>,
+  from: ReadonlyMap<number, number>,
+): Promise<TopicRecord[]> {
+  const found: TopicRecord[] = [];
+  await readAll(config, config.ORDERS_TOPIC, from, ({ key, partition, offset, timestampMs }) => {
+    const id = key?.toString() ?? "";
+    if (ids.has(id)) found.push({ id, partition, offset, timestampMs });
+  });
+  return found;
+}
+
+async function lettersOf(config: ConsumerConfig): Promise<DeadLetter[]> {
+  const found: DeadLetter[] = [];
+  await readAll(config, config.DEAD_TOPIC, new Map(), (record) => {
+    const { orderId, source, reason } = letterOf(record);
+    const { partition, offset } = source ?? { partition: -1, offset: -1 };
+    found.push({ id: orderId ?? undefined, partition, offset, reason });
+  });
+  return found;
+}
+
+async function readAll(
+  config: ConsumerConfig,
+  topic: string,
+  from: ReadonlyMap<number, number>,
+  take: (record: ReadRecord) => void,
+): Promise<void> {
+  const reader = await openTopicReader(config, topic);
+  try {
+    const ranges = reader.ranges.map(({ partition, start, end }) => ({
+      partition,
+      start: Math.max(start, from.get(partition) ?? 0),
+      end,
+    }));
+    await reader.read(ranges, (record) => {
+      take(record);
+      return undefined;
+    });
+  } finally {
+    await reader.close();
+  }
+}
+
+async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger" | "effects">> {
+  const wanted = sql.array(ids, "TEXT");
+  const ledger: LedgerRow[] = await sql`
+    SELECT id, "partition", "offset"::float8, deliveries, (extract(epoch FROM handled_at) * 1000)::float8 AS "handledAtMs"
+    FROM ledger WHERE id = ANY(${wanted}::uuid[])`;
+  const effects: { id: string }[] =
+    await sql`SELECT order_id AS id FROM tickets WHERE order_id = ANY(${wanted}::text[])`;
+  return { ledger: [...ledger], effects: [...effects] };
+}
+
+const placeOf = ({ partition, offset }: { partition: number; offset: number }) => `${partition}/${offset}`;

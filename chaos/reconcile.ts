@@ -96,7 +96,7 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
       absent: unhandled.filter((order) => !isKnown(order)).length,
     },
     retried: orders.filter(({ attempts }) => attempts > 1).length,
-    firstTryFailed: orders.filter(({ firstStatus }) => firstStatus !== 202).length,
+    firstTryFailed: orders.filter(({ attempts, firstStatus }) => attempts > 0 && firstStatus !== 202).length,
     handled: accepted.length - missing.length,
     topicDuplicates: history.topic.length - evidence.records.size,
     redeliveries: redeliveriesOf(evidence),

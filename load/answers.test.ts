@@ -36,7 +36,7 @@ test("an order that was under way when the load was ended is unknown", () => {
     customer: "c1",
     startedMs: 1_000,
     endedMs: 9_000,
-    attempts: 1,
+    attempts: 0,
     firstStatus: 0,
     status: 0,
     fate: "unknown",

@@ -12,6 +12,7 @@ export type ClientAnswer = {
   /** Of the first try, and of the last answer; ms since the epoch. */
   startedMs: number;
   endedMs: number;
+  /** 0: the client itself was ended before it heard anything. */
   attempts: number;
   /** HTTP status of the first try and of the last; 0: there was no answer. */
   firstStatus: number;
@@ -82,7 +83,7 @@ export function withInterrupted(
     const known = byNumber.get(n);
     if (known) startedMs = known.startedMs;
     const { key, customer } = orderOf(run, n);
-    const silence = { attempts: 1, firstStatus: 0, status: 0, fate: "unknown" as const };
+    const silence = { attempts: 0, firstStatus: 0, status: 0, fate: "unknown" as const };
     return known ?? { key, customer, startedMs, endedMs, ...silence };
   });
 }

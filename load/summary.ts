@@ -90,7 +90,7 @@ const latencies = (answers: readonly ClientAnswer[]): number[] =>
 
 function firstFailures(answers: readonly ClientAnswer[]): string {
   const failed = Map.groupBy(
-    answers.filter(({ firstStatus }) => firstStatus !== 202),
+    answers.filter(({ attempts, firstStatus }) => attempts > 0 && firstStatus !== 202),
     ({ firstStatus }) => (firstStatus === 0 ? "no answer" : `${firstStatus}`),
   );
   const kinds = [...failed].map(([status, orders]) => `${count(orders.length)} × ${status}`);
