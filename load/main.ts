@@ -21,8 +21,12 @@ try {
 async function load({ ledger, record, ...settings }: Settings): Promise<number> {
   const stop = stopWhenTold();
   const { profile, rate, durationSeconds } = settings;
-  const result = await startLoad({ ...settings, ...(record && { recordPath: record }), stop, visible: true })
-    .done;
+  const result = await startLoad({
+    ...settings,
+    ...(record && { recordPath: record }),
+    stop,
+    visible: process.stdout.isTTY,
+  }).done;
   console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
   const { line, held, lost } = await tally(result.answers, ledger);
   console.log(line);

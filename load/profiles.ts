@@ -20,10 +20,14 @@ export const profileDefaults: Record<Profile, { what: string; rate: number; dura
   soak: { what: "a constant rate for long", rate: 500, durationSeconds: 1_800 },
 };
 
-/** One user per order under way: enough for a stall of some seconds, and more are made while it lasts. */
-const usersAtOnce = 4_000;
-const mostUsers = 10_000;
+/**
+ * One user, and so one connection, for each order under way: ready for a stall of some seconds, because k6 drops what
+ * it has no user for. No more than that, because each user costs, and because the proxy through which Docker
+ * publishes a port on 127.0.0.1 takes about 3,300 connections (six of its 20,000 descriptors each) and ends at one more.
+ */
 const stallSeconds = 8;
+const usersAtOnce = 2_000;
+const mostUsers = 3_000;
 /** Beyond the client's own limit for an order, so that k6 interrupts none. */
 const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
 

@@ -60,15 +60,23 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const { url, profile, rate, durationSeconds } = options;
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
   const record = options.recordPath ?? join(folder, "answers");
-  const [config, summary, log] = ["config.json", "summary.json", "k6.log"].map((name) => join(folder, name));
+  const place = (name: string) => join(folder, name);
+  const [config, summary, log, output] = [
+    place("config.json"),
+    place("summary.json"),
+    place("log"),
+    place("output"),
+  ];
   const runId = crypto.randomUUID();
-  const output = options.visible ? "inherit" : openSync(log as string, "w");
+  const hidden = options.visible ? undefined : openSync(output, "w");
   try {
-    await Bun.write(config as string, JSON.stringify(k6Options(profile, rate, durationSeconds)));
+    await Bun.write(config, JSON.stringify(k6Options(profile, rate, durationSeconds)));
     await Bun.write(record, "");
     const variables = Object.entries({ URL: url, RUN: runId, SUMMARY: summary });
-    const flags = ["--no-usage-report", "--log-format=raw", "--address=", "--config", config as string];
-    const argv = ["k6", "run", ...flags, "--console-output", record, join(import.meta.dir, "orders.ts")];
+    // Its errors only: it would warn of each answer that did not come.
+    const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
+    const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
+    const argv = ["k6", "run", ...flags, join(import.meta.dir, "orders.ts")];
     const exitCode = await run(
       [...argv, ...variables.flatMap(([name, value]) => ["--env", `${name}=${value}`])],
       {
@@ -76,7 +84,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
         env: { GOGC: "400", ...withTools(thisMachine()) },
-        output,
+        output: hidden ?? "inherit",
       },
     ).then(
       (ending) => ending.exitCode,
@@ -86,16 +94,14 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
       },
     );
     if (exitCode !== 0 && exitCode !== thresholdsCrossed)
-      throw new Error(
-        `k6 ended with ${exitCode}\n${options.visible ? "" : await Bun.file(log as string).text()}`,
-      );
+      throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(log).text()}`);
     const answers = withInterrupted(readAnswers(await Bun.file(record).text()), runId, Date.now());
     const outcome: Outcome = stop.aborted
       ? { dropped: 0, crossed: [] }
       : await Bun.file(summary as string).json();
     return { ...outcome, answers };
   } finally {
-    if (output !== "inherit") closeSync(output);
+    if (hidden !== undefined) closeSync(hidden);
     rmSync(folder, { recursive: true });
   }
 }

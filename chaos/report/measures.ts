@@ -1,6 +1,15 @@
 /** What a run's history says in figures: pure, from the client's record, the ledger's times and the events. */
-import type { History } from "../history.ts";
+import { ascending, percentile } from "../../load/percentile.ts";
+import { orderId } from "../../src/order-id.ts";
+import type { ClientAnswer, History } from "../history.ts";
 import type { RunEvent } from "./events.ts";
+import { type Recovery, recoveriesOf } from "./recoveries.ts";
+import { type Unavailability, unavailabilityOf } from "./unavailability.ts";
+
+export type { Recovery, Unavailability };
+
+/** An order as this part looks at it; `handledAtMs` is undefined where it was not. */
+export type Seen = ClientAnswer & { handledAtMs: number | undefined };
 
 /** A second of the run, by when orders were sent. Latencies in ms, over all tries. */
 export type Second = {
@@ -10,36 +19,14 @@ export type Second = {
   firstTryFailed: number;
   p50Ms: number;
   p99Ms: number;
+  /** Orders handled in it, whenever they were sent. */
   handled: number;
   /** Accepted and not handled, at this second's end. */
   unseen: number;
 };
 
-/** What one fault did, until the next one: to those who order, and to those who wait for the handling. */
-export type Recovery = {
-  fault: string;
-  atMs: number;
-  /** From the fault to its heal; undefined where it has none. */
-  healedAfterMs: number | undefined;
-  /** Orders sent meanwhile: all; those whose first try was not a 202; those not accepted in the end. */
-  sent: number;
-  firstTryFailed: number;
-  failed: number;
-  /** From the first order that failed or was late to the last such one's sending: new orders are well again. */
-  recoveryMs: number;
-  /** From the fault to the last of them. */
-  steadyAfterMs: number;
-  longestMs: number;
-  /** Longest from acceptance to handling. */
-  longestUnseenMs: number;
-  /** From the heal, or the fault where it has none, until no more orders are unseen than before the fault. */
-  drainedAfterMs: number | undefined;
-};
-
-/** Time in which a tier did not do its part, as seen from outside, and the single longest stretch. */
-export type Unavailability = { tier: string; what: string; totalMs: number; longestMs: number };
-
 export type Measures = {
+  /** From the first order sent to the last answered, handled or told of. */
   startMs: number;
   endMs: number;
   seconds: Second[];
@@ -47,5 +34,57 @@ export type Measures = {
   unavailability: Unavailability[];
 };
 
-/** Measures a finished run. */
-export declare function measure(history: History, events: readonly RunEvent[]): Measures;
+const secondMs = 1_000;
+
+/** Measures a finished run. Orders whose answer the client did not live to hear say nothing and are left out. */
+export function measure({ client, ledger }: History, events: readonly RunEvent[]): Measures {
+  const handledAtMs = new Map(ledger.map((row) => [row.id, row.handledAtMs]));
+  const orders = client
+    .filter(({ attempts }) => attempts > 0)
+    .map(
+      (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderId(answer.customer, answer.key)) }),
+    );
+  const times = [
+    ...events.map(({ atMs }) => atMs),
+    ...orders.flatMap(({ startedMs, endedMs, handledAtMs: atMs }) => [startedMs, endedMs, atMs ?? startedMs]),
+  ];
+  const startMs = times.reduce((least, atMs) => Math.min(least, atMs), times[0] ?? 0);
+  const endMs = times.reduce((most, atMs) => Math.max(most, atMs), times[0] ?? 0);
+  return {
+    startMs,
+    endMs,
+    seconds: secondsOf(orders, startMs, endMs),
+    recoveries: recoveriesOf(orders, events, endMs),
+    unavailability: unavailabilityOf(orders),
+  };
+}
+
+function secondsOf(orders: readonly Seen[], startMs: number, endMs: number): Second[] {
+  const count = Math.floor((endMs - startMs) / secondMs) + 1;
+  const slots = Array.from({ length: count }, () => ({ sent: [] as Seen[], handled: 0, seen: 0, unseen: 0 }));
+  const slot = (atMs: number) => slots[Math.floor((atMs - startMs) / secondMs)] as (typeof slots)[number];
+  for (const order of orders) {
+    const { startedMs, endedMs, fate, handledAtMs } = order;
+    slot(startedMs).sent.push(order);
+    if (handledAtMs !== undefined) slot(handledAtMs).handled += 1;
+    if (fate !== "accepted") continue;
+    slot(endedMs).unseen += 1;
+    // Some are handled before their client hears that they are accepted.
+    if (handledAtMs !== undefined) slot(Math.max(endedMs, handledAtMs)).seen += 1;
+  }
+  let unseen = 0;
+  return slots.map((one, n) => {
+    unseen += one.unseen - one.seen;
+    const latencies = ascending(one.sent.map(({ startedMs, endedMs }) => endedMs - startedMs));
+    return {
+      atMs: startMs + n * secondMs,
+      sent: one.sent.length,
+      accepted: one.sent.filter(({ fate }) => fate === "accepted").length,
+      firstTryFailed: one.sent.filter(({ firstStatus }) => firstStatus !== 202).length,
+      p50Ms: percentile(latencies, 50),
+      p99Ms: percentile(latencies, 99),
+      handled: one.handled,
+      unseen,
+    };
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * What each fault did, and how long it took until all was steady again. An order counts for the fault that was the
+ * last one when its answer came, so that one which waited through a fault counts for it though it was sent before.
+ */
+import type { RunEvent } from "./events.ts";
+import type { Seen } from "./measures.ts";
+import { lengthMs, stretchesOf } from "./stretches.ts";
+
+/** What one fault did, until the next one: to those who order, and to those who wait for the handling. */
+export type Recovery = {
+  fault: string;
+  atMs: number;
+  /** From the fault to its heal; undefined where it has none. */
+  healedAfterMs: number | undefined;
+  /** Orders answered meanwhile: all; those whose first try was not a 202; those not accepted in the end. */
+  sent: number;
+  firstTryFailed: number;
+  failed: number;
+  /** The longest stretch of orders that failed or were late, by when they were sent: then new orders are well again. */
+  recoveryMs: number;
+  /** From the fault to the end of the last such stretch. */
+  steadyAfterMs: number;
+  longestMs: number;
+  /** Longest from acceptance to handling. */
+  longestUnseenMs: number;
+  /** From the heal, or the fault where it has none, until no more orders are unseen than before the fault. */
+  drainedAfterMs: number | undefined;
+};
+
+/** An order that takes longer is late. */
+export const lateMs = 1_000;
+/** In a steady second no more than this share of the orders fails at its first try or is late: p99 is below `lateMs`. */
+const steadyShare = 0.01;
+const secondMs = 1_000;
+/** Calm for so long ends a stretch. */
+const calmMs = 3_000;
+/** What was unseen in this time before a fault is the usual. */
+const usualMs = 5_000;
+/** So much of the orders may always be under way to the ledger. */
+const usualDelayMs = 500;
+
+/** One for each fault event, in their order. */
+export function recoveriesOf(
+  orders: readonly Seen[],
+  events: readonly RunEvent[],
+  endMs: number,
+): Recovery[] {
+  const faults = events.filter(({ kind }) => kind === "fault");
+  return faults.map(({ atMs, fault = "", text }, n) => {
+    const untilMs = faults[n + 1]?.atMs ?? endMs + 1;
+    const within = (time: number | undefined) => time !== undefined && time >= atMs && time < untilMs;
+    const heal = events.find((event) => event.kind === "heal" && within(event.atMs) && event.fault === fault);
+    const concerned = orders.filter(({ endedMs }) => within(endedMs));
+    const stretches = stretchesOf(
+      disturbed(concerned).map(({ startedMs }) => Math.max(atMs, startedMs)),
+      calmMs,
+    );
+    const count = (holds: (order: Seen) => boolean) => concerned.filter(holds).length;
+    return {
+      fault: fault || text,
+      atMs,
+      healedAfterMs: heal && heal.atMs - atMs,
+      sent: concerned.length,
+      firstTryFailed: count(({ firstStatus }) => firstStatus !== 202),
+      failed: count(({ fate }) => fate !== "accepted"),
+      recoveryMs: most(stretches.map(lengthMs)),
+      steadyAfterMs: (stretches.at(-1)?.toMs ?? atMs) - atMs,
+      longestMs: most(concerned.map(({ startedMs, endedMs }) => endedMs - startedMs)),
+      longestUnseenMs: most(
+        orders.flatMap(({ fate, endedMs, handledAtMs }) =>
+          fate === "accepted" && handledAtMs !== undefined && within(handledAtMs)
+            ? [handledAtMs - endedMs]
+            : [],
+        ),
+      ),
+      drainedAfterMs: drainedAfterMs(orders, {
+        atMs,
+        sinceMs: heal?.atMs ?? atMs,
+        untilMs: Math.min(untilMs, endMs),
+      }),
+    };
+  });
+}
+
+/** Orders that failed at their first try or were late, in the seconds in which there were too many of them. */
+function disturbed(orders: readonly Seen[]): Seen[] {
+  const isDisturbed = ({ firstStatus, startedMs, endedMs }: Seen) =>
+    firstStatus !== 202 || endedMs - startedMs > lateMs;
+  const seconds = Map.groupBy(orders, ({ startedMs }) => Math.floor(startedMs / secondMs));
+  return [...seconds.values()].flatMap((second) => {
+    const found = second.filter(isDisturbed);
+    return found.length > second.length * steadyShare ? found : [];
+  });
+}
+
+/** @returns undefined when the backlog was still there at the end */
+function drainedAfterMs(
+  orders: readonly Seen[],
+  { atMs, sinceMs, untilMs }: { atMs: number; sinceMs: number; untilMs: number },
+): number | undefined {
+  const changes: [atMs: number, by: number][] = [];
+  let before = 0;
+  for (const { fate, endedMs, handledAtMs = Number.POSITIVE_INFINITY } of orders) {
+    if (fate !== "accepted" || handledAtMs <= endedMs) continue;
+    changes.push([endedMs, 1], [handledAtMs, -1]);
+    if (endedMs >= atMs - usualMs && endedMs < atMs) before += 1;
+  }
+  changes.sort(([a], [b]) => a - b);
+  let usual = (before / usualMs) * usualDelayMs;
+  let unseen = 0;
+  let lastTooManyMs: number | undefined;
+  let tooMany = false;
+  for (const [changeMs, by] of changes) {
+    if (changeMs > untilMs) break;
+    if (tooMany) lastTooManyMs = changeMs;
+    unseen += by;
+    if (changeMs < atMs && changeMs >= atMs - usualMs) usual = Math.max(usual, unseen);
+    tooMany = changeMs >= atMs && unseen > usual;
+  }
+  if (tooMany) return undefined;
+  return Math.max(0, (lastTooManyMs ?? sinceMs) - sinceMs);
+}
+
+const most = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 0);
