@@ -16,8 +16,8 @@ const log = createLogger("producer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createIntakeMetrics(registry);
 const intake = createIntake(config, log, metrics);
-const app = createIntakeApp(config, { intake, metrics, registry, log });
-const server = startWith(() => serve(app, config, log));
+const { app, routes } = createIntakeApp(config, { intake, metrics, registry, log });
+const server = startWith(() => serve(app, config, log, routes));
 
 onShutdown({
   log,

@@ -29,13 +29,19 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   );
   app.get("/openapi.json", (c) => c.json(openApi()));
   app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
-  app.onError((error) => {
-    if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
-    log.error({ err: error }, "unexpected error while answering");
-    return problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
-  });
+  app.onError((error) => errorResponse(error, log));
   return app;
 }
+
+/** The answer to a request that failed: by the table, or as the defect that anything else is. */
+export function errorResponse(error: unknown, log: Logger): Response {
+  if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
+  log.error({ err: error }, "unexpected error while answering");
+  return problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+}
+
+/** Handlers that Bun's own router calls, past the application: by path and method. */
+export type Routes = Record<string, Record<"POST", (request: Request) => Promise<Response>>>;
 
 /** Answers are complete when a tier stops: what is left is connections that the balancer keeps open. */
 const stopTimeoutMs = 1_000;
@@ -44,7 +50,12 @@ const stopTimeoutMs = 1_000;
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
  * @throws ConfigError when the address is taken or not this machine's
  */
-export function serve(app: Hono, config: { HTTP_HOST: string; HTTP_PORT: number }, log: Logger) {
+export function serve(
+  app: Hono,
+  config: { HTTP_HOST: string; HTTP_PORT: number },
+  log: Logger,
+  routes: Routes = {},
+) {
   const { HTTP_HOST: hostname, HTTP_PORT: port } = config;
   try {
     const server = Bun.serve({
@@ -54,6 +65,7 @@ export function serve(app: Hono, config: { HTTP_HOST: string; HTTP_PORT: number 
       idleTimeout: 120,
       // Above every bound of the tiers: they answer with a problem document, Bun would answer with none.
       maxRequestBodySize: 64 * 1024 * 1024,
+      routes,
       fetch: app.fetch,
     });
     log.info({ url: server.url.href }, "listening");

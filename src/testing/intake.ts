@@ -21,7 +21,7 @@ export function startIntake(env: Record<string, string>) {
   const registry = createRegistry(config.INSTANCE);
   const metrics = createIntakeMetrics(registry);
   const intake = createIntake(config, log, metrics);
-  const app = createIntakeApp(config, { intake, metrics, registry, log });
+  const { app } = createIntakeApp(config, { intake, metrics, registry, log });
   return {
     intake,
     request: async (path: string, init?: RequestInit): Promise<Response> => app.request(path, init),
