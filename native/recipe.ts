@@ -11,12 +11,14 @@ import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
+const handles = join(import.meta.dir, "client_handles.cc");
+const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags"];
 const nanDir = join(packageDir, "..", "nan");
 
 /** Changes with whatever the addon is made of, made by, or runs in. */
 export function addonKey(): string {
   const packages = [packageDir, nanDir].map((folder) => join(folder, "package.json"));
-  const files = [import.meta.path, ...packages, ...compileParts, ...librdkafkaParts];
+  const files = [import.meta.path, handles, ...packages, ...compileParts, ...librdkafkaParts];
   return digest([process.arch, Bun.version, ...Object.values(versions)], files);
 }
 
@@ -32,9 +34,10 @@ export async function makeAddon(machine: Machine): Promise<string> {
     const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));
     await compileAddon(machine, folder, {
       name,
-      sources: files.map((file) => join(packageDir, "src", file)),
+      sources: [...files.map((file) => join(packageDir, "src", file)), handles],
       include: [packageDir, nanDir, join(library, "include"), join(source, "node")],
       libraries: [
+        ...wrapped.map((name) => `-Wl,--wrap=${name}`),
         "-Wl,--whole-archive",
         ...["librdkafka.a", "librdkafka++.a"].map((file) => join(library, "lib", file)),
         "-Wl,--no-whole-archive",

@@ -5,6 +5,7 @@
 import Kafka from "node-rdkafka";
 import type { KafkaConfig } from "../config.ts";
 import { clientOptions } from "./client.ts";
+import { openSender, type RefusedRecord } from "./sender.ts";
 
 /** A delivery report: no error means acknowledged by all in-sync replicas. */
 export type Report = {
@@ -49,8 +50,6 @@ export class FatalProducerError extends Error {
 export const maxRecordBytes = 2_097_152;
 
 const disconnectTimeoutMs = 5_000;
-
-const code = { queueFull: -184, fatal: -150 };
 
 /**
  * Connects a producer.
@@ -118,6 +117,8 @@ export async function openProducer(
     );
   });
 
+  const sender = openSender((client as unknown as { name: string }).name);
+  let closed = false;
   let inFlight = 0;
   client.on("delivery-report", () => {
     inFlight -= 1;
@@ -140,14 +141,14 @@ export async function openProducer(
      * Queues a record; its report follows.
      * @throws QueueFullError, FatalProducerError, or Error (e.g. larger than message.max.bytes): not queued.
      */
-    produce({ topic, partition, value, key, headers }: OutgoingRecord): void {
+    produce(record: OutgoingRecord): void {
+      if (closed) throw new Error("the producer is closed");
       try {
-        // The opaque stays undefined: on Bun each one would leak.
-        client.produce(topic, partition, value, key, undefined, undefined, headers);
+        sender.send(record);
       } catch (error) {
-        const { code: errorCode, message } = error as Kafka.LibrdKafkaError;
-        if (errorCode === code.queueFull) throw new QueueFullError(message, { cause: error });
-        if (errorCode === code.fatal) throw new FatalProducerError(message, { cause: error });
+        const { reason, message } = error as RefusedRecord;
+        if (reason === "queue full") throw new QueueFullError(message, { cause: error });
+        if (reason === "client failed") throw new FatalProducerError(message, { cause: error });
         throw error;
       }
       inFlight += 1;
@@ -177,6 +178,8 @@ export async function openProducer(
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);
       clearInterval(timer);
+      closed = true;
+      sender.close();
       await new Promise<void>((resolve) => {
         const giveUp = setTimeout(resolve, disconnectTimeoutMs);
         client.disconnect(1, () => {

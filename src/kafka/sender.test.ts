@@ -1,0 +1,88 @@
+import { afterAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import { kafkaConfig } from "../config.ts";
+import { startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../testing/until.ts";
+import { maxRecordBytes, type OutgoingRecord, openProducer } from "./producer.ts";
+
+const cluster = startOrdersCluster();
+afterAll(() => cluster[Symbol.dispose]());
+const reports = new Map<string, string | undefined>();
+const producer = await openProducer(kafkaConfig(cluster.env), {
+  lingerMs: 0,
+  deliveryTimeoutMs: 20_000,
+  onReport: ({ key, error }) => reports.set(key, error),
+});
+afterAll(() => producer.close(0));
+
+const record = (given: Partial<OutgoingRecord>): OutgoingRecord => ({
+  topic: "orders",
+  partition: 0,
+  key: "key",
+  value: Buffer.from("{}"),
+  headers: [],
+  ...given,
+});
+
+test("what is sent is what arrives: key, value and headers, of whatever length and characters", async () => {
+  // A name ends at a NUL, and node-rdkafka, which reads here, has no header of the name __proto__.
+  const name = fc
+    .string({ unit: "grapheme-composite", minLength: 1, maxLength: 40 })
+    .filter((text) => !text.includes("\0") && text !== "__proto__" && text !== "n");
+  const text = fc.string({ unit: "grapheme-composite", maxLength: 300 });
+  const bytes = fc.uint8Array({ maxLength: 20_000 }).map((array) => Buffer.from(array));
+  const headers = fc.uniqueArray(fc.tuple(name, fc.oneof(text, bytes)), {
+    maxLength: 20,
+    selector: ([name]) => name,
+  });
+  const samples = fc.sample(fc.record({ key: fc.oneof(text, bytes), value: bytes, headers }), 100);
+  for (const [n, { key, value, headers }] of samples.entries())
+    producer.produce(
+      record({
+        key,
+        value,
+        partition: n % 12,
+        headers: [{ n: String(n) }, ...headers.map(([name, value]) => ({ [name]: value }))],
+      }),
+    );
+  await producer.flush(20_000);
+  const stored = await cluster.read("orders");
+  const found = new Map(stored.map((one) => [Number(one.headers.n), one]));
+  expect(stored).toHaveLength(samples.length);
+  for (const [n, { key, value, headers }] of samples.entries()) {
+    const { n: _, ...others } = found.get(n)?.headers ?? {};
+    expect(found.get(n)?.partition).toBe(n % 12);
+    expect(found.get(n)?.key ?? Buffer.alloc(0)).toEqual(Buffer.from(key));
+    expect(found.get(n)?.value ?? Buffer.alloc(0)).toEqual(value);
+    expect(others).toEqual(Object.fromEntries(headers.map(([name, value]) => [name, String(value)])));
+  }
+});
+
+test("a value or key that is absent is absent, and not empty", async () => {
+  const before = (await cluster.read("orders.dead")).length;
+  producer.produce(record({ topic: "orders.dead", key: null, value: null }));
+  producer.produce(record({ topic: "orders.dead", key: "", value: Buffer.alloc(0) }));
+  await producer.flush(20_000);
+  const [absent, empty] = (await cluster.read("orders.dead")).slice(before);
+  expect(absent).toMatchObject({ key: null, value: null });
+  expect(empty).toMatchObject({ key: Buffer.alloc(0), value: Buffer.alloc(0) });
+});
+
+test("what librdkafka refuses is refused in its words, and no report follows", async () => {
+  expect(() => producer.produce(record({ key: "long", value: Buffer.alloc(maxRecordBytes + 1) }))).toThrow(
+    /too large/,
+  );
+  producer.produce(record({ key: "short" }));
+  await until("the other record has its report", () => reports.has("short"));
+  expect(reports.has("long")).toBe(false);
+});
+
+test("after it is closed nothing is sent", async () => {
+  const closed = await openProducer(kafkaConfig(cluster.env), {
+    lingerMs: 0,
+    deliveryTimeoutMs: 20_000,
+    onReport: () => undefined,
+  });
+  await closed.close(0);
+  expect(() => closed.produce(record({}))).toThrow("closed");
+});
