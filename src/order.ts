@@ -3,6 +3,7 @@
  * `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
  */
 import { type Static, Type } from "@sinclair/typebox";
+import { line } from "./line.ts";
 
 const menu = [
   "espresso",
@@ -21,17 +22,6 @@ const milks = ["whole", "semi-skimmed", "skimmed", "oat", "soy", "almond"] as co
 
 const oneOf = <T extends readonly string[]>(values: T) =>
   Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))));
-
-/**
- * One line of text: no control characters, which would be lost on a ticket and which PostgreSQL refuses (NUL), and
- * no half of a surrogate pair, which UTF-8 can't carry: two such customers would be one.
- */
-const line = (maxLength: number) =>
-  Type.String({
-    minLength: 1,
-    maxLength,
-    pattern: "^([^\\u0000-\\u001F\\u007F-\\u009F\\uD800-\\uDFFF]|[\\uD800-\\uDBFF][\\uDC00-\\uDFFF])*$",
-  });
 
 /** An order as a client sends it. Unknown members are refused, so that a typing error is never taken for a wish. */
 export const orderSchema = Type.Object(

@@ -10,6 +10,7 @@ describe("an order", () => {
     ["without what is optional", order],
     ["with all of it", { ...order, milk: "oat", note: "extra hot" }],
     ["of any script", { ...order, customer: "Zoë 山田 ☕", note: "très chaud 🔥" }],
+    ["at its bounds, in characters", { ...order, customer: "🔥".repeat(64), note: "☕".repeat(200) }],
     ["at its bounds", { ...order, customer: "x".repeat(64), note: "x".repeat(200), quantity: 100 }],
   ])("%s has no fault", (_, value) => {
     expect(orderFaults(value)).toEqual([]);
@@ -19,6 +20,7 @@ describe("an order", () => {
     ["no customer", { customer: undefined }, "/customer"],
     ["an empty customer", { customer: "" }, "/customer"],
     ["a customer of 65 characters", { customer: "x".repeat(65) }, "/customer"],
+    ["a customer of 65 characters of two code units", { customer: "🔥".repeat(65) }, "/customer"],
     ["a number for the customer", { customer: 42 }, "/customer"],
     ["null for the customer", { customer: null }, "/customer"],
     ["a line break", { customer: "c\n42" }, "/customer"],
@@ -52,9 +54,10 @@ describe("an order", () => {
     expect(pointersOf(value).sort()).toEqual(["/coffee", "/customer", "/quantity", "/size", "/sugar"]);
   });
 
-  test("says which words it knows", () => {
-    expect(orderFaults({ ...order, size: "huge" })).toEqual([
+  test("says which words it knows, and how long a text may be", () => {
+    expect(orderFaults({ ...order, size: "huge", note: "a\nb" })).toEqual([
       { pointer: "/size", detail: "Expected one of small, medium, large" },
+      { pointer: "/note", detail: "Expected one line of 1 to 200 characters" },
     ]);
   });
 

@@ -4,6 +4,7 @@
  */
 import { type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
+import { lineExpected } from "./line.ts";
 import { type Order, orderSchema } from "./order.ts";
 
 /** One fault of a document: where (JSON Pointer, RFC 6901; "" is the whole document) and what was expected. */
@@ -73,5 +74,6 @@ function faults(errors: Iterable<ValueError>): Fault[] {
 
 function expected(message: string, schema: TSchema): string {
   const words = schema.anyOf as { const: unknown }[] | undefined;
-  return words ? `Expected one of ${words.map((word) => word.const).join(", ")}` : message;
+  if (words) return `Expected one of ${words.map((word) => word.const).join(", ")}`;
+  return lineExpected(schema) ?? message;
 }

@@ -41,9 +41,9 @@ export async function satisfy(
 ): Promise<Requirement[]> {
   let missing = await missingOf(requirements, machine);
   if (missing.length > 0 && mayInstall(machine)) {
-    const choices = await Promise.all(missing.map((requirement) => requirement.packages(machine)));
+    const choices = (await Promise.all(missing.map((requirement) => requirement.packages(machine)))).flat();
     try {
-      await aptInstall(choices.flat(), machine);
+      if (choices.length > 0) await aptInstall(choices, machine);
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
       machine.say(error.message);

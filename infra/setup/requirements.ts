@@ -3,6 +3,7 @@ import type { Choice } from "./apt.ts";
 import { dockerAnswers } from "./docker.ts";
 import { buildCompose, buildK6, goPackages, hasGo } from "./go.ts";
 import { ask, isAtLeast, type Machine, which } from "./machine.ts";
+import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
 
 export interface Requirement {
   name: string;
@@ -77,6 +78,14 @@ const k6: Requirement = {
   howToGet: "https://grafana.com/docs/k6, or Go 1.21 or newer on the PATH to build it with",
 };
 
+const schemathesis: Requirement = {
+  name: "Schemathesis, as it is pinned",
+  isThere: hasSchemathesis,
+  packages: async (machine) => ((await hasPython(machine)) ? [] : [["python3-venv>=3.10"]]),
+  make: { can: hasPython, run: makeSchemathesis },
+  howToGet: "Python 3.10 or newer with its module venv, and pip's package index",
+};
+
 async function goUnlessThere(machine: Machine): Promise<string[]> {
   return (await hasGo(machine)) ? [] : goPackages;
 }
@@ -85,9 +94,12 @@ async function goUnlessThere(machine: Machine): Promise<string[]> {
 export function requirementsOf(command: Command): Requirement[] {
   const embedded = [toolchain, headers, haproxy];
   const containers = [docker, compose];
-  return { demo: embedded, up: containers, load: [k6], test: [...embedded, postgres, ...containers, k6] }[
-    command
-  ];
+  return {
+    demo: embedded,
+    up: containers,
+    load: [k6],
+    test: [...embedded, postgres, schemathesis, ...containers, k6],
+  }[command];
 }
 
 /** What only the tests on containers need: without it the others can still run. */

@@ -2,6 +2,7 @@
 import { maxBatchOrders } from "../limits.ts";
 import { orderSchema } from "../order.ts";
 import { type OutcomeName, outcomes, type ProblemName } from "../outcomes.ts";
+import { idempotencyKeyHeader } from "./idempotency-key.ts";
 
 const json = (schema: object) => ({ "application/json": { schema } });
 const integer = { type: "integer", minimum: 0 };
@@ -117,7 +118,7 @@ const headers = [
     in: "header",
     description:
       "Makes a retry safe: the same customer and key are the same order. Visible ASCII, optionally in double quotes.",
-    schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[!#-~]([ !#-~]*[!#-~])?$" },
+    schema: idempotencyKeyHeader,
   },
   {
     name: "traceparent",

@@ -5,13 +5,13 @@
 import type { Registry } from "prom-client";
 import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
+import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createApp, errorResponse } from "../http/server.ts";
 import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import { orderFaults, parseJson } from "../validation.ts";
-import { idempotencyKey } from "./idempotency-key.ts";
 import type { Acceptance, Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 

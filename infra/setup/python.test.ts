@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { lstatSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { bareMachine } from "../testing/bare-machine.ts";
+import { cachePath, which } from "./machine.ts";
+import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
+import { SetupError } from "./step.ts";
+
+const pinned = readFileSync(join(import.meta.dir, "schemathesis.txt"), "utf8");
+const version = /^schemathesis==(.+)$/m.exec(pinned)?.[1];
+
+/** A python3 whose environments have a pip that does `install`. */
+const python = (install: string) => `
+[ "$1" = -c ] && exit 0
+/bin/mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho "$*" >> "$CALLS"\\n${install}\\n' > "$3/bin/pip"
+/bin/chmod +x "$3/bin/pip"`;
+
+test("Schemathesis is installed as it is pinned, and found by its name, at the second attempt too", async () => {
+  using machine = bareMachine();
+  const program = cachePath(machine, `schemathesis-${version}`, "bin", "schemathesis");
+  machine.program("python3", python("exit 1"));
+  expect([await hasPython(machine), await hasSchemathesis(machine)]).toEqual([true, false]);
+  await expect(makeSchemathesis(machine)).rejects.toThrow(SetupError);
+  expect(await hasSchemathesis(machine)).toBe(false);
+
+  machine.program("installed", `echo "schemathesis, version ${version}"`);
+  machine.program("python3", python(`/bin/cp "${which(machine, "installed")}" "${program}"`));
+  await makeSchemathesis(machine);
+  expect((await machine.calls()).at(-1)).toMatch(/^install .*--requirement \/.*schemathesis\.txt$/);
+  expect(lstatSync(cachePath(machine, "bin", "schemathesis")).isSymbolicLink()).toBe(true);
+  expect(await hasSchemathesis(machine)).toBe(true);
+});
+
+test("every package of it is pinned, itself among them", () => {
+  expect(version).toMatch(/^4\./);
+  for (const line of pinned.trim().split("\n")) expect(line).toMatch(/^[\w.-]+==[\w.]+$/);
+});
+
+test("a machine without Python has none", async () => {
+  using machine = bareMachine();
+  expect([await hasPython(machine), await hasSchemathesis(machine)]).toEqual([false, false]);
+});
