@@ -1,6 +1,7 @@
 /** Deletes the beginnings of partitions (DeleteRecords, KIP-107), through the C API: see src/kafka/admin.ts. */
 import { CString, dlopen, FFIType, type Pointer, read } from "bun:ffi";
-import { cText, library, present, request } from "../../src/kafka/admin.ts";
+import { library } from "../../src/kafka/addon.ts";
+import { cText, present, request } from "../../src/kafka/admin.ts";
 
 const { ptr: pointer, i32, i64, u64, cstring, void: nothing } = FFIType;
 

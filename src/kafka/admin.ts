@@ -4,16 +4,11 @@
  * varies; the client, the wait for its one answer and the cleaning up are here. Source of each call: rdkafka.h.
  */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
-import { createRequire } from "node:module";
+import { library } from "./addon.ts";
 
 const librdkafkaProducer = 0;
 const errorBytes = 512;
 const pollMs = 20;
-
-/** The shared library that has the C API. */
-export const library = createRequire(import.meta.url).resolve(
-  "node-rdkafka/build/Release/node-librdkafka.node",
-);
 
 const { ptr: pointer, i32, u64, cstring, void: nothing } = FFIType;
 

@@ -2,8 +2,9 @@
  * One member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and neither
  * assigns nor unassigns anything by itself. Never in flowing mode, never with automatic commits.
  */
-import Kafka from "node-rdkafka";
+
 import type { ConsumerConfig } from "../config.ts";
+import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
 import type { OutgoingRecord } from "./producer.ts";
 

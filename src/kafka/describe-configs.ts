@@ -1,6 +1,7 @@
 /** Reads a topic's configuration from the brokers (DescribeConfigs, KIP-133), through the C API: see admin.ts. */
 import { CString, dlopen, FFIType, type Pointer, read } from "bun:ffi";
-import { cText, library, present, request } from "./admin.ts";
+import { library } from "./addon.ts";
+import { cText, present, request } from "./admin.ts";
 
 const resourceTopic = 2;
 const pointerBytes = 8;

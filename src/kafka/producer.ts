@@ -2,8 +2,9 @@
  * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
  * within its partition. It knows nothing of orders; it hands on each delivery report by the record's key.
  */
-import Kafka from "node-rdkafka";
+
 import type { KafkaConfig } from "../config.ts";
+import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 

@@ -4,7 +4,8 @@
  * JavaScript objects from C++; this takes 2. Everything else of a client stays node-rdkafka's. Source: rdkafka.h.
  */
 import { CString, dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
-import { cText, library, present } from "./admin.ts";
+import { library } from "./addon.ts";
+import { cText, present } from "./admin.ts";
 import type { OutgoingRecord } from "./producer.ts";
 
 const { ptr: pointer, i32, u64, void: nothing } = FFIType;

@@ -2,8 +2,9 @@
  * The promise «on at least two replicas» rests on how the topics are made: they are created with it, and no tier
  * runs on a topic that is weaker than configured.
  */
-import Kafka from "node-rdkafka";
+
 import type { KafkaConfig } from "../config.ts";
+import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
 import { describeTopicConfigs } from "./describe-configs.ts";
 import { maxRecordBytes, type PartitionState } from "./producer.ts";

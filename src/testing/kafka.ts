@@ -2,8 +2,9 @@
  * What a test wants to do to a topic from outside: put any record on it, read everything that is on it, see what a
  * group has committed; and a mock cluster with the project's topics.
  */
-import Kafka from "node-rdkafka";
+
 import { type MockCluster, startMockCluster } from "../../native/mock-cluster.ts";
+import Kafka from "../kafka/addon.ts";
 import { until } from "./until.ts";
 
 export const partitionCount = 12;
