@@ -1,8 +1,11 @@
 /** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
+import { join } from "node:path";
 import type { History } from "../history.ts";
 import type { Verdict } from "../reconcile.ts";
 import type { RunEvent } from "./events.ts";
 import type { Measures } from "./measures.ts";
+import { pageOf } from "./page.ts";
+import { summaryOf } from "./summary.ts";
 
 export type Run = {
   seed: string;
@@ -16,4 +19,10 @@ export type Run = {
 export type Report = { htmlPath: string; jsonPath: string; summary: string };
 
 /** Writes report.html and report.json into a folder, which is made where it is missing. */
-export declare function writeReport(run: Run, folder: string): Promise<Report>;
+export async function writeReport(run: Run, folder: string): Promise<Report> {
+  const [htmlPath, jsonPath] = [join(folder, "report.html"), join(folder, "report.json")];
+  const { seed, events, verdict, measures } = run;
+  await Bun.write(htmlPath, await pageOf(run));
+  await Bun.write(jsonPath, JSON.stringify({ seed, verdict, measures, events }, null, 2));
+  return { htmlPath, jsonPath, summary: summaryOf(run) };
+}

@@ -1,7 +1,7 @@
 /**
  * When a tier did not do its part, as those outside could see it. Which tier it was is read from the answers: none
  * at all is the balancer's, a refusal the producers', a late acknowledgement the brokers', and no handling while
- * orders waited the consumers' or the ledger's.
+ * orders waited the consumers', be it for want of their ledger.
  */
 import type { Seen } from "./measures.ts";
 import { lateMs } from "./recoveries.ts";
@@ -44,7 +44,7 @@ export function unavailabilityOf(orders: readonly Seen[]): Unavailability[] {
       "not acknowledged within 1 s",
       sentWhen((order) => order.firstStatus === 504 || (order.firstStatus === 202 && isLate(order))),
     ),
-    tier("consumers, ledger", "nothing handled for 1 s while orders waited", silences(orders)),
+    tier("consumers", "nothing handled for 1 s while orders waited", silences(orders)),
   ];
 }
 

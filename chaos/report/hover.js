@@ -1,0 +1,35 @@
+// Runs in the reader's browser: the figures of the second under the pointer, in all plots at once.
+const { startMs, endMs, left, right, width, seconds } = JSON.parse(
+  document.getElementById("data").textContent,
+);
+const here = document.getElementById("here");
+const cursors = document.querySelectorAll(".cursor");
+const time = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+function show(event) {
+  const svg = event.target.closest("svg");
+  const second = svg && secondAt(event.clientX, svg.getBoundingClientRect());
+  here.hidden = !second;
+  for (const cursor of cursors) cursor.style.visibility = second ? "visible" : "hidden";
+  if (!second) return;
+  const { n, x } = second;
+  const [sent, failed, p50, p99, handled, unseen] = seconds[n];
+  for (const cursor of cursors) {
+    cursor.setAttribute("x1", x);
+    cursor.setAttribute("x2", x);
+  }
+  const clock = `${Math.floor(n / 60)}:${String(n % 60).padStart(2, "0")}`;
+  here.textContent = `${clock}   sent ${sent}, handled ${handled}\np99 ${time(p99)}, median ${time(p50)}\nfirst try failed ${failed}, unseen ${unseen}`;
+  const beside = event.clientX + 16 + here.offsetWidth > window.innerWidth ? -16 - here.offsetWidth : 16;
+  here.style.left = `${event.clientX + beside}px`;
+  here.style.top = `${event.clientY + 16}px`;
+}
+
+function secondAt(clientX, box) {
+  const x = ((clientX - box.left) / box.width) * width;
+  const n = Math.floor((((x - left) / (width - left - right)) * (endMs - startMs)) / 1000);
+  return n >= 0 && n < seconds.length && { n, x };
+}
+
+document.getElementById("plots").addEventListener("pointermove", show);
+document.getElementById("plots").addEventListener("pointerleave", show);
