@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { producerConfig } from "../src/config.ts";
+import { maxBatchOrders } from "../src/limits.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
 import { configPath, haproxy } from "./testing/balancer.ts";
 
@@ -84,6 +85,25 @@ describe("its numbers agree", () => {
 
   test("the longest order fits into a buffer with its head, so that it can be sent again", () => {
     expect(producer.MAX_BODY_BYTES + 4_096).toBeLessThan(number("tune.bufsize") - 1_024);
+  });
+
+  test("clients are told to close a connection well before it is closed", () => {
+    const toldS = Number(/set-header Keep-Alive timeout=(\d+)$/m.exec(text)?.[1]);
+    expect(toldS * 1_000).toBeLessThanOrEqual(keepAlive - 5_000);
+  });
+
+  test("what is too much is refused here first, by a producer next, and never by Kafka's client", () => {
+    const { MAX_IN_FLIGHT_ORDERS: orders, MAX_IN_FLIGHT_BYTES: bytes, MAX_BODY_BYTES: longest } = producer;
+    expect(number("default-server maxconn") + 2 * maxBatchOrders).toBeLessThanOrEqual(orders);
+    // The longest order with its id and time.
+    expect(orders * (longest + 100)).toBeLessThanOrEqual(bytes);
+    const client = readSource("../src/kafka/producer.ts");
+    const [messages = 0, kbytes = 0] = ["messages", "kbytes"].map((unit) =>
+      Number(new RegExp(`"queue.buffering.max.${unit}": ([\\d_]+)`).exec(client)?.[1]?.replaceAll("_", "")),
+    );
+    // A quarter more, which is sent twice.
+    expect(orders * 1.25).toBeLessThan(messages);
+    expect(bytes * 1.25).toBeLessThan(kbytes * 1_024);
   });
 
   test("all that producers may have, and 2,000 slow clients besides, are within the number of connections", () => {

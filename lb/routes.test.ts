@@ -201,6 +201,20 @@ describe("more requests than a producer may have", () => {
   });
 });
 
+test("a connection is kept for longer than every answer tells", async () => {
+  const replace = { "timeout http-keep-alive 15s": "timeout http-keep-alive 2s", "timeout=10": "timeout=1" };
+  await using quick = await startBalancer({ producers: [producer.port], replace });
+  for (const path of ["/orders", "/nowhere"]) {
+    const connection = await connectHttp(quick.port);
+    const { headers } = await connection.request("GET", path);
+    const sinceMs = performance.now();
+    expect(headers.get("keep-alive")).toBe("timeout=1");
+    expect(headers.get("connection")).toBeNull();
+    await until("it is closed", () => !connection.isOpen);
+    expect(performance.now() - sinceMs).toBeWithin(1_800, 4_000);
+  }
+});
+
 test("operators see the statistics, and metrics for Prometheus", async () => {
   const base = `http://127.0.0.1:${balancer.operatorsPort}`;
   expect(await (await fetch(`${base}/`)).text()).toContain("Statistics Report");

@@ -85,6 +85,7 @@ const producerSchema = Type.Object({
     minuteMs,
   ),
   MAX_BODY_BYTES: whole("longest body of one order", 8_192, 256, 1_048_576),
+  // The balancer refuses first (lb/haproxy.cfg): this is what it lets through one by one, and two whole batches.
   MAX_IN_FLIGHT_ORDERS: whole(
     "orders waiting for their acknowledgement before more are refused",
     4_000,
