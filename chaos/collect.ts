@@ -39,7 +39,8 @@ export async function collect(
   commits: readonly CommittedOffset[] = [],
 ): Promise<History> {
   await using ledger = await topology.ledger();
-  return collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits);
+  // Awaited here: the ledger is closed at the end of this block.
+  return await collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits);
 }
 
 /** Gathers the history of a run from brokers and a ledger, wherever they are. */

@@ -31,7 +31,7 @@ export async function conduct(
     tell({ atMs: Date.now(), kind, text, ...(fault !== undefined && { fault }) });
 
   say("phase", "steady: load, no fault");
-  await wait(schedule.warmUpMs, stop);
+  await wait(schedule.steadyMs, stop);
   for (const [index, round] of schedule.rounds.entries()) {
     say("phase", `fault ${index + 1} of ${schedule.rounds.length}`);
     await strikeAndHeal(round);
@@ -69,12 +69,8 @@ export async function conduct(
     const failures: unknown[] = [];
     for (const { label, fault, victims } of struck)
       try {
-        // As they are now: what was injected has changed their state.
-        const now = await system.containers();
-        await faults[fault].heal(
-          system,
-          now.filter(({ id }) => victims.some((victim) => victim.id === id)),
-        );
+        // What was injected has changed their state.
+        await faults[fault].heal(system, await system.again(victims));
         say("heal", `${label} is healed`, label);
       } catch (error) {
         failures.push(error);

@@ -19,6 +19,13 @@ import type { System } from "./system.ts";
 const wholeLimitMs = 120_000;
 const drainLimitMs = 120_000;
 const drainPollMs = 1_000;
+/** An order that was sent earlier, and had no answer when the load ended, has failed. */
+const lastOrdersMs = 1_000;
+/** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
+const warmUps = [
+  { share: 1 / 4, seconds: 15 },
+  { share: 1 / 2, seconds: 20 },
+];
 
 export interface ExperimentOptions {
   ratePerS: number;
@@ -48,9 +55,15 @@ export async function experiment(
 
   const left = await settle(system, wholeLimitMs, stop);
   if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
+  phase("warm-up: orders of no record");
+  for (const { share, seconds } of warmUps) {
+    const rate = Math.ceil(ratePerS * share);
+    await startLoad({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    stop.throwIfAborted();
+  }
   const sampler = await sampleCommits(system.topology);
   try {
-    const { answers, shortcomings } = await underLoad();
+    const { answers, shortcomings, stoppedMs } = await underLoad();
     phase("drain: no more orders are sent");
     const waiting = await drained(system, answers, stop);
     record({
@@ -59,9 +72,14 @@ export async function experiment(
       text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
     });
     await sampler.stop();
-    const history = await collect(system.topology, answers, sampler.commits);
+    const history = await collect(system.topology, answers, sampler.commits).catch((cause) => {
+      throw new Error("what the run left behind could not be read", { cause });
+    });
     const verdict = reconcile(history);
-    const measures = measure(history, events);
+    // Ended by us before its answer was due: unknown to the verdict, and no failure of the system's.
+    const cutShort = ({ status, startedMs, endedMs }: ClientAnswer) =>
+      status === 0 && endedMs >= stoppedMs && startedMs > stoppedMs - lastOrdersMs;
+    const measures = measure({ ...history, client: answers.filter((one) => !cutShort(one)) }, events);
     const outcomes = outcomesOf(history, measures);
     const broken = [...verdict.faults, ...brokenPromises(outcomes), ...shortcomings];
     return { run: { seed: schedule.seed, events, history, verdict, measures }, outcomes, broken };
@@ -69,7 +87,7 @@ export async function experiment(
     await sampler.stop();
   }
 
-  async function underLoad(): Promise<{ answers: ClientAnswer[]; shortcomings: string[] }> {
+  async function underLoad() {
     const load = startLoad({
       url: system.url,
       profile: "steady",
@@ -81,14 +99,16 @@ export async function experiment(
       throw new Error("the load ended by itself before the last fault");
     });
     let shortcomings: string[] | undefined;
+    let stoppedMs = 0;
     try {
       shortcomings = await Promise.race([conduct(system, schedule, { tell: record, stop }), ended]);
     } finally {
       // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
       if (shortcomings === undefined) await healAll(system);
+      stoppedMs = Date.now();
       await load.stop();
     }
-    return { answers: (await load.done).answers, shortcomings };
+    return { answers: (await load.done).answers, shortcomings, stoppedMs };
   }
 }
 

@@ -44,11 +44,7 @@ async function act(command: Exclude<Command, "help">): Promise<void> {
     await until(() => stop.aborted, forMs, 100);
   } finally {
     if (forMs !== undefined || stop.aborted) {
-      const now = await system.containers();
-      await faults[fault].heal(
-        system,
-        now.filter(({ id }) => targets.some((target) => target.id === id)),
-      );
+      await faults[fault].heal(system, await system.again(targets));
       console.log(`healed: ${names}`);
     }
   }

@@ -12,6 +12,7 @@ import { experiment } from "./experiment.ts";
 import { outcomeTable } from "./outcome-table.ts";
 import type { RunEvent } from "./report/events.ts";
 import { writeReport } from "./report/report.ts";
+import { scenarios } from "./scenarios.ts";
 import { plan } from "./schedule.ts";
 import { settingsOf, usage } from "./settings.ts";
 import { withTopology } from "./stage.ts";
@@ -38,7 +39,11 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   machine.say(
     `seed ${seed}: ${rounds.length} rounds of faults at ${settings.ratePerS} orders/s, about ${minutes} min`,
   );
-  const { run, outcomes, broken } = await withTopology(machine, settings, async (topology) =>
+  const fillable = rounds.some(({ steps }) =>
+    steps.some(({ scenario }) => scenarios[scenario].fault === "disk-full"),
+  );
+  const stage = { ...settings, fillable };
+  const { run, outcomes, broken } = await withTopology(machine, stage, async (topology) =>
     experiment(await openSystem(topology), schedule, { ...settings, tell, stop: machine.stop }),
   );
   const folder = join(settings.out, seed.replace(/[^\w.-]/g, "_"));

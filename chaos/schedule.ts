@@ -18,7 +18,7 @@ const tierSizes: Record<Tier, number> = {
   ledger: 1,
 };
 
-const warmUpMs = 10_000;
+const steadyMs = 20_000;
 const restMs = { least: 4_000, most: 8_000 };
 /** Until the system is whole after a heal, and for each container of a rolling restart: for the plan's length only. */
 const settleMs = 20_000;
@@ -41,7 +41,7 @@ export interface Round {
 export interface Schedule {
   seed: string;
   /** Load without a fault, before the first. */
-  warmUpMs: number;
+  steadyMs: number;
   rounds: Round[];
   /** About how long the load runs. */
   expectedMs: number;
@@ -63,7 +63,7 @@ export function plan({ seed, wanted, durationMs, withoutMajority = false }: Sche
     throw new RangeError("name faults, or a duration to draw them for");
   const random = seeded(seed);
   const rounds: Round[] = [];
-  let expectedMs = warmUpMs;
+  let expectedMs = steadyMs;
   for (;;) {
     const leftMs = (durationMs ?? Number.POSITIVE_INFINITY) - expectedMs;
     const index = rounds.length;
@@ -78,7 +78,7 @@ export function plan({ seed, wanted, durationMs, withoutMajority = false }: Sche
     if (durationMs === undefined && rounds.length === wanted?.length) break;
   }
   if (rounds.length === 0) throw new RangeError("no fault fits into that duration");
-  return { seed, warmUpMs, rounds, expectedMs };
+  return { seed, steadyMs, rounds, expectedMs };
 }
 
 /** Whether that many at once leave a majority of what decides by majority, and one of everything else. */

@@ -7,6 +7,7 @@ import { freePorts } from "../infra/ports.ts";
 import { type Machine, withTools } from "../infra/setup/machine.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import { openTopology, stateOf, type Topology, wellStates } from "../infra/topology.ts";
+import { boundedDisk } from "./bounded-disk.ts";
 
 const upLimitMs = 30 * 60_000;
 const freshProject = "coffee-orders-prove";
@@ -14,15 +15,21 @@ const freshProject = "coffee-orders-prove";
 export interface Stage {
   project: string | undefined;
   fresh: boolean;
+  /** Gives the first broker a disk that can be filled. */
+  fillable: boolean;
+  /** The folder that the containers' logs go to before they are removed. */
+  out: string;
 }
 
 /** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
 export async function withTopology<T>(
   machine: Machine,
-  { project, fresh }: Stage,
+  stage: Stage,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  if (fresh) return onFresh(machine, project ?? freshProject, act);
+  if (stage.fresh) return onFresh(machine, stage, act);
+  const { project, fillable } = stage;
+  if (fillable) throw new SetupError("Only a topology of its own has a disk that may be filled: --fresh");
   const topology = openTopology(project === undefined ? {} : { project });
   const containers = await topology.containers();
   const well = containers.every((one) => wellStates.has(stateOf(one)));
@@ -39,20 +46,23 @@ export async function withTopology<T>(
 
 async function onFresh<T>(
   machine: Machine,
-  project: string,
+  { project = freshProject, fillable, out }: Stage,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
   await ensureImages(machine);
   const names = Object.keys(await openTopology({ project }).ports());
   // Whatever an interrupted run left goes first: it may hold the ports.
   await openTopology({ project }).down({ volumes: true });
-  const env = await freePorts(names);
-  const topology = openTopology({ project, env });
+  const disk = fillable ? await boundedDisk(machine, project) : undefined;
+  const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
+  const topology = openTopology(options);
   try {
     machine.say("Starting a topology of its own ...");
-    await openTopology({ project, env, stop: machine.stop }).up();
+    await openTopology({ ...options, stop: machine.stop }).up();
     return await act(topology);
   } finally {
+    await Bun.write(join(out, `${project}.log`), await topology.compose(["logs", "--no-color"]));
     await topology.down({ volumes: true });
+    await disk?.remove();
   }
 }

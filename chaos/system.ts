@@ -1,4 +1,6 @@
 // The topology as faults see it: its containers by tier, and what Kafka and ZooKeeper say of themselves.
+import { must } from "../infra/capture.ts";
+import { SetupError } from "../infra/setup/step.ts";
 import type { Container, Topology } from "../infra/topology.ts";
 import { askCluster, type BrokerPort, type Cluster } from "./cluster.ts";
 
@@ -17,9 +19,19 @@ export const tiers = Object.keys(tierServices) as Tier[];
 
 export type System = Awaited<ReturnType<typeof openSystem>>;
 
-/** A handle on a topology that runs, or did: its ports are those it was started with. */
+/**
+ * A handle on a topology that runs, or did.
+ * @throws SetupError when its ports are not those that the environment says: another topology's would answer
+ */
 export async function openSystem(topology: Topology) {
   const ports = await topology.ports();
+  const known = new Set(Object.values(ports));
+  for (const { name, ports: published } of await topology.containers())
+    for (const port of published)
+      if (port > 0 && !known.has(port))
+        throw new SetupError(
+          `${name} listens on port ${port}: set the variables of its ports as at its start.`,
+        );
   const brokers: BrokerPort[] = Object.entries(ports).flatMap(([variable, port]) => {
     const id = /^KAFKA_PORT_(\d+)$/.exec(variable)?.[1];
     return id ? [{ id: Number(id), port }] : [];
@@ -36,6 +48,14 @@ export async function openSystem(topology: Topology) {
         services.some((form) => form.test(service)),
       );
     },
+    /** The same containers, in the state that they are in now: a fraction of what listing them all costs. */
+    async again(containers: Container[]): Promise<Container[]> {
+      if (containers.length === 0) return [];
+      const ids = containers.map(({ id }) => id);
+      const argv = ["docker", "inspect", "--format", "{{.State.Status}}", ...ids];
+      const states = (await must(argv, { limitMs: inspectLimitMs })).split("\n");
+      return containers.map((one, index) => ({ ...one, state: states[index] as Container["state"] }));
+    },
     /** What the brokers that run say of the cluster and the group. @throws Error when none answers */
     cluster: (): Promise<Cluster> => askCluster(brokers),
     /** What a ZooKeeper node is in its ensemble; undefined: in none that has a majority. */
@@ -46,6 +66,7 @@ export async function openSystem(topology: Topology) {
   };
 }
 
+const inspectLimitMs = 30_000;
 const askMode = "exec 3<>/dev/tcp/127.0.0.1/2181 && printf srvr >&3 && cat <&3";
 
 /** The tier that a container belongs to. */

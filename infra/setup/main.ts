@@ -1,4 +1,4 @@
-// `bun infra/setup/main.ts demo|up|test` makes this machine ready for that command; see prepare.ts.
+// `bun infra/setup/main.ts demo|up|test|load|prove` makes this machine ready for that command; see prepare.ts.
 import { Stopped, stopWhenTold } from "../child.ts";
 import { thisMachine } from "./machine.ts";
 import { prepare } from "./prepare.ts";

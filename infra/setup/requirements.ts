@@ -16,7 +16,7 @@ export interface Requirement {
 }
 
 /** The commands that set-up prepares for. */
-export const commands = ["demo", "up", "test", "load"] as const;
+export const commands = ["demo", "up", "test", "load", "prove"] as const;
 export type Command = (typeof commands)[number];
 
 const toolchain: Requirement = {
@@ -98,6 +98,7 @@ export function requirementsOf(command: Command): Requirement[] {
     demo: embedded,
     up: containers,
     load: [k6],
+    prove: [toolchain, headers, ...containers, k6],
     test: [...embedded, postgres, schemathesis, ...containers, k6],
   }[command];
 }

@@ -46,7 +46,7 @@ export const suites: Suite[] = [
   {
     name: "e2e",
     what: "the topology on containers",
-    limitMinutes: 25,
+    limitMinutes: 45,
     files: /^(infra|chaos|load)\/e2e/,
     onContainers: true,
     cleanUp: () => openTopology({ project: e2eProject }).down({ volumes: true }),
