@@ -23,9 +23,9 @@ export type Acceptance = { id: string; partition: number; offset: number | null 
 
 type Pending = {
   id: string;
-  customer: string;
-  content: string;
-  record: Omit<OutgoingRecord, "partition"> & { value: Buffer };
+  order: Order;
+  record: Omit<OutgoingRecord, "partition">;
+  bytes: number;
   sinceMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
   group: number;
@@ -96,25 +96,25 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     const nowMs = performance.now();
     if (nowMs - order.sinceMs < availabilityTimeoutMs) republisher.prompt(order, partition);
     metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
-    recent.add(id, { content: order.content, partition, offset });
+    recent.add(id, { order: order.order, partition, offset });
     order.resolve({ id, partition, offset: offset ?? null });
   }
 
   function finish(order: Pending): Pending {
     pending.delete(order.id);
-    bytesInFlight -= order.record.value.length;
+    bytesInFlight -= order.bytes;
     groups.settled(order.group);
     return order;
   }
 
-  function take(order: Order, id: string, content: string, traceparent?: string): Promise<Acceptance> {
+  function take(order: Order, id: string, traceparent?: string): Promise<Acceptance> {
     if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
-    const { customer } = order;
     const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
+    const bytes = Buffer.byteLength(record.value);
     const sinceMs = performance.now();
-    const taken = { id, customer, content, record, sinceMs, group: 0, copies: 0, promise, resolve, reject };
-    bytesInFlight += record.value.length;
+    const taken = { id, order, record, bytes, sinceMs, group: 0, copies: 0, promise, resolve, reject };
+    bytesInFlight += bytes;
     pending.set(id, taken);
     groups.add(taken);
     return promise;
@@ -129,7 +129,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       for (const order of orders) {
         let failure: unknown;
         try {
-          sendCopy(order, partitionOf(order.customer), nowMs);
+          sendCopy(order, partitionOf(order.order.customer), nowMs);
         } catch (error) {
           failure = error;
         }
@@ -192,10 +192,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
      */
     async submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
       const id = orderId(order.customer, idempotencyKey);
-      const content = canonicalJson(order);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
-        if (known.content !== content)
+        if (canonicalJson(known.order) !== canonicalJson(order))
           throw new OutcomeError("key_reused", "the same Idempotency-Key came with another order", { id });
         metrics.answeredFromMemory.inc();
         return "promise" in known
@@ -204,7 +203,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       }
       const obstacle = this.obstacle();
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
-      return take(order, id, content, traceparent);
+      return take(order, id, traceparent);
     },
 
     /**

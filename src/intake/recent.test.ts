@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
+import { anOrder } from "../testing/intake.ts";
 import { createRecent } from "./recent.ts";
 
-const accepted = (content: string) => ({ content, partition: 1, offset: 2 });
+const accepted = (note: string) => ({ order: { ...anOrder, note }, partition: 1, offset: 2 });
 
 test("it remembers what it was told", () => {
   const recent = createRecent(2);

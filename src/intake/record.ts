@@ -22,7 +22,7 @@ export function recordOf(order: Order, id: string, topic: string, traceparent?: 
   return {
     topic,
     key: id,
-    value: Buffer.from(JSON.stringify(placed)),
+    value: JSON.stringify(placed),
     headers,
   } satisfies Omit<OutgoingRecord, "partition">;
 }

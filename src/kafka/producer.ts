@@ -21,7 +21,7 @@ export type OutgoingRecord = {
   topic: string;
   partition: number;
   key: string | Buffer | null;
-  value: Buffer | null;
+  value: string | Buffer | null;
   headers: Kafka.MessageHeader[];
 };
 
@@ -51,6 +51,8 @@ export class FatalProducerError extends Error {
 export const maxRecordBytes = 2_097_152;
 
 const disconnectTimeoutMs = 5_000;
+const reportPollMs = 1;
+const idlePollMs = 100;
 
 /**
  * Connects a producer.
@@ -125,11 +127,16 @@ export async function openProducer(
     inFlight -= 1;
   });
   // Reports are served every millisecond while any is due; errors and statistics ten times a second.
-  let idleTicks = 0;
-  const timer = setInterval(() => {
-    idleTicks = inFlight > 0 ? 0 : idleTicks + 1;
-    if (idleTicks % 100 === 0) client.poll();
-  }, 1);
+  const idlePolls = setInterval(() => client.poll(), idlePollMs);
+  let reportPolls: Timer | undefined;
+  function pollForReports(): void {
+    reportPolls ??= setInterval(() => {
+      client.poll();
+      if (inFlight > 0) return;
+      clearInterval(reportPolls);
+      reportPolls = undefined;
+    }, reportPollMs);
+  }
 
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
@@ -153,6 +160,7 @@ export async function openProducer(
         throw error;
       }
       inFlight += 1;
+      pollForReports();
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -178,7 +186,8 @@ export async function openProducer(
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);
-      clearInterval(timer);
+      clearInterval(idlePolls);
+      clearInterval(reportPolls);
       closed = true;
       sender.close();
       await new Promise<void>((resolve) => {

@@ -68,6 +68,7 @@ export function openSender(name: string) {
   /** Makes room for the texts of a record; one of UTF-16 needs at most three bytes for each of its units. */
   function reserve(record: OutgoingRecord): void {
     let bytes = 3 * (record.key?.length ?? 0);
+    if (typeof record.value === "string") bytes += 3 * record.value.length;
     for (const header of record.headers)
       for (const name in header) bytes += 3 * (name.length + (header[name] as string | Buffer).length) + 1;
     if (bytes > text.bytes.length) text = textOf(2 * bytes);
