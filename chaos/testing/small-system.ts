@@ -1,0 +1,143 @@
+/**
+ * A whole system for one test: brokers that are there already, a database of its own, consumers that can be killed,
+ * and a client that keeps its record. What is asked in the end is the history, collected as that of any run.
+ */
+import { join } from "node:path";
+import { SQL } from "bun";
+import { readSetback } from "../../load/policy.ts";
+import { consumerConfig } from "../../src/config.ts";
+import { openTopics } from "../../src/testing/kafka.ts";
+import type { PostgresServer } from "../../src/testing/postgres.ts";
+import { until } from "../../src/testing/until.ts";
+import { collectFrom } from "../collect.ts";
+import { type CommitSampler, startSampler } from "../collect-commits.ts";
+import type { ClientAnswer, History } from "../history.ts";
+import { reconcile, type Verdict } from "../reconcile.ts";
+import type { Mutation } from "./consumer-process.ts";
+import type { TestProducer } from "./intakes.ts";
+
+const settleLimitMs = 60_000;
+let databases = 0;
+
+export type SmallSystem = Awaited<ReturnType<typeof startSmallSystem>>;
+
+/** @param kafka the variables that name the brokers and the topics */
+export async function startSmallSystem(server: PostgresServer, kafka: Record<string, string>) {
+  databases += 1;
+  const name = `run_${databases}`;
+  await using admin = new SQL({ url: server.url, max: 1 });
+  await admin.unsafe(`CREATE DATABASE ${name}`);
+  const env = { ...kafka, LEDGER_URL: new URL(`/${name}`, server.url).href };
+  const config = consumerConfig(env);
+  const topics = openTopics(config.KAFKA_BROKERS);
+  const ledger = new SQL({ url: env.LEDGER_URL, max: 2 });
+  const answers: ClientAnswer[] = [];
+  const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
+  let sampler: CommitSampler | undefined;
+
+  return {
+    env,
+    answers,
+
+    /** Starts a consumer and waits until every partition has its owner. */
+    async startConsumer(mutation: Mutation) {
+      const child = Bun.spawn([process.execPath, join(import.meta.dir, "consumer-process.ts"), mutation], {
+        env: { ...env, SESSION_TIMEOUT_MS: "6000", HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "1" },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "inherit",
+      });
+      children.push(child);
+      const owned = new Set<number>();
+      void eachLine(child.stdout, (line) => {
+        const { msg, kind, partitions = [] } = JSON.parse(line);
+        if (msg === "rebalance" && kind === "assign") for (const one of partitions) owned.add(one);
+      });
+      await until(
+        "every partition has its owner",
+        () => owned.size === config.TOPIC_PARTITIONS,
+        settleLimitMs,
+      );
+      sampler ??= await startSampler(config, { everyMs: 50 });
+      return {
+        /** Ends it as a power cut would. */
+        async kill() {
+          child.kill("SIGKILL");
+          await child.exited;
+        },
+      };
+    },
+
+    /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
+    async order(
+      key: string,
+      customer: string,
+      to: readonly TestProducer[],
+      { deaf = false } = {},
+    ): Promise<void> {
+      const startedMs = Date.now();
+      const statuses: number[] = [];
+      let unknown = false;
+      let id: string | undefined;
+      for (const [n, producer] of to.entries()) {
+        const response = await producer.request("/orders", {
+          method: "POST",
+          headers: { "content-type": "application/json", "idempotency-key": key },
+          body: JSON.stringify({ customer, coffee: "latte", size: "small", quantity: 1 }),
+        });
+        const heard = !(deaf && n === 0);
+        const status = heard ? response.status : 0;
+        statuses.push(status);
+        if (status === 202) ({ id } = (await response.json()) as { id: string });
+        else unknown ||= readSetback(status).fate === "unknown";
+      }
+      const [firstStatus = 0, status = 0] = [statuses[0], statuses.at(-1)];
+      const fate = id !== undefined ? "accepted" : unknown ? "unknown" : "refused";
+      const told = {
+        startedMs,
+        endedMs: Date.now(),
+        attempts: statuses.length,
+        firstStatus,
+        status,
+        fate,
+      } as const;
+      answers.push({ key, customer, ...told, ...(id !== undefined && { id }) });
+    },
+
+    /** How many orders the ledger has so far. */
+    async handled(): Promise<number> {
+      const [row] = await ledger`SELECT count(DISTINCT id)::int AS count FROM ledger`;
+      return row.count;
+    },
+
+    /** Waits until the group is done with the whole log, and judges. */
+    async verdict(): Promise<{ history: History; verdict: Verdict }> {
+      const written = (await topics.read(config.ORDERS_TOPIC)).length;
+      await until(
+        "the group has committed the whole log",
+        async () => (await topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC)) >= written,
+        settleLimitMs,
+      );
+      await sampler?.stop();
+      const history = await collectFrom({ consumer: config, ledger }, answers, sampler?.commits);
+      return { history, verdict: reconcile(history) };
+    },
+
+    async [Symbol.asyncDispose]() {
+      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(children.map(({ exited }) => exited));
+      await sampler?.stop();
+      await ledger.close();
+    },
+  };
+}
+
+async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) take(line);
+  }
+}
