@@ -66,7 +66,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
-        if (order.group > 0) finish(order).reject(unknown(`the Kafka client failed: ${reason}`));
+        if (order.group > 0) finish(order).reject(unknown(order, `the Kafka client failed: ${reason}`));
       republisher.forgotten();
     },
     onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
@@ -90,7 +90,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     }
     finish(order);
     if (error !== undefined) {
-      order.reject(unknown(`no acknowledgement: ${error}`));
+      order.reject(unknown(order, `no acknowledgement: ${error}`));
       return;
     }
     const nowMs = performance.now();
@@ -220,7 +220,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
       await session.flush(Math.min(config.DELIVERY_TIMEOUT_MS, leftMs));
       const givenUp = pending.size;
-      for (const order of pending.values()) finish(order).reject(unknown("this producer shut down first"));
+      for (const order of pending.values())
+        finish(order).reject(unknown(order, "this producer shut down first"));
       await session.close();
       return givenUp;
     },
@@ -234,5 +235,5 @@ function refusalOf(error: unknown): unknown {
   return error;
 }
 
-const unknown = (detail: string) =>
-  new OutcomeError("delivery_unknown", `${detail}; send it again with the same Idempotency-Key`);
+const unknown = ({ id }: Pending, detail: string) =>
+  new OutcomeError("delivery_unknown", `${detail}; send it again with the same Idempotency-Key`, { id });
