@@ -6,7 +6,9 @@
 /** Longest time for one order, over all tries; above the balancer's limit for one (25 s). */
 export const orderLimitMs = 30_000;
 export const maxRetries = 3;
-const retryBaseMs = 250;
+/** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */
+const retryBaseMs = 500;
+const retryFactor = 3;
 
 /** What an answer that is not a 202 says of the order, by the table of answers in the README. */
 export type Setback = { fate: "refused" | "unknown"; again: boolean };
@@ -22,6 +24,6 @@ export function readSetback(status: number): Setback {
  * @param tries so far, @param retryAfter the header, if there is one
  */
 export function waitBeforeRetryMs(tries: number, retryAfter: string | null | undefined): number {
-  const backoffMs = retryBaseMs * 2 ** (tries - 1) * (1 + Math.random());
+  const backoffMs = retryBaseMs * retryFactor ** (tries - 1) * (1 + Math.random());
   return Math.max(backoffMs, (Number(retryAfter) || 0) * 1_000);
 }
