@@ -12,7 +12,9 @@ import { thisMachine } from "../infra/setup/machine.ts";
 import { e2eProject } from "../infra/testing/suites.ts";
 import { type Container, openTopology, type Topology } from "../infra/topology.ts";
 import { until } from "../src/testing/until.ts";
+import { conduct } from "./conduct.ts";
 import { healAll } from "./faults/registry.ts";
+import { plan } from "./schedule.ts";
 import { settle } from "./settle.ts";
 import { openSystem, type System, type Tier } from "./system.ts";
 
@@ -83,6 +85,20 @@ test("what is injected for a while is healed when its time is over, and when it 
   child.kill("SIGTERM");
   await child.exited;
   expect(await states("consumer")).toEqual(["running", "running", "running"]);
+});
+
+test("a run that is told to stop in the middle of a fault heals it first", async () => {
+  const stopping = new AbortController();
+  const { rounds } = plan({ seed: "stopped", wanted: [["consumers-stop", "zookeeper-kill"]] });
+  const schedule = { seed: "stopped", steadyMs: 0, rounds, expectedMs: 0 };
+  const conducted = conduct(system, schedule, { tell: () => {}, stop: stopping.signal }).catch(String);
+  await until("both tiers are struck", async () => {
+    const tiers = new Set((await down()).map((service) => service.replace(/\d$/, "")));
+    return tiers.has("consumer") && tiers.has("zookeeper");
+  });
+  stopping.abort(new Error("told to stop"));
+  expect(await conducted).toBe("Error: told to stop");
+  expect(await down()).toEqual([]);
 });
 
 test("cut off from one broker, a producer reaches the others, and after that all", async () => {

@@ -95,13 +95,18 @@ export async function experiment(
       // Ended by us; this only bounds it.
       durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
     });
-    const ended = load.done.then(() => {
-      throw new Error("the load ended by itself before the last fault");
-    });
+    const over = new AbortController();
+    load.done.then(
+      () => over.abort(new Error("the load ended by itself before the last fault")),
+      (error) => over.abort(error),
+    );
     let shortcomings: string[] | undefined;
     let stoppedMs = 0;
     try {
-      shortcomings = await Promise.race([conduct(system, schedule, { tell: record, stop }), ended]);
+      shortcomings = await conduct(system, schedule, {
+        tell: record,
+        stop: AbortSignal.any([stop, over.signal]),
+      });
     } finally {
       // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
       if (shortcomings === undefined) await healAll(system);
