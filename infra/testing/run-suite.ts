@@ -70,6 +70,7 @@ async function runTests(suite: Suite, files: string[], where: Circumstances): Pr
   try {
     const path = join(folder, "report.xml");
     const options = [`--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", `--reporter-outfile=${path}`];
+    if (suite.filesAtOnce) options.push(`--parallel=${suite.filesAtOnce}`, "--no-isolate");
     const paths = files.map((file) => `./${file}`);
     const trouble = await runToEnd(suite, [process.execPath, "test", ...options, ...paths], {
       ...where,

@@ -42,6 +42,35 @@ test("passes when all passes, and sums over suites", async () => {
   });
 });
 
+describe("files side by side", () => {
+  const sideBySide = { ...suite, filesAtOnce: 2 };
+  /** Passes only while the other one runs. */
+  const meets = (own: string, other: string) =>
+    it(
+      `meets ${other}`,
+      `await Bun.write("${own}", ""); while (!(await Bun.file("${other}").exists())) await Bun.sleep(5);`,
+    );
+
+  test("run at the same time", async () => {
+    using machine = bareMachine();
+    const files = { "a.test.ts": meets("a", "b"), "b.test.ts": meets("b", "a"), "c.test.ts": good };
+    expect(await runOver(machine, files, sideBySide)).toMatchObject({ lastLine: "3 passed, 0 failed" });
+  });
+
+  test("fail alone: what takes its process with it, can't be loaded or has no test is named", async () => {
+    using machine = bareMachine();
+    const files = {
+      "a.test.ts": good + it("dies", 'process.kill(process.pid, "SIGKILL"); await Bun.sleep(60_000);'),
+      "b.test.ts": good,
+      "c.test.ts": 'import "./absent.ts";',
+      "d.test.ts": "export {};",
+    };
+    const { said, ...result } = await runOver(machine, files, sideBySide);
+    expect(result).toMatchObject({ passed: false, lastLine: "2 passed, 3 failed" });
+    for (const file of ["a", "c", "d"]) expect(said).toContain(`FAILED: ${file}.test.ts`);
+  });
+});
+
 describe("fails", () => {
   test("by a failing test, which is named at the end", async () => {
     using machine = bareMachine();

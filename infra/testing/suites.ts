@@ -12,6 +12,8 @@ export interface Suite {
   commands?: Record<string, string[]>;
   /** The test files of it, by their path. */
   files?: RegExp;
+  /** So many of them run side by side, each in a process of its own: they mostly wait, and share nothing. */
+  filesAtOnce?: number;
   /** Runs on containers, so needs a Docker daemon. */
   onContainers?: boolean;
   /** Removes what its tests would leave behind if they were ended before they could. */
@@ -33,6 +35,7 @@ export const suites: Suite[] = [
     what: "units, on the mock cluster where they need Kafka",
     limitMinutes: 15,
     files: /^(src|native|examples)\//,
+    filesAtOnce: 2,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
   { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\/(?!e2e)/ },
