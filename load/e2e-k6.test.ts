@@ -2,6 +2,8 @@
 // and that its record says what it was told.
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { orderId } from "../src/order-id.ts";
 import { until } from "../src/testing/until.ts";
 import { type LoadOptions, startLoad } from "./run.ts";
@@ -147,7 +149,7 @@ describe("k6's client", () => {
     "keeps the record where it is told to",
     async () => {
       const { load } = balancer(accepts);
-      const recordPath = `${process.env.TMPDIR ?? "/tmp"}/coffee-orders-record-${crypto.randomUUID()}`;
+      const recordPath = join(tmpdir(), `coffee-orders-record-${crypto.randomUUID()}`);
       const { answers } = await load({ recordPath }).done;
       expect(existsSync(recordPath)).toBe(true);
       const file = Bun.file(recordPath);

@@ -14,7 +14,8 @@ export const px = (value: number): string => String(Math.round(value * 10) / 10)
 /** Where a time of the run lies. */
 export function timeScale({ startMs, endMs }: Pick<Measures, "startMs" | "endMs">): Scale {
   const width = frame.width - frame.left - frame.right;
-  return (atMs) => frame.left + ((atMs - startMs) / Math.max(1, endMs - startMs)) * width;
+  // What lies before the beginning stands at the beginning.
+  return (atMs) => frame.left + (Math.max(0, atMs - startMs) / Math.max(1, endMs - startMs)) * width;
 }
 
 /** Marks of time at whole steps, at most a dozen. */

@@ -156,6 +156,15 @@ describe("a fault's recovery", () => {
     expect(recovery).toMatchObject({ longestUnseenMs: 15_990, drainedAfterMs: 6_000 });
   });
 
+  test("is not prolonged by a backlog that comes long after the first was gone", () => {
+    const [recovery] = of((at) => {
+      if (at >= faultMs && at < faultMs + 4_000) return { handledAtMs: faultMs + 12_000 };
+      const later = at >= faultMs + 25_000 && at < faultMs + 28_000;
+      return later ? { handledAtMs: faultMs + 30_000 } : {};
+    });
+    expect(recovery?.drainedAfterMs).toBe(2_000);
+  });
+
   test("tells no such time when the backlog stays", () => {
     const [recovery] = of((at) => (at >= faultMs ? { handledAtMs: null } : {}));
     expect(recovery?.drainedAfterMs).toBeUndefined();

@@ -26,7 +26,7 @@ export type Second = {
 };
 
 export type Measures = {
-  /** From the first order sent to the last answered, handled or told of. */
+  /** From the first order sent to the last one answered or handled, or the last event. */
   startMs: number;
   endMs: number;
   seconds: Second[];
@@ -44,12 +44,15 @@ export function measure({ client, ledger }: History, events: readonly RunEvent[]
     .map(
       (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderId(answer.customer, answer.key)) }),
     );
-  const times = [
-    ...events.map(({ atMs }) => atMs),
-    ...orders.flatMap(({ startedMs, endedMs, handledAtMs: atMs }) => [startedMs, endedMs, atMs ?? startedMs]),
-  ];
-  const startMs = times.reduce((least, atMs) => Math.min(least, atMs), times[0] ?? 0);
-  const endMs = times.reduce((most, atMs) => Math.max(most, atMs), times[0] ?? 0);
+  // What came before the first order is of no interest to anybody who orders.
+  const beginnings =
+    orders.length > 0 ? orders.map((order) => order.startedMs) : events.map(({ atMs }) => atMs);
+  const startMs = beginnings.reduce((least, atMs) => Math.min(least, atMs), beginnings[0] ?? 0);
+  const ends = orders.map(({ endedMs, handledAtMs: atMs }) => Math.max(endedMs, atMs ?? endedMs));
+  const endMs = [...events.map(({ atMs }) => atMs), ...ends].reduce(
+    (most, atMs) => Math.max(most, atMs),
+    startMs,
+  );
   return {
     startMs,
     endMs,

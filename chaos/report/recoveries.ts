@@ -37,7 +37,7 @@ const calmMs = 3_000;
 /** What was unseen in this time before a fault is the usual. */
 const usualMs = 5_000;
 /** So much of the orders may always be under way to the ledger. */
-const usualDelayMs = 500;
+const usualDelayMs = 1_000;
 
 /** One for each fault event, in their order. */
 export function recoveriesOf(
@@ -93,32 +93,37 @@ function disturbed(orders: readonly Seen[]): Seen[] {
   });
 }
 
-/** @returns undefined when the backlog was still there at the end */
+/**
+ * Until the backlog was as small as before the fault and stayed so for a while.
+ * @returns undefined when that did not come to pass
+ */
 function drainedAfterMs(
   orders: readonly Seen[],
   { atMs, sinceMs, untilMs }: { atMs: number; sinceMs: number; untilMs: number },
 ): number | undefined {
+  const accepted = orders.filter(({ fate }) => fate === "accepted");
+  const before = accepted.filter(({ endedMs }) => endedMs >= atMs - usualMs && endedMs < atMs).length;
   const changes: [atMs: number, by: number][] = [];
-  let before = 0;
-  for (const { fate, endedMs, handledAtMs = Number.POSITIVE_INFINITY } of orders) {
-    if (fate !== "accepted" || handledAtMs <= endedMs) continue;
-    changes.push([endedMs, 1], [handledAtMs, -1]);
-    if (endedMs >= atMs - usualMs && endedMs < atMs) before += 1;
-  }
+  for (const { endedMs, handledAtMs = Number.POSITIVE_INFINITY } of accepted)
+    if (handledAtMs > endedMs) changes.push([endedMs, 1], [handledAtMs, -1]);
   changes.sort(([a], [b]) => a - b);
   let usual = (before / usualMs) * usualDelayMs;
   let unseen = 0;
-  let lastTooManyMs: number | undefined;
-  let tooMany = false;
+  let goneMs = sinceMs;
+  let sinceTooManyMs: number | undefined;
   for (const [changeMs, by] of changes) {
     if (changeMs > untilMs) break;
-    if (tooMany) lastTooManyMs = changeMs;
     unseen += by;
-    if (changeMs < atMs && changeMs >= atMs - usualMs) usual = Math.max(usual, unseen);
-    tooMany = changeMs >= atMs && unseen > usual;
+    if (changeMs < atMs - usualMs) continue;
+    if (changeMs < atMs) usual = Math.max(usual, unseen);
+    else if (unseen > usual) sinceTooManyMs ??= changeMs;
+    else if (sinceTooManyMs !== undefined) {
+      if (sinceTooManyMs > goneMs + calmMs) return goneMs - sinceMs;
+      goneMs = Math.max(goneMs, changeMs);
+      sinceTooManyMs = undefined;
+    }
   }
-  if (tooMany) return undefined;
-  return Math.max(0, (lastTooManyMs ?? sinceMs) - sinceMs);
+  return sinceTooManyMs === undefined || sinceTooManyMs > goneMs + calmMs ? goneMs - sinceMs : undefined;
 }
 
 const most = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 0);
