@@ -59,7 +59,7 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
       MAX_IN_FLIGHT_ORDERS: "1",
     });
     await intake.ready();
-    slow(cluster, 500);
+    slow(cluster, silenceMs);
     const underWay = intake.post(anOrder);
     await full(intake);
     down(cluster);
