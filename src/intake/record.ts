@@ -17,12 +17,13 @@ const constant: OutgoingRecord["headers"] = [
 export function recordOf(order: Order, id: string, topic: string, traceparent?: string) {
   const placedAt = new Date().toISOString();
   const placed: PlacedOrder = { ...order, id, placedAt };
-  const headers = [...constant, { ce_id: id }, { ce_time: placedAt }];
+  const headers: OutgoingRecord["headers"] = [{ ce_id: id }, { ce_time: placedAt }];
   if (traceparent) headers.push({ traceparent });
   return {
     topic,
     key: id,
     value: JSON.stringify(placed),
     headers,
+    sharedHeaders: constant,
   } satisfies Omit<OutgoingRecord, "partition">;
 }

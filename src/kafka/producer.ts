@@ -6,7 +6,8 @@
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
-import { openSender, type RefusedRecord } from "./sender.ts";
+import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
+import { openWakeUps } from "./wake-ups.ts";
 
 /** A delivery report: no error means acknowledged by all in-sync replicas. */
 export type Report = {
@@ -23,6 +24,8 @@ export type OutgoingRecord = {
   key: string | Buffer | null;
   value: string | Buffer | null;
   headers: Kafka.MessageHeader[];
+  /** Headers before those, which one array gives to many records: encoded only once. */
+  sharedHeaders?: Kafka.MessageHeader[];
 };
 
 /** What the last statistics of librdkafka said, as far as it is of use here. */
@@ -51,8 +54,7 @@ export class FatalProducerError extends Error {
 export const maxRecordBytes = 2_097_152;
 
 const disconnectTimeoutMs = 5_000;
-const reportPollMs = 1;
-const idlePollMs = 100;
+const pollMs = 100;
 
 /**
  * Connects a producer.
@@ -120,23 +122,16 @@ export async function openProducer(
     );
   });
 
-  const sender = openSender((client as unknown as { name: string }).name);
+  const handle = clientOf((client as unknown as { name: string }).name);
+  const sender = openSender(handle);
   let closed = false;
   let inFlight = 0;
   client.on("delivery-report", () => {
     inFlight -= 1;
   });
-  // Reports are served every millisecond while any is due; errors and statistics ten times a second.
-  const idlePolls = setInterval(() => client.poll(), idlePollMs);
-  let reportPolls: Timer | undefined;
-  function pollForReports(): void {
-    reportPolls ??= setInterval(() => {
-      client.poll();
-      if (inFlight > 0) return;
-      clearInterval(reportPolls);
-      reportPolls = undefined;
-    }, reportPollMs);
-  }
+  const wakeUps = openWakeUps(handle, () => client.poll());
+  // A wake-up that was missed, whatever for, delays a report by no more than this.
+  const polls = setInterval(() => client.poll(), pollMs);
 
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
@@ -160,7 +155,6 @@ export async function openProducer(
         throw error;
       }
       inFlight += 1;
-      pollForReports();
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -186,9 +180,10 @@ export async function openProducer(
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);
-      clearInterval(idlePolls);
-      clearInterval(reportPolls);
+      if (closed) return;
       closed = true;
+      clearInterval(polls);
+      await wakeUps.close();
       sender.close();
       await new Promise<void>((resolve) => {
         const giveUp = setTimeout(resolve, disconnectTimeoutMs);

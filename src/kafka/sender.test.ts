@@ -58,6 +58,35 @@ test("what is sent is what arrives: key, value and headers, of whatever length a
   }
 });
 
+test("headers that records share come first, whichever array they are from", async () => {
+  const before = await cluster.read("orders");
+  const [first, second] = [[{ a: "1" }, { b: "two" }], [{ c: "3" }]];
+  for (const [n, sharedHeaders] of [first, second, first, undefined].entries())
+    producer.produce(record({ headers: [{ n: String(n) }], ...(sharedHeaders && { sharedHeaders }) }));
+  await producer.flush(20_000);
+  const known = new Set(before.map(({ partition, offset }) => `${partition} ${offset}`));
+  const fresh = (await cluster.read("orders")).filter(
+    ({ partition, offset }) => !known.has(`${partition} ${offset}`),
+  );
+  expect(fresh.map(({ headers }) => Object.entries(headers))).toEqual([
+    [
+      ["a", "1"],
+      ["b", "two"],
+      ["n", "0"],
+    ],
+    [
+      ["c", "3"],
+      ["n", "1"],
+    ],
+    [
+      ["a", "1"],
+      ["b", "two"],
+      ["n", "2"],
+    ],
+    [["n", "3"]],
+  ]);
+});
+
 test("a value or key that is absent is absent, and not empty", async () => {
   const before = (await cluster.read("orders.dead")).length;
   producer.produce(record({ topic: "orders.dead", key: null, value: null }));

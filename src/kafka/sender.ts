@@ -45,17 +45,27 @@ export class RefusedRecord extends Error {
 
 export type Sender = ReturnType<typeof openSender>;
 
-/** @param name of the client, as node-rdkafka has it once it is connected */
-export function openSender(name: string) {
+/** The librdkafka client behind one of node-rdkafka's. @param name as that has it once it is connected */
+export function clientOf(name: string): Pointer {
+  opened ??= open();
+  return present(opened.coffee_orders_client(cText(name)), `client ${name}`);
+}
+
+/** @param client of librdkafka's, which must outlive what is opened here */
+export function openSender(client: Pointer) {
   opened ??= open();
   const api = opened;
-  const client = present(api.coffee_orders_client(cText(name)), `client ${name}`);
   const topics = new Map<string, Pointer>();
-  const encoder = new TextEncoder();
   // Used for one record after the other: librdkafka copies all of it before the call returns.
   let text = textOf(4_096);
   let used = 0;
-  let words = argumentsFor(8);
+  let words = argumentsFor(16);
+  /** What was shared by the last records, as arguments; their texts are in a memory of their own. */
+  let shared = {
+    headers: [] as NonNullable<OutgoingRecord["sharedHeaders"]>,
+    words: new Uint32Array(),
+    text,
+  };
 
   function topicOf(name: string): Pointer {
     const known = topics.get(name);
@@ -65,29 +75,54 @@ export function openSender(name: string) {
     return topic;
   }
 
-  /** Makes room for the texts of a record; one of UTF-16 needs at most three bytes for each of its units. */
-  function reserve(record: OutgoingRecord): void {
-    let bytes = 3 * (record.key?.length ?? 0);
-    if (typeof record.value === "string") bytes += 3 * record.value.length;
-    for (const header of record.headers)
+  /** Makes room for a record: a text of UTF-16 needs at most three bytes for each of its units. */
+  function reserve(
+    headers: OutgoingRecord["headers"],
+    others: number,
+    ...texts: OutgoingRecord["value"][]
+  ): void {
+    let bytes = 0;
+    for (const value of texts) bytes += 3 * (value?.length ?? 0);
+    for (const header of headers)
       for (const name in header) bytes += 3 * (name.length + (header[name] as string | Buffer).length) + 1;
     if (bytes > text.bytes.length) text = textOf(2 * bytes);
-    if (record.headers.length + firstHeader > words.length / argumentWords)
-      words = argumentsFor(2 * record.headers.length);
+    const count = firstHeader + others + headers.length;
+    if (count > words.length / argumentWords) words = argumentsFor(2 * count);
     used = 0;
   }
 
   /** Puts a text or bytes into the memory for texts, and its address into the arguments. @returns its length */
-  function put(value: string | Uint8Array, at: number): number {
-    let length: number;
-    if (typeof value === "string") length = encoder.encodeInto(value, text.bytes.subarray(used)).written;
-    else {
-      text.bytes.set(value, used);
-      length = value.length;
-    }
+  function put(value: string | Buffer, at: number): number {
+    const length = typeof value === "string" ? text.bytes.write(value, used) : value.copy(text.bytes, used);
     address(text.start + used, at);
     used += length;
     return length;
+  }
+
+  /** Puts headers into the arguments, from that one on. @returns the first argument after them */
+  function putHeaders(headers: OutgoingRecord["headers"], from: number): number {
+    let at = from * argumentWords;
+    for (const header of headers)
+      for (const name in header) {
+        words[at] = kind.header;
+        put(name, at + 2);
+        text.bytes[used++] = 0;
+        address(put(header[name] as string | Buffer, at + 4), at + 6);
+        at += argumentWords;
+      }
+    return at / argumentWords;
+  }
+
+  /** Encodes what many records share, into memory that is used for nothing else. */
+  function share(headers: NonNullable<OutgoingRecord["sharedHeaders"]>): void {
+    const [usualText, usualWords] = [text, words];
+    text = textOf(0);
+    words = argumentsFor(0);
+    reserve(headers, 0);
+    const end = putHeaders(headers, firstHeader);
+    shared = { headers, words: words.slice(firstHeader * argumentWords, end * argumentWords), text };
+    text = usualText;
+    words = usualWords;
   }
 
   function address(value: number, at: number): void {
@@ -95,25 +130,20 @@ export function openSender(name: string) {
     words[at + 1] = Math.floor(value / wordValues);
   }
 
-  /** A block of bytes as an argument. */
-  function block(index: number, of: number, value: string | Uint8Array | null): void {
+  /** A text or bytes as an argument; absent is not the same as empty. */
+  function block(index: number, of: number, value: string | Buffer | null): void {
     const at = index * argumentWords;
     words[at] = of;
-    if (value === null) {
-      address(0, at + 2);
-      address(0, at + 4);
-      return;
-    }
-    if (typeof value !== "string" && of === kind.value) {
-      address(value.length === 0 ? text.start : ptr(value), at + 2);
-      address(value.length, at + 4);
-    } else address(put(value, at + 2), at + 4);
+    if (value === null) address(0, at + 2);
+    address(value === null ? 0 : put(value, at + 2), at + 4);
   }
 
   return {
     /** Queues a record. @throws RefusedRecord: not queued */
     send(record: OutgoingRecord): void {
-      reserve(record);
+      const { headers, sharedHeaders = none } = record;
+      if (shared.headers !== sharedHeaders) share(sharedHeaders);
+      reserve(headers, sharedHeaders.length, record.key, record.value);
       words[0] = kind.topic;
       address(topicOf(record.topic), 2);
       words[argumentWords] = kind.partition;
@@ -122,17 +152,9 @@ export function openSender(name: string) {
       words[2 * argumentWords + 2] = copyValue;
       block(3, kind.value, record.value);
       block(4, kind.key, record.key);
-      let count = firstHeader;
-      for (const header of record.headers)
-        for (const name in header) {
-          const at = count * argumentWords;
-          words[at] = kind.header;
-          put(name, at + 2);
-          text.bytes[used++] = 0;
-          address(put(header[name] as string | Buffer, at + 4), at + 6);
-          count += 1;
-        }
-      const error = api.rd_kafka_produceva(client, words, BigInt(count));
+      words.set(shared.words, firstHeader * argumentWords);
+      const count = putHeaders(headers, firstHeader + shared.words.length / argumentWords);
+      const error = api.rd_kafka_produceva(client, words, count);
       if (error === null) return;
       const message = new CString(api.rd_kafka_error_string(error) as Pointer).toString();
       const full = api.rd_kafka_error_code(error) === queueFull;
@@ -149,9 +171,11 @@ export function openSender(name: string) {
   };
 }
 
+const none: OutgoingRecord["headers"] = [];
 const argumentsFor = (headers: number) => new Uint32Array((firstHeader + headers) * argumentWords);
 
-function textOf(length: number): { bytes: Uint8Array; start: number } {
-  const bytes = new Uint8Array(length);
+function textOf(length: number): { bytes: Buffer; start: number } {
+  // An empty one has no address, and an empty text needs one.
+  const bytes = Buffer.alloc(Math.max(length, 1));
   return { bytes, start: ptr(bytes) };
 }

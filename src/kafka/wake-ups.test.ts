@@ -1,0 +1,50 @@
+import { afterAll, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import Kafka from "node-rdkafka";
+import { startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../testing/until.ts";
+import { clientOf } from "./sender.ts";
+import { openWakeUps } from "./wake-ups.ts";
+
+const cluster = startOrdersCluster();
+afterAll(() => cluster[Symbol.dispose]());
+
+const nameOf = (producer: Kafka.Producer) => (producer as unknown as { name: string }).name;
+const openFiles = () => readdirSync("/proc/self/fd").length;
+
+test("reports come though nobody polls by the clock, and nothing stays open", async () => {
+  const producer = new Kafka.Producer({ "bootstrap.servers": cluster.bootstrap, dr_cb: true });
+  await new Promise((resolve, reject) =>
+    producer.connect({ topic: "orders" }, (error) => (error ? reject(error) : resolve(0))),
+  );
+  let reports = 0;
+  let wakeUps = 0;
+  producer.on("delivery-report", () => {
+    reports += 1;
+  });
+  const opened = openWakeUps(clientOf(nameOf(producer)), () => {
+    wakeUps += 1;
+    producer.poll();
+  });
+  for (let sent = 1; sent <= 5; sent += 1) {
+    producer.produce("orders", 0, Buffer.from("{}"));
+    await until("it has its report", () => reports === sent);
+  }
+  const known = wakeUps;
+  expect(known).toBeGreaterThanOrEqual(5);
+  await opened.close();
+  producer.produce("orders", 0, Buffer.from("{}"));
+  await until("it is acknowledged", () => {
+    producer.poll();
+    return reports === 6;
+  });
+  expect(wakeUps).toBe(known);
+
+  const before = openFiles();
+  const times = 100;
+  for (let time = 0; time < times; time += 1)
+    await openWakeUps(clientOf(nameOf(producer)), () => undefined).close();
+  // The client opens and closes connections meanwhile, and a pipe would be two for each time.
+  expect(openFiles()).toBeLessThan(before + times / 2);
+  await new Promise((resolve) => producer.disconnect(resolve));
+});
