@@ -21,6 +21,9 @@ const oneOf = <T extends string[]>(description: string, ...words: [...T]) =>
 const whole = (description: string, fallback: number, minimum: number, maximum: number) =>
   Type.Integer({ description, default: fallback, minimum, maximum });
 
+const decimal = (description: string, fallback: number, minimum: number, maximum: number) =>
+  Type.Number({ description, default: fallback, minimum, maximum });
+
 const minuteMs = 60_000;
 
 /** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
@@ -71,7 +74,7 @@ const producerSchema = Type.Object({
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: oneOf("how a partition is chosen", "batch", "customer"),
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 10, 0, 1_000),
-  LINGER_MS: whole("Kafka's linger.ms", 1, 0, 1_000),
+  LINGER_MS: decimal("Kafka's linger.ms: as long as it takes to hand over a large group", 0.5, 0, 1_000),
   DELIVERY_TIMEOUT_MS: whole(
     "Kafka's message.timeout.ms; after it an order's fate is unknown",
     20_000,
@@ -161,14 +164,16 @@ type Described = {
   maximum?: number;
 };
 
-/** Digits alone are a number: no fraction that would be cut off, no 1e3, no word. */
+const numbers: Record<string, RegExp> = { integer: /^-?\d+$/, number: /^-?\d+(\.\d+)?$/ };
+
+/** Digits alone are a whole number: no fraction that would be cut off; and 1e3 or a word is none at all. */
 const typedAs = (schema: Described | undefined, text: string): string | number =>
-  schema?.type === "integer" && /^-?\d+$/.test(text) ? Number(text) : text;
+  numbers[schema?.type ?? ""]?.test(text) ? Number(text) : text;
 
 function fault(name: string, schema: Described, given: string | undefined): string {
   const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
-  const range =
-    schema.type === "integer" ? ` (a whole number from ${schema.minimum} to ${schema.maximum})` : "";
+  const kind = { integer: "a whole number", number: "a number" }[schema.type ?? ""];
+  const range = kind ? ` (${kind} from ${schema.minimum} to ${schema.maximum})` : "";
   const choice = schema.anyOf ? ` (one of ${schema.anyOf.map((word) => word.const).join(", ")})` : "";
   const state =
     given === undefined ? "is missing" : secret ? "is malformed" : `is malformed: ${JSON.stringify(given)}`;
