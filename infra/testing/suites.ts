@@ -24,7 +24,7 @@ export const suites: Suite[] = [
   {
     name: "check",
     what: "format, lint, types",
-    limitMinutes: 5,
+    limitMinutes: 4,
     commands: {
       "format and lint": ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
       types: ["node_modules/.bin/tsc", "--noEmit"],
@@ -33,23 +33,23 @@ export const suites: Suite[] = [
   {
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
-    limitMinutes: 15,
+    limitMinutes: 10,
     files: /^(src|native|examples)\//,
     filesAtOnce: 2,
   },
-  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
-  { name: "load", what: "the load and its record", limitMinutes: 5, files: /^load\/(?!e2e)/ },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 6, files: /^lb\// },
+  { name: "load", what: "the load and its record", limitMinutes: 3, files: /^load\/(?!e2e)/ },
   {
     name: "chaos",
     what: "faults, and the verdict that they leave",
-    limitMinutes: 10,
+    limitMinutes: 4,
     files: /^chaos\/(?!e2e)/,
   },
-  { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 10, files: /^infra\/(?!e2e)/ },
+  { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 6, files: /^infra\/(?!e2e)/ },
   {
     name: "e2e",
     what: "the topology on containers",
-    limitMinutes: 45,
+    limitMinutes: 38,
     files: /^(infra|chaos|load)\/e2e/,
     onContainers: true,
     cleanUp: () => openTopology({ project: e2eProject }).down({ volumes: true }),
