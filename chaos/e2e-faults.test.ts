@@ -134,7 +134,17 @@ test("the proof, in its short form, holds", async () => {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-prove-"));
   try {
     const { code, stdout, stderr } = await capture(
-      [process.execPath, join(import.meta.dir, "prove.ts"), "--suite", "quick", "--out", folder, ...project],
+      [
+        process.execPath,
+        join(import.meta.dir, "prove.ts"),
+        "--suite",
+        "quick",
+        "--rate",
+        "150",
+        "--out",
+        folder,
+        ...project,
+      ],
       { limitMs: 600_000, env, onLine: console.error },
     );
     expect({ code, stderr }).toEqual({ code: 0, stderr });
