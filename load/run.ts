@@ -5,7 +5,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "../infra/child.ts";
+import { type Ending, run } from "../infra/child.ts";
 import { thisMachine, withTools } from "../infra/setup/machine.ts";
 import { type ClientAnswer, readAnswers, withInterrupted } from "./answers.ts";
 import { k6Options, type Profile } from "./profiles.ts";
@@ -57,51 +57,60 @@ export function startLoad(options: LoadOptions): Load {
 }
 
 async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadResult> {
-  const { url, profile, rate, durationSeconds } = options;
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
-  const record = options.recordPath ?? join(folder, "answers");
-  const place = (name: string) => join(folder, name);
-  const [config, summary, log, output] = [
-    place("config.json"),
-    place("summary.json"),
-    place("log"),
-    place("output"),
-  ];
+  const files = {
+    record: options.recordPath ?? join(folder, "answers"),
+    config: join(folder, "config.json"),
+    summary: join(folder, "summary.json"),
+    log: join(folder, "log"),
+  };
   const runId = crypto.randomUUID();
-  const hidden = options.visible ? undefined : openSync(output, "w");
+  const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
-    await Bun.write(config, JSON.stringify(k6Options(profile, rate, durationSeconds)));
-    await Bun.write(record, "");
-    const variables = Object.entries({ URL: url, RUN: runId, SUMMARY: summary });
-    // Its errors only: it would warn of each answer that did not come.
-    const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
-    const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
-    const argv = ["k6", "run", ...flags, join(import.meta.dir, "orders.ts")];
-    const exitCode = await run(
-      [...argv, ...variables.flatMap(([name, value]) => ["--env", `${name}=${value}`])],
-      {
+    const { profile, rate, durationSeconds } = options;
+    await Bun.write(files.config, JSON.stringify(k6Options(profile, rate, durationSeconds)));
+    await Bun.write(files.record, "");
+    const exitCode = await exitCodeOf(
+      run(k6Command({ URL: options.url, RUN: runId, SUMMARY: files.summary }, files), {
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
         env: { GOGC: "400", ...withTools(thisMachine()) },
         output: hidden ?? "inherit",
-      },
-    ).then(
-      (ending) => ending.exitCode,
-      (reason) => {
-        if (!stop.aborted) throw reason;
-        return 0;
-      },
+      }),
+      stop,
     );
     if (exitCode !== 0 && exitCode !== thresholdsCrossed)
-      throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(log).text()}`);
-    const answers = withInterrupted(readAnswers(await Bun.file(record).text()), runId, Date.now());
+      throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(files.log).text()}`);
+    const answers = withInterrupted(readAnswers(await Bun.file(files.record).text()), runId, Date.now());
+    // Who is ended early sums nothing up.
     const outcome: Outcome = stop.aborted
       ? { dropped: 0, crossed: [] }
-      : await Bun.file(summary as string).json();
+      : await Bun.file(files.summary).json();
     return { ...outcome, answers };
   } finally {
     if (hidden !== undefined) closeSync(hidden);
     rmSync(folder, { recursive: true });
+  }
+}
+
+function k6Command(
+  variables: Record<string, string>,
+  { record, config, log }: { record: string; config: string; log: string },
+): string[] {
+  // Its errors only: it would warn of each answer that did not come.
+  const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
+  const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
+  const named = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  return ["k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
+}
+
+/** How k6 ended; well, if it was ended by us. */
+async function exitCodeOf(ending: Promise<Ending>, stop: AbortSignal): Promise<number> {
+  try {
+    return (await ending).exitCode;
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    return 0;
   }
 }
