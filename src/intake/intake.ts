@@ -6,6 +6,7 @@
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import { FatalProducerError, type OutgoingRecord, QueueFullError, type Report } from "../kafka/producer.ts";
+import { RefusedRecord } from "../kafka/sender.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
@@ -235,6 +236,9 @@ function refusalOf(error: unknown): unknown {
   if (error instanceof QueueFullError) return new OutcomeError("queue_full", "the queue to Kafka is full");
   if (error instanceof FatalProducerError)
     return new OutcomeError("not_ready", "the Kafka client is being replaced");
+  // For a moment after brokers came back, librdkafka may know of no such topic.
+  if (error instanceof RefusedRecord)
+    return new OutcomeError("not_ready", `the Kafka client takes no order: ${error.message}`);
   return error;
 }
 
