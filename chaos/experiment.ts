@@ -109,9 +109,12 @@ export async function experiment(
       });
     } finally {
       // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
-      if (shortcomings === undefined) await healAll(system);
-      stoppedMs = Date.now();
-      await load.stop();
+      try {
+        if (shortcomings === undefined) await healAll(system);
+      } finally {
+        stoppedMs = Date.now();
+        await load.stop();
+      }
     }
     return { answers: (await load.done).answers, shortcomings, stoppedMs };
   }

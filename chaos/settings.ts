@@ -28,7 +28,7 @@ were told is held against what the system has. Exit 0: the promise held; 1: brok
   --without-majority  draws also faults that leave no majority of brokers or of ZooKeeper
   --rate 300          orders per second
   --fresh             on a topology of its own, on free ports, removed afterwards with its data
-  --project NAME      on this Compose project, which runs or is made
+  --project NAME      on this Compose project, which runs; with --fresh one is made under the name
   --out out/prove     where the reports go, a folder for each seed
 
 Faults: ${scenarioNames.join(", ")}`;
