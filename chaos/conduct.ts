@@ -19,34 +19,37 @@ export interface Conduct {
   stop: AbortSignal;
 }
 
-/** Resolves after the last round, with what was not whole again in time after a fault; nothing: all was. */
+/**
+ * Resolves after the last round; or after the first whose fault left the system not whole in time, because what the
+ * next one did could not be told from it: with what was missing then, nothing where all was whole.
+ */
 export async function conduct(
   system: System,
   schedule: Schedule,
   { tell, stop }: Conduct,
 ): Promise<string[]> {
-  const shortcomings: string[] = [];
   const times = new Map<string, number>();
-  const say = (kind: RunEvent["kind"], text: string, fault?: string) =>
-    tell({ atMs: Date.now(), kind, text, ...(fault !== undefined && { fault }) });
+  const say = (kind: RunEvent["kind"], text: string, of: Pick<RunEvent, "fault" | "round"> = {}) =>
+    tell({ atMs: Date.now(), kind, text, ...of });
 
   say("phase", "steady: load, no fault");
   await wait(schedule.steadyMs, stop);
   for (const [index, round] of schedule.rounds.entries()) {
     say("phase", `fault ${index + 1} of ${schedule.rounds.length}`);
-    await strikeAndHeal(round);
+    await strikeAndHeal(round, index);
     const healedMs = Date.now();
     const left = await settle(system, wholeLimitMs, stop);
     const names = round.steps.map(({ scenario }) => scenario).join(" and ");
     if (left.length > 0) {
-      shortcomings.push(`${wholeLimitMs / 1_000} s after ${names}: ${left.join("; ")}`);
       say("note", `not whole after ${wholeLimitMs / 1_000} s: ${left.join("; ")}`);
-    } else say("note", `whole again ${((Date.now() - healedMs) / 1_000).toFixed(1)} s after the heal`);
+      return [`${wholeLimitMs / 1_000} s after ${names}: ${left.join("; ")}`];
+    }
+    say("note", `whole again ${((Date.now() - healedMs) / 1_000).toFixed(1)} s after the heal`);
     await wait(round.restMs, stop);
   }
-  return shortcomings;
+  return [];
 
-  async function strikeAndHeal({ steps, holdMs }: Round): Promise<void> {
+  async function strikeAndHeal({ steps, holdMs }: Round, round: number): Promise<void> {
     const struck: { label: string; fault: FaultName; victims: Container[] }[] = [];
     try {
       for (const step of steps) {
@@ -55,7 +58,7 @@ export async function conduct(
         struck.push({ label, fault, victims });
         const names = victims.map(({ name }) => name).join(", ");
         const apart = from ? `, from ${from.map(({ name }) => name).join(", ")}` : "";
-        say("fault", `${fault}: ${names || "nobody"}${apart}`, label);
+        say("fault", `${fault}: ${names || "nobody"}${apart}`, { fault: label, round });
         const remark = await faults[fault].inject(system, victims, { stop, ...(from && { from }) });
         if (remark) say("note", remark);
       }
@@ -71,7 +74,7 @@ export async function conduct(
       try {
         // What was injected has changed their state.
         await faults[fault].heal(system, await system.again(victims));
-        say("heal", `${label} is healed`, label);
+        say("heal", `${label} is healed`, { fault: label });
       } catch (error) {
         failures.push(error);
       }

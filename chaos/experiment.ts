@@ -3,11 +3,13 @@
 // wait is bounded, and what did not come in time is a part of the verdict.
 import { until } from "../infra/until.ts";
 import type { ClientAnswer } from "../load/answers.ts";
+import { orderLimitMs } from "../load/policy.ts";
 import { startLoad } from "../load/run.ts";
 import { collect, sampleCommits } from "./collect.ts";
 import { conduct } from "./conduct.ts";
 import { healAll } from "./faults/registry.ts";
-import { brokenPromises, type Outcome, outcomesOf } from "./goals.ts";
+import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf } from "./goals.ts";
+import { hungAtTheEnd, withoutCutShort } from "./last-orders.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunEvent } from "./report/events.ts";
 import { measure } from "./report/measures.ts";
@@ -19,8 +21,8 @@ import type { System } from "./system.ts";
 const wholeLimitMs = 120_000;
 const drainLimitMs = 120_000;
 const drainPollMs = 1_000;
-/** An order that was sent earlier, and had no answer when the load ended, has failed. */
-const lastOrdersMs = 1_000;
+/** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
+const lastAnswersMs = orderLimitMs + 1_000;
 /** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
 const warmUps = [
   { share: 1 / 4, seconds: 15 },
@@ -76,13 +78,19 @@ export async function experiment(
       throw new Error("what the run left behind could not be read", { cause });
     });
     const verdict = reconcile(history);
-    // Ended by us before its answer was due: unknown to the verdict, and no failure of the system's.
-    const cutShort = ({ status, startedMs, endedMs }: ClientAnswer) =>
-      status === 0 && endedMs >= stoppedMs && startedMs > stoppedMs - lastOrdersMs;
-    const measures = measure({ ...history, client: answers.filter((one) => !cutShort(one)) }, events);
+    const client = withoutCutShort(answers, stoppedMs);
+    const measures = measure({ ...history, client }, events);
     const outcomes = outcomesOf(history, measures);
-    const broken = [...verdict.faults, ...brokenPromises(outcomes), ...shortcomings];
-    return { run: { seed: schedule.seed, events, history, verdict, measures }, outcomes, broken };
+    const unprovoked = failedUnprovoked(client, measures.recoveries).length;
+    const broken = [
+      ...verdict.faults,
+      ...brokenPromises(outcomes),
+      ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
+      ...hungAtTheEnd(answers, stoppedMs),
+      ...shortcomings,
+    ];
+    const judged = { ...verdict, held: broken.length === 0, faults: broken };
+    return { run: { seed: schedule.seed, events, history, verdict: judged, measures }, outcomes, broken };
   } finally {
     await sampler.stop();
   }
@@ -100,13 +108,17 @@ export async function experiment(
       () => over.abort(new Error("the load ended by itself before the last fault")),
       (error) => over.abort(error),
     );
+    const ending = AbortSignal.any([stop, over.signal]);
     let shortcomings: string[] | undefined;
     let stoppedMs = 0;
     try {
       shortcomings = await conduct(system, schedule, {
         tell: record,
-        stop: AbortSignal.any([stop, over.signal]),
+        stop: ending,
       });
+      phase("the last answers");
+      await until(() => ending.aborted, lastAnswersMs, 100);
+      ending.throwIfAborted();
     } finally {
       // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
       try {

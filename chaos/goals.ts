@@ -1,5 +1,6 @@
-// What each fault was to come to, held against what it came to: pure, from the measures and the history.
-import type { History } from "./history.ts";
+// What each fault was to come to, held against what it came to: pure, from the measures and the history. Faults that
+// strike together are held against what all of them allow, since nobody can tell whose an order was.
+import type { ClientAnswer, History } from "./history.ts";
 import type { Measures, Recovery } from "./report/measures.ts";
 import { type Goals, type ScenarioName, scenarios } from "./scenarios.ts";
 
@@ -7,31 +8,88 @@ import { type Goals, type ScenarioName, scenarios } from "./scenarios.ts";
 export interface Outcome {
   /** As in the events. */
   fault: string;
+  /** Those of one round struck together, and share its orders. */
+  round: number;
   figures: Record<keyof Goals, number | undefined>;
   missed: string[];
 }
 
 /** Work that was under way when a fault struck was written before it. */
 const underWayMs = 5_000;
+/** Where refusals are permitted while a fault lasts: until so long after the heal, unless its goal gives it longer. */
+const refusalsEndMs = 15_000;
 
 /** One for each fault, in the order of the run. */
 export function outcomesOf(history: History, { recoveries, endMs }: Measures): Outcome[] {
-  return recoveries.map((recovery, index) => {
-    const untilMs = recoveries[index + 1]?.atMs ?? endMs + underWayMs;
-    const redelivered = redeliveriesBetween(history, recovery.atMs - underWayMs, untilMs - underWayMs);
-    const figures = figuresOf(recovery, redelivered);
-    return { fault: recovery.fault, figures, missed: missedOf(figures, goalsOf(recovery.fault)) };
+  const rounds = [...Map.groupBy(recoveries, ({ round }) => round).values()];
+  return rounds.flatMap((together, index) => {
+    const untilMs = rounds[index + 1]?.[0]?.atMs ?? endMs + underWayMs;
+    const goals = goalsOf(together.map(({ fault }) => fault));
+    return together.map((recovery) => {
+      const fromMs = (together[0] ?? recovery).atMs - underWayMs;
+      const redelivered = redeliveriesBetween(history, fromMs, untilMs - underWayMs);
+      const figures = figuresOf(recovery, redelivered);
+      return { fault: recovery.fault, round: recovery.round, figures, missed: missedOf(figures, goals) };
+    });
   });
 }
 
-/** Whether it is a promise that was broken, not only a figure that is worse than it should be. */
+/**
+ * What is a promise to those who order, and not only a figure: that none of them fails where none is to fail, after
+ * every retry or, where the scenario says so, at the first try. A line for each that was broken.
+ */
 export function brokenPromises(outcomes: readonly Outcome[]): string[] {
-  return outcomes
-    .filter(({ fault, figures }) => goalsOf(fault).failed === 0 && (figures.failed ?? 0) > 0)
-    .map(({ fault, figures }) => `${fault}: ${figures.failed} orders were not accepted, after every retry`);
+  return [...Map.groupBy(outcomes, ({ round }) => round).values()].flatMap((together) => {
+    const names = together.map(({ fault }) => fault);
+    const goals = goalsOf(names);
+    const { failed = 0, firstTryFailed = 0 } = together[0]?.figures ?? {};
+    const fault = names.join(" and ");
+    return [
+      ...(goals.failed === 0 && failed > 0
+        ? [`${fault}: ${failed} orders were not accepted, after every retry`]
+        : []),
+      ...(goals.firstTryFailed === 0 && firstTryFailed > 0
+        ? [`${fault}: ${firstTryFailed} orders failed at their first try, where clients are to see none`]
+        : []),
+    ];
+  });
 }
 
-const goalsOf = (label: string): Goals => scenarios[label.replace(/-\d+$/, "") as ScenarioName].goals;
+/** Orders that were not accepted in the end though no fault touched them: that is promised always. */
+export function failedUnprovoked(
+  client: readonly ClientAnswer[],
+  recoveries: readonly Recovery[],
+): ClientAnswer[] {
+  const faults = recoveries.map(({ fault, atMs, healedAfterMs = Number.POSITIVE_INFINITY }) => {
+    const allowedMs = Math.max(refusalsEndMs, goalsOf([fault]).afterHealMs ?? 0);
+    return { fromMs: atMs, toMs: atMs + healedAfterMs + allowedMs };
+  });
+  return client.filter(
+    ({ fate, startedMs, endedMs }) =>
+      fate !== "accepted" && !faults.some(({ fromMs, toMs }) => endedMs >= fromMs && startedMs <= toMs),
+  );
+}
+
+/** What the run came to, for its last line: a figure that misses its target is never passed over. */
+export function lastWord(broken: readonly string[], outcomes: readonly Outcome[]): string {
+  if (broken.length > 0) return "the promise was broken";
+  const count = outcomes.reduce((sum, { missed }) => sum + missed.length, 0);
+  const missed = count === 1 ? "1 figure missed its target" : `${count} figures missed their targets`;
+  return `the promise held${count > 0 ? `; ${missed}` : ""}`;
+}
+
+/** What all of them have a goal for, each the widest of theirs. */
+function goalsOf(labels: readonly string[]): Goals {
+  const each = labels.map((label): Goals => scenarios[label.replace(/-\d+$/, "") as ScenarioName].goals);
+  return each.reduce((wide, goals) =>
+    Object.fromEntries(
+      Object.entries(wide).flatMap(([name, goal]) => {
+        const other = goals[name as keyof Goals];
+        return other === undefined ? [] : [[name, Math.max(goal, other)]];
+      }),
+    ),
+  );
+}
 
 function figuresOf(recovery: Recovery, redelivered: number): Outcome["figures"] {
   const { sent, firstTryFailed, failed, recoveryMs, steadyAfterMs, healedAfterMs = 0 } = recovery;

@@ -9,6 +9,7 @@ import { stopWhenTold } from "../infra/child.ts";
 import { thisMachine } from "../infra/setup/machine.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import { experiment } from "./experiment.ts";
+import { lastWord } from "./goals.ts";
 import { outcomeTable } from "./outcome-table.ts";
 import type { RunEvent } from "./report/events.ts";
 import { writeReport } from "./report/report.ts";
@@ -56,8 +57,7 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   );
   console.log(`${summary}\n\n${outcomeTable(outcomes)}\n`);
   console.log(`${htmlPath}\n${jsonPath}\n${outcomesPath}\n`);
-  for (const why of broken) console.log(`broken: ${why}`);
-  console.log(`seed ${seed}: the promise ${broken.length === 0 ? "held" : "was broken"}`);
+  console.log(`seed ${seed}: ${lastWord(broken, outcomes)}`);
   return broken.length === 0 ? 0 : 1;
 }
 

@@ -3,6 +3,7 @@ import { frame, px, type Scale } from "./axes.ts";
 import type { RunEvent } from "./events.ts";
 import { escaped } from "./format.ts";
 import type { Measures } from "./measures.ts";
+import { roundsOf } from "./rounds.ts";
 
 type Band = { fromMs: number; toMs: number; label: string; title: string };
 
@@ -27,11 +28,11 @@ export function bandsOf(events: readonly RunEvent[], measures: Measures, time: S
   };
 }
 
-/** From each fault to its heal, or to the next fault where it has none. */
+/** From each fault to its heal, or to the next round where it has none. */
 export function faultBands(events: readonly RunEvent[], endMs: number): Band[] {
-  const faults = events.filter(({ kind }) => kind === "fault");
-  return faults.map(({ atMs, text, fault }, n) => {
-    const untilMs = faults[n + 1]?.atMs ?? endMs;
+  const faults = roundsOf(events).flatMap((round) => round.faults.map((fault) => ({ ...fault, round })));
+  return faults.map(({ atMs, text, fault, round }, n) => {
+    const untilMs = Math.min(round.untilMs, endMs);
     const heal = events.find(
       (one) => one.kind === "heal" && one.fault === fault && one.atMs >= atMs && one.atMs <= untilMs,
     );

@@ -5,11 +5,9 @@ import type { RunEvent } from "./events.ts";
 import { measure } from "./measures.ts";
 
 const second = 1_000;
-const event = (kind: RunEvent["kind"], atMs: number, fault = "broker-kill"): RunEvent => ({
-  atMs,
-  kind,
-  text: kind,
-  fault,
+const event = (kind: RunEvent["kind"], atMs: number, fault = "broker-kill", round?: number): RunEvent => ({
+  ...{ atMs, kind, text: kind, fault },
+  ...(round !== undefined && { round }),
 });
 
 /** Orders by when they were sent, each accepted after 10 ms and handled 20 ms later unless it is told otherwise. */
@@ -55,12 +53,11 @@ describe("by second", () => {
     ]);
   });
 
-  test("orders whose answer the client did not live to hear are left out", () => {
-    const { seconds, recoveries } = run([0, 500], (at) => (at ? { attempts: 0, fate: "unknown" } : {}), [
-      event("fault", 0),
-    ]);
-    expect(seconds[0]?.sent).toBe(1);
-    expect(recoveries[0]).toMatchObject({ sent: 1, failed: 0, firstTryFailed: 0 });
+  test("orders whose answer the client did not live to hear have failed", () => {
+    const unheard = { attempts: 0, firstStatus: 0, status: 0, fate: "unknown" } as const;
+    const { seconds, recoveries } = run([0, 500], (at) => (at ? unheard : {}), [event("fault", 0)]);
+    expect(seconds[0]?.sent).toBe(2);
+    expect(recoveries[0]).toMatchObject({ sent: 2, failed: 1, firstTryFailed: 1 });
   });
 
   test("a run in which nothing was sent has no more than its events", () => {
@@ -81,6 +78,7 @@ describe("a fault's recovery", () => {
     expect(of(() => ({}))).toEqual([
       {
         fault: "broker-kill",
+        round: 0,
         atMs: faultMs,
         healedAfterMs: 10 * second,
         sent: 400,
@@ -148,6 +146,35 @@ describe("a fault's recovery", () => {
       { fault: "broker-kill", sent: 200, failed: 0, healedAfterMs: undefined },
       { fault: "consumer-kill", sent: 200, failed: 200, healedAfterMs: undefined },
     ]);
+  });
+
+  test("is charged with every order of its round, and the other fault of the round as well", () => {
+    const found = of(
+      (at) => (at >= faultMs && at < faultMs + 300 ? { fate: "refused" } : {}),
+      [
+        event("fault", faultMs, "broker-kill", 3),
+        event("fault", faultMs + second, "consumer-kill", 3),
+        event("heal", faultMs + 10 * second, "broker-kill", 3),
+        event("heal", faultMs + 11 * second, "consumer-kill", 3),
+        event("fault", faultMs + 20 * second, "ledger-stop", 4),
+      ],
+    );
+    expect(
+      found.map(({ round, sent, failed, healedAfterMs }) => [round, sent, failed, healedAfterMs]),
+    ).toEqual([
+      [0, 200, 3, 10 * second],
+      [0, 200, 3, 10 * second],
+      [1, 200, 0, undefined],
+    ]);
+  });
+
+  test("has an order that fails when the next fault has struck, if it was sent long before that", () => {
+    const late = { fate: "unknown", endedMs: faultMs + 25 * second } as const;
+    const events = [event("fault", faultMs), event("fault", faultMs + 20 * second, "consumer-kill")];
+    const failed = (sentMs: number) =>
+      of((at) => (at === sentMs ? late : {}), events).map((one) => one.failed);
+    expect(failed(faultMs + second)).toEqual([1, 0]);
+    expect(failed(faultMs + 19 * second)).toEqual([0, 1]);
   });
 
   test("tells how long orders waited to be handled, and when the backlog was gone after the heal", () => {

@@ -36,14 +36,12 @@ export type Measures = {
 
 const secondMs = 1_000;
 
-/** Measures a finished run. Orders whose answer the client did not live to hear say nothing and are left out. */
+/** Measures a finished run. An order whose answer the client did not live to hear has failed. */
 export function measure({ client, ledger }: History, events: readonly RunEvent[]): Measures {
   const handledAtMs = new Map(ledger.map((row) => [row.id, row.handledAtMs]));
-  const orders = client
-    .filter(({ attempts }) => attempts > 0)
-    .map(
-      (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderId(answer.customer, answer.key)) }),
-    );
+  const orders = client.map(
+    (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderId(answer.customer, answer.key)) }),
+  );
   // What came before the first order is of no interest to anybody who orders.
   const beginnings =
     orders.length > 0 ? orders.map((order) => order.startedMs) : events.map(({ atMs }) => atMs);

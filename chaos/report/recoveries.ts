@@ -1,18 +1,21 @@
 /**
- * What each fault did, and how long it took until all was steady again. An order counts for the fault that was the
- * last one when its answer came, so that one which waited through a fault counts for it though it was sent before.
+ * What each fault did, and how long it took until all was steady again. An order counts for the round in which it was
+ * sent, and for every fault of that round; one that was under way when a round struck counts for that one.
  */
 import type { RunEvent } from "./events.ts";
 import type { Seen } from "./measures.ts";
+import { isOf, type Round, roundsOf } from "./rounds.ts";
 import { lengthMs, stretchesOf } from "./stretches.ts";
 
-/** What one fault did, until the next one: to those who order, and to those who wait for the handling. */
+/** What one fault did, with those that struck with it, until the next round: to those who order, and to those who wait for the handling. */
 export type Recovery = {
   fault: string;
+  /** Which round it was, from 0 on. */
+  round: number;
   atMs: number;
   /** From the fault to its heal; undefined where it has none. */
   healedAfterMs: number | undefined;
-  /** Orders answered meanwhile: all; those whose first try was not a 202; those not accepted in the end. */
+  /** Orders of the round: all; those whose first try was not a 202; those not accepted in the end. */
   sent: number;
   firstTryFailed: number;
   failed: number;
@@ -45,41 +48,51 @@ export function recoveriesOf(
   events: readonly RunEvent[],
   endMs: number,
 ): Recovery[] {
-  const faults = events.filter(({ kind }) => kind === "fault");
-  return faults.map(({ atMs, fault = "", text }, n) => {
-    const untilMs = faults[n + 1]?.atMs ?? endMs + 1;
-    const within = (time: number | undefined) => time !== undefined && time >= atMs && time < untilMs;
-    const heal = events.find((event) => event.kind === "heal" && within(event.atMs) && event.fault === fault);
-    const concerned = orders.filter(({ endedMs }) => within(endedMs));
-    const stretches = stretchesOf(
-      disturbed(concerned).map(({ startedMs }) => Math.max(atMs, startedMs)),
-      calmMs,
-    );
-    const count = (holds: (order: Seen) => boolean) => concerned.filter(holds).length;
-    return {
-      fault: fault || text,
-      atMs,
-      healedAfterMs: heal && heal.atMs - atMs,
-      sent: concerned.length,
-      firstTryFailed: count(({ firstStatus }) => firstStatus !== 202),
-      failed: count(({ fate }) => fate !== "accepted"),
-      recoveryMs: most(stretches.map(lengthMs)),
-      steadyAfterMs: (stretches.at(-1)?.toMs ?? atMs) - atMs,
-      longestMs: most(concerned.map(({ startedMs, endedMs }) => endedMs - startedMs)),
-      longestUnseenMs: most(
-        orders.flatMap(({ fate, endedMs, handledAtMs }) =>
-          fate === "accepted" && handledAtMs !== undefined && within(handledAtMs)
-            ? [handledAtMs - endedMs]
-            : [],
-        ),
+  return roundsOf(events).flatMap((round) =>
+    round.faults.map((fault) => recoveryOf(fault, round, orders, events, endMs)),
+  );
+}
+
+function recoveryOf(
+  { atMs, fault = "", text }: RunEvent,
+  round: Round,
+  orders: readonly Seen[],
+  events: readonly RunEvent[],
+  endMs: number,
+): Recovery {
+  const within = (time: number | undefined) =>
+    time !== undefined && time >= round.atMs && time < round.untilMs;
+  const heal = events.find((event) => event.kind === "heal" && within(event.atMs) && event.fault === fault);
+  const concerned = orders.filter((order) => isOf(round, order));
+  const stretches = stretchesOf(
+    disturbed(concerned).map(({ startedMs }) => Math.max(atMs, startedMs)),
+    calmMs,
+  );
+  const count = (holds: (order: Seen) => boolean) => concerned.filter(holds).length;
+  return {
+    fault: fault || text,
+    round: round.number,
+    atMs,
+    healedAfterMs: heal && heal.atMs - atMs,
+    sent: concerned.length,
+    firstTryFailed: count(({ firstStatus }) => firstStatus !== 202),
+    failed: count(({ fate }) => fate !== "accepted"),
+    recoveryMs: most(stretches.map(lengthMs)),
+    steadyAfterMs: (stretches.at(-1)?.toMs ?? atMs) - atMs,
+    longestMs: most(concerned.map(({ startedMs, endedMs }) => endedMs - startedMs)),
+    longestUnseenMs: most(
+      orders.flatMap(({ fate, endedMs, handledAtMs }) =>
+        fate === "accepted" && handledAtMs !== undefined && within(handledAtMs)
+          ? [handledAtMs - endedMs]
+          : [],
       ),
-      drainedAfterMs: drainedAfterMs(orders, {
-        atMs,
-        sinceMs: heal?.atMs ?? atMs,
-        untilMs: Math.min(untilMs, endMs),
-      }),
-    };
-  });
+    ),
+    drainedAfterMs: drainedAfterMs(orders, {
+      atMs,
+      sinceMs: heal?.atMs ?? atMs,
+      untilMs: Math.min(round.untilMs, endMs),
+    }),
+  };
 }
 
 /** Orders that failed at their first try or were late, in the seconds in which there were too many of them. */

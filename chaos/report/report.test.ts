@@ -122,6 +122,23 @@ test("a fault's band ends with its heal, or where the next one begins", () => {
   ]);
 });
 
+test("the bands of faults of one round overlap, each up to its own heal", () => {
+  const [strike, heal] = [
+    { kind: "fault", text: "", round: 1 } as const,
+    { kind: "heal", text: "" } as const,
+  ];
+  const together: RunEvent[] = [
+    { ...strike, atMs: at(10), fault: "broker-kill" },
+    { ...strike, atMs: at(11), fault: "consumer-kill" },
+    { ...heal, atMs: at(20), fault: "broker-kill" },
+    { ...heal, atMs: at(21), fault: "consumer-kill" },
+  ];
+  expect(faultBands(together, at(31)).map(({ fromMs, toMs }) => [fromMs, toMs])).toEqual([
+    [at(10), at(20)],
+    [at(11), at(21)],
+  ]);
+});
+
 test("axes have few ticks, at round numbers, and hold every value", () => {
   expect(linear(320, 100).ticks.map(({ label }) => label)).toEqual(["0", "100", "200", "300", "400"]);
   expect(linear(6_001, 100).ticks.at(-1)?.at).toBe(8_000);
