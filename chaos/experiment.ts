@@ -55,6 +55,8 @@ export async function experiment(
   };
   const phase = (text: string) => record({ atMs: Date.now(), kind: "phase", text });
 
+  // A former run that was killed may have left what no health check shows, such as rules in a network.
+  await healAll(system);
   const left = await settle(system, wholeLimitMs, stop);
   if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
   phase("warm-up: orders of no record");

@@ -28,10 +28,10 @@ async function load({ ledger, record, ...settings }: Settings): Promise<number> 
     visible: process.stdout.isTTY,
   }).done;
   console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
-  const { line, held, lost } = await tally(result.answers, ledger);
+  const { line, once, held } = await tally(result.answers, ledger);
   console.log(line);
   if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
-  // A ramp is to end beyond the knee, where orders are refused.
-  const good = profile === "ramp" ? lost === 0 : held;
+  // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
+  const good = profile === "ramp" ? once : held;
   return good && result.crossed.length === 0 ? 0 : 1;
 }

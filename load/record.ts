@@ -6,13 +6,14 @@ const askEveryMs = 500;
 
 /**
  * Waits, at most `drainTimeoutMs`, until every accepted order is in the ledger, and counts.
- * @returns a line for people, and whether all were accepted and each was handled once
+ * @returns a line for people; whether orders were accepted and each of these was handled once, with one ticket; and
+ * whether, beyond that, all were accepted
  */
 export async function tally(
   answers: readonly Pick<ClientAnswer, "fate" | "id">[],
   ledgerUrl: string,
   { drainTimeoutMs = 60_000 } = {},
-): Promise<{ line: string; held: boolean; lost: number }> {
+): Promise<{ line: string; once: boolean; held: boolean }> {
   const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
   const distinct = new Set(accepted).size;
   await using ledger = new SQL({ url: ledgerUrl, max: 1 });
@@ -33,8 +34,7 @@ export async function tally(
     await ledger`SELECT count(*)::int AS tickets FROM tickets WHERE order_id = ANY(${ids}::text[])`;
   const refused = answers.length - accepted.length;
   const lost = distinct - handled;
-  const held =
-    refused === 0 && lost === 0 && tickets === distinct && distinct === accepted.length && distinct > 0;
+  const once = lost === 0 && tickets === distinct && distinct === accepted.length && distinct > 0;
   const line = `accepted ${accepted.length}, not accepted ${refused}, handled ${handled}, redelivered ${redelivered}, tickets ${tickets}, lost ${lost}`;
-  return { line, held, lost };
+  return { line, once, held: once && refused === 0 };
 }

@@ -2,18 +2,28 @@
 // version is brought in. Well means the whole system: every replica in sync, every consumer in its group.
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
+import { until } from "../../infra/until.ts";
 import { settle } from "../settle.ts";
 import { type System, tierOf } from "../system.ts";
 import { type Fault, startAgain } from "./fault.ts";
 
 const wellLimitMs = 90_000;
+const endLimitMs = 10_000;
 
-/**
- * There is no other balancer: one that finishes first what its clients keep open would keep them from the next one for
- * seconds. It is ended at once, and its restart policy has it back before they have tried again.
- */
-const end = ({ topology }: System, one: Container) =>
-  tierOf(one) === "balancer" ? topology.kill(one, "TERM") : topology.stop(one);
+/** Asks it to end, and resolves when it has: only then can it be started again. */
+async function end(system: System, one: Container): Promise<void> {
+  if (tierOf(one) !== "balancer") {
+    await system.topology.stop(one);
+    return;
+  }
+  // There is no other balancer: one that finished first what its clients keep open would keep them from the next one
+  // for seconds. It is ended at once instead. Docker takes any signal of ours for a stop that is meant, and leaves it
+  // down.
+  await system.topology.kill(one, "TERM");
+  const hasEnded = async () => (await system.again([one])).every(({ state }) => state === "exited");
+  if (!(await until(hasEnded, endLimitMs)))
+    throw new SetupError(`${one.name} has not ended after ${endLimitMs / 1_000} s`);
+}
 
 export const restart: Fault = {
   what: "restarts one after the other, waiting for each",
