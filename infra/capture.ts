@@ -1,5 +1,7 @@
 // Short commands whose output is the answer: each has a bound, and a failing one says what it was and how it
-// ended, so that no script hangs on a daemon that does not answer, and none goes on after a step that failed.
+// ended, so that no script hangs on a daemon that does not answer, and none goes on after a step that failed. Each has
+// a process group of its own: a Ctrl-C in the terminal is for us, and whoever waits for the command sees its true end.
+import { signalGroup } from "./child.ts";
 import { SetupError } from "./setup/step.ts";
 
 export interface CaptureOptions {
@@ -29,15 +31,21 @@ export async function capture(argv: string[], options: CaptureOptions): Promise<
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    signal: options.stop ? AbortSignal.any([bound, options.stop]) : bound,
+    detached: true,
     env,
     ...(options.cwd && { cwd: options.cwd }),
   });
+  const early = options.stop ? AbortSignal.any([bound, options.stop]) : bound;
+  // All of it: what the command itself started holds its output open.
+  const end = () => signalGroup(child.pid, "SIGTERM");
+  if (early.aborted) end();
+  early.addEventListener("abort", end);
   const [stdout, stderr] = await Promise.all([
     read(child.stdout, options.onLine),
     read(child.stderr, options.onLine),
   ]);
   const code = await child.exited;
+  early.removeEventListener("abort", end);
   if (code !== 0 && bound.aborted) {
     return { code: 124, stdout, stderr: `${stderr}\nnot done after ${options.limitMs / 1000} s` };
   }

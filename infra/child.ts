@@ -90,7 +90,7 @@ async function endGroup(leaderPid: number, graceMs: number): Promise<void> {
 }
 
 /** False if there is nobody left in the group. */
-function signalGroup(leaderPid: number, signal: NodeJS.Signals | 0): boolean {
+export function signalGroup(leaderPid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-leaderPid, signal);
   } catch (error) {
