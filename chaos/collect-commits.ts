@@ -2,9 +2,9 @@
  * Watches what a group commits, from outside: it joins nothing and commits nothing. A broker that does not answer
  * costs samples and nothing else.
  */
-import Kafka from "node-rdkafka";
 import { until } from "../infra/until.ts";
 import type { ConsumerConfig } from "../src/config.ts";
+import Kafka from "../src/kafka/addon.ts";
 import { clientOptions } from "../src/kafka/client.ts";
 import type { CommittedOffset } from "./history.ts";
 

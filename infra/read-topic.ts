@@ -2,8 +2,8 @@
  * Reads a topic from outside: from its beginning to where it ended when the reading began, whole partitions or one
  * record. It joins no group and commits nothing, so that nobody's position moves; and it ends, whatever happens.
  */
-import Kafka from "node-rdkafka";
 import type { KafkaConfig } from "../src/config.ts";
+import Kafka from "../src/kafka/addon.ts";
 import { clientOptions } from "../src/kafka/client.ts";
 import { type DeliveredRecord, delivered } from "../src/kafka/consumer.ts";
 
