@@ -1,5 +1,6 @@
 // The topology that a proof runs on: the one that is up, the one of `make up`, started, or one of its own that leaves
 // nothing behind.
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../infra/child.ts";
 import { ensureImages } from "../infra/images.ts";
@@ -8,6 +9,7 @@ import { type Machine, withTools } from "../infra/setup/machine.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import { openTopology, stateOf, type Topology, wellStates } from "../infra/topology.ts";
 import { boundedDisk } from "./bounded-disk.ts";
+import { lock } from "./lock.ts";
 
 const upLimitMs = 30 * 60_000;
 const freshProject = "coffee-orders-prove";
@@ -27,8 +29,16 @@ export async function withTopology<T>(
   stage: Stage,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  if (stage.fresh) return onFresh(machine, stage, act);
-  const { project, fillable } = stage;
+  const name = stage.project ?? (stage.fresh ? freshProject : "coffee-orders");
+  using _alone = lock(join(tmpdir(), `coffee-orders-prove-${name}.lock`));
+  return await (stage.fresh ? onFresh : onStanding)(machine, stage, act);
+}
+
+async function onStanding<T>(
+  machine: Machine,
+  { project, fillable }: Stage,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
   if (fillable) throw new SetupError("Only a topology of its own has a disk that may be filled: --fresh");
   const topology = openTopology(project === undefined ? {} : { project });
   const containers = await topology.containers();
@@ -54,15 +64,23 @@ async function onFresh<T>(
   // Whatever an interrupted run left goes first: it may hold the ports.
   await openTopology({ project }).down({ volumes: true });
   const disk = fillable ? await boundedDisk(machine, project) : undefined;
-  const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
-  const topology = openTopology(options);
   try {
-    machine.say("Starting a topology of its own ...");
-    await openTopology({ ...options, stop: machine.stop }).up();
-    return await act(topology);
+    const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
+    const topology = openTopology(options);
+    try {
+      machine.say("Starting a topology of its own ...");
+      await openTopology({ ...options, stop: machine.stop }).up();
+      return await act(topology);
+    } finally {
+      await keepLogs(topology, join(out, `${project}.log`)).catch((error: Error) =>
+        machine.say(`The containers' logs could not be kept: ${error.message}`),
+      );
+      await topology.down({ volumes: true });
+    }
   } finally {
-    await Bun.write(join(out, `${project}.log`), await topology.compose(["logs", "--no-color"]));
-    await topology.down({ volumes: true });
     await disk?.remove();
   }
 }
+
+const keepLogs = async (topology: Topology, path: string) =>
+  Bun.write(path, await topology.compose(["logs", "--no-color"]));
