@@ -7,7 +7,7 @@ import { seeded } from "./random.ts";
 import type { RunEvent } from "./report/events.ts";
 import { scenarios } from "./scenarios.ts";
 import type { Round, Schedule, Step } from "./schedule.ts";
-import { settle } from "./settle.ts";
+import { NotWhole, settle } from "./settle.ts";
 import type { System } from "./system.ts";
 import { findTargets } from "./targets.ts";
 
@@ -36,7 +36,13 @@ export async function conduct(
   await wait(schedule.steadyMs, stop);
   for (const [index, round] of schedule.rounds.entries()) {
     say("phase", `fault ${index + 1} of ${schedule.rounds.length}`);
-    await strikeAndHeal(round, index);
+    try {
+      await strikeAndHeal(round, index);
+    } catch (error) {
+      if (!(error instanceof NotWhole)) throw error;
+      say("note", error.message);
+      return [error.message];
+    }
     const healedMs = Date.now();
     const left = await settle(system, wholeLimitMs, stop);
     const names = round.steps.map(({ scenario }) => scenario).join(" and ");

@@ -6,6 +6,11 @@ import { type System, tierOf } from "./system.ts";
 
 const pollMs = 1_000;
 
+/** The system was not whole in time: no reason to give the run up, but its result. */
+export class NotWhole extends Error {
+  override name = "NotWhole";
+}
+
 /** What is missing, in words; nothing: the system is whole. */
 export async function missing(system: System): Promise<string[]> {
   const containers = await system.containers();

@@ -3,7 +3,7 @@
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
 import { until } from "../../infra/until.ts";
-import { settle } from "../settle.ts";
+import { NotWhole, settle } from "../settle.ts";
 import { type System, tierOf } from "../system.ts";
 import { type Fault, startAgain } from "./fault.ts";
 
@@ -33,7 +33,7 @@ export const restart: Fault = {
       await system.topology.start(one);
       const left = await settle(system, wellLimitMs, stop);
       if (left.length > 0)
-        throw new SetupError(`${wellLimitMs / 1_000} s after the restart of ${one.name}: ${left.join("; ")}`);
+        throw new NotWhole(`${wellLimitMs / 1_000} s after the restart of ${one.name}: ${left.join("; ")}`);
     }
     return undefined;
   },
