@@ -1,6 +1,7 @@
 // What a fault has to know of Kafka before it can choose its victim: who leads which partition, who is the controller,
-// who coordinates the group, and whether every replica and every member is there. Asked of any broker that answers,
-// in the four oldest requests of the protocol, because no client library tells all of it, and none tells it at once.
+// who coordinates the group, and whether every replica and every member is there. Asked of the brokers
+// themselves, in three of the oldest requests of the protocol, because no client library tells all of it, and none tells
+// it at once.
 import { connect } from "node:net";
 
 const answerLimitMs = 2_000;
@@ -34,27 +35,39 @@ export interface Cluster {
   members: number;
 }
 
+/** What is asked for. */
+const topics = ["orders", "__consumer_offsets"];
+const group = "coffee-orders";
+
 /**
  * The cluster as the first broker sees it that answers.
  * @throws Error when none does
  */
-export async function askCluster(
-  brokers: readonly BrokerPort[],
-  { topics = ["orders", "__consumer_offsets"], group = "coffee-orders" } = {},
-): Promise<Cluster> {
+export async function askCluster(brokers: readonly BrokerPort[]): Promise<Cluster> {
   const failures: unknown[] = [];
-  for (const { port } of brokers) {
+  for (const broker of brokers) {
     try {
-      const { controller, partitions } = await metadata(port, topics);
-      const coordinator = await coordinatorOf(port, group);
-      const at = brokers.find(({ id }) => id === coordinator)?.port;
-      const { state, members } = at ? await describe(at, group) : { state: "unknown", members: 0 };
-      return { controller, partitions, coordinator, groupState: state, members };
+      return await viewOf(broker, brokers);
     } catch (error) {
       failures.push(error);
     }
   }
   throw new Error(`no broker answers: ${failures.join("; ")}`);
+}
+
+/**
+ * The cluster as each broker sees it: one that has just woken up sees what was.
+ * @throws Error when one does not answer
+ */
+export const askEach = (brokers: readonly BrokerPort[]): Promise<Cluster[]> =>
+  Promise.all(brokers.map((broker) => viewOf(broker, brokers)));
+
+async function viewOf({ port }: BrokerPort, brokers: readonly BrokerPort[]): Promise<Cluster> {
+  const { controller, partitions } = await metadata(port, topics);
+  const coordinator = await coordinatorOf(port, group);
+  const at = brokers.find(({ id }) => id === coordinator)?.port;
+  const { state, members } = at ? await describe(at, group) : { state: "unknown", members: 0 };
+  return { controller, partitions, coordinator, groupState: state, members };
 }
 
 async function metadata(port: number, topics: string[]) {

@@ -1,10 +1,13 @@
-// When the system is whole: every container well, every replica in sync, every consumer in a group at rest. A fault is
-// met by a whole system, or what is measured is the last fault's.
+// When the system is whole: every container well, every replica in sync, every consumer in a group at rest, and every
+// broker of that opinion. A fault is met by a whole system, or what is measured is the last fault's.
 import { type Container, stateOf, wellStates } from "../infra/topology.ts";
 import { until } from "../infra/until.ts";
+import type { Cluster } from "./cluster.ts";
 import { type System, tierOf } from "./system.ts";
 
 const pollMs = 1_000;
+/** So many times in a row nothing is missing: once may be between two changes. */
+const wholePolls = 2;
 
 /** The system was not whole in time: no reason to give the run up, but its result. */
 export class NotWhole extends Error {
@@ -25,11 +28,13 @@ export async function missing(system: System): Promise<string[]> {
 /** Waits until nothing is missing; what still is when the time is over, it gives back. */
 export async function settle(system: System, limitMs: number, stop?: AbortSignal): Promise<string[]> {
   let left: string[] = [];
+  let whole = 0;
   await until(
     async () => {
       stop?.throwIfAborted();
       left = await missing(system);
-      return left.length === 0;
+      whole = left.length === 0 ? whole + 1 : 0;
+      return whole === wholePolls;
     },
     limitMs,
     pollMs,
@@ -40,17 +45,33 @@ export async function settle(system: System, limitMs: number, stop?: AbortSignal
 async function ofKafka(system: System, containers: Container[]): Promise<string[]> {
   const consumers = containers.filter((one) => tierOf(one) === "consumer").length;
   try {
-    const { partitions, groupState, members } = await system.cluster();
+    return missingIn(await system.views(), consumers);
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** What is missing in the cluster, in words, by what each of its brokers sees. */
+export function missingIn(views: readonly Cluster[], consumers: number): string[] {
+  const each = views.flatMap(({ controller, partitions, groupState, members }) => {
     const behind = partitions.filter(({ replicas, inSync }) => inSync.length < replicas.length);
     const leaderless = partitions.filter(({ leader }) => leader < 0);
     return [
+      ...(controller < 0 ? ["no controller"] : []),
+      ...(partitions.length === 0 ? ["no partitions"] : []),
       ...(behind.length > 0 ? [`${behind.length} partitions with replicas that are not in sync`] : []),
       ...(leaderless.length > 0 ? [`${leaderless.length} partitions without a leader`] : []),
       ...(groupState === "Stable" && members === consumers
         ? []
         : [`group: ${groupState}, ${members} members`]),
     ];
-  } catch (error) {
-    return [(error as Error).message];
-  }
+  });
+  const agreed = new Set(views.map(ledBy)).size === 1;
+  return [...new Set(each), ...(agreed ? [] : ["the brokers do not agree on who leads"])];
+}
+
+/** Who is the controller, coordinates and leads each partition, as one text to compare. */
+function ledBy({ controller, coordinator, partitions }: Cluster): string {
+  const leaders = partitions.map(({ topic, partition, leader }) => `${topic}/${partition}:${leader}`);
+  return [controller, coordinator, ...leaders.toSorted()].join(" ");
 }

@@ -2,7 +2,7 @@
 import { must } from "../infra/capture.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import type { Container, Topology } from "../infra/topology.ts";
-import { askCluster, type BrokerPort, type Cluster } from "./cluster.ts";
+import { askCluster, askEach, type BrokerPort, type Cluster } from "./cluster.ts";
 
 /** The tiers, each with the form of its services' names in compose.yaml. */
 const tierServices = {
@@ -56,8 +56,10 @@ export async function openSystem(topology: Topology) {
       const states = (await must(argv, { limitMs: inspectLimitMs })).split("\n");
       return containers.map((one, index) => ({ ...one, state: states[index] as Container["state"] }));
     },
-    /** What the brokers that run say of the cluster and the group. @throws Error when none answers */
+    /** What a broker that runs says of the cluster and the group. @throws Error when none answers */
     cluster: (): Promise<Cluster> => askCluster(brokers),
+    /** What each broker says of them. @throws Error when one does not answer */
+    views: (): Promise<Cluster[]> => askEach(brokers),
     /** What a ZooKeeper node is in its ensemble; undefined: in none that has a majority. */
     async mode(node: Container): Promise<string | undefined> {
       const said = await topology.exec(node, ["bash", "-c", askMode]);
