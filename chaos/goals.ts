@@ -2,7 +2,7 @@
 // strike together are held against what all of them allow, since nobody can tell whose an order was.
 import type { ClientAnswer, History } from "./history.ts";
 import type { Measures, Recovery } from "./report/measures.ts";
-import { type Goals, type ScenarioName, scenarios } from "./scenarios.ts";
+import { type Goals, type Scenario, type ScenarioName, scenarios } from "./scenarios.ts";
 
 /** A fault's figures, and those of them that are worse than they should be. */
 export interface Outcome {
@@ -16,8 +16,8 @@ export interface Outcome {
 
 /** Work that was under way when a fault struck was written before it. */
 const underWayMs = 5_000;
-/** Where refusals are permitted while a fault lasts: until so long after the heal, unless its goal gives it longer. */
-const refusalsEndMs = 15_000;
+/** Orders may be refused on a fault's account, where they may at all, until so long after the heal. */
+const usualRefusalsEndMs = 15_000;
 
 /** One for each fault, in the order of the run. */
 export function outcomesOf(history: History, { recoveries, endMs }: Measures): Outcome[] {
@@ -61,8 +61,8 @@ export function failedUnprovoked(
   recoveries: readonly Recovery[],
 ): ClientAnswer[] {
   const faults = recoveries.map(({ fault, atMs, healedAfterMs = Number.POSITIVE_INFINITY }) => {
-    const allowedMs = Math.max(refusalsEndMs, goalsOf([fault]).afterHealMs ?? 0);
-    return { fromMs: atMs, toMs: atMs + healedAfterMs + allowedMs };
+    const { refusalsEndMs = usualRefusalsEndMs } = scenarioOf(fault);
+    return { fromMs: atMs, toMs: atMs + healedAfterMs + refusalsEndMs };
   });
   return client.filter(
     ({ fate, startedMs, endedMs }) =>
@@ -78,9 +78,12 @@ export function lastWord(broken: readonly string[], outcomes: readonly Outcome[]
   return `the promise held${count > 0 ? `; ${missed}` : ""}`;
 }
 
+/** By a fault's name in the events. */
+const scenarioOf = (label: string): Scenario => scenarios[label.replace(/-\d+$/, "") as ScenarioName];
+
 /** What all of them have a goal for, each the widest of theirs. */
 function goalsOf(labels: readonly string[]): Goals {
-  const each = labels.map((label): Goals => scenarios[label.replace(/-\d+$/, "") as ScenarioName].goals);
+  const each = labels.map((label) => scenarioOf(label).goals);
   return each.reduce((wide, goals) =>
     Object.fromEntries(
       Object.entries(wide).flatMap(([name, goal]) => {

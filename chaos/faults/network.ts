@@ -9,12 +9,16 @@ const callLimitMs = 10_000;
 
 const mayTouchNetworks = (): boolean => process.getuid?.() === 0;
 
-/** Heals in the network of each that has one; where we may not touch it, nothing can have been done to it either. */
+/**
+ * Heals in the network of each that has one. Where we may not touch it, or lack the tool, nothing can have been done to
+ * it from here either.
+ */
 export async function healNetworks(
+  tool: string,
   containers: Container[],
   heal: (container: Container) => Promise<void>,
 ): Promise<void> {
-  if (!mayTouchNetworks()) return;
+  if (!mayTouchNetworks() || !Bun.which("nsenter") || !Bun.which(tool)) return;
   await each(
     containers.filter(({ state }) => state === "running" || state === "paused"),
     heal,

@@ -26,7 +26,7 @@ export const partition: Fault = {
   },
   // A container that was started again has a network without the rules.
   heal: (_, containers) =>
-    healNetworks(containers, async (one) => {
+    healNetworks("iptables", containers, async (one) => {
       const rules = await inNetworkOf(one, [...table, "--list-rules"]);
       if (!rules.includes(chain)) return;
       for (const way of ["INPUT", "OUTPUT"])

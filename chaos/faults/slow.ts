@@ -18,7 +18,7 @@ export const slow: Fault = {
     return [...remarks].join(", ");
   },
   heal: (_, containers) =>
-    healNetworks(containers, async (one) => {
+    healNetworks("tc", containers, async (one) => {
       const queues = await inNetworkOf(one, ["tc", "qdisc", "show"]);
       for (const [, network = ""] of queues.matchAll(/^qdisc (?:netem|tbf) \S+ dev (\S+) root/gm))
         await inNetworkOf(one, ["tc", "qdisc", "del", "dev", network, "root"]);
