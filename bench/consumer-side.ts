@@ -1,4 +1,7 @@
-/** One side of bench/consumer-ledger.ts in a process of its own; its last line of output is its result. */
+/**
+ * One process of bench/consumers.ts: a member of a group, or the ledger alone. It says "ready", waits for a line, and
+ * from then on tells how many orders it has finished: handled and their offsets committed, or inserted.
+ */
 import { createHash } from "node:crypto";
 import { consumerConfig } from "../src/config.ts";
 import { createHandlingMetrics } from "../src/handling/metrics.ts";
@@ -9,26 +12,27 @@ import { createLogger } from "../src/log.ts";
 import { createRegistry } from "../src/metrics.ts";
 import { orderId } from "../src/order-id.ts";
 
-export type Result = { orders: number; seconds: number; cpuSeconds: number };
-
 const batchOrders = 1_000;
-const pollMs = 5;
+const pollMs = 10;
 
-const [side = "", count = ""] = Bun.argv.slice(2);
+const [handlerMs = "", count = ""] = Bun.argv.slice(2);
 const orders = Number(count);
 const config = consumerConfig();
 const ledger = createLedger(config.LEDGER_URL, {
   connections: config.HANDLER_CONCURRENCY,
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
-const empty = async () => {};
 
-const result = side === "bare" ? await bare() : await consumer();
-console.log(JSON.stringify(result));
-process.exit(0);
+await (handlerMs === "bare" ? bare() : consumer(Number(handlerMs)));
+
+/** Says that it is ready, and waits until it is told to go. */
+async function ready(): Promise<void> {
+  console.log("ready");
+  for await (const _ of console) return;
+}
 
 /** As many transactions at once as the consumer has. */
-async function bare(): Promise<Result> {
+async function bare(): Promise<void> {
   await ledger.open([]);
   const entries = Array.from({ length: orders }, (_, n): Entry => {
     const customer = `c${n % 1_000}`;
@@ -42,29 +46,28 @@ async function bare(): Promise<Result> {
       offset: Math.floor(n / 12),
     };
   });
+  await ready();
   let next = 0;
-  return measured(async () => {
-    const worker = async () => {
-      while (next < orders) {
-        const batch = entries.slice(next, next + batchOrders);
-        next += batchOrders;
-        const verdicts = await ledger.record(batch, empty);
-        if (verdicts.some((verdict) => verdict !== "handled")) throw new Error("an order was not new");
-      }
-    };
-    await Promise.all(Array.from({ length: config.HANDLER_CONCURRENCY }, worker));
-  });
+  const worker = async () => {
+    while (next < orders) {
+      const batch = entries.slice(next, next + batchOrders);
+      next += batchOrders;
+      const verdicts = await ledger.record(batch, async () => {});
+      if (verdicts.some((verdict) => verdict !== "handled")) throw new Error("an order was not new");
+    }
+  };
+  await Promise.all(Array.from({ length: config.HANDLER_CONCURRENCY }, worker));
+  console.log(orders);
+  // What it has cost is read while it is there.
+  setInterval(() => undefined, 60_000);
 }
 
-/** From the first order in the handler to the last offset committed. */
-async function consumer(): Promise<Result> {
-  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+async function consumer(takesMs: number): Promise<void> {
+  const metrics = createHandlingMetrics(createRegistry("bench"));
   let handled = 0;
-  const registry = createRegistry("bench");
-  const metrics = createHandlingMetrics(registry);
-  const running = startConsumer(config, {
+  startConsumer(config, {
     handle: async () => {
-      if (handled === 0) begin();
+      if (takesMs > 0) await Bun.sleep(takesMs);
       handled += 1;
     },
     schema: [],
@@ -72,23 +75,15 @@ async function consumer(): Promise<Result> {
     metrics,
     log: createLogger("bench", config),
   });
-  await begun;
-  return measured(async () => {
-    for (;;) {
-      await Bun.sleep(pollMs);
-      if (handled < orders) continue;
-      const gauge = await metrics.committed.get();
-      if (gauge.values.reduce((sum, { value }) => sum + value, 0) === orders) break;
-    }
-    await running.drain();
-    if (handled !== orders) throw new Error(`${handled} calls for ${orders} orders`);
-  });
-}
-
-async function measured(work: () => Promise<void>): Promise<Result> {
-  const startMs = performance.now();
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return { orders, seconds: (performance.now() - startMs) / 1_000, cpuSeconds: (user + system) / 1e6 };
+  const sum = async (gauge: typeof metrics.committed) =>
+    (await gauge.get()).values.reduce((all, { value }) => all + value, 0);
+  while ((await sum(metrics.owned)) === 0) await Bun.sleep(pollMs);
+  await ready();
+  for (let told = 0; ; await Bun.sleep(pollMs)) {
+    const committed = await sum(metrics.committed);
+    if (committed === told) continue;
+    told = committed;
+    if (handled < committed) throw new Error(`${committed} offsets are committed, ${handled} orders handled`);
+    console.log(committed);
+  }
 }

@@ -24,6 +24,11 @@ export async function ensureImages(machine: Machine): Promise<void> {
   await buildApp(machine, wanted.app, await ensure(machine, "bun", wanted.bun));
 }
 
+/** Makes sure of one of the images that are not ours, and returns its name. */
+export async function ensureImage(machine: Machine, kind: Exclude<StandIn, "bun">): Promise<string> {
+  return ensure(machine, kind, (await wantedImages())[kind]);
+}
+
 /** The images that compose.yaml names, variables filled in: from the environment, from infra/.env, or by default. */
 async function wantedImages() {
   const { services } = JSON.parse(

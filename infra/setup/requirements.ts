@@ -16,7 +16,7 @@ export interface Requirement {
 }
 
 /** The commands that set-up prepares for. */
-export const commands = ["demo", "up", "test", "load", "prove"] as const;
+export const commands = ["demo", "up", "test", "load", "prove", "bench"] as const;
 export type Command = (typeof commands)[number];
 
 const toolchain: Requirement = {
@@ -78,6 +78,20 @@ const k6: Requirement = {
   howToGet: "https://grafana.com/docs/k6, or Go 1.21 or newer on the PATH to build it with",
 };
 
+const wrk: Requirement = {
+  name: "wrk",
+  isThere: async (machine) => which(machine, "wrk") !== undefined,
+  packages: async () => [["wrk"]],
+  howToGet: "package wrk, or https://github.com/wg/wrk",
+};
+
+const go: Requirement = {
+  name: "Go 1.21 or newer",
+  isThere: hasGo,
+  packages: async () => [goPackages],
+  howToGet: "https://go.dev/dl",
+};
+
 const schemathesis: Requirement = {
   name: "Schemathesis, as it is pinned",
   isThere: hasSchemathesis,
@@ -99,9 +113,10 @@ export function requirementsOf(command: Command): Requirement[] {
     up: containers,
     load: [k6],
     prove: [toolchain, headers, ...containers, k6],
-    test: [...embedded, postgres, schemathesis, ...containers, k6],
+    bench: [...embedded, postgres, ...containers, wrk, go],
+    test: [...embedded, postgres, schemathesis, ...containers, k6, wrk],
   }[command];
 }
 
 /** What only the tests on containers need: without it the others can still run. */
-export const forContainers: ReadonlySet<Requirement> = new Set([docker, compose, k6]);
+export const forContainers: ReadonlySet<Requirement> = new Set([docker, compose, k6, wrk]);

@@ -1,4 +1,5 @@
 // The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
+import { removeBrokers } from "../../bench/brokers.ts";
 import { openTopology } from "../topology.ts";
 
 /** The Compose project of the end-to-end tests: beside the usual one, not in its place. */
@@ -46,6 +47,14 @@ export const suites: Suite[] = [
     files: /^chaos\/(?!e2e)/,
   },
   { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 6, files: /^infra\/(?!e2e)/ },
+  {
+    name: "bench",
+    what: "the benchmarks work: as many orders appended as accepted",
+    limitMinutes: 8,
+    files: /^bench\//,
+    onContainers: true,
+    cleanUp: removeBrokers,
+  },
   {
     name: "e2e",
     what: "the topology on containers",

@@ -1,0 +1,108 @@
+/** Every benchmark by its name: what it compares, and how it is run. */
+import { type Context, compare } from "./compare.ts";
+import { compareConsumers } from "./consumers.ts";
+import { compareLatency } from "./latency.ts";
+import { watchMemory } from "./memory.ts";
+import type { Row } from "./results.ts";
+import { isScript, programs, type SideName, startBalanced, startSide } from "./sides.ts";
+
+export type Benchmark = { what: string; run(context: Context): Promise<Row[]> };
+
+const product = "coffee-orders";
+const byCustomer = "coffee-orders, by customer";
+const batcher = "Fastify + @platformatic/kafka";
+const franzGo = "Go + franz-go";
+
+function connections({ effort }: Context, ...all: number[]): number[] {
+  if (effort.quick) return all.slice(1, 2);
+  const chosen = all.filter((one) => effort.connections.includes(one));
+  return chosen.length > 0 ? chosen : all;
+}
+
+const direct = (names: readonly SideName[], { brokers, effort }: Context) =>
+  names.filter((name) => !effort.quick || isScript(name)).map((name) => () => startSide(name, brokers.env));
+
+const balanced = (sides: readonly [SideName, number][], { brokers, effort }: Context) =>
+  sides
+    .filter(([name, count]) => !effort.quick || (isScript(name) && count === 3))
+    .map(
+      ([name, count]) =>
+        () =>
+          startBalanced(name, count, brokers.env),
+    );
+
+/** In the order in which they run. */
+export const benchmarks: Record<string, Benchmark> = {
+  direct: {
+    what: "HTTP to accepted, one order a request, one program, without a balancer",
+    run: (context) =>
+      compare(
+        {
+          path: "/orders",
+          orders: 1,
+          connections: connections(context, 1, 64, 256, 1_024),
+          starts: direct(Object.keys(programs) as SideName[], context),
+        },
+        context,
+      ),
+  },
+  balanced: {
+    what: "HTTP to accepted, one order a request, through the product's HAProxy",
+    run: (context) =>
+      compare(
+        {
+          path: "/orders",
+          orders: 1,
+          connections: connections(context, 64, 256, 1_024),
+          starts: balanced(
+            [
+              [product, 3],
+              [product, 2],
+              [product, 1],
+              [batcher, 3],
+              [franzGo, 3],
+            ],
+            context,
+          ),
+        },
+        context,
+      ),
+  },
+  batch: {
+    what: "HTTP to accepted, 100 orders a request, one program, without a balancer; latencies are those of requests",
+    run: (context) =>
+      compare(
+        {
+          path: "/orders/batch",
+          orders: 100,
+          // Thirty hundreds: as many as a producer takes at a time, MAX_IN_FLIGHT_ORDERS, but for some.
+          connections: connections(context, 1, 8, 30),
+          starts: direct([product, byCustomer, "no Kafka", batcher], context),
+        },
+        context,
+      ),
+  },
+  consumer: {
+    what: "Kafka to ledger row to committed offset, the orders of one round on the topic beforehand",
+    run: (context) => {
+      const sides = [
+        { name: "the ledger alone", handlerMs: "bare", members: 1 },
+        { name: "1 consumer, empty handler", handlerMs: 0, members: 1 },
+        { name: "3 consumers, empty handler", handlerMs: 0, members: 3 },
+        { name: "6 consumers, empty handler", handlerMs: 0, members: 6 },
+        { name: "1 consumer, handler of 5 ms", handlerMs: 5, members: 1, share: 0.1 },
+      ] as const;
+      return context.effort.quick
+        ? compareConsumers(sides.slice(0, 3), 2_000, context)
+        : compareConsumers(sides, 60_000, context);
+    },
+  },
+  latency: {
+    what: "from the answer 202 to the committed ledger row (PostgreSQL), one producer, one consumer, orders at a steady rate",
+    run: compareLatency,
+  },
+  memory: {
+    what: "one producer and one consumer (SQLite) at full load, 64 connections",
+    run: watchMemory,
+  },
+};

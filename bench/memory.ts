@@ -1,0 +1,85 @@
+/**
+ * Memory over many orders: a producer and a consumer under full load, their resident sets read every second. Flat is
+ * what the last tenth of the time takes no more than the second one, when everything is warm.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "../infra/until.ts";
+import { startTier, type TierProcess } from "../src/testing/tier-process.ts";
+import type { Context } from "./compare.ts";
+import { measure } from "./measure.ts";
+import { memoryMb } from "./processes.ts";
+import { type Row, spread } from "./results.ts";
+import { startSide } from "./sides.ts";
+
+const connections = 64;
+const sampleMs = 1_000;
+const handledLimitMs = 300_000;
+
+/** As long as all rounds of another benchmark, twenty times over; `--seconds` and `--rounds` make it longer. */
+export async function watchMemory({ brokers: all, effort, stop, say }: Context): Promise<Row[]> {
+  const brokers = await all.onNewTopic();
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-bench-"));
+  const side = await startSide("coffee-orders", brokers.env);
+  const consumer = startTier("consumer", {
+    ...brokers.env,
+    CONSUMER_GROUP: "memory",
+    LEDGER_URL: `sqlite:${join(folder, "ledger.sqlite")}`,
+  });
+  const samples: { producer: number; consumer: number }[] = [];
+  const sampling = setInterval(
+    () =>
+      samples.push({
+        producer: memoryMb(Object.values(side.pids).flat()),
+        consumer: memoryMb([consumer.pid]),
+      }),
+    sampleMs,
+  );
+  try {
+    await consumer.ready();
+    const seconds = effort.quick ? 2 : 20 * effort.seconds * effort.rounds;
+    const figures = await measure(side, brokers, { path: "/orders", orders: 1, connections, seconds, stop });
+    const orders = await brokers.appended();
+    await allHandled(consumer, orders, stop);
+    clearInterval(sampling);
+    say(`${samples.length} samples`);
+    return (["producer", "consumer"] as const).map((tier) => ({
+      side: tier,
+      load: `${connections} connections`,
+      figures: {
+        orders: spread([orders]),
+        "orders/s": figures["orders/s"] !== undefined ? spread([figures["orders/s"]]) : spread([]),
+        "MB, second tenth": spread(tenth(samples, 1).map((sample) => sample[tier])),
+        "MB, last tenth": spread(tenth(samples, 9).map((sample) => sample[tier])),
+        "MB, all the time": spread(samples.map((sample) => sample[tier])),
+      },
+    }));
+  } finally {
+    clearInterval(sampling);
+    await consumer[Symbol.asyncDispose]();
+    await side.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @throws Error when not every order on the topic is handled */
+async function allHandled(consumer: TierProcess, orders: number, stop: AbortSignal): Promise<void> {
+  let handled = 0;
+  const done = await until(
+    async () => {
+      stop.throwIfAborted();
+      handled = await consumer.metric("orders_handled_total");
+      return handled === orders;
+    },
+    handledLimitMs,
+    sampleMs,
+  );
+  if (!done) throw new Error(`${handled} orders were handled, ${orders} are on the topic`);
+}
+
+const tenth = <T>(samples: readonly T[], n: number): T[] =>
+  samples.slice(
+    Math.floor((n * samples.length) / 10),
+    Math.max(1, Math.floor(((n + 1) * samples.length) / 10)),
+  );

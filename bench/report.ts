@@ -1,0 +1,68 @@
+/**
+ * `bun bench/report.ts` writes docs/benchmarks.md from what lies in bench/results/: the targets with what was measured,
+ * a chart, and each benchmark's table with its command, machine and date.
+ */
+import { join } from "node:path";
+import { must } from "../infra/capture.ts";
+import { benchmarks } from "./benchmarks.ts";
+import { type Results, type Row, resultsFolder, resultsPath, table } from "./results.ts";
+import { type Verdict, verdicts } from "./targets.ts";
+
+const barWidth = 50;
+const chartLoads = ["64 connections", "1024 connections"];
+
+/** The document. */
+export function report(all: ReadonlyMap<string, Results>): string {
+  const direct = all.get("direct");
+  return [
+    "# Benchmarks",
+    "Everything on one machine: brokers, load generator and the programs that are measured. Figures move from machine to machine; what counts is their ratio within a run, in which the sides are measured in turn. Given are the median of the rounds and, in parentheses, minimum and maximum. `µs` are CPU time an order, `MB` the peak of the largest process. A side that did not append exactly the orders that it accepted would have no figure.",
+    "## Targets",
+    targetTable(verdicts(new Map(all))),
+    ...(direct ? ["## Orders a second", ...chartLoads.map((load) => chart(direct.rows, load))] : []),
+    ...[...all.values()].map(section),
+    "",
+  ]
+    .join("\n\n")
+    .trimEnd();
+}
+
+const targetTable = (all: readonly Verdict[]): string =>
+  [
+    "| measure | target | measured | met |",
+    "| --- | --- | --- | --- |",
+    ...all.map(
+      ({ measure, target, measured, met }) =>
+        `| ${measure} | ${target} | ${measured} | ${met ? "yes" : "**no**"} |`,
+    ),
+  ].join("\n");
+
+function chart(rows: readonly Row[], load: string): string {
+  const bars = rows
+    .filter((row) => row.load === load && row.figures["orders/s"])
+    .map(({ side, figures }) => ({ side, rate: figures["orders/s"]?.median ?? 0 }))
+    .toSorted((a, b) => b.rate - a.rate);
+  const most = Math.max(...bars.map(({ rate }) => rate));
+  const longest = Math.max(...bars.map(({ side }) => side.length));
+  const lines = bars.map(
+    ({ side, rate }) =>
+      `    ${side.padEnd(longest)}  ${"█".repeat(Math.max(1, Math.round((rate / most) * barWidth)))} ${Math.round(rate).toLocaleString("en")}`,
+  );
+  return [`${load}:`, lines.join("\n")].join("\n\n");
+}
+
+const section = ({ benchmark, what, command, date, machine, rows }: Results): string =>
+  [`## ${benchmark}`, `${what}. \`${command}\`, ${date.slice(0, 10)}, ${machine}.`, table(rows)].join("\n\n");
+
+if (import.meta.main) {
+  const found = new Map<string, Results>();
+  for (const name of Object.keys(benchmarks)) {
+    const file = Bun.file(resultsPath(name));
+    if (await file.exists()) found.set(name, await file.json());
+  }
+  const root = join(import.meta.dir, "..");
+  const document = join(root, "docs", "benchmarks.md");
+  await Bun.write(document, `${report(found)}\n`);
+  const biome = join(root, "node_modules", ".bin", "biome");
+  await must([biome, "format", "--write", document, resultsFolder], { limitMs: 60_000 });
+}

@@ -1,0 +1,155 @@
+/** What was aimed at, each with what was measured: worked out of the committed results, so that no figure is typed. */
+import type { Results, Row, Spread } from "./results.ts";
+
+export type Verdict = { measure: string; target: string; measured: string; met: boolean };
+
+type All = Map<string, Results>;
+
+const product = "coffee-orders";
+const byCustomer = "coffee-orders, by customer";
+const noKafka = "no Kafka";
+
+/** Every target whose benchmark has been run. */
+export function verdicts(all: All): Verdict[] {
+  return [...direct(all), ...balanced(all), ...batch(all), ...consumer(all), ...latency(all), ...memory(all)];
+}
+
+function direct(all: All): Verdict[] {
+  const rows = all.get("direct")?.rows;
+  if (!rows) return [];
+  const at = (connections: number) => {
+    const load = `${connections} connections`;
+    const peers = rows.filter(
+      (row) => row.load === load && ![product, byCustomer, noKafka].includes(row.side),
+    );
+    return {
+      ours: median(rows, product, load),
+      keyed: median(rows, byCustomer, load),
+      ceiling: median(rows, noKafka, load),
+      best: fastest(peers),
+      quickestMs: Math.min(...peers.map((row) => row.figures["p50 ms"]?.median ?? Number.POSITIVE_INFINITY)),
+    };
+  };
+  const [one, few, many] = [at(1), at(64), at(1_024)];
+  const cpu = many.ours("producer µs");
+  const peerCpu = many.best.of("producer µs");
+  return [
+    ratio("HTTP to accepted, 64 connections", few.ours("orders/s"), few.best, 1.5),
+    ratio("HTTP to accepted, 1,024 connections", many.ours("orders/s"), many.best, 2),
+    share("the same, of the route without Kafka", many.ours("orders/s"), many.ceiling("orders/s"), 0.6),
+    atMost("CPU of the producer an order, 1,024 connections", cpu, 30, "µs"),
+    {
+      measure: "the same, of the best peer's",
+      target: "≤ 0.60",
+      measured: `${(cpu / peerCpu).toFixed(2)} (${peerCpu.toFixed(0)} µs, ${many.best.name})`,
+      met: cpu <= 0.6 * peerCpu,
+    },
+    ratio("`PARTITIONER=customer`, 64 connections", few.keyed("orders/s"), few.best, 1),
+    ratio("`PARTITIONER=customer`, 1,024 connections", many.keyed("orders/s"), many.best, 1),
+    atMost(
+      "p50 with one connection above that of the quickest peer, which waits for nothing but the brokers",
+      one.ours("p50 ms") - one.quickestMs,
+      1.5,
+      "ms",
+    ),
+  ];
+}
+
+function balanced(all: All): Verdict[] {
+  const rows = all.get("balanced")?.rows;
+  if (!rows) return [];
+  const ofThree = (row: Row) => row.side.includes("3 ×");
+  const ours = fastest(rows.filter((row) => ofThree(row) && row.side.includes(product)));
+  const peers = fastest(rows.filter((row) => ofThree(row) && !row.side.includes(product)));
+  const rate = ours.of("orders/s");
+  return [
+    ratio(`through HAProxy, three producers (${ours.load})`, rate, peers, 2),
+    atLeast("the same", rate, 12_000),
+  ];
+}
+
+function batch(all: All): Verdict[] {
+  const rows = all.get("batch")?.rows.filter(({ side }) => side === product);
+  return rows ? [atLeast("batches of 100", fastest(rows).of("orders/s"), 100_000)] : [];
+}
+
+function consumer(all: All): Verdict[] {
+  const rows = all.get("consumer")?.rows ?? [];
+  return [...new Set(rows.map(({ load }) => load))].map((ledger) =>
+    share(
+      `one consumer, empty handler, of the ledger alone (${ledger})`,
+      median(rows, "1 consumer, empty handler", ledger)("orders/s"),
+      median(rows, "the ledger alone", ledger)("orders/s"),
+      0.7,
+    ),
+  );
+}
+
+function latency(all: All): Verdict[] {
+  const rows = all.get("latency")?.rows;
+  if (!rows) return [];
+  const p99 = median(rows, "accepted to handled", "1000/s")("p99 ms");
+  return [atMost("accepted to handled at 1,000/s, p99", p99, 100, "ms")];
+}
+
+function memory(all: All): Verdict[] {
+  return (all.get("memory")?.rows ?? []).map(({ side, figures }) => {
+    const early = figures["MB, second tenth"]?.median ?? Number.NaN;
+    const late = figures["MB, last tenth"]?.median ?? Number.NaN;
+    const most = figures["MB, all the time"]?.max ?? Number.NaN;
+    return {
+      measure: `memory of the ${side} under full load`,
+      target: "≤ 150 MB, flat",
+      measured: `${most.toFixed(0)} MB at most; ${early.toFixed(0)} MB in the second tenth of the time, ${late.toFixed(0)} MB in the last`,
+      met: most <= 150 && late <= 1.1 * early,
+    };
+  });
+}
+
+const median = (rows: readonly Row[], side: string, load: string) => {
+  const found = rows.find((row) => row.side === side && row.load === load);
+  return (name: string): number => found?.figures[name]?.median ?? Number.NaN;
+};
+
+type Fastest = { name: string; load: string; of: (figure: string) => number };
+
+function fastest(rows: readonly Row[]): Fastest {
+  const rate = ({ figures }: Row) =>
+    (figures["orders/s"] as Spread | undefined)?.median ?? Number.NEGATIVE_INFINITY;
+  const [best] = rows.toSorted((a, b) => rate(b) - rate(a));
+  return {
+    name: best?.side ?? "none",
+    load: best?.load ?? "",
+    of: (figure) => best?.figures[figure]?.median ?? Number.NaN,
+  };
+}
+
+const perSecond = (rate: number) => `${Math.round(rate).toLocaleString("en")}/s`;
+
+const ratio = (measure: string, rate: number, peer: Fastest, target: number): Verdict => ({
+  measure,
+  target: `≥ ${target.toFixed(1)} × the best peer`,
+  measured: `${(rate / peer.of("orders/s")).toFixed(2)} × (${perSecond(rate)}; ${peer.name} ${perSecond(peer.of("orders/s"))})`,
+  met: rate >= target * peer.of("orders/s"),
+});
+
+const share = (measure: string, rate: number, whole: number, target: number): Verdict => ({
+  measure,
+  target: `≥ ${100 * target} %`,
+  measured: `${Math.round((100 * rate) / whole)} % (${perSecond(rate)} of ${perSecond(whole)})`,
+  met: rate >= target * whole,
+});
+
+const atLeast = (measure: string, rate: number, target: number): Verdict => ({
+  measure,
+  target: `≥ ${perSecond(target)}`,
+  measured: perSecond(rate),
+  met: rate >= target,
+});
+
+const atMost = (measure: string, value: number, target: number, unit: string): Verdict => ({
+  measure,
+  target: `≤ ${target} ${unit}`,
+  measured: `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`,
+  met: value <= target,
+});
