@@ -1,6 +1,6 @@
 // librdkafka as a static library, and Node's headers: what the addon is made of besides node-rdkafka. Their packages
 // have a manifest and a lock of their own in deps/, and are fetched only where something is to be built.
-import { cpSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Machine } from "../infra/setup/machine.ts";
@@ -19,6 +19,17 @@ const manifest = ["deps/package.json", "deps/bun.lock"].map(here);
 
 /** What configure leaves out in silence where it can't be linked. */
 const wanted = ["WITH_SSL", "WITH_SASL_SCRAM", "WITH_ZLIB", "WITH_ZSTD"];
+
+/**
+ * A broker that has just started may answer for its topics and name no broker at all. librdkafka believes
+ * it, forgets every broker, and stays without any for good (its issue 5301, open; the fix is that of pull request 5303):
+ * after all brokers had died, producers and consumers were of no use until restarted.
+ */
+const mend = {
+  file: "src/rdkafka_metadata.c",
+  wrong: "if (md->broker_cnt == 0 && md->topic_cnt == 0) {",
+  right: "if (md->broker_cnt == 0) {",
+};
 
 /** What both results below depend on, and so the addon. */
 export const librdkafkaParts = [...manifest, here("compiler-env.ts"), import.meta.path];
@@ -46,6 +57,12 @@ export function librdkafka(machine: Machine, source: string): Promise<string> {
   return madeOnce(machine, `librdkafka-${digest([process.arch], librdkafkaParts)}`, async (folder) => {
     const tree = join(folder, "tree");
     cpSync(join(source, "librdkafka"), tree, { recursive: true });
+    const code = readFileSync(join(tree, mend.file), "utf8");
+    if (!code.includes(mend.wrong))
+      throw new SetupError(
+        `${title}: ${mend.file} is not as expected; see whether its issue 5301 is closed.`,
+      );
+    writeFileSync(join(tree, mend.file), code.replace(mend.wrong, mend.right));
     const options = { cwd: tree, env: compilerEnv(machine) };
     const configure = [
       ...["bash", "configure", "--enable-static"],
