@@ -2,7 +2,6 @@
  * Three real brokers for a benchmark, on free ports, in a Compose project of their own; they and their data are gone
  * when it ends. What is on the topic is told by the brokers themselves, never by who produced it.
  */
-import { join } from "node:path";
 import { must } from "../infra/capture.ts";
 import { ensureImage } from "../infra/images.ts";
 import { freePorts } from "../infra/ports.ts";
@@ -11,6 +10,7 @@ import { until } from "../infra/until.ts";
 import { kafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { createTopic } from "../src/kafka/topics.ts";
+import { composeWith, removeBrokers } from "./compose.ts";
 
 const upLimitMs = 60_000;
 const downLimitMs = 60_000;
@@ -107,17 +107,3 @@ function openClient(bootstrap: string): Promise<Kafka.Producer> {
     client.connect({ timeout: callLimitMs }, (error) => (error ? reject(error) : resolve(client)));
   });
 }
-
-/** Removes them and their data, whoever started them. */
-export async function removeBrokers(): Promise<void> {
-  await composeWith({})(["down", "--volumes", "--timeout", "0"], downLimitMs);
-}
-
-const composeWith =
-  (env: Record<string, string>) =>
-  (args: string[], limitMs: number, stop?: AbortSignal): Promise<string> =>
-    must(["docker", "compose", "-f", join(import.meta.dir, "compose.yaml"), ...args], {
-      limitMs,
-      env,
-      ...(stop && { stop }),
-    });

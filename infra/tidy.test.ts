@@ -53,6 +53,13 @@ function allowed(path: string): string[] {
   return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "room/", "src/"];
 }
 
+test("what runs before the addon is built does not import it, however far down", () => {
+  const reached = new Set(["infra/test.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts"]);
+  for (const path of reached) for (const one of importsOf(path)) if (texts.has(one)) reached.add(one);
+  expect(reached).toContain("bench/compose.ts");
+  expect(reached).not.toContain("src/kafka/addon.ts");
+});
+
 test("imports point one way: entries to src, src to nothing else of ours", () => {
   const wrong = paths.filter(isTypeScript).flatMap((path) =>
     importsOf(path)

@@ -1,5 +1,5 @@
 // The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
-import { removeBrokers } from "../../bench/brokers.ts";
+import { removeBrokers } from "../../bench/compose.ts";
 import { openTopology } from "../topology.ts";
 
 /** The Compose project of the end-to-end tests: beside the usual one, not in its place. */
