@@ -105,9 +105,9 @@ test("a slow handler, 1 s an order: beyond its backlog the partition is paused, 
   await until("the partition is paused", async () =>
     /kafka_partition_paused\{.*partition="0".*\} 1\n/.test(await (await consumer.request("/metrics")).text()),
   );
-  // Only a member that goes on polling gives a newcomer its share.
+  // Only a member that goes on polling gives a newcomer its share; two rounds of the mock's slow agreement.
   await using newcomer = startTestConsumer(slowly, handle);
-  await newcomer.reaches("kafka_partitions_owned", 6);
+  await newcomer.reaches("kafka_partitions_owned", 6, 40_000);
   expect(consumer.unready()).toBeUndefined();
   await place.commits(slow.length);
   const both = async (name: string) => (await consumer.metric(name)) + (await newcomer.metric(name));
