@@ -5,7 +5,7 @@
 
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
-import { FatalProducerError, type OutgoingRecord, QueueFullError, type Report } from "../kafka/producer.ts";
+import type { OutgoingRecord, Report } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
@@ -144,7 +144,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     },
   });
 
-  /** @throws QueueFullError, FatalProducerError, Error */
+  /** @throws RefusedRecord */
   function sendCopy(order: Pending, partition: number, nowMs: number): void {
     session.produce({ ...order.record, partition });
     partitioner?.sent(partition, nowMs);
@@ -233,13 +233,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 }
 
 function refusalOf(error: unknown): unknown {
-  if (error instanceof QueueFullError) return new OutcomeError("queue_full", "the queue to Kafka is full");
-  if (error instanceof FatalProducerError)
+  if (!(error instanceof RefusedRecord)) return error;
+  if (error.reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
+  if (error.reason === "client failed")
     return new OutcomeError("not_ready", "the Kafka client is being replaced");
   // For a moment after brokers came back, librdkafka may know of no such topic.
-  if (error instanceof RefusedRecord)
-    return new OutcomeError("not_ready", `the Kafka client takes no order: ${error.message}`);
-  return error;
+  return new OutcomeError("not_ready", `the Kafka client takes no order: ${error.message}`);
 }
 
 const unknown = ({ id }: Pending, detail: string) =>

@@ -4,7 +4,6 @@
  */
 import type { ProducerConfig } from "../config.ts";
 import {
-  FatalProducerError,
   type KafkaProducer,
   type OutgoingRecord,
   openProducer,
@@ -12,6 +11,7 @@ import {
   type ProducerStatistics,
   type Report,
 } from "../kafka/producer.ts";
+import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
 import type { ProblemName } from "../outcomes.ts";
@@ -130,13 +130,13 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
       return undefined;
     },
 
-    /** Sends a record. @throws QueueFullError, FatalProducerError (the client is then being replaced), Error */
+    /** Sends a record. @throws RefusedRecord; where the client failed it is being replaced */
     produce(record: OutgoingRecord): void {
-      if (!kafka) throw new FatalProducerError("the Kafka client is being replaced");
+      if (!kafka) throw new RefusedRecord("the Kafka client is being replaced", "client failed");
       try {
         kafka.produce(record);
       } catch (error) {
-        if (error instanceof FatalProducerError) replace(error.message);
+        if (error instanceof RefusedRecord && error.reason === "client failed") replace(error.message);
         throw error;
       }
     },

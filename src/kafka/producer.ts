@@ -6,7 +6,7 @@
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
-import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
+import { clientOf, openSender } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** A delivery report: no error means acknowledged by all in-sync replicas. */
@@ -40,15 +40,6 @@ export type ProducerStatistics = {
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
-
-/** The queue to the brokers is full: nothing was taken. */
-export class QueueFullError extends Error {
-  override name = "QueueFullError";
-}
-/** The producer met a fatal error (KIP-360) and can send nothing more: it has to be replaced. */
-export class FatalProducerError extends Error {
-  override name = "FatalProducerError";
-}
 
 /** Longest record that is sent: twice a broker's default, so that any record fits into a dead letter. */
 export const maxRecordBytes = 2_097_152;
@@ -142,18 +133,11 @@ export async function openProducer(
   return {
     /**
      * Queues a record; its report follows.
-     * @throws QueueFullError, FatalProducerError, or Error (e.g. larger than message.max.bytes): not queued.
+     * @throws RefusedRecord, or Error after `close`: not queued.
      */
     produce(record: OutgoingRecord): void {
       if (closed) throw new Error("the producer is closed");
-      try {
-        sender.send(record);
-      } catch (error) {
-        const { reason, message } = error as RefusedRecord;
-        if (reason === "queue full") throw new QueueFullError(message, { cause: error });
-        if (reason === "client failed") throw new FatalProducerError(message, { cause: error });
-        throw error;
-      }
+      sender.send(record);
       inFlight += 1;
     },
 

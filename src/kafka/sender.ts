@@ -33,8 +33,12 @@ const wordValues = 2 ** 32;
 /** RD_KAFKA_RESP_ERR__QUEUE_FULL */
 const queueFull = -184;
 
-/** librdkafka refused a record. */
+/**
+ * librdkafka refused a record, for certain: its queue is full; or it met a fatal error (KIP-360), can send nothing more
+ * and has to be replaced; or something else, such as a record larger than message.max.bytes.
+ */
 export class RefusedRecord extends Error {
+  override name = "RefusedRecord";
   constructor(
     message: string,
     readonly reason: "queue full" | "client failed" | "other",
