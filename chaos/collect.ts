@@ -17,6 +17,7 @@ import type {
   LedgerRow,
   TopicRecord,
 } from "./history.ts";
+import { placeOf } from "./reconcile-evidence.ts";
 
 export type { CommitSampler };
 
@@ -135,5 +136,3 @@ async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger
     await sql`SELECT order_id AS id FROM tickets WHERE order_id = ANY(${wanted}::text[])`;
   return { ledger: [...ledger], effects: [...effects] };
 }
-
-const placeOf = ({ partition, offset }: { partition: number; offset: number }) => `${partition}/${offset}`;

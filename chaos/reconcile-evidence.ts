@@ -1,6 +1,6 @@
 /** A history indexed by order, and where an order is by that evidence. */
 import type { History, TopicRecord } from "./history.ts";
-import type { Whereabouts } from "./reconcile.ts";
+import type { Whereabouts } from "./verdict.ts";
 
 export type Evidence = {
   /** An order's records, in the order of the history. */
@@ -56,7 +56,9 @@ export function whereIs(evidence: Evidence, id: string): Whereabouts {
   return copies.every((record) => isPassed(evidence, record)) ? "committed" : "uncommitted";
 }
 
-const placeOf = ({ partition, offset }: { partition: number; offset: number }) => `${partition}/${offset}`;
+/** The place of a record in the log, as a text. */
+export const placeOf = ({ partition, offset }: { partition: number; offset: number }) =>
+  `${partition}/${offset}`;
 
 function summed<T extends { id: string }>(entries: readonly T[], value: (entry: T) => number) {
   const sums = new Map<string, number>();

@@ -3,8 +3,8 @@
  * was sent comes first, in the log and in the handling. Orders that overlap in time may come either way.
  */
 import type { ClientAnswer } from "./history.ts";
-import type { OrderViolation } from "./reconcile.ts";
 import type { Evidence } from "./reconcile-evidence.ts";
+import type { OrderViolation } from "./verdict.ts";
 
 type Placed = ClientAnswer & { orderId: string };
 

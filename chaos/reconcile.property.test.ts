@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { CommittedOffset, History, LedgerRow, TopicRecord } from "./history.ts";
-import { reconcile, type Verdict } from "./reconcile.ts";
+import { reconcile } from "./reconcile.ts";
 import { history, idOf, told } from "./testing/histories.ts";
+import type { Verdict } from "./verdict.ts";
 
 const partitions = 3;
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { History } from "./history.ts";
-import { reconcile, type Verdict } from "./reconcile.ts";
+import { reconcile } from "./reconcile.ts";
 import { effect, history, idOf, record, row, told } from "./testing/histories.ts";
+import type { Verdict } from "./verdict.ts";
 
 const at = (offset: number, atMs = 0) => ({ atMs, partition: 0, offset });
 

@@ -17,56 +17,7 @@ import { orderId } from "../src/order-id.ts";
 import type { History } from "./history.ts";
 import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
-
-/** Where an order is whose effect was not applied. */
-export const whereabouts = {
-  "not in the log": "the acknowledgement was false, or the log lost it",
-  uncommitted: "in the log, and the group has not passed it: it waits to be handled",
-  committed: "in the log, and the group has passed it: nobody will handle it",
-  "dead-lettered": "given up, and kept as a dead letter",
-  "without effect": "in the ledger, without its effect",
-} as const;
-export type Whereabouts = keyof typeof whereabouts;
-
-/** An order whose effect is missing, with its place in the log if it has one. */
-export type Missing = { id: string; key: string; where: Whereabouts; partition?: number; offset?: number };
-
-export type Verdict = {
-  /** Whether the promise was kept. A run in which nothing was accepted proves nothing. */
-  held: boolean;
-  /** Why not, a line each. */
-  faults: string[];
-  /** Orders by what the client was told. */
-  accepted: number;
-  refused: number;
-  /** Unknown to the client, by what became of them; waiting: in the log, its effect not applied. */
-  unknown: { handled: number; waiting: number; absent: number };
-  /** Orders that were sent more than once, and those whose first try was not accepted. */
-  retried: number;
-  firstTryFailed: number;
-  /** Accepted, and the effect applied. */
-  handled: number;
-  lost: Missing[];
-  /** Ids of each kind. */
-  phantoms: string[];
-  ledgerDuplicates: string[];
-  mistaken: string[];
-  /** Records beyond an order's first. */
-  topicDuplicates: number;
-  /** Deliveries beyond the first of each record. */
-  redeliveries: number;
-  skipped: { id: string; partition: number; offset: number }[];
-  offsetRegressions: { partition: number; from: number; to: number; atMs: number }[];
-  orderViolations: OrderViolation[];
-};
-
-/** Two orders of a customer, by their ids, that changed places. */
-export type OrderViolation = {
-  customer: string;
-  earlier: string;
-  later: string;
-  in: "the log" | "the handling";
-};
+import type { Missing, Verdict } from "./verdict.ts";
 
 /** How the run was set up, as far as the checks depend on it. */
 export type ReconcileOptions = { partitioner?: "batch" | "customer" };

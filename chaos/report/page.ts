@@ -1,6 +1,6 @@
 /** The report as one HTML page that needs nothing else: style, plots and script are in it. */
 import { join } from "node:path";
-import type { Verdict } from "../reconcile.ts";
+import type { Verdict } from "../verdict.ts";
 import { frame } from "./axes.ts";
 import { count, duration, escaped } from "./format.ts";
 import { plotsOf } from "./plots.ts";

@@ -1,7 +1,7 @@
 /** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
 import { join } from "node:path";
 import type { History } from "../history.ts";
-import type { Verdict } from "../reconcile.ts";
+import type { Verdict } from "../verdict.ts";
 import type { RunEvent } from "./events.ts";
 import type { Measures } from "./measures.ts";
 import { pageOf } from "./page.ts";

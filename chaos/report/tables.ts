@@ -1,5 +1,5 @@
 /** The report's tables: what each fault did, who was away, what was found, what happened when. */
-import { type Verdict, whereabouts } from "../reconcile.ts";
+import { type Verdict, whereabouts } from "../verdict.ts";
 import type { RunEvent } from "./events.ts";
 import { clock, count, duration, escaped } from "./format.ts";
 import type { Measures } from "./measures.ts";

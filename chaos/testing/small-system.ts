@@ -6,13 +6,15 @@ import { join } from "node:path";
 import { SQL } from "bun";
 import { readSetback } from "../../load/policy.ts";
 import { consumerConfig } from "../../src/config.ts";
+import { eachLine } from "../../src/testing/each-line.ts";
 import { openTopics } from "../../src/testing/kafka.ts";
 import type { PostgresServer } from "../../src/testing/postgres.ts";
 import { until } from "../../src/testing/until.ts";
 import { collectFrom } from "../collect.ts";
 import { type CommitSampler, startSampler } from "../collect-commits.ts";
 import type { ClientAnswer, History } from "../history.ts";
-import { reconcile, type Verdict } from "../reconcile.ts";
+import { reconcile } from "../reconcile.ts";
+import type { Verdict } from "../verdict.ts";
 import type { Mutation } from "./consumer-process.ts";
 import type { TestProducer } from "./intakes.ts";
 
@@ -130,14 +132,4 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
       await ledger.close();
     },
   };
-}
-
-async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) take(line);
-  }
 }

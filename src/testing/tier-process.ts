@@ -3,6 +3,7 @@
  * others, is seen only through its logs, its HTTP and its exit code, and never outlives the test.
  */
 import { join } from "node:path";
+import { eachLine } from "./each-line.ts";
 import { until } from "./until.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -85,15 +86,4 @@ export function sumOf(text: string, name: string): number {
   if (!text.includes(`# TYPE ${name.replace(/_(count|sum|bucket)$/, "")} `) && values.length === 0)
     throw new Error(`there is no metric ${name}`);
   return values.reduce((sum, value) => sum + value, 0);
-}
-
-async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) take(line);
-  }
-  if (rest) take(rest);
 }
