@@ -30,7 +30,7 @@ export interface Cluster {
   partitions: PartitionState[];
   /** Of the consumer group; undefined while nobody is. */
   coordinator: number | undefined;
-  /** Kafka's name for what the group is doing: "Stable", "PreparingRebalance", ... */
+  /** Kafka's name for what the group is doing: "Stable", "PreparingRebalance", ...; or why it can't be told. */
   groupState: string;
   members: number;
 }
@@ -66,7 +66,11 @@ async function viewOf({ port }: BrokerPort, brokers: readonly BrokerPort[]): Pro
   const { controller, partitions } = await metadata(port, topics);
   const coordinator = await coordinatorOf(port, group);
   const at = brokers.find(({ id }) => id === coordinator)?.port;
-  const { state, members } = at ? await describe(at, group) : { state: "unknown", members: 0 };
+  // Until another is chosen, the brokers name a coordinator that is dead: that is what they see, and no reason to say
+  // nothing.
+  const { state, members } = at
+    ? await describe(at, group).catch(() => ({ state: "coordinator does not answer", members: 0 }))
+    : { state: "no coordinator", members: 0 };
   return { controller, partitions, coordinator, groupState: state, members };
 }
 
