@@ -105,6 +105,46 @@ describe.concurrent("brokers that have too few replicas in sync", () => {
   });
 });
 
+describe.concurrent("brokers that do not know the topic, as when all have just started", () => {
+  const unknownTopic = 3;
+  const refused = { status: 503, outcome: "not_ready", fate: "refused" };
+  const unready = ({ intake }: TestIntake) =>
+    until("the topic is unknown", () => intake.obstacle()?.outcome === "not_ready", 10_000);
+
+  test("get no order, and orders again within seconds of their knowing it", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    expect((await intake.post(anOrder)).status).toBe(202);
+    cluster.setTopicError("orders", unknownTopic);
+    await unready(intake);
+    expect(await problemOf(await intake.post(anOrder))).toEqual(refused);
+    expect((await intake.request("/readyz")).status).toBe(503);
+    cluster.setTopicError("orders", 0);
+    await until("orders are accepted", async () => (await intake.post(anOrder)).status === 202, 10_000);
+  });
+
+  test("an order that Kafka's client does not take for that reason is refused", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    // The client may know sooner than we do, from a broker that was sent an order; else it is tried again.
+    const answer = await until("the client takes no order", async () => {
+      cluster.setTopicError("orders", 0);
+      await until("orders are accepted", async () => (await intake.post(anOrder)).status === 202);
+      cluster.setTopicError("orders", unknownTopic);
+      cluster.pushRequestErrors(produce, [unknownTopic]);
+      await intake.post(anOrder);
+      const next = await intake.post(anOrder);
+      const { detail = "" } = (await next.clone().json()) as { detail?: string };
+      return detail.includes("takes no order") ? next : undefined;
+    });
+    expect(await problemOf(answer)).toEqual(refused);
+    cluster.setTopicError("orders", 0);
+    await until("it takes them again", async () => (await intake.post(anOrder)).status === 202, 10_000);
+  });
+});
+
 test.concurrent("when Kafka's client can queue no more, the rest is refused, and what it had is unknown", async () => {
   using cluster = startOrdersCluster();
   await using intake = startIntake({

@@ -122,6 +122,8 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
     obstacle(): Obstacle | undefined {
       if (obstacle) return obstacle;
       if (brokersUp === 0) return { outcome: "no_brokers", detail: "no Kafka broker is reachable" };
+      if (partitions.length === 0)
+        return { outcome: "not_ready", detail: `the brokers do not know the topic ${config.ORDERS_TOPIC}` };
       if (partitions.every(({ inSyncReplicas }) => inSyncReplicas < config.MIN_INSYNC_REPLICAS))
         return {
           outcome: "too_few_replicas",
