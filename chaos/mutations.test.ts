@@ -139,7 +139,9 @@ describe("orders while no broker can be reached", () => {
       expect(lost.map(({ key, where }) => `${key}: ${where}`).sort()).toEqual(
         keys("meanwhile", 10).map((key) => `${key}: not in the log`),
       );
-      expect(faults).toEqual(["lost 10: accepted and not handled (10 not in the log)"]);
+      expect(faults).toEqual([
+        "lost 10: accepted, and neither handled nor a dead letter (10 not in the log)",
+      ]);
     },
     testLimitMs,
   );

@@ -47,11 +47,10 @@ export const leftTrace = ({ records, rows, effects, dead }: Evidence, id: string
 export const isPassed = ({ committed }: Evidence, { partition, offset }: TopicRecord): boolean =>
   offset < (committed.get(partition) ?? 0);
 
-/** Where an order is whose effect was not applied. */
+/** Where an order is that was neither handled nor given up as a dead letter. */
 export function whereIs(evidence: Evidence, id: string): Whereabouts {
   const copies = evidence.records.get(id) ?? [];
   if (evidence.rows.has(id)) return "without effect";
-  if (evidence.dead.has(id)) return "dead-lettered";
   if (copies.length === 0) return "not in the log";
   return copies.every((record) => isPassed(evidence, record)) ? "committed" : "uncommitted";
 }

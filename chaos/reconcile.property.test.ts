@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { CommittedOffset, History, LedgerRow, TopicRecord } from "./history.ts";
+import type { CommittedOffset, DeadLetter, History, LedgerRow, TopicRecord } from "./history.ts";
 import { reconcile } from "./reconcile.ts";
 import { history, idOf, told } from "./testing/histories.ts";
 import type { Verdict } from "./verdict.ts";
@@ -8,7 +8,14 @@ import type { Verdict } from "./verdict.ts";
 const partitions = 3;
 
 /** What befell one order in a system that keeps its promise. */
-type Fortune = { fate: "accepted" | "refused" | "unknown"; copies: number; again: number; partition: number };
+type Fortune = {
+  fate: "accepted" | "refused" | "unknown";
+  copies: number;
+  again: number;
+  partition: number;
+  /** Not handled, but made a dead letter. */
+  givenUp: boolean;
+};
 
 const fortune: fc.Arbitrary<Fortune> = fc
   .record({
@@ -16,6 +23,7 @@ const fortune: fc.Arbitrary<Fortune> = fc
     copies: fc.integer({ min: 0, max: 3 }),
     again: fc.integer({ min: 0, max: 2 }),
     partition: fc.nat({ max: partitions - 1 }),
+    givenUp: fc.boolean(),
   })
   .map(({ fate, copies, ...rest }) => ({
     ...rest,
@@ -26,17 +34,21 @@ const fortune: fc.Arbitrary<Fortune> = fc
 /** At least one accepted order, at index 0. */
 const fortunes = fc
   .array(fortune, { maxLength: 40 })
-  .map((others): Fortune[] => [{ fate: "accepted", copies: 1, again: 0, partition: 0 }, ...others]);
+  .map((others): Fortune[] => [
+    { fate: "accepted", copies: 1, again: 0, partition: 0, givenUp: false },
+    ...others,
+  ]);
 
-/** The history that these orders leave when everything in the log is handled. */
+/** The history that these orders leave when everything in the log is handled or given up. */
 function play(orders: readonly Fortune[]) {
   const client = orders.map(({ fate }, n) => told(`k${n}`, { fate }));
   const topic: TopicRecord[] = [];
   const ledger: LedgerRow[] = [];
   const effects: { id: string }[] = [];
+  const dead: DeadLetter[] = [];
   const commits: CommittedOffset[] = [];
   const ends = Array.from({ length: partitions }, () => 0);
-  for (const [n, { copies, again, partition: first }] of orders.entries()) {
+  for (const [n, { copies, again, partition: first, givenUp }] of orders.entries()) {
     const id = idOf(`k${n}`);
     for (let copy = 0; copy < copies; copy += 1) {
       const partition = (first + copy) % partitions;
@@ -45,11 +57,15 @@ function play(orders: readonly Fortune[]) {
       ends[partition] = offset + 1;
       commits.push({ atMs: n, partition, offset: offset + 1 });
       if (copy > 0) continue;
+      if (givenUp) {
+        dead.push({ id, partition, offset, reason: "no milk" });
+        continue;
+      }
       ledger.push({ id, partition, offset, handledAtMs: n, deliveries: copies + again });
       effects.push({ id });
     }
   }
-  return { client, topic, ledger, effects, commits, dead: [] };
+  return { client, topic, ledger, effects, commits, dead };
 }
 
 const nothingFound = {
@@ -73,15 +89,16 @@ test("whatever befell the orders: a system that keeps its promise is never accus
         faults: [],
         ...nothingFound,
         accepted: of("accepted").length,
-        handled: of("accepted").length,
+        handled: of("accepted").filter(({ givenUp }) => !givenUp).length,
+        deadLettered: of("accepted").filter(({ givenUp }) => givenUp).length,
         refused: of("refused").length,
         unknown: {
-          handled: of("unknown").filter(({ copies }) => copies > 0).length,
-          waiting: 0,
+          handled: of("unknown").filter(({ copies, givenUp }) => copies > 0 && !givenUp).length,
+          waiting: of("unknown").filter(({ copies, givenUp }) => copies > 0 && givenUp).length,
           absent: of("unknown").filter(({ copies }) => copies === 0).length,
         },
         topicDuplicates: sum(orders.map(({ copies }) => Math.max(0, copies - 1))),
-        redeliveries: sum(orders.map(({ copies, again }) => (copies > 0 ? again : 0))),
+        redeliveries: sum(orders.map(({ copies, again, givenUp }) => (copies > 0 && !givenUp ? again : 0))),
       });
     }),
   );

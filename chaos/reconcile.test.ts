@@ -58,6 +58,21 @@ describe("the promise was kept", () => {
       { ledger: [row("a", 0, { deliveries: 3 })] },
       { handled: 1, topicDuplicates: 0, redeliveries: 2 },
     ],
+    [
+      "when an accepted order was given up as a dead letter",
+      { ledger: [], effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { accepted: 1, handled: 0, deadLettered: 1, lost: [], skipped: [] },
+    ],
+    [
+      "when an accepted order was given up as unreadable",
+      { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
+      { handled: 0, deadLettered: 1, lost: [], skipped: [] },
+    ],
+    [
+      "when an order was handled, and another under its id given up",
+      { dead: [{ id: idOf("a"), partition: 0, offset: 7, reason: "another order under this id" }] },
+      { handled: 1, deadLettered: 0 },
+    ],
     ["when offsets go on", { commits: [at(0, 1), at(1, 2), at(1, 3)] }, { offsetRegressions: [] }],
   ];
   test.each(kept)("%s", (_, changes, expected) => {
@@ -73,19 +88,19 @@ describe("the promise was broken", () => {
       "an accepted order is nowhere",
       { topic: [], ledger: [], effects: [] },
       { lost: lost("not in the log") },
-      "lost 1: accepted and not handled (1 not in the log)",
+      "lost 1: accepted, and neither handled nor a dead letter (1 not in the log)",
     ],
     [
       "an accepted order waits in the log",
       { ledger: [], effects: [], commits: [at(0)] },
       { lost: lost("uncommitted"), skipped: [] },
-      "lost 1: accepted and not handled (1 uncommitted)",
+      "lost 1: accepted, and neither handled nor a dead letter (1 uncommitted)",
     ],
     [
       "an accepted order was committed before it was handled",
       { ledger: [], effects: [] },
       { lost: lost("committed"), skipped: [{ id: idOf("a"), partition: 0, offset: 0 }] },
-      "lost 1: accepted and not handled (1 committed)",
+      "lost 1: accepted, and neither handled nor a dead letter (1 committed)",
     ],
     [
       "one of an order's two records waits, the other was passed",
@@ -94,21 +109,15 @@ describe("the promise was broken", () => {
       "skipped 1",
     ],
     [
-      "an accepted order was given up",
-      { ledger: [], effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
-      { lost: lost("dead-lettered"), skipped: [] },
-      "lost 1: accepted and not handled (1 dead-lettered)",
-    ],
-    [
-      "an accepted order was given up as unreadable",
-      { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
-      { lost: lost("dead-lettered") },
-      "dead-lettered",
-    ],
-    [
       "an accepted order has its row without its effect",
       { effects: [] },
       { lost: lost("without effect") },
+      "lost 1",
+    ],
+    [
+      "an accepted order has its row without its effect, and is a dead letter",
+      { effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { lost: lost("without effect"), deadLettered: 0 },
       "lost 1",
     ],
     [

@@ -1,7 +1,10 @@
 /**
  * The verdict on a run: a pure function of its history. What it checks, each in the client's own terms:
  *
- * - lost: the client was told 202, and the effect was not applied. Each is classed by where the order is.
+ * - lost: the client was told 202, the effect was not applied, and there is no dead letter. Each is classed by where
+ *   the order is.
+ * - dead-lettered: the client was told 202, and the order was given up as a dead letter: counted, and no fault, since it
+ *   is kept and shown. One that has a row in the ledger all the same, without its effect, is lost.
  * - phantom: every try was refused, and the order is in the log, the ledger or the dead letters all the same.
  * - unknown: the client can't tell; either outcome is right, and both are counted.
  * - ledger duplicate: an effect was applied more than once, whoever the client and whatever it was told.
@@ -37,6 +40,9 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   const refused = told("refused");
   const unknown = told("unknown");
   const missing = accepted.filter((order) => !isHandled(order));
+  const isGivenUp = ({ orderId }: { orderId: string }) =>
+    evidence.dead.has(orderId) && !evidence.rows.has(orderId);
+  const lost = missing.filter((order) => !isGivenUp(order));
   const unhandled = unknown.filter((order) => !isHandled(order));
   const counted = {
     accepted: accepted.length,
@@ -49,11 +55,12 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
     retried: orders.filter(({ attempts }) => attempts > 1).length,
     firstTryFailed: orders.filter(({ attempts, firstStatus }) => attempts > 0 && firstStatus !== 202).length,
     handled: accepted.length - missing.length,
+    deadLettered: missing.length - lost.length,
     topicDuplicates: history.topic.length - evidence.records.size,
     redeliveries: redeliveriesOf(evidence),
   };
   const findings = {
-    lost: missing.map(({ key, orderId: id }): Missing => {
+    lost: lost.map(({ key, orderId: id }): Missing => {
       const [record] = evidence.records.get(id) ?? [];
       const place = record && { partition: record.partition, offset: record.offset };
       return { id, key, where: whereIs(evidence, id), ...place };
@@ -104,7 +111,10 @@ function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): 
   );
   const counts: [number, string][] = [
     [accepted === 0 ? 1 : 0, "nothing was accepted, which proves nothing"],
-    [lost.length, `lost ${lost.length}: accepted and not handled (${where.join(", ")})`],
+    [
+      lost.length,
+      `lost ${lost.length}: accepted, and neither handled nor a dead letter (${where.join(", ")})`,
+    ],
     [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
     [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
     [mistaken.length, `mistaken ${mistaken.length}: accepted under another order's id`],

@@ -1,16 +1,15 @@
 /** What a verdict says; chaos/reconcile.ts comes to it. */
 
-/** Where an order is whose effect was not applied. */
+/** Where an order is that was lost. */
 export const whereabouts = {
   "not in the log": "the acknowledgement was false, or the log lost it",
   uncommitted: "in the log, and the group has not passed it: it waits to be handled",
   committed: "in the log, and the group has passed it: nobody will handle it",
-  "dead-lettered": "given up, and kept as a dead letter",
   "without effect": "in the ledger, without its effect",
 } as const;
 export type Whereabouts = keyof typeof whereabouts;
 
-/** An order whose effect is missing, with its place in the log if it has one. */
+/** An order that was lost, with its place in the log if it has one. */
 export type Missing = { id: string; key: string; where: Whereabouts; partition?: number; offset?: number };
 
 export type Verdict = {
@@ -21,13 +20,15 @@ export type Verdict = {
   /** Orders by what the client was told. */
   accepted: number;
   refused: number;
-  /** Unknown to the client, by what became of them; waiting: in the log, its effect not applied. */
+  /** Unknown to the client, by what became of them; waiting: in the log or a dead letter, its effect not applied. */
   unknown: { handled: number; waiting: number; absent: number };
   /** Orders that were sent more than once, and those whose first try was not accepted. */
   retried: number;
   firstTryFailed: number;
   /** Accepted, and the effect applied. */
   handled: number;
+  /** Accepted, given up by its handler, and kept as a dead letter: told to the operator, so not lost. */
+  deadLettered: number;
   lost: Missing[];
   /** Ids of each kind. */
   phantoms: string[];

@@ -9,7 +9,9 @@ import { eventTable, findingsTable, recoveryTable, unavailabilityTable } from ".
 
 /** What every column and word of the report means. */
 const glossary: Record<string, string> = {
-  lost: "answered 202, and its effect was not applied",
+  lost: "answered 202, and neither handled nor a dead letter",
+  "dead letters":
+    "answered 202, given up by the handler, and kept as a dead letter: not handled, and not lost",
   phantom: "every try was refused, and it is in the log, the ledger or the dead letters all the same",
   unknown: "the client got no answer, or one that leaves it open; either outcome is right",
   "ledger duplicate": "its effect was applied more than once",
@@ -73,7 +75,12 @@ function tilesOf(verdict: Verdict): string[] {
   const promised = (name: string, value: number) => tile(name, value, value === 0 ? "right" : "wrong");
   return [
     tile("accepted", verdict.accepted),
-    tile("handled", verdict.handled, verdict.handled === verdict.accepted ? "right" : "wrong"),
+    tile(
+      "handled",
+      verdict.handled,
+      verdict.handled + verdict.deadLettered === verdict.accepted ? "right" : "wrong",
+    ),
+    tile("dead letters", verdict.deadLettered),
     promised("lost", verdict.lost.length),
     promised("ledger duplicates", verdict.ledgerDuplicates.length),
     promised("phantoms", verdict.phantoms.length),

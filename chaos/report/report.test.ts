@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { History } from "../history.ts";
 import { reconcile } from "../reconcile.ts";
-import { effect, history, record, row, told } from "../testing/histories.ts";
+import { effect, history, idOf, record, row, told } from "../testing/histories.ts";
 import { linear, logarithmic, timeTicks } from "./axes.ts";
 import { faultBands } from "./bands.ts";
 import type { RunEvent } from "./events.ts";
@@ -83,7 +83,9 @@ describe("a report", () => {
 
   test("says in a terminal what was found", async () => {
     const { report } = await reportOf(thirtySeconds(), "terminal");
-    expect(report.summary).toBe(`  300 orders accepted, 300 handled, lost 0, ledger duplicates 0, phantoms 0
+    expect(
+      report.summary,
+    ).toBe(`  300 orders accepted, 300 handled, 0 dead letters, lost 0, ledger duplicates 0, phantoms 0
   refused 0, unknown 0 (0 of them handled); first try failed 0
   redelivered 0, topic duplicates 0: recognised by the ledger
 
@@ -103,9 +105,20 @@ describe("a report", () => {
     const broken = { ...good, ledger: good.ledger.slice(1), effects: good.effects.slice(1) };
     const { html, report, run } = await reportOf(broken, "broken");
     for (const text of [html, report.summary])
-      expect(text).toContain("lost 1: accepted and not handled (1 committed)");
+      expect(text).toContain("lost 1: accepted, and neither handled nor a dead letter (1 committed)");
     expect(html).toContain("the promise was broken");
     expect(html).toContain(run.verdict.lost[0]?.id as string);
+  });
+
+  test("counts an accepted order that became a dead letter, and holds", async () => {
+    const good = thirtySeconds();
+    const dead = [{ id: idOf("k0"), partition: 0, offset: 0, reason: "no milk" }];
+    const givenUp = { ...good, dead, ledger: good.ledger.slice(1), effects: good.effects.slice(1) };
+    const { html, report } = await reportOf(givenUp, "given-up");
+    expect(report.summary).toContain("300 orders accepted, 299 handled, 1 dead letter, lost 0");
+    expect(html).toContain("<b>1</b>dead letters");
+    expect(html).toContain("the promise held");
+    expect((await Bun.file(report.jsonPath).json()).verdict.deadLettered).toBe(1);
   });
 
   test("can be made of a run in which nothing happened", async () => {
