@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SQL } from "bun";
+import { freePorts } from "../infra/ports.ts";
+import { SetupError } from "../infra/setup/step.ts";
 import { consumerConfig } from "../src/config.ts";
 import { handle, schema } from "../src/handle.ts";
 import { createLedger } from "../src/ledger/open.ts";
@@ -108,3 +110,18 @@ test("what can't be sampled to the end is an error, and one that is not there at
   const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
   await expect(startSampler(config)).rejects.toThrow();
 }, 30_000);
+
+test("what a system so broken left behind that it can't be read is said, and no verdict is given", async () => {
+  const gone = startOrdersCluster();
+  const config = consumerConfig({ ...gone.env, LEDGER_URL: server.url });
+  gone[Symbol.dispose]();
+  await using ledger = new SQL({ url: server.url, max: 1 });
+  const noTopic = collectFrom({ consumer: config, ledger }, [told("a")]);
+  await expect(noTopic).rejects.toThrow(SetupError);
+  await expect(noTopic).rejects.toThrow("the topic orders can't be read: ");
+
+  const { PORT } = await freePorts(["PORT"]);
+  await using nobody = new SQL({ url: `postgres://nobody@127.0.0.1:${PORT}/none`, max: 1 });
+  const noLedger = collectFrom({ consumer: consumerConfig(env), ledger: nobody }, [told("a")]);
+  await expect(noLedger).rejects.toThrow("the ledger can't be read: ");
+}, 60_000);

@@ -5,6 +5,7 @@
 import type { SQL } from "bun";
 import { letterOf } from "../infra/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../infra/read-topic.ts";
+import { SetupError } from "../infra/setup/step.ts";
 import type { Topology } from "../infra/topology.ts";
 import { type ConsumerConfig, consumerConfig } from "../src/config.ts";
 import { orderId } from "../src/order-id.ts";
@@ -32,7 +33,7 @@ export async function sampleCommits(
 /**
  * Gathers the history of a run on a topology.
  * @param commits of the whole run
- * @throws Error when the brokers or the ledger can't be read in full
+ * @throws SetupError that says what of it can't be read in full
  */
 export async function collect(
   topology: Topology,
@@ -44,7 +45,10 @@ export async function collect(
   return await collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits);
 }
 
-/** Gathers the history of a run from brokers and a ledger, wherever they are. */
+/**
+ * Gathers the history of a run from brokers and a ledger, wherever they are.
+ * @throws SetupError that says what of it can't be read in full
+ */
 export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
   client: readonly ClientAnswer[],
@@ -55,17 +59,29 @@ export async function collectFrom(
     (least, { startedMs }) => Math.min(least, startedMs),
     Number.POSITIVE_INFINITY,
   );
-  const topic = await recordsOf(consumer, ids, committedBefore(commits, startMs));
+  const topic = await readable(
+    `the topic ${consumer.ORDERS_TOPIC}`,
+    recordsOf(consumer, ids, committedBefore(commits, startMs)),
+  );
   const places = new Set(topic.map(placeOf));
   const isOurs = ({ id, ...place }: DeadLetter) =>
     id === undefined ? places.has(placeOf(place)) : ids.has(id);
   return {
     client,
     topic,
-    ...(await entriesOf(ledger, [...ids])),
-    dead: (await lettersOf(consumer)).filter(isOurs),
+    ...(await readable("the ledger", entriesOf(ledger, [...ids]))),
+    dead: (await readable(`the topic ${consumer.DEAD_TOPIC}`, lettersOf(consumer))).filter(isOurs),
     commits,
   };
+}
+
+/** What was read; what can't be leaves a run without a verdict. @throws SetupError */
+export async function readable<T>(what: string, reading: PromiseLike<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (cause) {
+    throw new SetupError(`${what} can't be read: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** The settings of a topology's consumers, as seen from the host. */

@@ -5,7 +5,7 @@ import { until } from "../infra/until.ts";
 import type { ClientAnswer } from "../load/answers.ts";
 import { orderLimitMs } from "../load/policy.ts";
 import { startLoad } from "../load/run.ts";
-import { collect, sampleCommits } from "./collect.ts";
+import { collect, readable, sampleCommits } from "./collect.ts";
 import { conduct } from "./conduct.ts";
 import { healAll } from "./faults/registry.ts";
 import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf } from "./goals.ts";
@@ -76,9 +76,7 @@ export async function experiment(
       text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
     });
     await sampler.stop();
-    const history = await collect(system.topology, answers, sampler.commits).catch((cause) => {
-      throw new Error("what the run left behind could not be read", { cause });
-    });
+    const history = await collect(system.topology, answers, sampler.commits);
     const verdict = reconcile(history);
     const client = withoutCutShort(answers, stoppedMs);
     const measures = measure({ ...history, client }, events);
@@ -147,9 +145,10 @@ async function drained(
   await until(
     async () => {
       stop.throwIfAborted();
-      const [row] = await ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
+      const counting = ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
         WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
         AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
+      const [row] = await readable("the ledger", counting);
       waiting = row.n;
       return waiting === 0;
     },
