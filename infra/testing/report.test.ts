@@ -1,13 +1,17 @@
 import { expect, test } from "bun:test";
 import { lastLine, readReport } from "./report.ts";
 
+const more = Array.from({ length: 20 }, (_, n) => `line ${n}&#10;&#10;`).join("");
 const report = `<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="bun test" tests="4" assertions="2" failures="1" skipped="1" time="0.04">
+<testsuites name="bun test" tests="5" assertions="2" failures="2" skipped="1" time="0.04">
   <testsuite name="a &quot;b&quot;.test.ts" file="a &quot;b&quot;.test.ts" tests="4" failures="1" skipped="1" time="0.005">
     <testcase name="ok" classname="" time="0.000031" file="a &quot;b&quot;.test.ts" line="2" assertions="1" />
     <testsuite name="d" file="a &quot;b&quot;.test.ts" line="3" tests="3" failures="1" skipped="1" time="0">
       <testcase name="1 &lt; 0" classname="d" time="0.0003" file="a &quot;b&quot;.test.ts" line="3" assertions="1">
-        <failure type="AssertionError" message="no">no</failure>
+        <failure type="Error" message="no &lt;b&gt;&#10;${more}">Error: no &lt;b&gt;&#10;${more}&#10;      at f (a.test.ts:3:57)&#10;      at g&#10;</failure>
+      </testcase>
+      <testcase name="slow" classname="d" time="0.05" file="a &quot;b&quot;.test.ts" line="3" assertions="0">
+        <failure type="TimeoutError" message="test timed out" />
       </testcase>
       <testcase name="later" classname="d" time="0" file="a &quot;b&quot;.test.ts" line="3" assertions="0">
         <skipped />
@@ -18,11 +22,19 @@ const report = `<?xml version="1.0" encoding="UTF-8"?>
 </testsuites>`;
 const green = '<testsuites tests="2" failures="0" skipped="0"><testsuite name="a" file="a" tests="2">';
 
-test("a report gives the counts and the names of what failed", () => {
+test("a report gives the counts, and the names of what failed with the beginning of its error", () => {
   expect(readReport(report, ['a "b".test.ts'], "exit code 1")).toEqual({
     passed: 2,
     skipped: 1,
-    failures: ['a "b".test.ts > d > 1 < 0'],
+    failures: [
+      [
+        'a "b".test.ts > d > 1 < 0',
+        "Error: no <b>",
+        ...Array.from({ length: 11 }, (_, n) => `line ${n}`),
+        "at f (a.test.ts:3:57)",
+      ].join("\n      "),
+      'a "b".test.ts > d > slow\n      test timed out',
+    ],
   });
 });
 

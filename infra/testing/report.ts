@@ -1,10 +1,13 @@
 // What came of a suite: counted from Bun's own report file, never from what scrolled by. A file that ran no test is a
 // failure, whatever the exit code says: it broke while loading, it took the process with it, or it tests nothing.
 
+/** Of each error. */
+const shownErrorLines = 12;
+
 export interface Outcome {
   passed: number;
   skipped: number;
-  /** The names of what failed. */
+  /** The names of what failed, each with the first lines of its error below it where that is known. */
   failures: string[];
 }
 
@@ -30,11 +33,21 @@ export function readReport(report: string | undefined, files: string[], ended: s
 
 function failedTests(report: string): string[] {
   const cases = report.matchAll(
-    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*\bfile="([^"]*)"[^>]*>\s*<failure/g,
+    /<testcase name="([^"]*)" classname="([^"]*)"[^>]*\bfile="([^"]*)"[^>]*>\s*<failure([^>]*?)(?:\/>|>([^<]*))/g,
   );
-  return [...cases].map(([, name, group, file]) =>
-    [file, group, name].map(decode).filter(Boolean).join(" > "),
-  );
+  return [...cases].map(([, name, group, file, attributes = "", whole]) => {
+    const title = [file, group, name].map(decode).filter(Boolean).join(" > ");
+    const error = whole || /\bmessage="([^"]*)"/.exec(attributes)?.[1];
+    return [title, ...errorLines(decode(error))].join("\n      ");
+  });
+}
+
+/** The beginning of an error, and where it was thrown: what scrolled by may be all that is kept, and it is long. */
+function errorLines(error: string): string[] {
+  const lines = error.split("\n").filter((line) => line.trim() !== "");
+  const thrown = lines.findIndex((line) => /^\s+at /.test(line));
+  if (thrown < 0) return lines.slice(0, shownErrorLines);
+  return [...lines.slice(0, Math.min(thrown, shownErrorLines)), lines[thrown]?.trim() ?? ""];
 }
 
 function decode(text = ""): string {
