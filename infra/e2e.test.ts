@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { openTopics, type StoredRecord } from "../src/testing/kafka.ts";
-import { type Load, startLoad } from "../src/testing/load.ts";
+import { type Load, startLoad, type Told } from "../src/testing/load.ts";
 import { must } from "./capture.ts";
 import { ensureImages } from "./images.ts";
 import { freePorts } from "./ports.ts";
@@ -119,6 +119,27 @@ test(
 );
 
 test(
+  "with two brokers down no order is accepted and they are refused for that; with them back it resumes by itself",
+  async () => {
+    const brokers = await Promise.all(["kafka1", "kafka2"].map((service) => containerOf(service)));
+    for (const broker of brokers) await topology.stop(broker);
+    await using load = startLoad(ports.LB_PORT ?? 0, RATE_PER_S / 10);
+    await eventually("orders are refused for that", () =>
+      load.record.some(({ status, problem }) => status === 503 && problem?.endsWith(":too_few_replicas")),
+    );
+    expect(load.record.filter(({ status }) => status === 202)).toEqual([]);
+    for (const broker of brokers) await topology.start(broker);
+    await eventually("orders are accepted again", () => load.record.some(({ status }) => status === 202));
+    await eventually("every replica is in sync again", isWhole);
+    const told = await load.stop();
+    const others = told.filter(({ status }) => status !== 202);
+    for (const { fate } of others) expect(["refused", "unknown"]).toContain(String(fate));
+    await handledOnce(told);
+  },
+  TEST_LIMIT_MS,
+);
+
+test(
   "more consumers with --scale, and fewer again: partitions move, nothing is lost or happens twice",
   async () => {
     await using load = startLoad(ports.LB_PORT ?? 0, RATE_PER_S);
@@ -194,13 +215,18 @@ async function ownersAre(members: number): Promise<void> {
   });
 }
 
-/** Ends the load; holds the client's record against the ledger and the effects. */
+/** Ends the load, of which every order was accepted, and each handled once. */
 async function allHandledOnce(load: Load): Promise<void> {
   const told = await load.stop();
   expect(count(told.map(({ status, problem, failure }) => String(failure ?? problem ?? status)))).toEqual({
     202: told.length,
   });
-  const accepted = told.map(({ id }) => id ?? "");
+  await handledOnce(told);
+}
+
+/** Holds the client's record against the ledger and the effects. */
+async function handledOnce(told: readonly Told[]): Promise<void> {
+  const accepted = told.flatMap(({ status, id }) => (status === 202 ? [id ?? ""] : []));
   expect(new Set(accepted).size).toBe(accepted.length);
 
   await using ledger = await topology.ledger();
