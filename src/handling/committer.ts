@@ -45,7 +45,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       metrics.commits.inc();
     } catch (error) {
       const reason = reasonOf((error as Error).message);
-      if (reason === "lost") for (const owner of partitions) owner.lost = owner.revoked.signal.aborted;
+      if (reason === "lost") for (const owner of partitions) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
       log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");

@@ -1,7 +1,8 @@
 /**
  * The consumer's loop: it polls without ever stopping, hands records to the scheduler, commits what is finished,
- * and meets the group's demands. Giving up partitions means: take in no more of them, wait for what is running (at
- * most so long), commit, and only then let go; so a clean hand-over redelivers nothing.
+ * and meets the group's demands. Giving up partitions means: take in no more of them, finish what lies before records
+ * that are finished already, for they could not be committed else, wait for what is running (both at most so long),
+ * commit, and only then let go; so a clean hand-over redelivers nothing.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
@@ -19,6 +20,8 @@ const gaugesMs = 500;
 const lookUpTimeoutMs = 5_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
+/** The part of it for closing gaps: what fails or hangs in one does not hold up the group for longer. */
+const closeGapsTimeoutMs = 3_000;
 
 export type GroupMember = ReturnType<typeof createGroupMember>;
 
@@ -53,8 +56,8 @@ export function createGroupMember(
       void lookUpCommitted(demand.partitions.map((partition) => owned.get(partition) as OwnedPartition));
     } else {
       const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
-      for (const { revoked } of partitions) revoked.abort(new Error("the partition was taken away"));
-      scheduler.drop(({ owner }) => owner.revoked.signal.aborted);
+      for (const partition of partitions) partition.leaving = true;
+      scheduler.drop(({ owner, slot }) => owner.leaving && slot.offset > owner.offsets.newestBegun());
       releasing = { partitions, sinceMs: Date.now() };
     }
     metrics.owned.set(owned.size);
@@ -76,7 +79,14 @@ export function createGroupMember(
 
   /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
   function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
-    const late = Date.now() - sinceMs > revokeTimeoutMs;
+    const forMs = Date.now() - sinceMs;
+    const gaps = partitions.some(({ offsets, lost }) => offsets.hasGap() && !lost);
+    if (gaps && forMs < closeGapsTimeoutMs) return false;
+    if (partitions.some(({ revoked }) => !revoked.signal.aborted)) {
+      for (const { revoked } of partitions) revoked.abort(new Error("the partition was taken away"));
+      scheduler.drop(({ owner }) => owner.revoked.signal.aborted);
+    }
+    const late = forMs > revokeTimeoutMs;
     const running = partitions.some((partition) => partition.running > 0);
     if (!late && (running || !committer.settled(partitions))) return false;
     if (late) {
@@ -105,7 +115,7 @@ export function createGroupMember(
     const works: Work[] = [];
     for (const record of records) {
       const owner = owned.get(record.partition);
-      const slot = owner?.revoked.signal.aborted ? undefined : owner?.offsets.add(record.offset);
+      const slot = owner?.leaving ? undefined : owner?.offsets.add(record.offset);
       if (owner && slot) works.push(workOf(record, owner, slot));
     }
     if (works.length > 0) scheduler.push(works);
@@ -115,7 +125,7 @@ export function createGroupMember(
   /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
   function holdBack(): void {
     for (const owner of owned.values()) {
-      if (owner.revoked.signal.aborted) continue;
+      if (owner.leaving) continue;
       const backlog = owner.offsets.uncovered();
       const wanted = owner.paused ? backlog > config.BACKLOG_RECORDS / 2 : backlog >= config.BACKLOG_RECORDS;
       if (wanted === owner.paused) continue;

@@ -62,6 +62,23 @@ test("the prefix is as long as it can be: what is finished without a gap is comm
   );
 });
 
+test("there is a gap while something begun, or before it, is not finished", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom("waits", "runs", "finished"), { maxLength: 100 }), (states) => {
+      const tracker = createOffsetTracker();
+      const slots = states.map((_, offset) => tracker.add(offset) as Slot);
+      for (const [offset, state] of states.entries()) {
+        const slot = slots[offset] as Slot;
+        if (state !== "waits") tracker.begin(slot);
+        if (state === "finished") tracker.finish(slot);
+      }
+      const newestBegun = states.findLastIndex((state) => state !== "waits");
+      expect(tracker.newestBegun()).toBe(newestBegun);
+      expect(tracker.hasGap()).toBe(states.slice(0, newestBegun + 1).some((state) => state !== "finished"));
+    }),
+  );
+});
+
 test("a record that is delivered again is not taken on again", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(50)), (delivered) => {

@@ -14,6 +14,7 @@ export function createOffsetTracker() {
   let slots: Slot[] = [];
   let head = 0;
   let newest = -1;
+  let newestBegun = -1;
   let next: number | undefined;
 
   return {
@@ -25,6 +26,14 @@ export function createOffsetTracker() {
       slots.push(slot);
       return slot;
     },
+    /** The record's handling begins. */
+    begin(slot: Slot): void {
+      newestBegun = Math.max(newestBegun, slot.offset);
+    },
+    /** The newest record whose handling has begun; -1: none. */
+    newestBegun: (): number => newestBegun,
+    /** Whether a commit would not cover all that was begun: something before it is not finished. */
+    hasGap: (): boolean => newestBegun >= (next ?? 0),
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(slot: Slot): void {
       slot.finished = true;

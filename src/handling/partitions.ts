@@ -5,6 +5,8 @@ import { createOffsetTracker, type OffsetTracker } from "./offsets.ts";
 export type OwnedPartition = {
   readonly partition: number;
   readonly offsets: OffsetTracker;
+  /** It is to be given up: nothing more is taken on, only what lies before finished records is still begun. */
+  leaving: boolean;
   /** Aborts when the partition is taken away: what has not begun is dropped, what runs may end. */
   readonly revoked: AbortController;
   /** Aborts when what runs may not end: handlers are told to stop. */
@@ -24,6 +26,7 @@ export type OwnedPartition = {
 export const ownPartition = (partition: number): OwnedPartition => ({
   partition,
   offsets: createOffsetTracker(),
+  leaving: false,
   revoked: new AbortController(),
   stopped: new AbortController(),
   running: 0,

@@ -38,7 +38,10 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   /** Handles a batch. @returns the works to be tried again, in the order given; never rejects */
   async function run(batch: Work[]): Promise<Work[]> {
     const works = batch.filter(isOwned);
-    for (const { owner } of works) owner.running += 1;
+    for (const { owner, slot } of works) {
+      owner.running += 1;
+      owner.offsets.begin(slot);
+    }
     try {
       const orders: Work[] = [];
       for (const work of works) {

@@ -65,6 +65,24 @@ describe.concurrent("a hand-over", () => {
     expect([...tickets(place).values()]).toEqual(Array.from({ length: 600 }, () => 1));
   });
 
+  test("in the middle of a backlog: what was handled ahead of others is committed too", async () => {
+    using place = newPlace(cluster);
+    const count = 600;
+    await place.put(recordsOf(count, 50));
+    let begun = 0;
+    const { promise: some, resolve: someDone } = Promise.withResolvers<void>();
+    // A customer's orders go together, though others' lie between them.
+    const oneByOne = { ...place.env, HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "10" };
+    const consumer = startTestConsumer(oneByOne, async () => {
+      begun += 1;
+      if (begun > count / 10) await Bun.sleep(1);
+      if (begun === count / 10) someDone();
+    });
+    await some;
+    await consumer.drain();
+    expect(await place.committed()).toBe(await consumer.metric("orders_handled_total"));
+  });
+
   test("kill -9 in the middle of the handler: delivered again, and the effect is there once", async () => {
     using place = newPlace(cluster);
     const records = recordsOf(10, 1, 1);
