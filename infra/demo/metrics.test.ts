@@ -30,7 +30,8 @@ test("a producer's page tells what it accepted and what is in flight", async () 
 test("a consumer's page tells what it handled, owns and has left to do", async () => {
   const registry = createRegistry("consumer-1");
   const metrics = createHandlingMetrics(registry);
-  for (const verdict of ["handled", "handled", "handled", "redelivered"] as const) metrics.verdict(verdict);
+  for (const verdict of ["handled", "handled", "handled", "redelivered"] as const)
+    metrics.verdict(verdict, 1);
   for (const [partition, lag] of [
     [10, 4],
     [2, 5],

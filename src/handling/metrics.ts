@@ -26,7 +26,7 @@ export function createHandlingMetrics(registry: Registry) {
   for (const reason of ["lost", "rebalance", "other"]) commitFailures.inc({ reason }, 0);
 
   return {
-    verdict: (verdict: Verdict): void => verdicts[verdict].inc(),
+    verdict: (verdict: Verdict, orders: number): void => verdicts[verdict].inc(orders),
     commitFailures,
     dead: counter("orders_dead_total", "Records given up and sent to the dead-letter topic."),
     retried: counter("orders_retried_total", "Attempts that failed and were put off."),
