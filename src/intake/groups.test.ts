@@ -4,10 +4,9 @@ import { until } from "../testing/until.ts";
 import { createGroups } from "./groups.ts";
 
 /** Groups whose sending is written down. */
-function recorded(windowMs: number, groupsUnderWay = 1) {
+function recorded(windowMs: number) {
   const sent: number[][] = [];
   const groups = createGroups<number>({
-    groupsUnderWay,
     windowMs,
     send: (items) => void sent.push([...items]),
   });
@@ -40,20 +39,6 @@ test("while a group is under way the next is held until all of it is settled", a
   ]);
 });
 
-test("so many groups may be under way; then the next is held until any of them is settled", async () => {
-  const { groups, sent } = recorded(noWindowMs, 2);
-  for (const item of [1, 2]) {
-    groups.add(item);
-    await until("it is sent", () => sent.length === item);
-  }
-  groups.add(3);
-  groups.add(4);
-  await Bun.sleep(0);
-  expect(sent).toEqual([[1], [2]]);
-  groups.settled(2);
-  expect(sent).toEqual([[1], [2], [3, 4]]);
-});
-
 test("but no longer than the window, and a stuck group holds up nothing after that", async () => {
   const { groups, sent } = recorded(20);
   groups.add(1);
@@ -76,39 +61,34 @@ test("whatever comes and settles in whatever order, each item is sent once, in o
     fc.record({ settle: fc.nat() }),
   );
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(step, { maxLength: 60 }),
-      fc.integer({ min: 1, max: 4 }),
-      async (steps, groupsUnderWay) => {
-        const order: number[] = [];
-        const unsettled: number[] = [];
-        let largestGroup = 0;
-        const groups = createGroups<number>({
-          groupsUnderWay,
-          windowMs: noWindowMs,
-          send(items, group) {
-            order.push(...items);
-            unsettled.push(...items.map(() => group));
-            expect(group).toBe(largestGroup + 1);
-            largestGroup = group;
-          },
-        });
-        let added = 0;
-        const settle = (which: number) => {
-          const [group] = unsettled.splice(which % unsettled.length, 1);
-          if (group !== undefined) groups.settled(group);
-        };
-        for (const one of steps) {
-          if (one === "add") groups.add(added++);
-          else if (one === "flush") groups.flush();
-          else if (one === "turn") await new Promise(setImmediate);
-          else settle(one.settle);
-        }
-        await new Promise(setImmediate);
-        while (unsettled.length > 0) settle(0);
-        expect(order).toEqual(Array.from({ length: added }, (_, n) => n));
-      },
-    ),
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const order: number[] = [];
+      const unsettled: number[] = [];
+      let largestGroup = 0;
+      const groups = createGroups<number>({
+        windowMs: noWindowMs,
+        send(items, group) {
+          order.push(...items);
+          unsettled.push(...items.map(() => group));
+          expect(group).toBe(largestGroup + 1);
+          largestGroup = group;
+        },
+      });
+      let added = 0;
+      const settle = (which: number) => {
+        const [group] = unsettled.splice(which % unsettled.length, 1);
+        if (group !== undefined) groups.settled(group);
+      };
+      for (const one of steps) {
+        if (one === "add") groups.add(added++);
+        else if (one === "flush") groups.flush();
+        else if (one === "turn") await new Promise(setImmediate);
+        else settle(one.settle);
+      }
+      await new Promise(setImmediate);
+      while (unsettled.length > 0) settle(0);
+      expect(order).toEqual(Array.from({ length: added }, (_, n) => n));
+    }),
     { numRuns: 200 },
   );
 });

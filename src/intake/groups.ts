@@ -1,7 +1,7 @@
 /**
  * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): when
- * nothing is under way an order goes at once; while some groups are, orders are held until one of them is acknowledged,
- * but never longer than the window. So an order on its own does not wait, and the busier the brokers, the larger the
+ * nothing is under way an order goes at once; while a group is, orders are held until it is acknowledged, but never
+ * longer than the window. So an order on its own does not wait, and the busier the brokers, the larger the
  * groups: it is the number of produce requests that costs, not their size.
  */
 
@@ -15,20 +15,17 @@ export type Groups<Item> = {
 };
 
 /**
- * @param options.groupsUnderWay so many hold up the next; older ones, which may be stuck at a dead broker, don't
- * @param options.windowMs the longest that an item is held
+ * @param options.windowMs the longest that an item is held: a group may be stuck at a dead broker
  * @param options.send called with each group in turn; groups are numbered from 1
  */
 export function createGroups<Item>(options: {
-  groupsUnderWay: number;
   windowMs: number;
   send: (items: readonly Item[], group: number) => void;
 }): Groups<Item> {
   let held: Item[] = [];
   let newest = 0;
-  /** Unsettled items of the newest groups, each at its number modulo theirs. */
-  const unsettled = Array.from({ length: options.groupsUnderWay }, () => 0);
-  const place = (group: number) => group % options.groupsUnderWay;
+  /** Items of the newest group; older groups hold up nothing. */
+  let unsettled = 0;
   let timer: Timer | undefined;
   let turn: ReturnType<typeof setImmediate> | undefined;
 
@@ -39,7 +36,7 @@ export function createGroups<Item>(options: {
     const items = held;
     held = [];
     newest += 1;
-    unsettled[place(newest)] = items.length;
+    unsettled = items.length;
     options.send(items, newest);
   }
 
@@ -47,14 +44,13 @@ export function createGroups<Item>(options: {
     add(item) {
       if (held.push(item) > 1) return;
       // What arrives in the same turn of the event loop goes together.
-      if (unsettled.includes(0)) turn = setImmediate(flush);
+      if (unsettled === 0) turn = setImmediate(flush);
       else timer = setTimeout(flush, options.windowMs);
     },
     settled(group) {
-      if (group <= newest - options.groupsUnderWay) return;
-      const left = (unsettled[place(group)] ?? 0) - 1;
-      unsettled[place(group)] = left;
-      if (left === 0) flush();
+      if (group !== newest) return;
+      unsettled -= 1;
+      if (unsettled === 0) flush();
     },
     flush,
   };

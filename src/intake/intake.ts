@@ -43,8 +43,6 @@ export type Intake = ReturnType<typeof createIntake>;
 const recentOrders = 10_000;
 /** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
 const availabilityTimeoutMs = 300;
-/** Two: the brokers have the next group when they are done with one. More make groups small and brokers busy. */
-const groupsUnderWay = 2;
 const republishEveryMs = 100;
 /** Copies under way at once, as a part of the orders that may be: a fault of one broker of three needs no more. */
 const republishShare = 1 / 4;
@@ -124,7 +122,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   }
 
   const groups = createGroups<Pending>({
-    groupsUnderWay,
     windowMs: config.BATCH_WINDOW_MS,
     send(orders, group) {
       const nowMs = performance.now();
