@@ -69,6 +69,43 @@ test("producers that shed load stay, and no refused order is sent to another one
   }
 });
 
+test("at twice its capacity the system accepts as much as it can, as promptly as below it, and refuses the rest", async () => {
+  // What limits is known: each producer may have so many orders under way, and each takes so long.
+  const [underWay, acknowledgementMs] = [100, 400];
+  const capacity = (3 * underWay) / (acknowledgementMs / 1_000);
+  using cluster = startCluster();
+  cluster.slow(acknowledgementMs);
+  await using producers = await startProducers({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: String(underWay) });
+  await using balancer = await startBalancer({ producers: producers.ports });
+
+  /** What is sent within some seconds. */
+  async function under(rate: number) {
+    const seconds = 8;
+    await using load = startLoad(balancer.port, rate);
+    await until(`${seconds} s at ${rate}/s`, () => load.record.length >= seconds * rate, 5 * seconds * 1_000);
+    const record = await load.stop();
+    const accepted = record.filter(({ status }) => status === 202).map(({ latencyMs }) => latencyMs);
+    const endMs = Math.max(...record.map(({ sinceMs, latencyMs }) => sinceMs + latencyMs));
+    return {
+      goodput: (1_000 * accepted.length) / (endMs - (record[0]?.sinceMs ?? Number.NaN)),
+      p99Ms: accepted.toSorted((a, b) => a - b)[Math.floor(0.99 * accepted.length)] ?? Number.NaN,
+      others: new Set(
+        record.filter(({ status }) => status !== 202).map(({ status, fate }) => `${status} ${fate}`),
+      ),
+    };
+  }
+
+  const below = await under(0.8 * capacity);
+  const above = await under(2 * capacity);
+  expect(above.others).toEqual(new Set(["503 refused"]));
+  expect(above.goodput).toBeGreaterThan(0.9 * Math.min(capacity, below.goodput / 0.8));
+  expect(above.p99Ms).toBeLessThan(3 * below.p99Ms);
+  for (const n of [1, 2, 3]) {
+    const { status, chkdown } = await balancer.row("producers", `producer${n}`);
+    expect([status, chkdown]).toEqual(["UP", "0"]);
+  }
+});
+
 /** The memory of HAProxy, its master and its workers. */
 function residentMb(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
