@@ -85,6 +85,8 @@ export async function experiment(
     const broken = [
       ...verdict.faults,
       ...brokenPromises(outcomes),
+      // All orders of this load can be handled: whoever gave one up was wrong.
+      ...(verdict.deadLettered > 0 ? [`${verdict.deadLettered} accepted orders became dead letters`] : []),
       ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
       ...hungAtTheEnd(answers, stoppedMs),
       ...shortcomings,

@@ -209,7 +209,10 @@ async function repeats(): Promise<number> {
     await ledger`SELECT id::text, deliveries FROM ledger WHERE deliveries > 1`;
   // On a busy machine a producer may have published an order twice: each copy is delivered once.
   const copies = Map.groupBy(await topics.read("orders"), ({ key }) => String(key));
-  return rows.reduce((sum, { id, deliveries }) => sum + deliveries - (copies.get(id)?.length ?? 0), 0);
+  return rows.reduce(
+    (sum, { id, deliveries }) => sum + Math.max(0, deliveries - (copies.get(id)?.length ?? 0)),
+    0,
+  );
 }
 
 /** From an order's acceptance to its effect, the longest among those accepted since then. */

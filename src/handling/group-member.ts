@@ -94,6 +94,9 @@ export function createGroupMember(
       for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
     }
     const numbers = partitions.map(({ partition }) => partition);
+    // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
+    const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
+    if (paused.length > 0) consumer.resume(paused);
     for (const partition of numbers) {
       owned.delete(partition);
       forget(partition);

@@ -74,9 +74,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
             startMs = performance.now();
           }
           try {
-            const call = callHandler(work, entry, tx, deadline.signal);
-            // A handler that is done already needs no race, which costs more than the call.
-            await (Bun.peek.status(call) === "pending" ? Promise.race([call, deadline.reached]) : call);
+            await Promise.race([callHandler(work, entry, tx, deadline.signal), deadline.reached]);
             endMs = performance.now();
           } catch (error) {
             culprit ??= work;

@@ -15,6 +15,7 @@ import {
   recordsOf,
   startTestConsumer,
   type TestConsumer,
+  temporaryLedger,
 } from "../testing/test-consumer.ts";
 import { startTier } from "../testing/tier-process.ts";
 import { until } from "../testing/until.ts";
@@ -67,7 +68,7 @@ describe.concurrent("a hand-over", () => {
 
   test("in the middle of a backlog: what was handled ahead of others is committed too", async () => {
     using place = newPlace(cluster);
-    const count = 600;
+    const count = 200;
     await place.put(recordsOf(count, 50));
     let begun = 0;
     const { promise: some, resolve: someDone } = Promise.withResolvers<void>();
@@ -81,6 +82,24 @@ describe.concurrent("a hand-over", () => {
     await some;
     await consumer.drain();
     expect(await place.committed()).toBe(await consumer.metric("orders_handled_total"));
+  });
+
+  test("a partition that was paused when it was given up is read again when it comes back", async () => {
+    using place = newPlace(cluster);
+    await place.put(recordsOf(48, 48));
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    await using first = startTestConsumer({ ...place.env, BACKLOG_RECORDS: "1" }, () => gate);
+    await first.reaches("kafka_partition_paused", 12, waitMs);
+    // A ledger of its own: the first one holds its file in the transaction that waits for the gate.
+    using other = temporaryLedger();
+    const second = startTestConsumer({ ...place.env, LEDGER_URL: other.url });
+    await first.reaches("kafka_rebalances_total", 2, waitMs);
+    open();
+    await until("both have a share", async () => (await ownedBy(second)).length === 6, waitMs);
+    await second.drain();
+    await until("the first has all again", async () => (await ownedBy(first)).length === 12, waitMs);
+    await place.put(recordsOf(12, 12));
+    await until("all are committed", async () => (await place.committed()) === 60, waitMs);
   });
 
   test("kill -9 in the middle of the handler: delivered again, and the effect is there once", async () => {

@@ -23,9 +23,10 @@ export function clientOptions(config: KafkaConfig): Record<string, string | numb
     // A new leader is looked for often while a partition has none, and otherwise every 10 s.
     "topic.metadata.refresh.fast.interval.ms": 100,
     "topic.metadata.refresh.interval.ms": 10_000,
-    // Brokers that have all just started may not know the topic for a moment. The client believes it at once, and would
-    // believe the contrary only after 30 s, its default; the tiers have made sure that the topic is there.
-    "topic.metadata.propagation.max.ms": 0,
+    // Brokers that have all just started may not know the topic for a moment. The client believes it when it has known
+    // the topic for so long, and as long it goes on believing it: by default 30 s. The tiers have made sure that the topic
+    // is there, so it need only last for a broker that is told of a new topic a little later than the others.
+    "topic.metadata.propagation.max.ms": 1_000,
     // Topics are made by the project, with their replication, never by being mentioned.
     "allow.auto.create.topics": false,
   };
