@@ -131,6 +131,12 @@ test(
     for (const broker of brokers) await topology.start(broker);
     await eventually("orders are accepted again", () => load.record.some(({ status }) => status === 202));
     await eventually("every replica is in sync again", isWhole);
+    // Each producer looks for itself, and says so to whoever comes before it has.
+    const since = load.record.length;
+    await eventually("no producer refuses orders any more", () => {
+      const last = load.record.slice(since).slice(-RATE_PER_S / 2);
+      return last.length === RATE_PER_S / 2 && last.every(({ status }) => status === 202);
+    });
     const told = await load.stop();
     const others = told.filter(({ status }) => status !== 202);
     for (const { fate } of others) expect(["refused", "unknown"]).toContain(String(fate));
