@@ -2,6 +2,7 @@
 // producer that sheds load is neither ejected nor asked again.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { ascending, percentile } from "../load/percentile.ts";
 import { connectHttp, httpRequest } from "../src/testing/http-connection.ts";
 import { jsonBody, sampleOrder, startLoad } from "../src/testing/load.ts";
 import { until } from "../src/testing/until.ts";
@@ -88,7 +89,7 @@ test("at twice its capacity the system accepts as much as it can, as promptly as
     const endMs = Math.max(...record.map(({ sinceMs, latencyMs }) => sinceMs + latencyMs));
     return {
       goodput: (1_000 * accepted.length) / (endMs - (record[0]?.sinceMs ?? Number.NaN)),
-      p99Ms: accepted.toSorted((a, b) => a - b)[Math.floor(0.99 * accepted.length)] ?? Number.NaN,
+      p99Ms: percentile(ascending(accepted), 99),
       others: new Set(
         record.filter(({ status }) => status !== 202).map(({ status, fate }) => `${status} ${fate}`),
       ),
