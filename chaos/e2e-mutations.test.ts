@@ -106,7 +106,8 @@ test("a producer that is content with the leader's word is caught", async () => 
   expect(held).toBe(false);
   expect(lost.length).toBeGreaterThan(0);
   for (const { key, where } of lost) {
-    expect(key).toStartWith("one-ack-meanwhile-");
+    // Those before and after had every replica's word. The first one's followers may have stood still just in time, too.
+    expect(key).toMatch(/^one-ack-(first|meanwhile)-/);
     expect(where).toBe("not in the log");
   }
 });
