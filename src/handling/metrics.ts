@@ -1,7 +1,7 @@
 /** What the consumer tier tells of itself, and of each partition that it owns. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Verdict } from "../ledger/ledger.ts";
-import { latencyBucketsS } from "../metrics.ts";
+import { latencyBucketsS, latencyHistogram } from "../metrics.ts";
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
@@ -32,12 +32,11 @@ export function createHandlingMetrics(registry: Registry) {
     retried: counter("orders_retried_total", "Attempts that failed and were put off."),
     rebalances: counter("kafka_rebalances_total", "Assignments and revocations of partitions."),
     commits: counter("kafka_commits_total", "Commits acknowledged by the group coordinator."),
-    handlerSeconds: new Histogram({
-      name: "order_handler_duration_seconds",
-      help: "Time of one successful call of the handler.",
-      buckets: latencyBucketsS,
-      registers,
-    }),
+    handlerSeconds: latencyHistogram(
+      registry,
+      "order_handler_duration_seconds",
+      "Time of one successful call of the handler.",
+    ),
     revokeSeconds: new Histogram({
       name: "kafka_revocation_duration_seconds",
       help: "Time from the group's demand for partitions to their release.",

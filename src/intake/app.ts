@@ -7,6 +7,7 @@ import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createApp, errorResponse } from "../http/server.ts";
+import { inputRead } from "../http/turn.ts";
 import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
@@ -14,6 +15,9 @@ import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts
 import { orderFaults, parseJson } from "../validation.ts";
 import type { Acceptance, Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
+
+/** What comes with a request besides its document. */
+type Given = { key: string; trace: string | undefined };
 
 /**
  * The application of a producer; and the two routes that all its load comes by, for `serve` to hand to Bun's own router:
@@ -26,23 +30,24 @@ export function createIntakeApp(
   const { intake, metrics, registry, log } = parts;
   const app = createApp(log, { registry, unready: () => intake.unready() });
 
-  const placeOrder = (request: Request) =>
-    timed(async () => {
-      const [document, key] = await take(request, config.MAX_BODY_BYTES);
-      const result = await place(request, document, key);
-      return result instanceof OutcomeError ? refusal(result) : accepted(result);
-    });
+  const placeOrder = answering(async (request) => {
+    const { document, ...given } = await take(request, config.MAX_BODY_BYTES);
+    try {
+      return accepted(await place(document, given));
+    } catch (error) {
+      return refusal(notAccepted(error));
+    }
+  });
 
-  const placeOrders = (request: Request) =>
-    timed(async () => {
-      const [documents, key] = await take(request, maxBatchBytes);
-      if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
-        throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
-      const results = await Promise.all(
-        documents.map((document, n) => place(request, document, `${key}/${n}`)),
-      );
-      return multiStatus(results);
-    });
+  const placeOrders = answering(async (request) => {
+    const { document: documents, key, trace } = await take(request, maxBatchBytes);
+    if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
+      throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
+    const placed = documents.map((document, n) =>
+      place(document, { key: `${key}/${n}`, trace }).catch(notAccepted),
+    );
+    return multiStatus(await Promise.all(placed));
+  });
 
   app.post("/orders", (c) => placeOrder(c.req.raw));
   app.post("/orders/batch", (c) => placeOrders(c.req.raw));
@@ -54,42 +59,50 @@ export function createIntakeApp(
       return answer;
     });
 
-  async function timed(answer: () => Promise<Response>): Promise<Response> {
-    const startMs = performance.now();
-    try {
-      return await answer();
-    } catch (error) {
-      metrics.outcome(error instanceof OutcomeError ? error.outcome : "internal_error");
-      return errorResponse(error, log);
-    } finally {
-      metrics.requestSeconds.observe((performance.now() - startMs) / 1_000);
-    }
+  /** Times whatever answers a request, and answers for it if it fails. */
+  function answering(answer: (request: Request) => Promise<Response>) {
+    return async (request: Request): Promise<Response> => {
+      const startMs = performance.now();
+      try {
+        return await answer(request);
+      } catch (error) {
+        metrics.outcome(error instanceof OutcomeError ? error.outcome : "internal_error");
+        return errorResponse(error, log);
+      } finally {
+        metrics.requestSeconds.observe((performance.now() - startMs) / 1_000);
+      }
+    };
   }
 
-  /** The body and the key of a request, if anything is taken at all. @throws OutcomeError */
-  async function take(request: Request, maxBytes: number): Promise<[document: unknown, key: string]> {
+  /** What a request brings, if anything is taken at all. @throws OutcomeError */
+  async function take(request: Request, maxBytes: number): Promise<Given & { document: unknown }> {
     const obstacle = intake.obstacle();
     if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
     const key = idempotencyKey(request.headers.get("idempotency-key"));
-    return [jsonOf(await readJsonBody(request, maxBytes)), key];
+    const trace = traceparent(request);
+    const body = await readJsonBody(request, maxBytes);
+    // All that arrived together goes on together, each step with its code still in the processor's cache.
+    await inputRead();
+    return { document: jsonOf(body), key, trace };
   }
 
-  /** Places one order; an expected failure is a result like any other. */
-  async function place(request: Request, document: unknown, key: string): Promise<Acceptance | OutcomeError> {
-    try {
-      const errors = orderFaults(document);
-      if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-      const acceptance = await intake.submit(document as Order, key, traceparent(request));
-      metrics.outcome("accepted");
-      return acceptance;
-    } catch (error) {
-      if (!(error instanceof OutcomeError)) throw error;
-      metrics.outcome(error.outcome);
-      const { outcome, message, extension } = error;
-      const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
-      return error;
-    }
+  /** Places one order. Rejects with an OutcomeError. */
+  async function place(document: unknown, { key, trace }: Given): Promise<Acceptance> {
+    const errors = orderFaults(document);
+    if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
+    const acceptance = await intake.submit(document as Order, key, trace);
+    metrics.outcome("accepted");
+    return acceptance;
+  }
+
+  /** An expected failure of one order, counted and logged. @throws whatever else it is */
+  function notAccepted(error: unknown): OutcomeError {
+    if (!(error instanceof OutcomeError)) throw error;
+    metrics.outcome(error.outcome);
+    const { outcome, message, extension } = error;
+    const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
+    log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+    return error;
   }
 
   return { app, routes: { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } } };

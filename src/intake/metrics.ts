@@ -1,6 +1,6 @@
 /** What the producer tier tells of itself. */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { latencyBucketsS } from "../metrics.ts";
+import { Counter, Gauge, type Registry } from "prom-client";
+import { cheapCounters, latencyHistogram } from "../metrics.ts";
 import { type OutcomeName, outcomes } from "../outcomes.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
@@ -8,31 +8,27 @@ export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 /** Registers the metrics; each outcome is there from the start, at zero. */
 export function createIntakeMetrics(registry: Registry) {
   const registers = [registry];
-  const outcomesTotal = new Counter({
-    name: "orders_outcomes_total",
-    help: "Answers to orders, by outcome and by what it says of the order's fate.",
-    labelNames: ["outcome", "fate"],
-    registers,
-  });
-  const counters = Object.fromEntries(
-    Object.entries(outcomes).map(([outcome, { fate }]) => [outcome, outcomesTotal.labels({ outcome, fate })]),
-  ) as Record<OutcomeName, { inc(): void }>;
-  for (const counter of Object.values(counters)) (counter as unknown as { inc(by: number): void }).inc(0);
-
   return {
-    outcome: (name: OutcomeName): void => counters[name].inc(),
-    requestSeconds: new Histogram({
-      name: "http_request_duration_seconds",
-      help: "Time from a request to its answer, for POST /orders and /orders/batch.",
-      buckets: latencyBucketsS,
-      registers,
-    }),
-    deliverySeconds: new Histogram({
-      name: "order_delivery_duration_seconds",
-      help: "Time from an order's first sending to its delivery report.",
-      buckets: latencyBucketsS,
-      registers,
-    }),
+    outcome: cheapCounters<OutcomeName>(
+      registry,
+      {
+        name: "orders_outcomes_total",
+        help: "Answers to orders, by outcome and by what it says of the order's fate.",
+      },
+      Object.fromEntries(
+        Object.entries(outcomes).map(([outcome, { fate }]) => [outcome, { outcome, fate }]),
+      ) as Record<OutcomeName, { outcome: string; fate: string }>,
+    ),
+    requestSeconds: latencyHistogram(
+      registry,
+      "http_request_duration_seconds",
+      "Time from a request to its answer, for POST /orders and /orders/batch.",
+    ),
+    deliverySeconds: latencyHistogram(
+      registry,
+      "order_delivery_duration_seconds",
+      "Time from an order's first sending to its delivery report.",
+    ),
     inFlightOrders: new Gauge({ name: "orders_in_flight", help: "Orders without their report.", registers }),
     inFlightBytes: new Gauge({ name: "orders_in_flight_bytes", help: "Bytes of the same.", registers }),
     answeredFromMemory: new Counter({

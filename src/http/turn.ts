@@ -1,0 +1,17 @@
+/**
+ * Lets what many requests have in common be done for all of them in one go: whoever waits for the turn goes on when the
+ * event loop has read everything that had arrived, one right after the other.
+ */
+
+let turn: Promise<void> | undefined;
+
+/** Resolves after the input of this turn of the event loop has been read. */
+export function inputRead(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
+}
