@@ -80,7 +80,7 @@ async function measureConsumers(
 ) {
   const { env: kafka } = await brokers.onNewTopic();
   const config = kafkaConfig(kafka);
-  const env = { ...kafka, CONSUMER_GROUP: kafka.ORDERS_TOPIC, LEDGER_URL: ledger, LOG_LEVEL: "warn" };
+  const env = { ...kafka, CONSUMER_GROUP: kafka.ORDERS_TOPIC, LEDGER_URL: ledger, LOG_LEVEL: "error" };
   const members = Array.from({ length: side.members }, () =>
     startWorker("consumer-side.ts", [String(side.handlerMs), String(orders)], env),
   );
@@ -142,18 +142,15 @@ async function fill(config: ReturnType<typeof kafkaConfig>, orders: number): Pro
   const producer = await openProducer(config, {
     lingerMs: 20,
     deliveryTimeoutMs: 60_000,
-    onReport({ error }) {
-      failure ??= error;
-      acknowledged += 1;
-    },
   });
   for (let n = 0; n < orders; n += 1) {
     while (n - acknowledged > 20_000) await Bun.sleep(1);
     const customer = `c${n % customers}`;
     const order = { customer, coffee: "latte", size: "medium", quantity: 2, milk: "oat" } as const;
-    producer.produce({
-      ...recordOf(order, orderId(customer, `${n}`), config.ORDERS_TOPIC),
-      partition: n % partitions,
+    const record = recordOf(order, orderId(customer, `${n}`), config.ORDERS_TOPIC);
+    producer.produce({ ...record, partition: n % partitions }, ({ error }) => {
+      failure ??= error;
+      acknowledged += 1;
     });
   }
   await producer.close(60_000);

@@ -24,7 +24,7 @@ export async function compareLatency(context: Context): Promise<Row[]> {
   const consumer = startWorker("latency-side.ts", [], {
     ...brokers.env,
     LEDGER_URL: postgres.url,
-    LOG_LEVEL: "warn",
+    LOG_LEVEL: "error",
   });
   try {
     await consumer.says("ready", startLimitMs, stop);

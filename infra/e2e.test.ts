@@ -194,7 +194,6 @@ async function isWhole(): Promise<boolean> {
   const producer = await openProducer(kafkaConfig({ KAFKA_BROKERS: bootstrap }), {
     lingerMs: 0,
     deliveryTimeoutMs: 5_000,
-    onReport: () => {},
   }).catch(() => undefined);
   try {
     const partitions = (await producer?.partitions("orders", 5_000)) ?? [];

@@ -5,7 +5,7 @@
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { clientOptions } from "../src/kafka/client.ts";
-import { type DeliveredRecord, delivered } from "../src/kafka/consumer.ts";
+import type { OutgoingRecord } from "../src/kafka/producer.ts";
 
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */
@@ -14,7 +14,15 @@ const pollMs = 50;
 const pollRecords = 1_000;
 
 /** A record with the time of its writing, ms since the epoch. */
-export type ReadRecord = DeliveredRecord & { timestampMs: number };
+export type ReadRecord = {
+  topic: string;
+  partition: number;
+  offset: number;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: OutgoingRecord["headers"];
+  timestampMs: number;
+};
 
 /** What is read of a partition: offsets from `start` up to, not including, `end`. */
 export type Range = { partition: number; start: number; end: number };
@@ -107,9 +115,20 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
   }
 }
 
-const stamped = (record: Kafka.Message): ReadRecord => ({
-  ...delivered(record),
-  timestampMs: record.timestamp ?? 0,
+/** A record as node-rdkafka gives it, in the project's own form. */
+const stamped = ({
+  topic,
+  partition,
+  offset,
+  key,
+  value,
+  headers,
+  timestamp,
+}: Kafka.Message): ReadRecord => ({
+  ...{ topic, partition, offset, value },
+  key: typeof key === "string" ? Buffer.from(key) : (key ?? null),
+  headers: headers ?? [],
+  timestampMs: timestamp ?? 0,
 });
 
 /** A call of node-rdkafka's as a promise. */

@@ -24,7 +24,7 @@ process.exit(0);
 async function check(topic: string): Promise<string | undefined> {
   const client = await openProducer(
     { ...config, ORDERS_TOPIC: topic },
-    { lingerMs: 0, deliveryTimeoutMs: 1_000, onReport: () => {} },
+    { lingerMs: 0, deliveryTimeoutMs: 1_000 },
   );
   try {
     const partitions = await client.partitions(topic, 5_000);

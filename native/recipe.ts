@@ -11,14 +11,15 @@ import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
-const handles = join(import.meta.dir, "client_handles.cc");
-const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags"];
+/** What is called through the C API besides librdkafka's own. */
+const ours = ["client_handles.cc", "reports.cc", "records.cc"].map((file) => join(import.meta.dir, file));
+const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags", "rd_kafka_conf_set_dr_msg_cb"];
 const nanDir = join(packageDir, "..", "nan");
 
 /** Changes with whatever the addon is made of, made by, or runs in. */
 export function addonKey(): string {
   const packages = [packageDir, nanDir].map((folder) => join(folder, "package.json"));
-  const files = [import.meta.path, handles, ...packages, ...compileParts, ...librdkafkaParts];
+  const files = [import.meta.path, ...ours, ...packages, ...compileParts, ...librdkafkaParts];
   return digest([process.arch, Bun.version, ...Object.values(versions)], files);
 }
 
@@ -34,7 +35,7 @@ export async function makeAddon(machine: Machine): Promise<string> {
     const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));
     await compileAddon(machine, folder, {
       name,
-      sources: [...files.map((file) => join(packageDir, "src", file)), handles],
+      sources: [...files.map((file) => join(packageDir, "src", file)), ...ours],
       include: [packageDir, nanDir, join(library, "include"), join(source, "node")],
       libraries: [
         ...wrapped.map((name) => `-Wl,--wrap=${name}`),

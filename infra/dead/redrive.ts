@@ -39,11 +39,6 @@ export async function redrive(
   const producer = await openProducer(config, {
     lingerMs: 5,
     deliveryTimeoutMs,
-    onReport: ({ error }) => {
-      inFlight -= 1;
-      if (error === undefined) counts.acknowledged += 1;
-      else fail(error);
-    },
   });
   try {
     const partitions = await producer.partitions(config.ORDERS_TOPIC, metadataTimeoutMs);
@@ -66,10 +61,11 @@ export async function redrive(
       const from = letterOf(record).source?.partition ?? record.partition;
       inFlight += 1;
       try {
-        producer.produce({
-          ...original(record),
-          topic: config.ORDERS_TOPIC,
-          partition: from % partitions.length,
+        const place = { topic: config.ORDERS_TOPIC, partition: from % partitions.length };
+        producer.produce({ ...original(record), ...place }, ({ error }) => {
+          inFlight -= 1;
+          if (error === undefined) counts.acknowledged += 1;
+          else fail(error);
         });
       } catch (error) {
         inFlight -= 1;

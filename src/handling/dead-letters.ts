@@ -2,10 +2,10 @@
  * Where records go that can't be handled: the dead-letter topic, with their own bytes, key and headers, and headers
  * that say why and where from. A letter counts only when Kafka acknowledged it, on as many replicas as an order.
  */
-import { isUtf8 } from "node:buffer";
 import type { KafkaConfig } from "../config.ts";
-import type { DeliveredRecord } from "../kafka/consumer.ts";
-import { type KafkaProducer, type OutgoingRecord, openProducer, type Report } from "../kafka/producer.ts";
+import type { DeliveredRecord } from "../kafka/fetched.ts";
+import { type KafkaProducer, type OutgoingRecord, openProducer } from "../kafka/producer.ts";
+import type { Report } from "../kafka/reports.ts";
 import type { Logger } from "../log.ts";
 
 /** Why a record is given up. */
@@ -20,7 +20,6 @@ export type DeadLetters = ReturnType<typeof createDeadLetters>;
 export function createDeadLetters(config: KafkaConfig, log: Logger) {
   let client: KafkaProducer | undefined;
   let partitions = 0;
-  let report: ((report: Report) => void) | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<KafkaProducer> {
@@ -28,7 +27,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       client = await openProducer(config, {
         lingerMs: 0,
         deliveryTimeoutMs,
-        onReport: (delivery) => report?.(delivery),
         onError: (message) => log.warn({ kafka: message }, "Kafka client of the dead letters"),
       });
       partitions = (await client.partitions(config.DEAD_TOPIC, deliveryTimeoutMs)).length;
@@ -38,15 +36,10 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
 
   async function send(record: DeliveredRecord, cause: Cause): Promise<void> {
     const producer = await open();
-    // One letter at a time, so that its report needs no key to be told from others: keys may be absent or equal.
-    const delivery = new Promise<Report>((resolve) => {
-      report = resolve;
-    });
-    producer.produce({
-      ...letterOf(record, cause),
-      topic: config.DEAD_TOPIC,
-      partition: record.partition % partitions,
-    });
+    const letter = letterOf(record, cause);
+    const place = { topic: config.DEAD_TOPIC, partition: record.partition % partitions };
+    const { promise: delivery, resolve } = Promise.withResolvers<Report>();
+    producer.produce({ ...letter, ...place }, resolve);
     const { error } = await delivery;
     if (error !== undefined) throw new Error(error);
   }
@@ -87,7 +80,7 @@ function letterOf(
     key: record.key,
     value: record.value,
     headers: [
-      ...record.headers.map(asText),
+      ...record.headers,
       { "dead.reason": reason },
       { "dead.attempts": String(attempts) },
       { "dead.topic": record.topic },
@@ -96,15 +89,4 @@ function letterOf(
       { "dead.at": new Date().toISOString() },
     ],
   };
-}
-
-/**
- * The client sends a header's value as text that ends at a NUL. Bytes that would not survive that travel as base64,
- * under a name that says so.
- */
-function asText(header: DeliveredRecord["headers"][number]): Record<string, string> {
-  const [[name, value] = ["", ""]] = Object.entries(header);
-  const bytes = Buffer.from(value as Buffer);
-  const survives = isUtf8(bytes) && !bytes.includes(0);
-  return survives ? { [name]: bytes.toString() } : { [`${name}.base64`]: bytes.toString("base64") };
 }

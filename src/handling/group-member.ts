@@ -14,14 +14,17 @@ import type { createScheduler } from "./scheduler.ts";
 import { type Work, workOf } from "./work.ts";
 
 const pollRecords = 1_000;
-const idleMs = 5;
+/** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
+const idleMs = 20;
 const afterErrorMs = 250;
-const gaugesMs = 500;
+const gaugesMs = 100;
 const lookUpTimeoutMs = 5_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** The part of it for closing gaps: what fails or hangs in one does not hold up the group for longer. */
 const closeGapsTimeoutMs = 3_000;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export type GroupMember = ReturnType<typeof createGroupMember>;
 
@@ -109,12 +112,9 @@ export function createGroupMember(
   }
 
   async function poll(): Promise<void> {
-    const records = await consumer.poll(pollRecords).catch(async (error: Error) => {
-      log.warn({ kafka: error.message }, "poll failed, trying again");
-      await Bun.sleep(afterErrorMs);
-      return [];
-    });
+    const { records, errors } = consumer.poll(pollRecords);
     lastPollMs = Date.now();
+    for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
     const works: Work[] = [];
     for (const record of records) {
       const owner = owned.get(record.partition);
@@ -122,7 +122,9 @@ export function createGroupMember(
       if (owner && slot) works.push(workOf(record, owner, slot));
     }
     if (works.length > 0) scheduler.push(works);
-    if (records.length === 0) await Bun.sleep(idleMs);
+    // There may be more at once; work that is under way goes on in between.
+    if (records.length === pollRecords) await nextTurn();
+    else await consumer.wait(errors.length > 0 ? afterErrorMs : idleMs);
   }
 
   /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */

@@ -9,7 +9,7 @@ import type { Logger } from "../log.ts";
 import { backoffMs } from "./backoff.ts";
 import { createBatchLimit } from "./batch-limit.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import type { Work } from "./work.ts";
 
@@ -66,20 +66,27 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         deadline?.stop();
         deadline = undefined;
         culprit = undefined;
-        return ledger.record([...byEntry.keys()], async (entry, tx) => {
+        return ledger.record([...byEntry.keys()], (entry, tx) => {
           const work = byEntry.get(entry) as Work;
           // The time counts from the first handler's start: waiting for the ledger is not the handler's fault.
           if (!deadline) {
             deadline = startDeadline(alone ? config.HANDLER_TIMEOUT_MS : sharedTimeoutMs);
             startMs = performance.now();
           }
-          try {
-            await Promise.race([callHandler(work, entry, tx, deadline.signal), deadline.reached]);
+          const since = performance.now();
+          const done = () => {
             endMs = performance.now();
-          } catch (error) {
+            metrics.handlerSeconds.observe((endMs - since) / 1_000);
+          };
+          const call = called(handle, entry, new Attempt(work, tx, deadline.signal));
+          if (Bun.peek.status(call) === "fulfilled") {
+            done();
+            return undefined;
+          }
+          return Promise.race([call, deadline.reached]).then(done, (error) => {
             culprit ??= work;
             throw error;
-          }
+          });
         });
       });
       batchLimit.succeeded(works.length, endMs - startMs);
@@ -105,18 +112,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     } finally {
       deadline?.stop();
     }
-  }
-
-  async function callHandler(work: Work, entry: Entry, tx: Tx, deadline: AbortSignal): Promise<void> {
-    const startMs = performance.now();
-    await handle(entry.order, {
-      attempt: work.attempts + 1,
-      tx,
-      get signal() {
-        return AbortSignal.any([deadline, work.owner.stopped.signal]);
-      },
-    });
-    metrics.handlerSeconds.observe((performance.now() - startMs) / 1_000);
   }
 
   /** Counts a failed attempt. @returns the work, if it is to be tried again */
@@ -185,6 +180,30 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   }
 
   return { run, batchLimit: batchLimit.current };
+}
+
+/** A handler that is no async function may throw instead of rejecting. */
+function called(handle: Handler, { order }: Entry, attempt: Attempt): Promise<void> {
+  try {
+    return handle(order, attempt);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** What a handler is given. Its signal is made when it is asked for: most handlers are done before. */
+class Attempt implements HandlerContext {
+  constructor(
+    private readonly work: Work,
+    readonly tx: Tx,
+    private readonly deadline: AbortSignal,
+  ) {}
+  get attempt(): number {
+    return this.work.attempts + 1;
+  }
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.deadline, this.work.owner.stopped.signal]);
+  }
 }
 
 /** Every partition of the batch was taken away: nothing is left to do. */

@@ -50,7 +50,6 @@ export function startConsumer(
     const client = await openProducer(config, {
       lingerMs: 0,
       deliveryTimeoutMs: retryMs,
-      onReport: () => {},
     });
     try {
       for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {

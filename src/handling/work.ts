@@ -1,6 +1,6 @@
 /** A delivered record on its way through a consumer. */
 import { canonicalJson } from "../canonical.ts";
-import type { DeliveredRecord } from "../kafka/consumer.ts";
+import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { Entry } from "../ledger/ledger.ts";
 import { decodePlacedOrder } from "../validation.ts";
 import type { Slot } from "./offsets.ts";
@@ -23,20 +23,28 @@ export type Work = {
 
 /** Makes work of a record. Whatever is in it, this does not throw: what can't be decoded says so. */
 export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slot): Work {
-  const { partition, offset } = record;
-  const fresh = { record, owner, slot, attempts: 0, failedAtMs: undefined, notBeforeMs: 0 };
+  const decoded = decode(record);
+  return {
+    record,
+    owner,
+    slot,
+    customer:
+      "entry" in decoded ? decoded.entry.order.customer : `\u0000${record.partition}/${record.offset}`,
+    decoded,
+    attempts: 0,
+    failedAtMs: undefined,
+    notBeforeMs: 0,
+  };
+}
+
+function decode({ value, partition, offset }: DeliveredRecord): Work["decoded"] {
   try {
-    const order = decodePlacedOrder(record.value);
+    const order = decodePlacedOrder(value);
     // What the client sent, without what the producer added: equal orders have equal digests.
     const content = canonicalJson(order, ["id", "placedAt"]);
     const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
-    const decoded = { entry: { order, digest, partition, offset } };
-    return { ...fresh, customer: order.customer, decoded };
+    return { entry: { order, digest, partition, offset } };
   } catch (error) {
-    return {
-      ...fresh,
-      customer: `\u0000${partition}/${offset}`,
-      decoded: { fault: (error as Error).message },
-    };
+    return { fault: (error as Error).message };
   }
 }

@@ -5,7 +5,8 @@
 
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
-import type { OutgoingRecord, Report } from "../kafka/producer.ts";
+import type { OutgoingRecord } from "../kafka/producer.ts";
+import type { Report } from "../kafka/reports.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
@@ -25,7 +26,7 @@ export type Acceptance = { id: string; partition: number; offset: number | null 
 type Pending = {
   id: string;
   order: Order;
-  record: Omit<OutgoingRecord, "partition">;
+  record: OutgoingRecord;
   bytes: number;
   sinceMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
@@ -33,6 +34,8 @@ type Pending = {
   /** Copies on their way. */
   copies: number;
   republished?: true;
+  /** It has its answer. */
+  done?: true;
   promise: Promise<Acceptance>;
   resolve: (acceptance: Acceptance) => void;
   reject: (error: unknown) => void;
@@ -63,7 +66,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
         availabilityTimeoutMs,
       });
     },
-    onReport: settle,
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
@@ -80,12 +82,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     },
   });
 
-  function settle({ key: id, error, partition, offset }: Report): void {
+  function settle(order: Pending, { error, partition, offset }: Report): void {
     partitioner?.settled(partition);
-    const order = pending.get(id);
-    if (order) order.copies -= 1;
+    order.copies -= 1;
     // One copy of an order that was sent once more: the other was first, or has failed and leaves the answer to this.
-    if (!order || (error !== undefined && order.copies > 0)) {
+    if (order.done || (error !== undefined && order.copies > 0)) {
       republisher.settled();
       return;
     }
@@ -97,11 +98,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     const nowMs = performance.now();
     if (nowMs - order.sinceMs < availabilityTimeoutMs) republisher.prompt(order, partition);
     metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
-    recent.add(id, { order: order.order, partition, offset });
-    order.resolve({ id, partition, offset: offset ?? null });
+    recent.add(order.id, { order: order.order, partition, offset });
+    order.resolve({ id: order.id, partition, offset: offset ?? null });
   }
 
   function finish(order: Pending): Pending {
+    order.done = true;
     pending.delete(order.id);
     bytesInFlight -= order.bytes;
     groups.settled(order.group);
@@ -112,7 +114,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
     const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
-    const bytes = Buffer.byteLength(record.value);
+    const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
     const taken = { id, order, record, bytes, sinceMs, group: 0, copies: 0, promise, resolve, reject };
     bytesInFlight += bytes;
@@ -143,7 +145,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   /** @throws RefusedRecord */
   function sendCopy(order: Pending, partition: number, nowMs: number): void {
-    session.produce({ ...order.record, partition });
+    order.record.partition = partition;
+    session.produce(order.record, (report) => settle(order, report));
     partitioner?.sent(partition, nowMs);
     order.copies += 1;
   }

@@ -13,17 +13,14 @@ const constant: OutgoingRecord["headers"] = [
   { "content-type": "application/json" },
 ];
 
-/** The record of an order on its topic, but for the partition. */
-export function recordOf(order: Order, id: string, topic: string, traceparent?: string) {
+const notChosen = -1;
+
+/** The record of an order on its topic; the partition is chosen when it is sent. */
+export function recordOf(order: Order, id: string, topic: string, traceparent?: string): OutgoingRecord {
   const placedAt = new Date().toISOString();
   const placed: PlacedOrder = { ...order, id, placedAt };
   const headers: OutgoingRecord["headers"] = [{ ce_id: id }, { ce_time: placedAt }];
   if (traceparent) headers.push({ traceparent });
-  return {
-    topic,
-    key: id,
-    value: JSON.stringify(placed),
-    headers,
-    sharedHeaders: constant,
-  } satisfies Omit<OutgoingRecord, "partition">;
+  const value = JSON.stringify(placed);
+  return { topic, partition: notChosen, key: id, value, headers, sharedHeaders: constant };
 }

@@ -9,8 +9,8 @@ import {
   openProducer,
   type PartitionState,
   type ProducerStatistics,
-  type Report,
 } from "../kafka/producer.ts";
+import type { Report } from "../kafka/reports.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
@@ -25,7 +25,6 @@ export type Obstacle = { outcome: ProblemName; detail: string };
 export type SessionEvents = {
   /** A client was opened; the topic has so many partitions. */
   onOpen: (partitions: number) => void;
-  onReport: (report: Report) => void;
   /** The client is gone for good: what has no report will get none. */
   onFatal: (reason: string) => void;
   onStatistics: (statistics: ProducerStatistics) => void;
@@ -53,11 +52,9 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
 
   /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
   async function open(): Promise<string | undefined> {
-    let current = true;
     const client = await openProducer(config, {
       lingerMs: config.LINGER_MS,
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
-      onReport: (report) => current && client === kafka && events.onReport(report),
       onStatistics: (statistics) => {
         brokersUp = statistics.brokersUp;
         events.onStatistics(statistics);
@@ -71,12 +68,10 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
       partitions = await client.partitions(config.ORDERS_TOPIC, 5_000);
       const fault = await topicFault(config, config.ORDERS_TOPIC, partitions);
       if (fault !== undefined || closed) {
-        current = false;
         await client.close(0);
         return fault;
       }
     } catch (error) {
-      current = false;
       await client.close(0);
       throw error;
     }
@@ -132,11 +127,14 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
       return undefined;
     },
 
-    /** Sends a record. @throws RefusedRecord; where the client failed it is being replaced */
-    produce(record: OutgoingRecord): void {
+    /**
+     * Sends a record; its report follows, unless the client is replaced first.
+     * @throws RefusedRecord; where the client failed it is being replaced
+     */
+    produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
       if (!kafka) throw new RefusedRecord("the Kafka client is being replaced", "client failed");
       try {
-        kafka.produce(record);
+        kafka.produce(record, onReport);
       } catch (error) {
         if (error instanceof RefusedRecord && error.reason === "client failed") replace(error.message);
         throw error;

@@ -6,20 +6,12 @@
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
-import type { OutgoingRecord } from "./producer.ts";
+import { openFetched, type Taken } from "./fetched.ts";
+import { clientOf } from "./sender.ts";
+import { openWakeUps } from "./wake-ups.ts";
 
 /** What the group protocol demands: these partitions are to be taken on, or given up. */
 export type Rebalance = { kind: "assign" | "revoke"; partitions: number[] };
-
-/** A record as Kafka delivered it, its bytes untouched. */
-export type DeliveredRecord = {
-  topic: string;
-  partition: number;
-  offset: number;
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: OutgoingRecord["headers"];
-};
 
 export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
 
@@ -73,19 +65,23 @@ export async function openConsumer(
   await new Promise<void>((resolve, reject) => {
     client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
   });
-  // Polls take what is there: waiting for more inside librdkafka would hold back what has come.
-  client.setDefaultConsumeTimeout(0);
+  const handle = clientOf((client as unknown as { name: string }).name);
+  const fetched = openFetched(handle, topic);
+  let wake: () => void = () => undefined;
+  const wakeUps = openWakeUps(handle, () => wake(), "consumer");
   client.subscribe([topic]);
   const places = (partitions: number[]) => partitions.map((partition) => ({ topic, partition }));
 
   return {
-    /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. */
-    poll(maxRecords: number): Promise<DeliveredRecord[]> {
-      return new Promise((resolve, reject) => {
-        client.consume(maxRecords, (error, messages) =>
-          error ? reject(error) : resolve(messages.map(delivered)),
-        );
-      });
+    /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
+    poll: (maxRecords: number): Taken => fetched.take(maxRecords),
+    /** Waits until there may be something to be polled for, at most for so long. */
+    async wait(timeoutMs: number): Promise<void> {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      const timer = setTimeout(resolve, timeoutMs);
+      await promise;
+      clearTimeout(timer);
     },
     assign: (partitions: number[]): void => void client.incrementalAssign(places(partitions)),
     unassign: (partitions: number[]): void => void client.incrementalUnassign(places(partitions)),
@@ -126,6 +122,8 @@ export async function openConsumer(
     leave: (): void => void client.unsubscribe(),
     /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
+      await wakeUps.close();
+      fetched.close();
       await new Promise<void>((resolve) => {
         const giveUp = setTimeout(resolve, 10_000);
         client.disconnect(() => {
@@ -136,20 +134,3 @@ export async function openConsumer(
     },
   };
 }
-
-/** A record as node-rdkafka gives it, in the project's own form. */
-export const delivered = ({
-  topic,
-  partition,
-  offset,
-  key,
-  value,
-  headers,
-}: Kafka.Message): DeliveredRecord => ({
-  topic,
-  partition,
-  offset,
-  key: typeof key === "string" ? Buffer.from(key) : (key ?? null),
-  value,
-  headers: headers ?? [],
-});

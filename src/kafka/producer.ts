@@ -1,21 +1,14 @@
 /**
  * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
- * within its partition. It knows nothing of orders; it hands on each delivery report by the record's key.
+ * within its partition. It knows nothing of orders.
  */
 
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
+import { openReports, type Report } from "./reports.ts";
 import { clientOf, openSender } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
-
-/** A delivery report: no error means acknowledged by all in-sync replicas. */
-export type Report = {
-  error: string | undefined;
-  key: string;
-  partition: number;
-  offset: number | undefined;
-};
 
 /** One record to be sent. Headers are name and value pairs. */
 export type OutgoingRecord = {
@@ -50,7 +43,6 @@ const pollMs = 100;
 /**
  * Connects a producer.
  * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
- * @param options.onReport called once for each record that `produce` took
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s or the topic is not there; nothing is left open then.
  */
@@ -59,7 +51,6 @@ export async function openProducer(
   options: {
     lingerMs: number;
     deliveryTimeoutMs: number;
-    onReport: (report: Report) => void;
     onStatistics?: (statistics: ProducerStatistics) => void;
     onError?: (message: string) => void;
   },
@@ -85,7 +76,6 @@ export async function openProducer(
       "compression.type": "lz4",
       "message.max.bytes": maxRecordBytes,
       "statistics.interval.ms": 1_000,
-      dr_cb: true,
     },
     {
       // Answered only when every in-sync replica has it.
@@ -95,15 +85,6 @@ export async function openProducer(
     },
   );
 
-  client.on("delivery-report", (error, report) =>
-    options.onReport({
-      error: error?.message,
-      key: report.key?.toString() ?? "",
-      partition: report.partition,
-      // A record that a broker recognised as a repetition is acknowledged without its offset.
-      offset: report.offset >= 0 ? report.offset : undefined,
-    }),
-  );
   client.on("event.error", (error) => options.onError?.(error.message));
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
 
@@ -116,29 +97,34 @@ export async function openProducer(
   const handle = clientOf((client as unknown as { name: string }).name);
   const sender = openSender(handle);
   let closed = false;
-  let inFlight = 0;
-  client.on("delivery-report", () => {
-    inFlight -= 1;
+  /** Who waits for a report, by the record's tag. */
+  const waiting = new Map<number, (report: Report) => void>();
+  let lastTag = 0;
+  const reports = openReports(handle, (tag, report) => {
+    const onReport = waiting.get(tag);
+    waiting.delete(tag);
+    onReport?.(report);
   });
-  const wakeUps = openWakeUps(handle, () => client.poll());
+  const wakeUps = openWakeUps(handle, reports.poll);
   // A wake-up that was missed, whatever for, delays a report by no more than this.
-  const polls = setInterval(() => client.poll(), pollMs);
+  const polls = setInterval(reports.poll, pollMs);
 
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
-    while (inFlight > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
+    while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
 
   return {
     /**
-     * Queues a record; its report follows.
+     * Queues a record; its report follows, unless the producer is closed first.
      * @throws RefusedRecord, or Error after `close`: not queued.
      */
-    produce(record: OutgoingRecord): void {
+    produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
       if (closed) throw new Error("the producer is closed");
-      sender.send(record);
-      inFlight += 1;
+      lastTag += 1;
+      sender.send(record, lastTag);
+      waiting.set(lastTag, onReport);
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -163,11 +149,14 @@ export async function openProducer(
 
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
-      await flush(flushTimeoutMs);
+      if (flushTimeoutMs > 0) await flush(flushTimeoutMs);
       if (closed) return;
       closed = true;
+      // From here on nobody is told anything, also of reports that have been taken just now.
+      waiting.clear();
       clearInterval(polls);
       await wakeUps.close();
+      reports.close();
       sender.close();
       await new Promise<void>((resolve) => {
         const giveUp = setTimeout(resolve, disconnectTimeoutMs);

@@ -24,10 +24,10 @@ const open = () =>
 let opened: ReturnType<typeof open> | undefined;
 
 /** Of `rd_kafka_vtype_t`: what an argument of `rd_kafka_produceva` is. */
-const kind = { topic: 2, partition: 3, value: 4, key: 5, flags: 7, header: 9 };
+const kind = { topic: 2, partition: 3, value: 4, key: 5, opaque: 6, flags: 7, header: 9 };
 /** Of `rd_kafka_vu_t`, an argument: its kind, padding, then 64 bytes for whatever it is. */
 const argumentWords = 18;
-const firstHeader = 5;
+const firstHeader = 6;
 const copyValue = 2;
 const wordValues = 2 ** 32;
 /** RD_KAFKA_RESP_ERR__QUEUE_FULL */
@@ -143,8 +143,8 @@ export function openSender(client: Pointer) {
   }
 
   return {
-    /** Queues a record. @throws RefusedRecord: not queued */
-    send(record: OutgoingRecord): void {
+    /** Queues a record. @param tag what its report will be known by, from 1 on @throws RefusedRecord: not queued */
+    send(record: OutgoingRecord, tag: number): void {
       const { headers, sharedHeaders = none } = record;
       if (shared.headers !== sharedHeaders) share(sharedHeaders);
       reserve(headers, sharedHeaders.length, record.key, record.value);
@@ -156,6 +156,8 @@ export function openSender(client: Pointer) {
       words[2 * argumentWords + 2] = copyValue;
       block(3, kind.value, record.value);
       block(4, kind.key, record.key);
+      words[5 * argumentWords] = kind.opaque;
+      address(tag, 5 * argumentWords + 2);
       words.set(shared.words, firstHeader * argumentWords);
       const count = putHeaders(headers, firstHeader + shared.words.length / argumentWords);
       const error = api.rd_kafka_produceva(client, words, count);

@@ -44,7 +44,8 @@ test("reports come though nobody polls by the clock, and nothing stays open", as
   const times = 100;
   for (let time = 0; time < times; time += 1)
     await openWakeUps(clientOf(nameOf(producer)), () => undefined).close();
-  // The client opens and closes connections meanwhile, and a pipe would be two for each time.
-  expect(openFiles()).toBeLessThan(before + times / 2);
+  // The client opens and closes connections meanwhile, and a pipe would be two for each time. Bun closes its duplicate of
+  // a pipe's end some time after the reader is done with it.
+  await until("the pipes are closed", () => openFiles() < before + times / 10);
   await new Promise((resolve) => producer.disconnect(resolve));
 });

@@ -12,6 +12,7 @@ const { ptr: pointer, i32, u64, void: nothing } = FFIType;
 const open = () => ({
   ...dlopen(library, {
     rd_kafka_queue_get_main: { args: [pointer], returns: pointer },
+    rd_kafka_queue_get_consumer: { args: [pointer], returns: pointer },
     rd_kafka_queue_io_event_enable: { args: [pointer, i32, pointer, u64], returns: nothing },
     rd_kafka_queue_destroy: { args: [pointer], returns: nothing },
   }).symbols,
@@ -31,12 +32,14 @@ export type WakeUps = ReturnType<typeof openWakeUps>;
 /**
  * @param client of librdkafka's, which must outlive what is opened here
  * @param poll called when there is something to be polled for; must poll until there is nothing
+ * @param of whose queue it is that is polled: a producer's main one, or that of a member of a group
  */
-export function openWakeUps(client: Pointer, poll: () => void) {
+export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "consumer" = "main") {
   opened ??= open();
   const api = opened;
   const [readEnd, writeEnd] = pipe(api);
-  const queue = present(api.rd_kafka_queue_get_main(client), "queue");
+  const queueOf = { main: api.rd_kafka_queue_get_main, consumer: api.rd_kafka_queue_get_consumer };
+  const queue = present(queueOf[of](client), "queue");
   api.rd_kafka_queue_io_event_enable(queue, writeEnd, ptr(Buffer.from("!")), 1n);
   const listening = (async () => {
     for await (const _ of Bun.file(readEnd).stream()) poll();

@@ -49,6 +49,9 @@ export type Burial = {
   attempts: number;
 };
 
+/** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
+export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
+
 export interface Ledger {
   /** Makes the tables where they are missing, and those of the effect (its DDL statements). */
   open(effectSchema: readonly string[]): Promise<void>;
@@ -59,7 +62,7 @@ export interface Ledger {
    * @throws what `apply` threw, or LedgerUnavailableError; nothing was written then, or, if the connection broke
    *   during the commit, all of it (the next try finds the rows)
    */
-  record(entries: readonly Entry[], apply: (entry: Entry, tx: Tx) => Promise<void>): Promise<Verdict[]>;
+  record(entries: readonly Entry[], apply: Apply): Promise<Verdict[]>;
   /** Notes a dead letter; repeating it changes nothing. */
   bury(burial: Burial): Promise<void>;
   /** What is known of an order; a handled one is handled, whatever befell its other records. */
@@ -99,12 +102,14 @@ export function verdictOf(
  */
 export async function applyByCustomer(
   entries: readonly Entry[],
-  apply: (entry: Entry) => Promise<void>,
+  apply: (entry: Entry) => Promise<void> | undefined,
 ): Promise<void> {
+  /** The last of each customer's effects that is not done. */
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
-    const before = customers.get(entry.order.customer);
-    customers.set(entry.order.customer, before ? before.then(() => apply(entry)) : apply(entry));
+    const { customer } = entry.order;
+    const applied = customers.get(customer)?.then(() => apply(entry)) ?? apply(entry);
+    if (applied) customers.set(customer, applied);
   }
   const failed = (await Promise.allSettled(customers.values())).find(({ status }) => status === "rejected");
   if (failed) throw new EffectError("the effect failed", { cause: (failed as PromiseRejectedResult).reason });

@@ -1,0 +1,142 @@
+import { afterAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import { consumerConfig } from "../config.ts";
+import { startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../testing/until.ts";
+import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
+import type { DeliveredRecord } from "./fetched.ts";
+import { type OutgoingRecord, openProducer } from "./producer.ts";
+
+const cluster = startOrdersCluster();
+afterAll(() => cluster[Symbol.dispose]());
+const config = consumerConfig({ ...cluster.env, LEDGER_URL: "sqlite:none" });
+const producer = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+afterAll(() => producer.close(0));
+
+let topics = 0;
+
+/** Sends records to a topic of their own, and reads them, at most so many at a time. */
+async function roundTrip(
+  records: readonly Omit<OutgoingRecord, "topic">[],
+  most: number,
+): Promise<DeliveredRecord[]> {
+  topics += 1;
+  const topic = `topic-${topics}`;
+  cluster.createTopic(topic, { partitions: 3, replicationFactor: 3 });
+  for (const record of records)
+    producer.produce({ ...record, topic }, ({ error }) => expect(error).toBe(undefined));
+  await producer.flush(20_000);
+  const demands: Rebalance[] = [];
+  const errors: string[] = [];
+  const member = await openConsumer(
+    { ...config, ORDERS_TOPIC: topic, CONSUMER_GROUP: topic },
+    { onRebalance: (demand) => demands.push(demand), onError: (message) => errors.push(message) },
+  );
+  try {
+    return await readAll(member, demands, records.length, most);
+  } finally {
+    member.leave();
+    await until("the partitions are given back", () => {
+      member.poll(most);
+      const demand = demands.shift();
+      if (demand) member.unassign(demand.partitions);
+      return demand;
+    });
+    await member.close();
+  }
+}
+
+async function readAll(member: KafkaConsumer, demands: Rebalance[], count: number, most: number) {
+  const found: DeliveredRecord[] = [];
+  await until("every record came", async () => {
+    const { records, errors } = member.poll(most);
+    expect(errors).toEqual([]);
+    expect(records.length).toBeLessThanOrEqual(most);
+    found.push(...records);
+    const demand = demands.shift();
+    if (demand) member.assign(demand.partitions);
+    if (records.length === 0) await member.wait(20);
+    return found.length >= count;
+  });
+  return found;
+}
+
+const plain = ({ partition, offset, key, value, headers }: DeliveredRecord) => ({
+  ...{ partition, offset, key, value },
+  headers: headers.flatMap((header) => Object.entries(header)),
+});
+
+test("what was sent is what comes: key, value and headers, of whatever length and bytes", async () => {
+  const text = fc.string({ unit: "grapheme-composite", minLength: 1, maxLength: 40 });
+  const name = text.filter((name) => !name.includes("\0"));
+  const bytes = fc.uint8Array({ maxLength: 3_000 }).map((array) => Buffer.from(array));
+  const headers = fc.array(fc.tuple(name, bytes), { maxLength: 8 });
+  const orNone = fc.option(bytes, { nil: null });
+  const samples = fc.sample(fc.record({ key: orNone, value: orNone, headers }), 200);
+  const records = samples.map(({ key, value, headers }, n) => ({
+    ...{ key, value, partition: n % 3 },
+    headers: headers.map(([name, value]) => Object.fromEntries([[name, value]])),
+  }));
+  for (const most of [1_000, 7]) {
+    const found = await roundTrip(records, most);
+    expect(found).toHaveLength(records.length);
+    for (const partition of [0, 1, 2])
+      expect(found.filter((record) => record.partition === partition).map(plain)).toEqual(
+        records
+          .filter((record) => record.partition === partition)
+          .map(({ headers, ...record }, offset) => ({
+            ...{ ...record, offset },
+            headers: headers.flatMap((header) => Object.entries(header)),
+          })),
+      );
+  }
+}, 60_000);
+
+test("a key or value that is absent is absent, and not empty", async () => {
+  const records = [
+    { partition: 0, key: null, value: null, headers: [] },
+    { partition: 0, key: Buffer.alloc(0), value: Buffer.alloc(0), headers: [] },
+  ];
+  const found = await roundTrip(records, 100);
+  expect(found.map(({ key, value }) => ({ key, value }))).toEqual(
+    records.map(({ key, value }) => ({ key, value })),
+  );
+});
+
+test("who waits is woken by a record, long before the time is over", async () => {
+  topics += 1;
+  const topic = `topic-${topics}`;
+  cluster.createTopic(topic, { partitions: 1, replicationFactor: 3 });
+  const demands: Rebalance[] = [];
+  const member = await openConsumer(
+    { ...config, ORDERS_TOPIC: topic, CONSUMER_GROUP: topic },
+    { onRebalance: (demand) => demands.push(demand), onError: () => undefined },
+  );
+  await until("the partition is assigned", async () => {
+    member.poll(10);
+    const demand = demands.shift();
+    if (demand) member.assign(demand.partitions);
+    else await member.wait(20);
+    return demand;
+  });
+  const found: DeliveredRecord[] = [];
+  // Only as long as the test may take: if nothing woke it, that would be over.
+  const tooLongMs = 100_000;
+  const reading = (async () => {
+    while (found.length === 0) {
+      found.push(...member.poll(10).records);
+      if (found.length === 0) await member.wait(tooLongMs);
+    }
+  })();
+  producer.produce({ topic, partition: 0, key: null, value: "awake", headers: [] }, () => undefined);
+  await reading;
+  expect(String(found[0]?.value)).toBe("awake");
+  member.leave();
+  await until("the partition is given back", () => {
+    member.poll(10);
+    const demand = demands.shift();
+    if (demand) member.unassign(demand.partitions);
+    return demand;
+  });
+  await member.close();
+}, 30_000);

@@ -1,0 +1,122 @@
+/**
+ * Takes a consumer's records out of librdkafka many at a time: native/records.cc packs them, here they are read out of
+ * the bytes. What nobody asks for, such as the headers of an order that is handled well, is never made an object of.
+ */
+import { dlopen, FFIType, type Pointer } from "bun:ffi";
+import { library } from "./addon.ts";
+import { present } from "./admin.ts";
+import type { OutgoingRecord } from "./producer.ts";
+
+const { ptr: pointer, u64, void: nothing } = FFIType;
+
+const open = () =>
+  dlopen(library, {
+    rd_kafka_queue_get_consumer: { args: [pointer], returns: pointer },
+    rd_kafka_queue_destroy: { args: [pointer], returns: nothing },
+    coffee_orders_fetched: { args: [pointer, u64, pointer], returns: pointer },
+    coffee_orders_unpack: { args: [pointer, pointer], returns: nothing },
+  }).symbols;
+let opened: ReturnType<typeof open> | undefined;
+
+/** Of a record's head in native/records.cc: a double, then 32-bit numbers. */
+const headBytes = 32;
+const headWords = 8;
+const headDoubles = 4;
+const lengthBytes = 4;
+
+/** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
+type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
+
+/** A record as Kafka delivered it, its bytes untouched. */
+export class DeliveredRecord {
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    readonly offset: number,
+    private readonly batch: Buffer,
+    private readonly layout: Layout,
+  ) {}
+
+  get key(): Buffer | null {
+    const { keyAt, keyBytes } = this.layout;
+    return part(this.batch, keyAt, keyBytes);
+  }
+
+  get value(): Buffer | null {
+    const { keyAt, keyBytes, valueBytes } = this.layout;
+    return part(this.batch, keyAt + Math.max(0, keyBytes), valueBytes);
+  }
+
+  get headers(): OutgoingRecord["headers"] {
+    const { keyAt, keyBytes, valueBytes, headerBytes } = this.layout;
+    let at = keyAt + Math.max(0, keyBytes) + Math.max(0, valueBytes);
+    const end = at + headerBytes;
+    const found: OutgoingRecord["headers"] = [];
+    while (at < end) {
+      const nameBytes = this.batch.readInt32LE(at);
+      const headerValueBytes = this.batch.readInt32LE(at + lengthBytes);
+      const nameAt = at + 2 * lengthBytes;
+      const valueAt = nameAt + nameBytes;
+      const name = this.batch.toString("utf8", nameAt, valueAt);
+      found.push({ [name]: part(this.batch, valueAt, Math.max(0, headerValueBytes)) as Buffer });
+      at = valueAt + Math.max(0, headerValueBytes);
+    }
+    return found;
+  }
+}
+
+const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
+  bytes < 0 ? null : batch.subarray(at, at + bytes);
+
+/** What was taken: records, and what librdkafka had to say instead of one. */
+export type Taken = { records: DeliveredRecord[]; errors: string[] };
+
+const nothingTaken: Taken = { records: [], errors: [] };
+
+export type Fetched = ReturnType<typeof openFetched>;
+
+/**
+ * @param client of librdkafka's, a consumer, which must outlive what is opened here
+ * @param topic the only one that it reads
+ */
+export function openFetched(client: Pointer, topic: string) {
+  opened ??= open();
+  const api = opened;
+  const queue = present(api.rd_kafka_queue_get_consumer(client), "queue of the consumer");
+  const sizes = new Float64Array(2);
+
+  return {
+    /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
+    take(mostRecords: number): Taken {
+      const batch = api.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
+      if (batch === null) return nothingTaken;
+      const count = sizes[0] as number;
+      const bytes = sizes[1] as number;
+      const memory = Buffer.from(new ArrayBuffer(bytes));
+      api.coffee_orders_unpack(batch, memory);
+      return unpacked(topic, memory, count);
+    },
+    /** Before the client is disconnected. */
+    close(): void {
+      api.rd_kafka_queue_destroy(queue);
+    },
+  };
+}
+
+function unpacked(topic: string, memory: Buffer, count: number): Taken {
+  const words = new Int32Array(memory.buffer, 0, count * headWords);
+  const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
+  const records: DeliveredRecord[] = [];
+  const errors: string[] = [];
+  let keyAt = count * headBytes;
+  for (let n = 0; n < count; n += 1) {
+    const word = (at: number) => words[n * headWords + at] as number;
+    const [error, keyBytes, valueBytes, headerBytes] = [word(3), word(4), word(5), word(6)];
+    const layout = { keyAt, keyBytes, valueBytes, headerBytes };
+    const record = new DeliveredRecord(topic, word(2), doubles[n * headDoubles] as number, memory, layout);
+    if (error === 0) records.push(record);
+    else errors.push(String(record.value));
+    keyAt += Math.max(0, keyBytes) + Math.max(0, valueBytes) + headerBytes;
+  }
+  return { records, errors };
+}
