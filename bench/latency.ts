@@ -2,6 +2,7 @@
  * How long after its 202 an order is handled: from the client's receiving the answer to the commit of the ledger's
  * transaction, both by the clock of this machine. Every accepted order must be handled, or there is no figure.
  */
+import { ascending, percentile } from "../load/percentile.ts";
 import { startLoad } from "../src/testing/load.ts";
 import { startPostgres } from "../src/testing/postgres.ts";
 import type { Context } from "./compare.ts";
@@ -80,14 +81,12 @@ async function atRate(rate: number, seconds: number, { port }: Side, consumer: W
       Math.max(0, (handledAtMs.get(id) ?? 0) - (performance.timeOrigin + sinceMs + latencyMs)),
     );
   }
-  const sorted = record.map(({ id }) => handledAtMs.get(id ?? "") ?? Number.NaN).toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  const sorted = ascending(record.map(({ id }) => handledAtMs.get(id ?? "") ?? Number.NaN));
   return {
-    "p50 ms": at(0.5),
-    "p99 ms": at(0.99),
-    "p99.9 ms": at(0.999),
-    "longest ms": at(1),
+    "p50 ms": percentile(sorted, 50),
+    "p99 ms": percentile(sorted, 99),
+    "p99.9 ms": percentile(sorted, 99.9),
+    "longest ms": percentile(sorted, 100),
     orders: sorted.length,
   };
 }
