@@ -18,11 +18,16 @@ const pollRecords = 1_000;
 const idleMs = 20;
 const afterErrorMs = 250;
 const gaugesMs = 100;
+/** Longer than a record waits that nothing holds up. */
+const copiesMs = 2_000;
 const lookUpTimeoutMs = 5_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** The part of it for closing gaps: what fails or hangs in one does not hold up the group for longer. */
 const closeGapsTimeoutMs = 3_000;
+
+/** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
+const lastDemandsMs = 100;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -44,8 +49,10 @@ export function createGroupMember(
   const committer = createCommitter({ consumer, metrics, log });
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
   let leaving = false;
+  let leftAtMs = 0;
   let lastPollMs = Date.now();
   let gaugesAtMs = 0;
+  let copiesAtMs = 0;
 
   function meetDemands(): void {
     if (releasing && !release(releasing)) return;
@@ -123,7 +130,7 @@ export function createGroupMember(
     }
     if (works.length > 0) scheduler.push(works);
     // There may be more at once; work that is under way goes on in between.
-    if (records.length === pollRecords) await nextTurn();
+    if (records.length + errors.length === pollRecords) await nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : idleMs);
   }
 
@@ -138,6 +145,13 @@ export function createGroupMember(
       if (wanted) consumer.pause([owner.partition]);
       else consumer.resume([owner.partition]);
     }
+  }
+
+  /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
+  function keepOnlyWhatWaits(): void {
+    if (Date.now() < copiesAtMs) return;
+    copiesAtMs = Date.now() + copiesMs;
+    scheduler.eachWaiting(({ record }) => record.stillWaiting());
   }
 
   function setGauges(): void {
@@ -166,17 +180,19 @@ export function createGroupMember(
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
-      while (!leaving || owned.size > 0 || demands.length > 0) {
+      while (!leaving || Date.now() < leftAtMs + lastDemandsMs || owned.size > 0 || demands.length > 0) {
         meetDemands();
         holdBack();
         committer.commit(owned.values());
         setGauges();
+        keepOnlyWhatWaits();
         await poll();
       }
     },
     /** Gives everything back, the way any revocation goes. */
     leave(): void {
       leaving = true;
+      leftAtMs = Date.now();
       consumer.leave();
     },
     /** Milliseconds since the last poll ended. */

@@ -78,7 +78,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
             endMs = performance.now();
             metrics.handlerSeconds.observe((endMs - since) / 1_000);
           };
-          const call = called(handle, entry, new Attempt(work, tx, deadline.signal));
+          const call = called(handle, entry, contextOf(work, tx, deadline.signal));
           if (Bun.peek.status(call) === "fulfilled") {
             done();
             return undefined;
@@ -129,6 +129,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       return [];
     }
     metrics.retried.inc();
+    work.record.own();
     log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
     return [work];
   }
@@ -136,6 +137,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   /** Begins a record's burial, beside the batches: a dead-letter topic that is out of reach holds up no order. */
   function giveUp(work: Work, reason: string): void {
     work.owner.running += 1;
+    work.record.own();
     void bury(work, reason).finally(() => {
       work.owner.running -= 1;
     });
@@ -182,29 +184,23 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   return { run, batchLimit: batchLimit.current };
 }
 
-/** A handler that is no async function may throw instead of rejecting. */
-function called(handle: Handler, { order }: Entry, attempt: Attempt): Promise<void> {
+/** A handler that is no async function may throw, or give what begins only when it is waited for. */
+function called(handle: Handler, { order }: Entry, context: HandlerContext): Promise<void> {
   try {
-    return handle(order, attempt);
+    return Promise.resolve(handle(order, context));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
 /** What a handler is given. Its signal is made when it is asked for: most handlers are done before. */
-class Attempt implements HandlerContext {
-  constructor(
-    private readonly work: Work,
-    readonly tx: Tx,
-    private readonly deadline: AbortSignal,
-  ) {}
-  get attempt(): number {
-    return this.work.attempts + 1;
-  }
-  get signal(): AbortSignal {
-    return AbortSignal.any([this.deadline, this.work.owner.stopped.signal]);
-  }
-}
+const contextOf = (work: Work, tx: Tx, deadline: AbortSignal): HandlerContext => ({
+  attempt: work.attempts + 1,
+  tx,
+  get signal() {
+    return AbortSignal.any([deadline, work.owner.stopped.signal]);
+  },
+});
 
 /** Every partition of the batch was taken away: nothing is left to do. */
 class Abandoned extends Error {}

@@ -116,3 +116,27 @@ test("a slow handler, 1 s an order: beyond its backlog the partition is paused, 
   expect(await both("orders_dead_total")).toBe(0);
   expect(calls).toBe(slow.length);
 });
+
+test("a handler may throw at once, give what begins only when it is waited for, or hand on a copy of its context", async () => {
+  const ids = await order(["a", "b"]);
+  const began: string[] = [];
+  const told: unknown[] = [];
+  await using consumer = startTestConsumer(place.env, (placed, context) => {
+    const { signal, attempt, tx } = { ...context };
+    told.push([signal.aborted, attempt, tx === context.tx]);
+    if (attempt === 1) throw sour;
+    // As query builders give it: no promise, and nothing happens before `then` is called.
+    const lazy = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what is tested
+      then(done: (nothing: undefined) => void) {
+        began.push(placed.id);
+        done(undefined);
+      },
+    };
+    return lazy as unknown as Promise<void>;
+  });
+  await place.commits(2);
+  expect(began.sort()).toEqual(ids.sort());
+  expect(told).toContainEqual([false, 2, true]);
+  expect(await consumer.metric("orders_handled_total")).toBe(2);
+});

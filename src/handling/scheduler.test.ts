@@ -56,6 +56,7 @@ function createRun(concurrency: number, limit: number) {
   return {
     alive,
     batches,
+    eachWaiting: scheduler.eachWaiting,
     push(customers: string[]) {
       const works = customers.map((customer): Work => {
         sequence += 1;
@@ -175,4 +176,15 @@ test("dropped work does not come back from its delay", async () => {
   expect(run.batches).toEqual([]);
   run.push(["a"]);
   expect(run.batches).toHaveLength(1);
+});
+
+test("what waits is shown, be it for its turn or for another attempt, and what runs is not", async () => {
+  const run = createRun(2, 1);
+  run.push(["a", "a", "b", "c", "b"]);
+  run.end(0, () => "later", 100);
+  await settle();
+  const shown: string[] = [];
+  run.eachWaiting(({ customer, sequence }) => shown.push(`${customer}${sequence}`));
+  expect(run.batches.flatMap(({ works }) => works.map(({ sequence }) => sequence)).sort()).toEqual([3, 4]);
+  expect(shown.sort()).toEqual(["a1", "a2", "b5"]);
 });

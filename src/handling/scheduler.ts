@@ -79,6 +79,10 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       pump();
     },
+    /** Shows all works that wait. */
+    eachWaiting(show: (work: Work) => void): void {
+      for (const { waiting } of queues.values()) for (const work of waiting) show(work);
+    },
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {
       for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));

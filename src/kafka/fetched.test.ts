@@ -103,6 +103,23 @@ test("a key or value that is absent is absent, and not empty", async () => {
   );
 });
 
+test("who is kept for long keeps its own bytes and no others", async () => {
+  const records = Array.from({ length: 50 }, (_, n) => ({
+    ...{ partition: 0, key: `key ${n}`, value: `value ${n}` },
+    headers: [{ n: String(n) }],
+  }));
+  const found = await roundTrip(records, 1_000);
+  const bytesKept = (record: DeliveredRecord | undefined) => record?.value?.buffer.byteLength ?? Number.NaN;
+  const [before, kept, waited] = [found.map(plain), found[20], found[30]];
+  const together = bytesKept(kept);
+  kept?.own();
+  waited?.stillWaiting();
+  expect(bytesKept(waited)).toBeGreaterThan(together / 2);
+  waited?.stillWaiting();
+  for (const record of [kept, waited]) expect(bytesKept(record)).toBeLessThan(100);
+  expect(found.map(plain)).toEqual(before);
+});
+
 test("who waits is woken by a record, long before the time is over", async () => {
   topics += 1;
   const topic = `topic-${topics}`;

@@ -27,15 +27,37 @@ const lengthBytes = 4;
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
 type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
 
-/** A record as Kafka delivered it, its bytes untouched. */
+/**
+ * A record as Kafka delivered it, its bytes untouched. Those lie among the bytes of all that were taken with it, which are
+ * kept for as long as any of them: who keeps one for long has it `own` its bytes.
+ */
 export class DeliveredRecord {
+  private waited = false;
+  private owns = false;
+
   constructor(
     readonly topic: string,
     readonly partition: number,
     readonly offset: number,
-    private readonly batch: Buffer,
-    private readonly layout: Layout,
+    private batch: Buffer,
+    private layout: Layout,
   ) {}
+
+  /** Copies its bytes, once. */
+  own(): void {
+    if (this.owns) return;
+    this.owns = true;
+    const { keyAt, keyBytes, valueBytes, headerBytes } = this.layout;
+    const end = keyAt + Math.max(0, keyBytes) + Math.max(0, valueBytes) + headerBytes;
+    this.batch = Buffer.from(this.batch.subarray(keyAt, end));
+    this.layout = { ...this.layout, keyAt: 0 };
+  }
+
+  /** Said now and then of one that is waiting: the second time it has waited for long. */
+  stillWaiting(): void {
+    if (this.waited) this.own();
+    this.waited = true;
+  }
 
   get key(): Buffer | null {
     const { keyAt, keyBytes } = this.layout;
