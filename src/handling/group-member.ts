@@ -14,6 +14,8 @@ import type { createScheduler } from "./scheduler.ts";
 import { type Work, workOf } from "./work.ts";
 
 const pollRecords = 1_000;
+/** Longest time without a poll while enough is held already: what a quick handler finishes meanwhile. */
+const enoughMs = 100;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
 const afterErrorMs = 250;
@@ -118,7 +120,15 @@ export function createGroupMember(
     return true;
   }
 
+  /** Whether the handler has full batches for now and the next time: what is fetched waits with librdkafka, smaller. */
+  function holdsEnough(): boolean {
+    let held = 0;
+    for (const { offsets } of owned.values()) held += offsets.uncovered();
+    return held >= 2 * config.HANDLER_CONCURRENCY * config.LEDGER_BATCH_ORDERS;
+  }
+
   async function poll(): Promise<void> {
+    if (Date.now() - lastPollMs < enoughMs && holdsEnough()) return consumer.wait(idleMs);
     const { records, errors } = consumer.poll(pollRecords);
     lastPollMs = Date.now();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");

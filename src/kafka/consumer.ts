@@ -43,8 +43,10 @@ export async function openConsumer(
       "max.poll.interval.ms": 300_000,
 
       "isolation.level": "read_committed",
-      // What is fetched ahead, per consumer: bounds its memory.
+      // What is fetched ahead, per consumer: bounds its memory. A fetch counts compressed bytes, the queue those it holds.
       "queued.max.messages.kbytes": 16_384,
+      "queued.min.messages": 20_000,
+      "fetch.message.max.bytes": 262_144,
       "fetch.wait.max.ms": 500,
       "fetch.min.bytes": 1,
       // A broker without new data is asked again soon.
