@@ -4,7 +4,10 @@ import type { Logger } from "../log.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import type { OwnedPartition } from "./partitions.ts";
 
-const intervalMs = 50;
+/** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
+const intervalMs = 250;
+/** While partitions are given up, which waits for their commit. */
+const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
@@ -23,6 +26,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
   const { consumer, metrics, log } = parts;
   let underWay = false;
   let notBeforeMs = 0;
+  let lastMs = 0;
 
   /** The offset to commit, where it is ahead of what is committed. */
   const due = ({ offsets, committed, lost }: OwnedPartition): number | undefined => {
@@ -49,20 +53,25 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
       log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
-      notBeforeMs = Date.now() + (reason === "rebalance" ? intervalMs : afterFailureMs);
+      notBeforeMs = Date.now() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
     } finally {
       clearTimeout(timer);
     }
   }
 
   return {
-    /** Sends a commit of whatever is due, unless one is under way or it is too soon. */
-    commit(partitions: Iterable<OwnedPartition>): void {
-      if (underWay || Date.now() < notBeforeMs) return;
+    /**
+     * Sends a commit of whatever is due, unless one is under way or it is too soon.
+     * @param urgent partitions are being given up
+     */
+    commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
+      const nowMs = Date.now();
+      const interval = urgent ? urgentIntervalMs : intervalMs;
+      if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
       const dirty = [...partitions].filter((owner) => due(owner) !== undefined);
       if (dirty.length === 0) return;
       underWay = true;
-      notBeforeMs = Date.now() + intervalMs;
+      lastMs = nowMs;
       void send(dirty).finally(() => {
         underWay = false;
       });

@@ -193,7 +193,7 @@ export function createGroupMember(
       while (!leaving || Date.now() < leftAtMs + lastDemandsMs || owned.size > 0 || demands.length > 0) {
         meetDemands();
         holdBack();
-        committer.commit(owned.values());
+        committer.commit(owned.values(), releasing !== undefined);
         setGauges();
         keepOnlyWhatWaits();
         await poll();
