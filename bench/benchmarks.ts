@@ -103,7 +103,7 @@ export const benchmarks: Record<string, Benchmark> = {
     run: compareLatency,
   },
   memory: {
-    what: "one producer and one consumer (SQLite) at full load, 64 connections",
+    what: "one producer and one consumer (PostgreSQL) at full load, 100 orders a request; the producer ahead of the consumer, which catches up",
     run: watchMemory,
   },
 };
