@@ -8,6 +8,7 @@ import { openTopicReader, type ReadRecord } from "../infra/read-topic.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import type { Topology } from "../infra/topology.ts";
 import { type ConsumerConfig, consumerConfig } from "../src/config.ts";
+import { effectTable } from "../src/handle.ts";
 import { orderId } from "../src/order-id.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
 import type {
@@ -149,6 +150,6 @@ async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger
     SELECT id, "partition", "offset"::float8, deliveries, (extract(epoch FROM handled_at) * 1000)::float8 AS "handledAtMs"
     FROM ledger WHERE id = ANY(${wanted}::uuid[])`;
   const effects: { id: string }[] =
-    await sql`SELECT order_id AS id FROM tickets WHERE order_id = ANY(${wanted}::text[])`;
+    await sql`SELECT order_id AS id FROM ${sql(effectTable)} WHERE order_id = ANY(${wanted}::text[])`;
   return { ledger: [...ledger], effects: [...effects] };
 }

@@ -1,5 +1,6 @@
 /** The client's record of a load run, held against the ledger. */
 import { SQL } from "bun";
+import { effectTable } from "../src/handle.ts";
 import type { ClientAnswer } from "./answers.ts";
 
 const askEveryMs = 500;
@@ -30,11 +31,11 @@ export async function tally(
     await Bun.sleep(askEveryMs);
     ({ handled, redelivered } = await count());
   }
-  const [{ tickets }] =
-    await ledger`SELECT count(*)::int AS tickets FROM tickets WHERE order_id = ANY(${ids}::text[])`;
+  const [{ effects }] = await ledger`
+    SELECT count(*)::int AS effects FROM ${ledger(effectTable)} WHERE order_id = ANY(${ids}::text[])`;
   const refused = answers.length - accepted.length;
   const lost = distinct - handled;
-  const once = lost === 0 && tickets === distinct && distinct === accepted.length && distinct > 0;
-  const line = `accepted ${accepted.length}, not accepted ${refused}, handled ${handled}, redelivered ${redelivered}, tickets ${tickets}, lost ${lost}`;
+  const once = lost === 0 && effects === distinct && distinct === accepted.length && distinct > 0;
+  const line = `accepted ${accepted.length}, not accepted ${refused}, handled ${handled}, redelivered ${redelivered}, ${effectTable} ${effects}, lost ${lost}`;
   return { line, once, held: once && refused === 0 };
 }

@@ -1,5 +1,6 @@
 /**
- * What handling an order means. Replace this file: the rest of the project needs only `handle` and `schema`.
+ * What handling an order means. Replace this file: the rest of the project needs only `handle`, `schema` and
+ * `effectTable`.
  *
  * An effect in the ledger's own database goes through `tx`: it is committed together with the ledger's row, so it
  * happens once. An effect elsewhere (an HTTP call, a mail) may be repeated when a consumer dies in between: pass the
@@ -16,6 +17,9 @@ export const schema: readonly string[] = [
     order_id TEXT NOT NULL, customer TEXT NOT NULL, coffee TEXT NOT NULL, size TEXT NOT NULL,
     quantity INTEGER NOT NULL, milk TEXT, note TEXT)`,
 ];
+
+/** Where load, proof and demo count the effects: a row for each, with the order's id as `order_id`. */
+export const effectTable = "tickets";
 
 /** Writes the barista's ticket. */
 export const handle: Handler = async (order, { tx }) => {

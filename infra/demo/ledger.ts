@@ -1,5 +1,6 @@
 // The demo's own look into the ledger: straight into the file, past the consumers, whose word is on trial.
 import { Database } from "bun:sqlite";
+import { effectTable } from "../../src/handle.ts";
 import type { Handled } from "./verdict.ts";
 
 export type LedgerReader = ReturnType<typeof openLedger>;
@@ -23,7 +24,7 @@ export function openLedger(path: string) {
         "SELECT id, deliveries FROM ledger",
       );
       const effects = database.query<{ id: string; effects: number }, []>(
-        "SELECT order_id AS id, count(*) AS effects FROM tickets GROUP BY order_id",
+        `SELECT order_id AS id, count(*) AS effects FROM ${effectTable} GROUP BY order_id`,
       );
       const orders = new Map<string, Handled>();
       for (const { id, deliveries } of rows.iterate()) orders.set(id, { deliveries, effects: 0 });
