@@ -26,7 +26,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
   const { consumer, metrics, log } = parts;
   let underWay = false;
   let notBeforeMs = 0;
-  let lastMs = 0;
+  let lastMs = Number.NEGATIVE_INFINITY;
 
   /** The offset to commit, where it is ahead of what is committed. */
   const due = ({ offsets, committed, lost }: OwnedPartition): number | undefined => {
@@ -53,7 +53,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
       log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
-      notBeforeMs = Date.now() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
+      notBeforeMs = performance.now() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
     } finally {
       clearTimeout(timer);
     }
@@ -65,7 +65,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
      * @param urgent partitions are being given up
      */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
-      const nowMs = Date.now();
+      const nowMs = performance.now();
       const interval = urgent ? urgentIntervalMs : intervalMs;
       if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
       const dirty = [...partitions].filter((owner) => due(owner) !== undefined);

@@ -14,8 +14,6 @@ import type { createScheduler } from "./scheduler.ts";
 import { type Work, workOf } from "./work.ts";
 
 const pollRecords = 1_000;
-/** Longest time without a poll while enough is held already: what a quick handler finishes meanwhile. */
-const enoughMs = 100;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
 const afterErrorMs = 250;
@@ -52,7 +50,7 @@ export function createGroupMember(
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
   let leaving = false;
   let leftAtMs = 0;
-  let lastPollMs = Date.now();
+  let lastPollMs = performance.now();
   let gaugesAtMs = 0;
   let copiesAtMs = 0;
 
@@ -120,17 +118,12 @@ export function createGroupMember(
     return true;
   }
 
-  /** Whether the handler has full batches for now and the next time: what is fetched waits with librdkafka, smaller. */
-  function holdsEnough(): boolean {
-    let held = 0;
-    for (const { offsets } of owned.values()) held += offsets.uncovered();
-    return held >= 2 * config.HANDLER_CONCURRENCY * config.LEDGER_BATCH_ORDERS;
-  }
-
   async function poll(): Promise<void> {
-    if (Date.now() - lastPollMs < enoughMs && holdsEnough()) return consumer.wait(idleMs);
-    const { records, errors } = consumer.poll(pollRecords);
-    lastPollMs = Date.now();
+    // With full batches for now and for the next time it takes a single record: that polls, and the others wait with
+    // librdkafka, where they are smaller and what is fetched is bounded.
+    const enough = scheduler.inHand() >= 2 * config.HANDLER_CONCURRENCY * config.LEDGER_BATCH_ORDERS;
+    const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
+    lastPollMs = performance.now();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
     const works: Work[] = [];
     for (const record of records) {
@@ -206,6 +199,6 @@ export function createGroupMember(
       consumer.leave();
     },
     /** Milliseconds since the last poll ended. */
-    sincePollMs: (): number => Date.now() - lastPollMs,
+    sincePollMs: (): number => performance.now() - lastPollMs,
   };
 }

@@ -6,7 +6,7 @@
 /** The scheduler's view of a piece of work: not to be begun before its time (ms since the epoch). */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number };
 
-type Queue<Work> = { readonly customer: string; waiting: Work[] };
+type Queue<Work> = { readonly customer: string; waiting: Work[]; setAside: boolean };
 
 /**
  * @param options.concurrency batches at once
@@ -25,6 +25,7 @@ export function createScheduler<Work extends Scheduled>(options: {
   /** Those that can begin now: something waits, nothing runs, the first is due. */
   let ready: Queue<Work>[] = [];
   let running = 0;
+  let runningWorks = 0;
 
   function pump(): void {
     while (running < concurrency && ready.length > 0) {
@@ -41,8 +42,10 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       ready = ready.slice(taken.length);
       running += 1;
+      runningWorks += batch.length;
       void run(batch).then((again) => {
         running -= 1;
+        runningWorks -= batch.length;
         for (const queue of taken) {
           if (again.length > 0)
             queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
@@ -58,11 +61,14 @@ export function createScheduler<Work extends Scheduled>(options: {
     const first = queue.waiting[0];
     if (!first) queues.delete(queue.customer);
     else if (first.notBeforeMs <= Date.now()) ready.push(queue);
-    else
+    else {
+      queue.setAside = true;
       setTimeout(() => {
+        queue.setAside = false;
         release(queue);
         pump();
       }, first.notBeforeMs - Date.now());
+    }
   }
 
   return {
@@ -72,12 +78,18 @@ export function createScheduler<Work extends Scheduled>(options: {
         const queue = queues.get(work.customer);
         if (queue) queue.waiting.push(work);
         else {
-          const fresh = { customer: work.customer, waiting: [work] };
+          const fresh = { customer: work.customer, waiting: [work], setAside: false };
           queues.set(work.customer, fresh);
           ready.push(fresh);
         }
       }
       pump();
+    },
+    /** How many works run or could, were there room: all but those of customers who are set aside. */
+    inHand(): number {
+      let count = runningWorks;
+      for (const { waiting, setAside } of queues.values()) if (!setAside) count += waiting.length;
+      return count;
     },
     /** Shows all works that wait. */
     eachWaiting(show: (work: Work) => void): void {

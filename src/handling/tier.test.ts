@@ -130,6 +130,21 @@ test("what piles up is bounded: a slow handler pauses the partition, not the mem
   expect(await consumer.metric("orders_redelivered_total")).toBe(0);
 });
 
+test("what waits is bounded by what the handler can take next, long before a partition is paused", async () => {
+  await place.put(recordsOf(3_900, 10, 3));
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const env = { ...place.env, HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "10" };
+  await using consumer = startTestConsumer(env, () => released);
+  const taken = () => consumer.metric("kafka_partition_position");
+  await until("enough is in hand", async () => (await taken()) >= 20);
+  const first = await taken();
+  await until("it polls none the less", async () => (await taken()) >= first + 20);
+  // A poll takes up to 1,000 beyond the bound, and after that one record at a time.
+  expect(await taken()).toBeLessThanOrEqual(1_100);
+  release();
+  await consumer.reaches("orders_handled_total", 3_900);
+});
+
 test("a commit that the coordinator refuses is repeated, and nothing is handled again", async () => {
   const offsetCommit = 8;
   const coordinatorLoading = 14;

@@ -47,6 +47,8 @@ export async function openConsumer(
       "queued.max.messages.kbytes": 16_384,
       "queued.min.messages": 20_000,
       "fetch.message.max.bytes": 262_144,
+      // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
+      "fetch.queue.backoff.ms": 100,
       "fetch.wait.max.ms": 500,
       "fetch.min.bytes": 1,
       // A broker without new data is asked again soon.
