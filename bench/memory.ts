@@ -21,9 +21,9 @@ const handledLimitMs = 3_600_000;
 /** As long as all rounds of another benchmark, twenty times over; `--seconds` and `--rounds` make it longer. */
 export async function watchMemory({ brokers: all, effort, stop, say }: Context): Promise<Row[]> {
   const brokers = await all.onNewTopic();
-  const postgres = startPostgres();
+  using postgres = startPostgres();
   const side = await startSide("coffee-orders", brokers.env);
-  const consumer = startTier("consumer", {
+  await using consumer = startTier("consumer", {
     ...brokers.env,
     CONSUMER_GROUP: "memory",
     LEDGER_URL: postgres.url,
@@ -66,9 +66,7 @@ export async function watchMemory({ brokers: all, effort, stop, say }: Context):
     }));
   } finally {
     clearInterval(sampling);
-    await consumer[Symbol.asyncDispose]();
     await side.stop();
-    postgres[Symbol.dispose]();
   }
 }
 

@@ -68,7 +68,7 @@ export function createGroupMember(
       const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
       for (const partition of partitions) partition.leaving = true;
       scheduler.drop(({ owner, slot }) => owner.leaving && slot.offset > owner.offsets.newestBegun());
-      releasing = { partitions, sinceMs: Date.now() };
+      releasing = { partitions, sinceMs: performance.now() };
     }
     metrics.owned.set(owned.size);
   }
@@ -89,7 +89,7 @@ export function createGroupMember(
 
   /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
   function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
-    const forMs = Date.now() - sinceMs;
+    const forMs = performance.now() - sinceMs;
     const gaps = partitions.some(({ offsets, lost }) => offsets.hasGap() && !lost);
     if (gaps && forMs < closeGapsTimeoutMs) return false;
     if (partitions.some(({ revoked }) => !revoked.signal.aborted)) {
@@ -113,7 +113,7 @@ export function createGroupMember(
     }
     consumer.unassign(numbers);
     metrics.owned.set(owned.size);
-    metrics.revokeSeconds.observe((Date.now() - sinceMs) / 1_000);
+    metrics.revokeSeconds.observe((performance.now() - sinceMs) / 1_000);
     releasing = undefined;
     return true;
   }
@@ -152,14 +152,14 @@ export function createGroupMember(
 
   /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
   function keepOnlyWhatWaits(): void {
-    if (Date.now() < copiesAtMs) return;
-    copiesAtMs = Date.now() + copiesMs;
+    if (performance.now() < copiesAtMs) return;
+    copiesAtMs = performance.now() + copiesMs;
     scheduler.eachWaiting(({ record }) => record.stillWaiting());
   }
 
   function setGauges(): void {
-    if (Date.now() < gaugesAtMs) return;
-    gaugesAtMs = Date.now() + gaugesMs;
+    if (performance.now() < gaugesAtMs) return;
+    gaugesAtMs = performance.now() + gaugesMs;
     for (const { partition, offsets, committed: own, inherited, paused } of owned.values()) {
       const place = { topic: config.ORDERS_TOPIC, partition };
       const end = consumer.end(partition);
@@ -183,7 +183,12 @@ export function createGroupMember(
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
-      while (!leaving || Date.now() < leftAtMs + lastDemandsMs || owned.size > 0 || demands.length > 0) {
+      while (
+        !leaving ||
+        performance.now() < leftAtMs + lastDemandsMs ||
+        owned.size > 0 ||
+        demands.length > 0
+      ) {
         meetDemands();
         holdBack();
         committer.commit(owned.values(), releasing !== undefined);
@@ -195,7 +200,7 @@ export function createGroupMember(
     /** Gives everything back, the way any revocation goes. */
     leave(): void {
       leaving = true;
-      leftAtMs = Date.now();
+      leftAtMs = performance.now();
       consumer.leave();
     },
     /** Milliseconds since the last poll ended. */

@@ -57,6 +57,7 @@ function createRun(concurrency: number, limit: number) {
     alive,
     batches,
     eachWaiting: scheduler.eachWaiting,
+    inHand: scheduler.inHand,
     push(customers: string[]) {
       const works = customers.map((customer): Work => {
         sequence += 1;
@@ -114,9 +115,9 @@ test("order within a customer, bounds, no work lost, doubled, early or held up f
       fc.integer({ min: 1, max: 4 }),
       fc.integer({ min: 1, max: 6 }),
       steps,
-      async (concurrency, limit, todo) => {
+      async (concurrency, limit, steps) => {
         const run = createRun(concurrency, limit);
-        for (const one of todo) {
+        for (const one of steps) {
           if ("push" in one) run.push(one.push);
           else if ("end" in one) run.end(one.end, (index) => one.fates[index] ?? "done", one.delayMs);
           else jest.advanceTimersByTime(one.advanceMs);
@@ -187,4 +188,14 @@ test("what waits is shown, be it for its turn or for another attempt, and what r
   run.eachWaiting(({ customer, sequence }) => shown.push(`${customer}${sequence}`));
   expect(run.batches.flatMap(({ works }) => works.map(({ sequence }) => sequence)).sort()).toEqual([3, 4]);
   expect(shown.sort()).toEqual(["a1", "a2", "b5"]);
+});
+
+test("in hand is what runs or could, and nothing of a customer who waits for another attempt", async () => {
+  const run = createRun(1, 1);
+  run.push(["a", "a", "b"]);
+  expect(run.inHand()).toBe(3);
+  run.end(0, () => "later", 60_000);
+  await settle();
+  expect(run.batches.flatMap(({ works }) => works.map(({ customer }) => customer))).toEqual(["b"]);
+  expect(run.inHand()).toBe(1);
 });

@@ -6,7 +6,7 @@
 /** The scheduler's view of a piece of work: not to be begun before its time (ms since the epoch). */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number };
 
-type Queue<Work> = { readonly customer: string; waiting: Work[]; setAside: boolean };
+type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
 /**
  * @param options.concurrency batches at once
@@ -61,14 +61,11 @@ export function createScheduler<Work extends Scheduled>(options: {
     const first = queue.waiting[0];
     if (!first) queues.delete(queue.customer);
     else if (first.notBeforeMs <= Date.now()) ready.push(queue);
-    else {
-      queue.setAside = true;
+    else
       setTimeout(() => {
-        queue.setAside = false;
         release(queue);
         pump();
       }, first.notBeforeMs - Date.now());
-    }
   }
 
   return {
@@ -78,7 +75,7 @@ export function createScheduler<Work extends Scheduled>(options: {
         const queue = queues.get(work.customer);
         if (queue) queue.waiting.push(work);
         else {
-          const fresh = { customer: work.customer, waiting: [work], setAside: false };
+          const fresh = { customer: work.customer, waiting: [work] };
           queues.set(work.customer, fresh);
           ready.push(fresh);
         }
@@ -87,8 +84,10 @@ export function createScheduler<Work extends Scheduled>(options: {
     },
     /** How many works run or could, were there room: all but those of customers who are set aside. */
     inHand(): number {
+      const nowMs = Date.now();
       let count = runningWorks;
-      for (const { waiting, setAside } of queues.values()) if (!setAside) count += waiting.length;
+      for (const { waiting } of queues.values())
+        if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += waiting.length;
       return count;
     },
     /** Shows all works that wait. */

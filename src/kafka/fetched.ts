@@ -27,6 +27,10 @@ const lengthBytes = 4;
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
 type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
 
+const valueAt = ({ keyAt, keyBytes }: Layout): number => keyAt + Math.max(0, keyBytes);
+const headersAt = (layout: Layout): number => valueAt(layout) + Math.max(0, layout.valueBytes);
+const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes;
+
 /**
  * A record as Kafka delivered it, its bytes untouched. Those lie among the bytes of all that were taken with it, which are
  * kept for as long as any of them: who keeps one for long has it `own` its bytes.
@@ -47,9 +51,8 @@ export class DeliveredRecord {
   own(): void {
     if (this.owns) return;
     this.owns = true;
-    const { keyAt, keyBytes, valueBytes, headerBytes } = this.layout;
-    const end = keyAt + Math.max(0, keyBytes) + Math.max(0, valueBytes) + headerBytes;
-    this.batch = Buffer.from(this.batch.subarray(keyAt, end));
+    const { keyAt } = this.layout;
+    this.batch = Buffer.from(this.batch.subarray(keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
   }
 
@@ -65,14 +68,12 @@ export class DeliveredRecord {
   }
 
   get value(): Buffer | null {
-    const { keyAt, keyBytes, valueBytes } = this.layout;
-    return part(this.batch, keyAt + Math.max(0, keyBytes), valueBytes);
+    return part(this.batch, valueAt(this.layout), this.layout.valueBytes);
   }
 
   get headers(): OutgoingRecord["headers"] {
-    const { keyAt, keyBytes, valueBytes, headerBytes } = this.layout;
-    let at = keyAt + Math.max(0, keyBytes) + Math.max(0, valueBytes);
-    const end = at + headerBytes;
+    let at = headersAt(this.layout);
+    const end = endOf(this.layout);
     const found: OutgoingRecord["headers"] = [];
     while (at < end) {
       const nameBytes = this.batch.readInt32LE(at);
@@ -138,7 +139,7 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
     const record = new DeliveredRecord(topic, word(2), doubles[n * headDoubles] as number, memory, layout);
     if (error === 0) records.push(record);
     else errors.push(String(record.value));
-    keyAt += Math.max(0, keyBytes) + Math.max(0, valueBytes) + headerBytes;
+    keyAt = endOf(layout);
   }
   return { records, errors };
 }

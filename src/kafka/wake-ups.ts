@@ -31,7 +31,8 @@ export type WakeUps = ReturnType<typeof openWakeUps>;
 
 /**
  * @param client of librdkafka's, which must outlive what is opened here
- * @param poll called when there is something to be polled for; must poll until there is nothing
+ * @param poll called when there is something to be polled for; must poll until there is nothing, or
+ *   again by itself
  * @param of whose queue it is that is polled: a producer's main one, or that of a member of a group
  */
 export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "consumer" = "main") {
