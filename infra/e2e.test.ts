@@ -8,6 +8,7 @@ import { openProducer } from "../src/kafka/producer.ts";
 import { openTopics, type StoredRecord } from "../src/testing/kafka.ts";
 import { type Load, startLoad, type Told } from "../src/testing/load.ts";
 import { must } from "./capture.ts";
+import { recipeOf } from "./images/recipe.ts";
 import { ensureImages } from "./images.ts";
 import { freePorts } from "./ports.ts";
 import { thisMachine } from "./setup/machine.ts";
@@ -82,6 +83,14 @@ describe("every container", () => {
     );
     const addresses = bound.map((port) => (port as { HostIp: string }).HostIp);
     expect(count(addresses)).toEqual({ "127.0.0.1": Object.keys(ports).length });
+  });
+
+  test("that is a broker has its classes from the image's archive", async () => {
+    const broker = await containerOf("kafka1");
+    const image = (await inspected()).find(({ service }) => service === "kafka1")?.details.Config.Image;
+    // An official image has an archive of its own, which may not suit this class path.
+    if ((await recipeOf(image)) === "") return;
+    expect(await topology.exec(broker, ["cat", "/proc/1/maps"])).toContain("/opt/kafka/kafka.jsa");
   });
 
   test("runs without root, and can't write to its root", async () => {
