@@ -3,6 +3,7 @@ import { type Context, compare } from "./compare.ts";
 import { compareConsumers } from "./consumers.ts";
 import { compareLatency } from "./latency.ts";
 import { watchMemory } from "./memory.ts";
+import { watchOverload } from "./overload.ts";
 import type { Row } from "./results.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides.ts";
 
@@ -67,6 +68,10 @@ export const benchmarks: Record<string, Benchmark> = {
         },
         context,
       ),
+  },
+  overload: {
+    what: "more orders than three producers behind HAProxy can take: who is accepted, and how long that takes",
+    run: watchOverload,
   },
   batch: {
     what: "HTTP to accepted, 100 orders a request, one program, without a balancer; latencies are those of requests",

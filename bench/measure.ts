@@ -27,16 +27,56 @@ export class NoFigure extends Error {}
 export async function measure(
   side: Side,
   brokers: Brokers,
-  { settleLimitMs = 30_000, ...options }: Omit<LoadOptions, "port"> & { settleLimitMs?: number },
+  { settleLimitMs, ...options }: Omit<LoadOptions, "port"> & { settleLimitMs?: number },
 ): Promise<Figures> {
   const groups = Object.entries({ ...side.pids, brokers: brokers.pids });
   for (const pids of Object.values(side.pids)) resetPeakMemory(pids);
+  const { result, accepted } = await checked(
+    side,
+    brokers,
+    async () => {
+      const cpuBefore = groups.map(([, pids]) => cpuSeconds(pids));
+      const client = await load({ ...options, port: side.port });
+      return { client, cpuS: groups.map(([, pids], at) => cpuSeconds(pids) - (cpuBefore[at] ?? 0)) };
+    },
+    settleLimitMs,
+  );
+  const { client, cpuS } = result;
+  const counted = client.requests * options.orders;
+  const underWay = options.connections * options.orders;
+  const failed = client.failed + client.errors;
+  if (failed > 0) throw new NoFigure(`${failed} of ${client.requests} requests failed`);
+  if (accepted < counted || accepted > counted + underWay)
+    throw new NoFigure(`${accepted} orders were accepted, the client counted ${counted}`);
+
+  return {
+    "orders/s": counted / client.seconds,
+    "p50 ms": client.p50Ms,
+    "p99 ms": client.p99Ms,
+    "p99.9 ms": client.p999Ms,
+    ...Object.fromEntries(groups.map(([name], at) => [`${name} µs`, ((cpuS[at] ?? 0) / accepted) * 1e6])),
+    ...peaks(side),
+  };
+}
+
+/** The peak of the memory of each group of a side's processes. */
+export const peaks = ({ pids }: Side): Figures =>
+  Object.fromEntries(Object.entries(pids).map(([name, group]) => [`${name} MB`, peakMemoryMb(group)]));
+
+/**
+ * Runs a load and holds what was appended against what the side accepted meanwhile.
+ * @returns what the load came to, and how many orders were accepted
+ * @throws NoFigure
+ */
+export async function checked<Result>(
+  side: Side,
+  brokers: Brokers,
+  run: () => Promise<Result>,
+  settleLimitMs = 30_000,
+): Promise<{ result: Result; accepted: number }> {
   const counts = async () => ({ appended: await brokers.appended(), ...(await side.accepted()) });
   const before = await settled(counts, settleLimitMs);
-  const cpuBefore = groups.map(([, pids]) => cpuSeconds(pids));
-  const client = await load({ ...options, port: side.port });
-  const cpuS = groups.map(([, pids], at) => cpuSeconds(pids) - (cpuBefore[at] ?? 0));
-
+  const result = await run();
   const since = ({ appended, orders, copies }: Counts) => ({
     appended: appended - before.appended,
     accepted: orders - before.orders,
@@ -52,22 +92,7 @@ export async function measure(
     throw new NoFigure(
       `${appended} orders were appended, ${accepted} accepted, ${copies} of them sent twice`,
     );
-  const counted = client.requests * options.orders;
-  const underWay = options.connections * options.orders;
-  if (client.failed > 0) throw new NoFigure(`${client.failed} of ${client.requests} requests failed`);
-  if (accepted < counted || accepted > counted + underWay)
-    throw new NoFigure(`${accepted} orders were accepted, the client counted ${counted}`);
-
-  return {
-    "orders/s": counted / client.seconds,
-    "p50 ms": client.p50Ms,
-    "p99 ms": client.p99Ms,
-    "p99.9 ms": client.p999Ms,
-    ...Object.fromEntries(groups.map(([name], at) => [`${name} µs`, ((cpuS[at] ?? 0) / accepted) * 1e6])),
-    ...Object.fromEntries(
-      Object.entries(side.pids).map(([name, pids]) => [`${name} MB`, peakMemoryMb(pids)]),
-    ),
-  };
+  return { result, accepted };
 }
 
 type Counts = { appended: number; orders: number; copies: number };

@@ -103,12 +103,18 @@ export async function startSide(name: SideName, env: Record<string, string>): Pr
   }
 }
 
+/** A side behind the project's balancer. */
+export type BalancedSide = Side & {
+  /** How often the balancer has taken one of the programs out so far. */
+  ejected(): Promise<number>;
+};
+
 /** Starts some of one kind behind the project's balancer. */
 export async function startBalanced(
   name: SideName,
   count: number,
   env: Record<string, string>,
-): Promise<Side> {
+): Promise<BalancedSide> {
   const servers: Side[] = [];
   const stopServers = () => Promise.all(servers.map((server) => server.stop()));
   try {
@@ -125,6 +131,14 @@ export async function startBalanced(
           orders: all.reduce((sum, { orders }) => sum + orders, 0),
           copies: all.reduce((sum, { copies }) => sum + copies, 0),
         };
+      },
+      async ejected() {
+        const each = await Promise.all(
+          servers.map((_, n) =>
+            balancer.row("producers", `producer${n + 1}`).then((row) => Number(row.chkdown)),
+          ),
+        );
+        return each.reduce((sum, times) => sum + times, 0);
       },
       async stop() {
         // Told to end, one that stands still would not.

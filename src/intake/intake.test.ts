@@ -264,6 +264,34 @@ test.concurrent("bytes under way are bounded too", async () => {
   expect(statuses.filter((status) => status === 503).length).toBeWithin(15, 18);
 });
 
+test.concurrent("when ever more wait too long no more is taken than comes through, until some are quick again", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake({ ...cluster.env, OVERLOAD_AFTER_MS: "100" });
+  await intake.ready();
+  const others: unknown[] = [];
+  const answers: Promise<void>[] = [];
+  const post = async () => {
+    const answer = await intake.post(anOrder);
+    if (answer.status !== 202) others.push(await problemOf(answer));
+  };
+  await post();
+  slow(cluster, 500);
+  let atOnce = 1;
+  await until("some are refused", async () => {
+    atOnce += 1;
+    for (let n = 0; n < atOnce; n += 1) answers.push(post());
+    return others.length > 0;
+  });
+  expect(answers.length).toBeLessThan(4_000);
+  slow(cluster, 0);
+  await Promise.all(answers);
+  for (const other of others) expect(other).toEqual({ status: 503, outcome: "overloaded", fate: "refused" });
+  await until("more are taken at once than any limit leaves room for", async () => {
+    const all = await Promise.all(Array.from({ length: 500 }, () => intake.post(anOrder)));
+    return all.every(({ status }) => status === 202);
+  });
+});
+
 describe.concurrent("one broker dies", () => {
   test("orders go to the partitions of the others, also those that were on their way to it", async () => {
     using cluster = startOrdersCluster();

@@ -14,6 +14,7 @@ import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
+import { createOverload } from "./overload.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import { createRecent } from "./recent.ts";
 import { recordOf } from "./record.ts";
@@ -54,6 +55,7 @@ const republishShare = 1 / 4;
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
   const pending = new Map<string, Pending>();
   const recent = createRecent(recentOrders);
+  const overload = createOverload(config.OVERLOAD_AFTER_MS);
   let partitioner: Partitioner | undefined;
   let bytesInFlight = 0;
   let draining: "no" | "noticed" | "refusing" = "no";
@@ -97,6 +99,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     }
     const nowMs = performance.now();
     if (nowMs - order.sinceMs < availabilityTimeoutMs) republisher.prompt(order, partition);
+    overload.acknowledged(nowMs - order.sinceMs, nowMs);
     metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
     recent.add(order.id, { order: order.order, partition, offset });
     order.resolve({ id: order.id, partition, offset: offset ?? null });
@@ -177,8 +180,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       if (draining === "refusing") return { outcome: "draining", detail: "this producer is shutting down" };
       const obstacle = session.obstacle();
       if (obstacle) return obstacle;
-      if (pending.size >= config.MAX_IN_FLIGHT_ORDERS || bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
-        return { outcome: "overloaded", detail: `${pending.size} orders wait for their acknowledgement` };
+      const limit = Math.min(config.MAX_IN_FLIGHT_ORDERS, overload.limit(pending.size, performance.now()));
+      if (pending.size >= limit || bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
+        return {
+          outcome: "overloaded",
+          detail: `${pending.size} orders wait for their acknowledgement, ${Math.round(limit)} may`,
+        };
       return undefined;
     },
 

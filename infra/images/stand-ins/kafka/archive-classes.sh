@@ -28,11 +28,12 @@ start() { # class, properties, options
 
 start org.apache.zookeeper.server.quorum.QuorumPeerMain zookeeper &
 zookeeper=$!
-start kafka.Kafka server -XX:ArchiveClassesAtExit=/opt/kafka/kafka.jsa -Xlog:'cds*=off' &
+# With a heap as compose.yaml has it: one of 32 GB and more addresses its objects otherwise, and so does its archive.
+start kafka.Kafka server -Xmx512m -XX:+UseG1GC -XX:ArchiveClassesAtExit=/opt/kafka/kafka.jsa -Xlog:'cds*=off' &
 kafka=$!
 started='KafkaServer id=1. started'
 for _ in {1..240}; do
-  { grep -q "$started" "$work/server.log" || ! kill -0 $kafka $zookeeper; } && break
+  { grep -q "$started" "$work/server.log" || ! kill -0 $kafka || ! kill -0 $zookeeper; } && break
   sleep 0.5
 done
 # A broker that did not start leaves no archive, or one of little use.
