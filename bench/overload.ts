@@ -14,39 +14,37 @@ import { type BalancedSide, startBalanced } from "./sides.ts";
 
 /** As many as use everything up, by the benchmark `balanced`. */
 const busyConnections = 256;
-/** HAProxy takes 9,000 (lb/haproxy.cfg). */
-const mostConnections = 8_000;
-/** A connection waits up to twice as long, and less than HAProxy's timeout http-request of 10 s. */
-const mostPauseMs = 4_000;
+/** More of them would cost wrk and HAProxy so much that there was less of everything for the rest. */
+const connections = 2_000;
+/** So that a crowd of that size is too many: it waits for no longer than what it sends is for. */
+const settings = { OVERLOAD_AFTER_MS: "200" };
 const watchersPerSecond = 20;
 /**
- * The shares of the capacity that are sent, each with how long an answer takes on average then: so much less a
- * connection waits before its next request.
+ * The shares of the capacity that are sent; for how many times the seconds of a round; and how long an answer takes on
+ * average then: so much less a connection waits before its next request.
  */
 const shares = [
-  { share: 0.8, answerMs: 0 },
-  { share: 1, answerMs: 0 },
-  { share: 2, answerMs: 500 },
+  { share: 0.8, rounds: 6, answerMs: 0 },
+  { share: 1, rounds: 6, answerMs: 0 },
+  { share: 2, rounds: 24, answerMs: 100 },
 ];
 
-/** Each share is sent for 24 times the seconds of a round: two minutes, unless told otherwise. */
+/** At twice the capacity for two minutes, unless told otherwise. */
 export async function watchOverload({ brokers, effort, stop, say }: Context): Promise<Row[]> {
-  const side = await startBalanced("coffee-orders", 3, brokers.env);
+  const side = await startBalanced("coffee-orders", 3, { ...brokers.env, ...settings });
   const send = (options: Pick<LoadOptions, "connections" | "seconds" | "pauseMs">) =>
     load({ path: "/orders", orders: 1, port: side.port, stop, ...options });
   try {
     await send({ connections: busyConnections, seconds: Math.max(1, effort.warmUpSeconds) });
     const busy = await send({ connections: busyConnections, seconds: 4 * effort.seconds });
     const capacity = (busy.requests - busy.errors) / busy.seconds;
-    const seconds = (effort.quick ? 2 : 24) * effort.seconds;
     const rows: Row[] = [];
-    for (const { share, answerMs } of shares) {
-      const perMs = (share * capacity) / 1_000;
-      const connections = Math.min(mostConnections, Math.ceil(perMs * mostPauseMs));
-      const pauseMs = Math.max(1, Math.round(connections / perMs - answerMs));
+    for (const { share, rounds, answerMs } of shares) {
+      const seconds = (effort.quick ? 2 : rounds) * effort.seconds;
+      const pauseMs = Math.max(1, Math.round((1_000 * connections) / (share * capacity) - answerMs));
       const row = { side: side.name, load: `${100 * share} % of ${Math.round(capacity)}/s` };
       try {
-        const figures = await under(side, connections, () => send({ connections, seconds, pauseMs }));
+        const figures = await under(side, () => send({ connections, seconds, pauseMs }));
         say(`${row.load}: ${JSON.stringify(figures)}`);
         const spreads = Object.entries(figures).map(([name, value]) => [name, spread([value])]);
         rows.push({ ...row, figures: Object.fromEntries(spreads) });
@@ -61,11 +59,7 @@ export async function watchOverload({ brokers, effort, stop, say }: Context): Pr
     await side.stop();
   }
 
-  async function under(
-    side: BalancedSide,
-    connections: number,
-    send: () => ReturnType<typeof load>,
-  ): Promise<Figures> {
+  async function under(side: BalancedSide, send: () => ReturnType<typeof load>): Promise<Figures> {
     for (const pids of Object.values(side.pids)) resetPeakMemory(pids);
     const ejectedBefore = await side.ejected();
     const { result, accepted } = await checked(side, brokers, async () => {
