@@ -70,7 +70,7 @@ export const benchmarks: Record<string, Benchmark> = {
       ),
   },
   overload: {
-    what: "more orders than three producers behind HAProxy can take: who is accepted, and how long that takes",
+    what: "a crowd for up to twice what 256 busy connections get through three producers behind HAProxy (`OVERLOAD_AFTER_MS=200`); latencies are those of accepted orders",
     run: watchOverload,
   },
   batch: {

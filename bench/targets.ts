@@ -11,7 +11,15 @@ const noKafka = "no Kafka";
 
 /** Every target whose benchmark has been run. */
 export function verdicts(all: All): Verdict[] {
-  return [...direct(all), ...balanced(all), ...batch(all), ...consumer(all), ...latency(all), ...memory(all)];
+  return [
+    ...direct(all),
+    ...balanced(all),
+    ...overload(all),
+    ...batch(all),
+    ...consumer(all),
+    ...latency(all),
+    ...memory(all),
+  ];
 }
 
 function direct(all: All): Verdict[] {
@@ -65,6 +73,31 @@ function balanced(all: All): Verdict[] {
   return [
     ratio(`through HAProxy, three producers (${ours.load})`, rate, peers, 2),
     atLeast("the same", rate, 12_000),
+  ];
+}
+
+function overload(all: All): Verdict[] {
+  const rows = all.get("overload")?.rows;
+  if (!rows) return [];
+  const at = (share: string) => (name: string) =>
+    rows.find(({ load }) => load.startsWith(share))?.figures[name]?.median ?? Number.NaN;
+  const [below, full, twice] = [at("80 %"), at("100 %"), at("200 %")];
+  const most = Math.max(below("accepted/s"), full("accepted/s"));
+  const [goodput, sent] = [twice("accepted/s"), twice("sent/s")];
+  const [p99, p99Below] = [twice("p99 ms"), below("p99 ms")];
+  return [
+    {
+      measure: "a crowd for twice the capacity: accepted, of the most with fewer",
+      target: "≥ 90 %",
+      measured: `${Math.round((100 * goodput) / most)} % (${perSecond(goodput)} of ${perSecond(most)}; it sent ${perSecond(sent)})`,
+      met: goodput >= 0.9 * most,
+    },
+    {
+      measure: "the same: p99 of who is accepted, of that at four fifths",
+      target: "≤ 3.0 ×",
+      measured: `${(p99 / p99Below).toFixed(1)} × (${p99.toFixed(0)} ms, ${p99Below.toFixed(0)} ms)`,
+      met: p99 <= 3 * p99Below,
+    },
   ];
 }
 
