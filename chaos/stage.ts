@@ -75,7 +75,10 @@ async function onFresh<T>(
       await keepLogs(topology, join(out, `${project}.log`)).catch((error: Error) =>
         machine.say(`The containers' logs could not be kept: ${error.message}`),
       );
-      await topology.down({ volumes: true });
+      // What was found counts, whatever becomes of the containers. The next run removes them before it starts.
+      await topology
+        .down({ volumes: true })
+        .catch((error: Error) => machine.say(`The topology could not be removed: ${error.message}`));
     }
   } finally {
     await disk?.remove();
