@@ -62,11 +62,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   const session = createSession(config, log, {
     onOpen(partitions) {
-      partitioner = createPartitioner({
-        kind: config.PARTITIONER,
-        partitions,
-        availabilityTimeoutMs,
-      });
+      partitioner = createPartitioner({ kind: config.PARTITIONER, partitions, availabilityTimeoutMs });
     },
     onFatal(reason) {
       metrics.clientsReplaced.inc();
