@@ -99,7 +99,8 @@ async function inTurn(
 
 const pause = ({ pids }: Side, paused: boolean) => setPaused(Object.values(pids).flat(), paused);
 
-const brief = (figures: Figures): string =>
+/** Figures on one line. */
+export const brief = (figures: Figures): string =>
   Object.entries(figures)
     .map(([name, value]) => `${name} ${value < 10 ? value.toFixed(1) : Math.round(value)}`)
     .join(", ");

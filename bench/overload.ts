@@ -5,18 +5,18 @@
  */
 import { ascending, percentile } from "../load/percentile.ts";
 import { startLoad } from "../src/testing/load.ts";
-import type { Context } from "./compare.ts";
+import { brief, type Context } from "./compare.ts";
 import { type LoadOptions, load } from "./load.ts";
 import { checked, type Figures, NoFigure, peaks } from "./measure.ts";
 import { resetPeakMemory } from "./processes.ts";
-import { type Row, spread } from "./results.ts";
+import { type Row, spreads } from "./results.ts";
 import { type BalancedSide, startBalanced } from "./sides.ts";
 
 /** As many as use everything up, by the benchmark `balanced`. */
 const busyConnections = 256;
 /** More of them would cost wrk and HAProxy so much that there was less of everything for the rest. */
 const connections = 2_000;
-/** So that a crowd of that size is too many: it waits for no longer than what it sends is for. */
+/** Less than the default: the limit would leave room for more orders than this crowd has connections. */
 const settings = { OVERLOAD_AFTER_MS: "200" };
 const watchersPerSecond = 20;
 /**
@@ -45,9 +45,8 @@ export async function watchOverload({ brokers, effort, stop, say }: Context): Pr
       const row = { side: side.name, load: `${100 * share} % of ${Math.round(capacity)}/s` };
       try {
         const figures = await under(side, () => send({ connections, seconds, pauseMs }));
-        say(`${row.load}: ${JSON.stringify(figures)}`);
-        const spreads = Object.entries(figures).map(([name, value]) => [name, spread([value])]);
-        rows.push({ ...row, figures: Object.fromEntries(spreads) });
+        say(`${row.load}: ${brief(figures)}`);
+        rows.push({ ...row, figures: spreads([figures]) });
       } catch (error) {
         if (!(error instanceof NoFigure)) throw error;
         say(`${row.load}: no figure, ${error.message}`);

@@ -94,9 +94,10 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       return;
     }
     const nowMs = performance.now();
-    if (nowMs - order.sinceMs < availabilityTimeoutMs) republisher.prompt(order, partition);
-    overload.acknowledged(nowMs - order.sinceMs, nowMs);
-    metrics.deliverySeconds.observe((nowMs - order.sinceMs) / 1_000);
+    const waitedMs = nowMs - order.sinceMs;
+    if (waitedMs < availabilityTimeoutMs) republisher.prompt(order, partition);
+    overload.acknowledged(waitedMs, nowMs);
+    metrics.deliverySeconds.observe(waitedMs / 1_000);
     recent.add(order.id, { order: order.order, partition, offset });
     order.resolve({ id: order.id, partition, offset: offset ?? null });
   }
