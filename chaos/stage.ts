@@ -72,16 +72,17 @@ async function onFresh<T>(
       await openTopology({ ...options, stop: machine.stop }).up();
       return await act(topology);
     } finally {
-      await keepLogs(topology, join(out, `${project}.log`)).catch((error: Error) =>
-        machine.say(`The containers' logs could not be kept: ${error.message}`),
-      );
-      // What was found counts, whatever becomes of the containers. The next run removes them before it starts.
-      await topology
-        .down({ volumes: true })
-        .catch((error: Error) => machine.say(`The topology could not be removed: ${error.message}`));
+      const log = join(out, `${project}.log`);
+      await afterwards("The containers' logs could not be kept", keepLogs(topology, log));
+      await afterwards("The topology could not be removed", topology.down({ volumes: true }));
     }
   } finally {
-    await disk?.remove();
+    await afterwards("The disk could not be removed", disk?.remove());
+  }
+
+  /** What was found counts, whatever becomes of the topology; the next run removes what is left before it starts. */
+  async function afterwards(failure: string, done: Promise<unknown> | undefined): Promise<void> {
+    await done?.catch((error: Error) => machine.say(`${failure}: ${error.message}`));
   }
 }
 
