@@ -20,16 +20,39 @@ const manifest = ["deps/package.json", "deps/bun.lock"].map(here);
 /** What configure leaves out in silence where it can't be linked. */
 const wanted = ["WITH_SSL", "WITH_SASL_SCRAM", "WITH_ZLIB", "WITH_ZSTD"];
 
-/**
- * A broker that has just started may answer for its topics and name no broker at all. librdkafka believes
- * it, forgets every broker, and stays without any for good (its issue 5301, open; the fix is that of pull request 5303):
- * after all brokers had died, producers and consumers were of no use until restarted.
- */
-const mend = {
-  file: "src/rdkafka_metadata.c",
-  wrong: "if (md->broker_cnt == 0 && md->topic_cnt == 0) {",
-  right: "if (md->broker_cnt == 0) {",
-};
+/** What is changed in librdkafka's code. */
+const mends = [
+  /**
+   * A broker that has just started may answer for its topics and name no broker at all. librdkafka believes
+   * it, forgets every broker, and stays without any for good (its issue 5301, open; the fix is that of pull request
+   * 5303): after all brokers had died, producers and consumers were of no use until restarted.
+   */
+  {
+    file: "src/rdkafka_metadata.c",
+    wrong: "if (md->broker_cnt == 0 && md->topic_cnt == 0) {",
+    right: "if (md->broker_cnt == 0) {",
+  },
+  /**
+   * The thread that sends is woken by the first record of a partition. Without linger it then sends the first few of
+   * records that are handed over in a row, and the rest with its next request; with linger it sleeps for whole
+   * milliseconds, however short that is. So whoever has more for the same partition says so (send.cc).
+   */
+  {
+    file: "src/rdkafka_partition.c",
+    wrong: `rd_kafka_msgq_may_wakeup(&rktp->rktp_msgq, now) &&
+                     (wakeup_q`,
+    right: `!coffee_orders_more_follow &&
+                     rd_kafka_msgq_may_wakeup(&rktp->rktp_msgq, now) &&
+                     (wakeup_q`,
+  },
+  {
+    file: "src/rdkafka_partition.c",
+    wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",
+    right: `__thread int coffee_orders_more_follow;
+
+void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,`,
+  },
+];
 
 /** What both results below depend on, and so the addon. */
 export const librdkafkaParts = [...manifest, here("compiler-env.ts"), import.meta.path];
@@ -57,12 +80,14 @@ export function librdkafka(machine: Machine, source: string): Promise<string> {
   return madeOnce(machine, `librdkafka-${digest([process.arch], librdkafkaParts)}`, async (folder) => {
     const tree = join(folder, "tree");
     cpSync(join(source, "librdkafka"), tree, { recursive: true });
-    const code = readFileSync(join(tree, mend.file), "utf8");
-    if (!code.includes(mend.wrong))
-      throw new SetupError(
-        `${title}: ${mend.file} is not as expected; see whether its issue 5301 is closed.`,
-      );
-    writeFileSync(join(tree, mend.file), code.replace(mend.wrong, mend.right));
+    for (const { file, wrong, right } of mends) {
+      const [before, after, ...others] = readFileSync(join(tree, file), "utf8").split(wrong);
+      if (before === undefined || after === undefined || others.length > 0)
+        throw new SetupError(
+          `${title}: ${file} is not as expected; see what is mended in native/librdkafka.ts.`,
+        );
+      writeFileSync(join(tree, file), before + right + after);
+    }
     const options = { cwd: tree, env: compilerEnv(machine) };
     const configure = [
       ...["bash", "configure", "--enable-static"],

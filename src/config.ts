@@ -74,7 +74,7 @@ const producerSchema = Type.Object({
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: oneOf("how a partition is chosen", "batch", "customer"),
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 50, 0, 1_000),
-  LINGER_MS: decimal("Kafka's linger.ms: as long as it takes to hand over a large group", 0.5, 0, 1_000),
+  LINGER_MS: decimal("Kafka's linger.ms; without it a group still leaves as one", 0, 0, 1_000),
   DELIVERY_TIMEOUT_MS: whole(
     "Kafka's message.timeout.ms; after it an order's fate is unknown",
     20_000,

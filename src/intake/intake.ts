@@ -7,7 +7,7 @@ import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Report } from "../kafka/reports.ts";
-import { RefusedRecord } from "../kafka/sender.ts";
+import type { RefusedRecord } from "../kafka/sender.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
@@ -130,39 +130,50 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       // Nothing was taken before there was one.
       const partitionOf = (partitioner as Partitioner).forGroup(nowMs);
       for (const order of orders) {
-        let failure: unknown;
-        try {
-          sendCopy(order, partitionOf(order.order.customer), nowMs);
-        } catch (error) {
-          failure = error;
-        }
         order.group = group;
-        // Kafka's client did not take it: refused for certain.
-        if (failure !== undefined) finish(order).reject(refusalOf(failure));
+        order.record.partition = partitionOf(order.order.customer);
       }
+      // What Kafka's client did not take is refused for certain.
+      sendCopies(orders, nowMs, (order, refused) => finish(order).reject(refusalOf(refused)));
     },
   });
 
-  /** @throws RefusedRecord */
-  function sendCopy(order: Pending, partition: number, nowMs: number): void {
-    order.record.partition = partition;
-    session.produce(order.record, (report) => settle(order, report));
-    partitioner?.sent(partition, nowMs);
-    order.copies += 1;
+  /** Sends each to its record's partition. */
+  function sendCopies(
+    orders: readonly Pending[],
+    nowMs: number,
+    onRefused: (order: Pending, refused: RefusedRecord) => void,
+  ): void {
+    for (const order of orders) {
+      order.copies += 1;
+      partitioner?.sent(order.record.partition, nowMs);
+    }
+    session.produceAll(
+      orders.map(({ record }) => record),
+      {
+        onReport: (n, report) => settle(orders[n] as Pending, report),
+        onRefused(n, refused) {
+          const order = orders[n] as Pending;
+          order.copies -= 1;
+          partitioner?.settled(order.record.partition);
+          onRefused(order, refused);
+        },
+      },
+    );
   }
 
   const republisher = createRepublisher<Pending>({
     maxCopies: config.MAX_IN_FLIGHT_ORDERS * republishShare,
     available: (partition, nowMs) => partitioner?.available(partition, nowMs) ?? false,
     send(order, partition, nowMs) {
-      try {
-        sendCopy(order, partition, nowMs);
-      } catch (error) {
-        log.warn({ err: error }, "republishing failed, the first copy is waited for");
-        return false;
-      }
-      metrics.republished.inc();
-      return true;
+      let sent = true;
+      order.record.partition = partition;
+      sendCopies([order], nowMs, (_, refused) => {
+        log.warn({ err: refused }, "republishing failed, the first copy is waited for");
+        sent = false;
+      });
+      if (sent) metrics.republished.inc();
+      return sent;
     },
   });
   // Where order matters a copy would come out of turn.
@@ -236,13 +247,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   };
 }
 
-function refusalOf(error: unknown): unknown {
-  if (!(error instanceof RefusedRecord)) return error;
-  if (error.reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
-  if (error.reason === "client failed")
-    return new OutcomeError("not_ready", "the Kafka client is being replaced");
+function refusalOf({ reason, message }: RefusedRecord): OutcomeError {
+  if (reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
+  if (reason === "client failed") return new OutcomeError("not_ready", "the Kafka client is being replaced");
   // For a moment after brokers came back, librdkafka may know of no such topic.
-  return new OutcomeError("not_ready", `the Kafka client takes no order: ${error.message}`);
+  return new OutcomeError("not_ready", `the Kafka client takes no order: ${message}`);
 }
 
 const unknown = ({ id }: Pending, detail: string) =>

@@ -9,8 +9,8 @@ import {
   openProducer,
   type PartitionState,
   type ProducerStatistics,
+  type Told,
 } from "../kafka/producer.ts";
-import type { Report } from "../kafka/reports.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
@@ -128,17 +128,24 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
     },
 
     /**
-     * Sends a record; its report follows, unless the client is replaced first.
-     * @throws RefusedRecord; where the client failed it is being replaced
+     * Sends records; their reports follow, unless the client is replaced first: when all that was refused has been told,
+     * if it failed.
      */
-    produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      if (!kafka) throw new RefusedRecord("the Kafka client is being replaced", "client failed");
-      try {
-        kafka.produce(record, onReport);
-      } catch (error) {
-        if (error instanceof RefusedRecord && error.reason === "client failed") replace(error.message);
-        throw error;
+    produceAll(records: readonly OutgoingRecord[], told: Told): void {
+      if (!kafka) {
+        const refused = new RefusedRecord("the Kafka client is being replaced", "client failed");
+        for (const n of records.keys()) told.onRefused(n, refused);
+        return;
       }
+      let failure: string | undefined;
+      kafka.produceAll(records, {
+        ...told,
+        onRefused(n, refused) {
+          if (refused.reason === "client failed") failure = refused.message;
+          told.onRefused(n, refused);
+        },
+      });
+      if (failure !== undefined) replace(failure);
     },
 
     /** Opens no more clients, and waits until every record has its report, at most for so long. */

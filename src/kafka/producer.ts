@@ -7,7 +7,7 @@ import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
 import { openReports, type Report } from "./reports.ts";
-import { clientOf, openSender } from "./sender.ts";
+import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** One record to be sent. Headers are name and value pairs. */
@@ -19,6 +19,14 @@ export type OutgoingRecord = {
   headers: Kafka.MessageHeader[];
   /** Headers before those, which one array gives to many records: encoded only once. */
   sharedHeaders?: Kafka.MessageHeader[];
+};
+
+/** What becomes of records that are handed over together; n counts them from 0. */
+export type Told = {
+  /** A record has its report; not called any more once the producer is closed. */
+  onReport: (n: number, report: Report) => void;
+  /** A record was not queued. Called before the call that handed it over returns. */
+  onRefused: (n: number, refused: RefusedRecord) => void;
 };
 
 /** What the last statistics of librdkafka said, as far as it is of use here. */
@@ -95,7 +103,7 @@ export async function openProducer(
   });
 
   const handle = clientOf((client as unknown as { name: string }).name);
-  const sender = openSender(handle);
+  const sender = openSender(handle, options.lingerMs > 0);
   let closed = false;
   /** Who waits for a report, by the record's tag. */
   const waiting = new Map<number, (report: Report) => void>();
@@ -115,16 +123,35 @@ export async function openProducer(
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
 
+  function produceAll(records: readonly OutgoingRecord[], { onReport, onRefused }: Told): void {
+    if (closed) throw new Error("the producer is closed");
+    const firstTag = lastTag + 1;
+    lastTag += records.length;
+    for (let n = 0; n < records.length; n += 1) waiting.set(firstTag + n, (report) => onReport(n, report));
+    sender.send(records, firstTag, (n, refused) => {
+      waiting.delete(firstTag + n);
+      onRefused(n, refused);
+    });
+  }
+
   return {
+    /**
+     * Queues records in their order. Where nothing lingers, those for one partition leave in one request if they fit.
+     * @throws Error after `close`: none was queued.
+     */
+    produceAll,
+
     /**
      * Queues a record; its report follows, unless the producer is closed first.
      * @throws RefusedRecord, or Error after `close`: not queued.
      */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      if (closed) throw new Error("the producer is closed");
-      lastTag += 1;
-      sender.send(record, lastTag);
-      waiting.set(lastTag, onReport);
+      let refusal: RefusedRecord | undefined;
+      const onRefused = (_: number, refused: RefusedRecord) => {
+        refusal = refused;
+      };
+      produceAll([record], { onReport: (_, report) => onReport(report), onRefused });
+      if (refusal) throw refusal;
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */

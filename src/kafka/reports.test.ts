@@ -34,8 +34,14 @@ async function withReports(count: number) {
   const handle = clientOf((client as unknown as { name: string }).name);
   const tags: number[] = [];
   const reports = openReports(handle, (tag) => tags.push(tag));
-  const sender = openSender(handle);
-  for (let tag = 1; tag <= count; tag += 1) sender.send(record(`${tag}`, 0, "orders.dead"), tag);
+  const sender = openSender(handle, false);
+  sender.send(
+    Array.from({ length: count }, (_, n) => record(`${n + 1}`, 0, "orders.dead")),
+    1,
+    (_, refused) => {
+      throw refused;
+    },
+  );
   await new Promise<void>((resolve, reject) =>
     client.flush(20_000, (error: unknown) => (error ? reject(error) : resolve())),
   );
