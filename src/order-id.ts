@@ -2,16 +2,30 @@
  * The identity of an order: the same customer and idempotency key give the same id in every producer and on
  * every try, which is what makes each retry and each replay safe.
  */
-import { hash } from "node:crypto";
+
+const digest = new Uint8Array(32);
+const text = Buffer.alloc(36, "-");
+const pairs = new DataView(text.buffer, text.byteOffset, text.length);
+/** Where each of a UUID's bytes stands in its text (RFC 9562, section 4). */
+const places = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+/** Each byte's two digits, as one number. */
+const digits = Uint16Array.from({ length: 256 }, (_, byte) => {
+  const [high = 0, low = 0] = Buffer.from(byte.toString(16).padStart(2, "0"));
+  return (high << 8) | low;
+});
 
 /**
  * UUIDv8 of SHA-256 over customer and key (RFC 9562, section 5.8 and appendix B.2). The customer is preceded by
  * its length, so that no two pairs run together.
  */
 export function orderId(customer: string, idempotencyKey: string): string {
-  const hex = hash("sha256", `${customer.length}:${customer}${idempotencyKey}`, "hex");
-  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  Bun.SHA256.hash(`${customer.length}:${customer}${idempotencyKey}`, digest);
+  digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
+  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
+  // In one text at once: pieces that are put together cost twice that, and again where the id is looked up.
+  for (let n = 0; n < places.length; n += 1)
+    pairs.setUint16(places[n] as number, digits[digest[n] as number] as number);
+  return text.toString("latin1");
 }
 
 /** Whether a text has the form of a UUID (RFC 9562, section 4), as every order id has. */

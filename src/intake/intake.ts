@@ -207,9 +207,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     /**
      * Sends an order and waits for its report, at most DELIVERY_TIMEOUT_MS. A repeated request joins the one in
      * flight or is answered from memory.
-     * @throws OutcomeError refused or unknown
+     * @throws OutcomeError refused; the promise is rejected with one that says refused or unknown
      */
-    async submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
+    submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
       const id = orderId(order.customer, idempotencyKey);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
@@ -218,7 +218,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
         metrics.answeredFromMemory.inc();
         return "promise" in known
           ? known.promise
-          : { id, partition: known.partition, offset: known.offset ?? null };
+          : Promise.resolve({ id, partition: known.partition, offset: known.offset ?? null });
       }
       const obstacle = this.obstacle();
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);

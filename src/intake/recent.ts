@@ -8,25 +8,18 @@ import type { Order } from "../order.ts";
 /** An acknowledged order, and where it stands on the topic. */
 export type Accepted = { order: Order; partition: number; offset: number | undefined };
 
-/** Remembers the newest `capacity` orders by id. */
+/** Remembers the newest orders by id: at least half of `capacity`, and never more than that. */
 export function createRecent(capacity: number) {
-  const entries = new Map<string, Accepted>();
-  /** The ids from the oldest on, in a ring: to ask the map for its first key costs more the more were deleted. */
-  const ids: string[] = [];
-  let oldest = 0;
+  // Two halves, of which the older goes at once: to delete them one by one costs more than all else here.
+  let newer = new Map<string, Accepted>();
+  let older = new Map<string, Accepted>();
   return {
-    get: (id: string): Accepted | undefined => entries.get(id),
+    get: (id: string): Accepted | undefined => newer.get(id) ?? older.get(id),
     add(id: string, accepted: Accepted): void {
-      const known = entries.has(id);
-      entries.set(id, accepted);
-      if (known) return;
-      if (ids.length < capacity) {
-        ids.push(id);
-        return;
-      }
-      entries.delete(ids[oldest] as string);
-      ids[oldest] = id;
-      oldest = (oldest + 1) % capacity;
+      newer.set(id, accepted);
+      if (newer.size < capacity / 2) return;
+      older = newer;
+      newer = new Map();
     },
   };
 }

@@ -47,6 +47,8 @@ export const maxRecordBytes = 2_097_152;
 
 const disconnectTimeoutMs = 5_000;
 const pollMs = 100;
+/** Records that may be handed over in one call; a record's tag is the number of its call and its place there. */
+const mostTogether = 2 ** 20;
 
 /**
  * Connects a producer.
@@ -105,13 +107,16 @@ export async function openProducer(
   const handle = clientOf((client as unknown as { name: string }).name);
   const sender = openSender(handle, options.lingerMs > 0);
   let closed = false;
-  /** Who waits for a report, by the record's tag. */
-  const waiting = new Map<number, (report: Report) => void>();
-  let lastTag = 0;
+  /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
+  const waiting = new Map<number, { told: Told; left: number }>();
+  let lastCall = 0;
   const reports = openReports(handle, (tag, report) => {
-    const onReport = waiting.get(tag);
-    waiting.delete(tag);
-    onReport?.(report);
+    const call = Math.floor(tag / mostTogether);
+    const waits = waiting.get(call);
+    if (!waits) return;
+    waits.left -= 1;
+    if (waits.left === 0) waiting.delete(call);
+    waits.told.onReport(tag % mostTogether, report);
   });
   const wakeUps = openWakeUps(handle, reports.poll);
   // A wake-up that was missed, whatever for, delays a report by no more than this.
@@ -123,21 +128,22 @@ export async function openProducer(
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
 
-  function produceAll(records: readonly OutgoingRecord[], { onReport, onRefused }: Told): void {
+  function produceAll(records: readonly OutgoingRecord[], told: Told): void {
     if (closed) throw new Error("the producer is closed");
-    const firstTag = lastTag + 1;
-    lastTag += records.length;
-    for (let n = 0; n < records.length; n += 1) waiting.set(firstTag + n, (report) => onReport(n, report));
-    sender.send(records, firstTag, (n, refused) => {
-      waiting.delete(firstTag + n);
-      onRefused(n, refused);
+    if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
+    lastCall += 1;
+    const waits = { told, left: records.length };
+    sender.send(records, lastCall * mostTogether, (n, refused) => {
+      waits.left -= 1;
+      told.onRefused(n, refused);
     });
+    if (waits.left > 0) waiting.set(lastCall, waits);
   }
 
   return {
     /**
      * Queues records in their order. Where nothing lingers, those for one partition leave in one request if they fit.
-     * @throws Error after `close`: none was queued.
+     * @throws Error after `close`, RangeError for more than a million: none was queued.
      */
     produceAll,
 
