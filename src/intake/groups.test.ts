@@ -1,18 +1,31 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { until } from "../testing/until.ts";
 import { createGroups } from "./groups.ts";
 
 /** Groups whose sending is written down. */
-function recorded(windowMs: number) {
+function recorded(windowMs: number, gathers = false) {
   const sent: number[][] = [];
   const groups = createGroups<number>({
     windowMs,
+    gathers,
     send: (items) => void sent.push([...items]),
   });
-  return { groups, sent };
+  return {
+    groups,
+    sent,
+    sizes: () => sent.map(({ length }) => length),
+    add(count: number): void {
+      for (let n = 0; n < count; n += 1) groups.add(n);
+    },
+    settle(group: number): void {
+      for (const _ of sent[group - 1] ?? []) groups.settled(group);
+    },
+  };
 }
 const noWindowMs = 1_000_000;
+/** As long as an acknowledgement takes. */
+const acknowledgement = () => Bun.sleep(100);
 
 test("with nothing under way, what comes in one turn is sent at once, together", async () => {
   const { groups, sent } = recorded(noWindowMs);
@@ -53,20 +66,90 @@ test("but no longer than the window, and a stuck group holds up nothing after th
   expect(sent).toHaveLength(3);
 });
 
+describe("where many come", () => {
+  test.each([
+    { held: 20, why: "held" },
+    { held: 0, why: "under way" },
+  ])("a group waits until as many are there as were: $why", async ({ held }) => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(20);
+    groups.flush();
+    add(held);
+    await acknowledgement();
+    settle(1);
+    add(19);
+    await new Promise(setImmediate);
+    expect(sizes()).toEqual([20]);
+    add(1);
+    await until("it is sent", () => sizes().length > 1);
+    expect(sizes()).toEqual([20, held + 20]);
+  });
+
+  test("it is sent without them when they do not come soon", async () => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(20);
+    groups.flush();
+    add(5);
+    await acknowledgement();
+    settle(1);
+    expect(sizes()).toEqual([20]);
+    await until("it is sent", () => sizes().length > 1);
+    expect(sizes()).toEqual([20, 5]);
+    settle(2);
+    add(1);
+    await until("it waits for nobody any more", () => sizes().length > 2);
+  });
+
+  test.each([
+    { name: "few", group: 10, held: 5 },
+    { name: "enough", group: 20, held: 256 },
+  ])("$name wait for nobody", async ({ group, held }) => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(group);
+    groups.flush();
+    add(held);
+    await acknowledgement();
+    settle(1);
+    expect(sizes()).toEqual([group, held]);
+  });
+
+  test("enough is enough, however many were there", async () => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(1_000);
+    groups.flush();
+    await acknowledgement();
+    settle(1);
+    add(256);
+    await until("it is sent", () => sizes().length > 1);
+    expect(sizes()).toEqual([1_000, 256]);
+  });
+
+  test("what was held for the window waits for nobody", async () => {
+    const { groups, add, settle, sizes } = recorded(5, true);
+    add(20);
+    groups.flush();
+    add(5);
+    Bun.sleepSync(10);
+    settle(1);
+    expect(sizes()).toEqual([20, 5]);
+  });
+});
+
 test("whatever comes and settles in whatever order, each item is sent once, in order, and none stays behind", async () => {
   const step = fc.oneof(
-    fc.constant("add" as const),
+    fc.record({ add: fc.integer({ min: 1, max: 40 }) }),
     fc.constant("flush" as const),
     fc.constant("turn" as const),
     fc.record({ settle: fc.nat() }),
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, gathers) => {
       const order: number[] = [];
       const unsettled: number[] = [];
       let largestGroup = 0;
       const groups = createGroups<number>({
         windowMs: noWindowMs,
+        gathers,
         send(items, group) {
           order.push(...items);
           unsettled.push(...items.map(() => group));
@@ -80,13 +163,15 @@ test("whatever comes and settles in whatever order, each item is sent once, in o
         if (group !== undefined) groups.settled(group);
       };
       for (const one of steps) {
-        if (one === "add") groups.add(added++);
-        else if (one === "flush") groups.flush();
+        if (one === "flush") groups.flush();
         else if (one === "turn") await new Promise(setImmediate);
-        else settle(one.settle);
+        else if ("settle" in one) settle(one.settle);
+        else for (let n = 0; n < one.add; n += 1) groups.add(added++);
       }
-      await new Promise(setImmediate);
-      while (unsettled.length > 0) settle(0);
+      await until("all is sent", () => {
+        while (unsettled.length > 0) settle(0);
+        return order.length === added;
+      });
       expect(order).toEqual(Array.from({ length: added }, (_, n) => n));
     }),
     { numRuns: 200 },

@@ -1,8 +1,12 @@
 /**
  * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): when
- * nothing is under way an order goes at once; while a group is, orders are held until it is acknowledged, but never
- * longer than the window. So an order on its own does not wait, and the busier the brokers, the larger the
- * groups: it is the number of produce requests that costs, not their size.
+ * nothing is under way an order goes at once; while a group is, orders are held until it is acknowledged. So an order on
+ * its own does not wait, and the busier the brokers, the larger the groups: it is the number of produce requests that
+ * costs, not their size.
+ *
+ * Where many come, those who were just answered are likely to be back in a moment. Then the next group waits for as many
+ * as there were, or the same clients would make two groups that take turns, for twice the cost. It waits no longer than
+ * twice as long as the acknowledgement took, and no order is held for longer than the window.
  */
 
 export type Groups<Item> = {
@@ -14,43 +18,84 @@ export type Groups<Item> = {
   flush(): void;
 };
 
+/** Under way and held: of fewer the requests cost too little to wait. */
+const many = 16;
+/** So many are worth a request whoever else may come. */
+const enough = 256;
+const patience = 2;
+
 /**
  * @param options.windowMs the longest that an item is held: a group may be stuck at a dead broker
+ * @param options.gathers whether a group waits for those who were just answered
  * @param options.send called with each group in turn; groups are numbered from 1
  */
 export function createGroups<Item>(options: {
   windowMs: number;
+  gathers: boolean;
   send: (items: readonly Item[], group: number) => void;
 }): Groups<Item> {
+  const { windowMs, gathers, send } = options;
   let held: Item[] = [];
+  let heldSinceMs = 0;
   let newest = 0;
-  /** Items of the newest group; older groups hold up nothing. */
+  let sentMs = 0;
+  /** Items of the newest group, and those without their end; older groups hold up nothing. */
+  let size = 0;
   let unsettled = 0;
+  /** So many are waited for, though nothing is under way; none if not. */
+  let awaited = 0;
   let timer: Timer | undefined;
   let turn: ReturnType<typeof setImmediate> | undefined;
 
   function flush(): void {
     clearTimeout(timer);
     clearImmediate(turn);
+    turn = undefined;
+    awaited = 0;
     if (held.length === 0) return;
     const items = held;
     held = [];
     newest += 1;
-    unsettled = items.length;
-    options.send(items, newest);
+    size = items.length;
+    unsettled = size;
+    sentMs = performance.now();
+    send(items, newest);
+  }
+
+  /** What arrives in the same turn of the event loop goes together. */
+  function flushAfterTurn(): void {
+    turn ??= setImmediate(flush);
+  }
+
+  function allSettled(): void {
+    const nowMs = performance.now();
+    const heldMs = held.length > 0 ? nowMs - heldSinceMs : 0;
+    const limitMs = Math.min(patience * (nowMs - sentMs), windowMs - heldMs);
+    const expected = size + held.length;
+    if (!gathers || expected < many || held.length >= enough || limitMs <= 0) {
+      flush();
+    } else {
+      awaited = Math.min(expected, enough);
+      clearTimeout(timer);
+      timer = setTimeout(flush, limitMs);
+    }
   }
 
   return {
     add(item) {
-      if (held.push(item) > 1) return;
-      // What arrives in the same turn of the event loop goes together.
-      if (unsettled === 0) turn = setImmediate(flush);
-      else timer = setTimeout(flush, options.windowMs);
+      const count = held.push(item);
+      if (count === 1) heldSinceMs = performance.now();
+      if (awaited > 0) {
+        if (count >= awaited) flushAfterTurn();
+      } else if (count === 1) {
+        if (unsettled === 0) flushAfterTurn();
+        else timer = setTimeout(flush, windowMs);
+      }
     },
     settled(group) {
       if (group !== newest) return;
       unsettled -= 1;
-      if (unsettled === 0) flush();
+      if (unsettled === 0) allSettled();
     },
     flush,
   };

@@ -20,6 +20,7 @@ import { createRecent } from "./recent.ts";
 import { recordOf } from "./record.ts";
 import { createRepublisher } from "./republisher.ts";
 import { createSession, type Obstacle } from "./session.ts";
+import { refusalOf, unknown } from "./unacknowledged.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
 export type Acceptance = { id: string; partition: number; offset: number | null };
@@ -125,6 +126,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   const groups = createGroups<Pending>({
     windowMs: config.BATCH_WINDOW_MS,
+    // By customer a group is a request for each partition, answered one by one: those who were answered come in between.
+    gathers: config.PARTITIONER === "batch",
     send(orders, group) {
       const nowMs = performance.now();
       // Nothing was taken before there was one.
@@ -148,18 +151,16 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       order.copies += 1;
       partitioner?.sent(order.record.partition, nowMs);
     }
-    session.produceAll(
-      orders.map(({ record }) => record),
-      {
-        onReport: (n, report) => settle(orders[n] as Pending, report),
-        onRefused(n, refused) {
-          const order = orders[n] as Pending;
-          order.copies -= 1;
-          partitioner?.settled(order.record.partition);
-          onRefused(order, refused);
-        },
+    const records = orders.map(({ record }) => record);
+    session.produceAll(records, {
+      onReport: (n, report) => settle(orders[n] as Pending, report),
+      onRefused(n, refused) {
+        const order = orders[n] as Pending;
+        order.copies -= 1;
+        partitioner?.settled(order.record.partition);
+        onRefused(order, refused);
       },
-    );
+    });
   }
 
   const republisher = createRepublisher<Pending>({
@@ -246,13 +247,3 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     },
   };
 }
-
-function refusalOf({ reason, message }: RefusedRecord): OutcomeError {
-  if (reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
-  if (reason === "client failed") return new OutcomeError("not_ready", "the Kafka client is being replaced");
-  // For a moment after brokers came back, librdkafka may know of no such topic.
-  return new OutcomeError("not_ready", `the Kafka client takes no order: ${message}`);
-}
-
-const unknown = ({ id }: Pending, detail: string) =>
-  new OutcomeError("delivery_unknown", `${detail}; send it again with the same Idempotency-Key`, { id });
