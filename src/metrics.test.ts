@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Counter, Histogram, Registry } from "prom-client";
-import { cheapCounters, latencyBucketsS, latencyHistogram } from "./metrics.ts";
+import { cheapCounters, createRegistry, latencyBucketsS, latencyHistogram } from "./metrics.ts";
 import { sumOf } from "./testing/tier-process.ts";
 
 /** A registry as a tier's own is, but with nothing in it. */
@@ -104,4 +104,15 @@ test("cheap counters go on counting across scrapes, also two at a time, as prom-
     }),
     { numRuns: 200 },
   );
+});
+
+test("a process tells its own metrics, but none for which its whole heap would be walked", async () => {
+  const text = await createRegistry("one").metrics();
+  for (const name of [
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "nodejs_heap_size_used_bytes",
+  ])
+    expect(text).toContain(`${name}{instance="one"}`);
+  expect(text).not.toContain("heap_space");
 });
