@@ -132,12 +132,10 @@ export async function openProducer(
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
     lastCall += 1;
-    const waits = { told, left: records.length };
-    sender.send(records, lastCall * mostTogether, (n, refused) => {
-      waits.left -= 1;
-      told.onRefused(n, refused);
-    });
-    if (waits.left > 0) waiting.set(lastCall, waits);
+    const refusals = sender.send(records, lastCall * mostTogether);
+    if (refusals.length < records.length)
+      waiting.set(lastCall, { told, left: records.length - refusals.length });
+    for (const [n, refused] of refusals) told.onRefused(n, refused);
   }
 
   return {

@@ -35,13 +35,8 @@ async function withReports(count: number) {
   const tags: number[] = [];
   const reports = openReports(handle, (tag) => tags.push(tag));
   const sender = openSender(handle, false);
-  sender.send(
-    Array.from({ length: count }, (_, n) => record(`${n + 1}`, 0, "orders.dead")),
-    1,
-    (_, refused) => {
-      throw refused;
-    },
-  );
+  const records = Array.from({ length: count }, (_, n) => record(`${n + 1}`, 0, "orders.dead"));
+  expect(sender.send(records, 1)).toEqual([]);
   await new Promise<void>((resolve, reject) =>
     client.flush(20_000, (error: unknown) => (error ? reject(error) : resolve())),
   );

@@ -109,6 +109,34 @@ test("what librdkafka refuses is refused in its words, and no report follows", a
   expect(reported).toEqual(["short"]);
 });
 
+test.each([1, 3])(
+  "what is handed over together leaves in one request for each of %i partitions",
+  async (partitions) => {
+    const produce = 0;
+    const invalidRecord = 87;
+    const together = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+    const records = Array.from({ length: 200 * partitions }, (_, n) => record({ partition: n % partitions }));
+    const shares: number[] = [];
+    for (let time = 1; time <= 11; time += 1) {
+      // As many requests fail, each with all of its records: what left with yet another one is delivered.
+      cluster.pushRequestErrors(produce, Array(partitions).fill(invalidRecord));
+      let failed = 0;
+      together.produceAll(records, {
+        onReport: (_, { error }) => {
+          if (error !== undefined) failed += 1;
+        },
+        onRefused: (_, refused) => expect(refused).toBeUndefined(),
+      });
+      await together.flush(20_000);
+      cluster.clearRequestErrors(produce);
+      shares.push(failed / records.length);
+    }
+    await together.close(0);
+    // The thread that sends may happen to be awake, and begin with fewer. Handed over one by one it is 1 % of them.
+    expect(shares.sort()[5]).toBeGreaterThan(0.99);
+  },
+);
+
 test("after it is closed nothing is sent", async () => {
   const closed = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
   await closed.close(0);

@@ -83,12 +83,8 @@ export function openSender(client: Pointer, lingers: boolean) {
     return new RefusedRecord(message, full ? "queue full" : failed ? "client failed" : "other");
   }
 
-  /** Queues records with the topic and the shared headers of the first. */
-  function sendAlike(
-    records: readonly OutgoingRecord[],
-    firstTag: number,
-    onRefused: (n: number, refused: RefusedRecord) => void,
-  ): void {
+  /** Queues records that have a topic and their shared headers in common. @returns an error for each, or 0 */
+  function sendAlike(records: readonly OutgoingRecord[], firstTag: number): Float64Array {
     const [{ topic, sharedHeaders = none }] = records as [OutgoingRecord];
     if (shared.headers !== sharedHeaders)
       shared = { headers: sharedHeaders, ...encodedHeaders(sharedHeaders) };
@@ -101,27 +97,25 @@ export function openSender(client: Pointer, lingers: boolean) {
       ...([client, topicOf(topic), shared.numbers, shared.texts, numbers, texts, count] as const),
       ...([BigInt(firstTag), lingers, errors] as const),
     );
-    for (let n = 0; n < records.length; n += 1)
-      if (errors[n] !== 0) onRefused(n, refusal(errors[n] as Pointer));
+    return errors;
   }
 
   return {
     /**
      * Queues records in their order.
      * @param firstTag what the report of the first will be known by, from 1 on; the others' are the numbers after it
-     * @param onRefused called before the end for each that was not queued
+     * @returns those that were not queued: their places, and why
      */
-    send(
-      records: readonly OutgoingRecord[],
-      firstTag: number,
-      onRefused: (n: number, refused: RefusedRecord) => void,
-    ): void {
+    send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {
+      const refused: [number, RefusedRecord][] = [];
       for (let from = 0, to = 0; from < records.length; from = to) {
         const { topic, sharedHeaders } = records[from] as OutgoingRecord;
         while (records[to]?.topic === topic && records[to]?.sharedHeaders === sharedHeaders) to += 1;
-        const start = from;
-        sendAlike(records.slice(from, to), firstTag + from, (n, refused) => onRefused(start + n, refused));
+        const found = sendAlike(records.slice(from, to), firstTag + from);
+        for (let n = from; n < to; n += 1)
+          if (found[n - from] !== 0) refused.push([n, refusal(found[n - from] as Pointer)]);
       }
+      return refused;
     },
 
     /** Before the client is disconnected: nothing is sent after that. */
