@@ -29,11 +29,11 @@ export function report(all: ReadonlyMap<string, Results>): string {
 
 const targetTable = (all: readonly Verdict[]): string =>
   [
-    "| measure | target | measured | met |",
-    "| --- | --- | --- | --- |",
+    "| measure | target | measured | met | what limits |",
+    "| --- | --- | --- | --- | --- |",
     ...all.map(
-      ({ measure, target, measured, met }) =>
-        `| ${measure} | ${target} | ${measured} | ${met ? "yes" : "**no**"} |`,
+      ({ measure, target, measured, met, limit }) =>
+        `| ${measure} | ${target} | ${measured} | ${met ? "yes" : "**no**"} | ${met ? "" : limit} |`,
     ),
   ].join("\n");
 
