@@ -100,6 +100,26 @@ test("a value or key that is absent is absent, and not empty", async () => {
   expect(empty).toMatchObject({ key: Buffer.alloc(0), value: Buffer.alloc(0) });
 });
 
+test("what needs much room arrives too, and what comes after it", async () => {
+  const before = (await cluster.read("orders.dead")).length;
+  const sizes = [1_000_000, 10, 1_500_000, 1_700_000, 20, 100_000];
+  const records = sizes.map((size, n) =>
+    record({ topic: "orders.dead", partition: 5, value: Buffer.alloc(size, n), headers: [{ n: String(n) }] }),
+  );
+  const told = {
+    onReport: (_: number, { error }: { error: string | undefined }) => errors.push(error),
+    onRefused: (_: number, refused: Error) => errors.push(refused.message),
+  };
+  // More than is kept, then a little.
+  producer.produceAll(records.slice(0, 4), told);
+  producer.produceAll(records.slice(4), told);
+  await acknowledged();
+  const stored = (await cluster.read("orders.dead")).slice(before);
+  expect(stored.map(({ value, headers }) => [headers.n, value?.length, value?.[0]])).toEqual(
+    sizes.map((size, n) => [String(n), size, n]),
+  );
+});
+
 test("what librdkafka refuses is refused in its words, and no report follows", async () => {
   const reported: string[] = [];
   const long = record({ value: Buffer.alloc(maxRecordBytes + 1) });

@@ -136,10 +136,14 @@ function encodedHeaders(headers: OutgoingRecord["headers"]) {
   return encoder.encoded();
 }
 
+const firstBytes = 8_192;
+/** More than that is not kept for later: few groups are so large. */
+const keptBytes = 4 * 1_048_576;
+
 /** Writes records as native/send.cc reads them, into memory that grows with what it has to hold. */
 function createEncoder() {
   let numbers = new Int32Array(256);
-  let texts = Buffer.alloc(8_192);
+  let texts = Buffer.alloc(firstBytes);
   let count = 0;
   let used = 0;
 
@@ -185,6 +189,7 @@ function createEncoder() {
 
   return {
     begin(): void {
+      if (texts.length > keptBytes) texts = Buffer.alloc(firstBytes);
       count = 0;
       used = 0;
     },
