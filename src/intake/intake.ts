@@ -147,20 +147,20 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     nowMs: number,
     onRefused: (order: Pending, refused: RefusedRecord) => void,
   ): void {
-    for (const order of orders) {
-      order.copies += 1;
-      partitioner?.sent(order.record.partition, nowMs);
-    }
+    const refusedPlaces = new Set<number>();
+    for (const order of orders) order.copies += 1;
     const records = orders.map(({ record }) => record);
     session.produceAll(records, {
       onReport: (n, report) => settle(orders[n] as Pending, report),
       onRefused(n, refused) {
         const order = orders[n] as Pending;
         order.copies -= 1;
-        partitioner?.settled(order.record.partition);
+        refusedPlaces.add(n);
         onRefused(order, refused);
       },
     });
+    for (const [n, { partition }] of records.entries())
+      if (!refusedPlaces.has(n)) partitioner?.sent(partition, nowMs);
   }
 
   const republisher = createRepublisher<Pending>({

@@ -49,6 +49,8 @@ const disconnectTimeoutMs = 5_000;
 const pollMs = 100;
 /** Records that may be handed over in one call; a record's tag is the number of its call and its place there. */
 const mostTogether = 2 ** 20;
+/** Then calls are numbered anew, for a tag travels as a double: no report is as late as that. */
+const mostCalls = 2 ** 32;
 
 /**
  * Connects a producer.
@@ -131,7 +133,7 @@ export async function openProducer(
   function produceAll(records: readonly OutgoingRecord[], told: Told): void {
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
-    lastCall += 1;
+    lastCall = (lastCall % mostCalls) + 1;
     const refusals = sender.send(records, lastCall * mostTogether);
     if (refusals.length < records.length)
       waiting.set(lastCall, { told, left: records.length - refusals.length });
