@@ -32,7 +32,7 @@ const targetTable = (all: readonly Verdict[]): string =>
     "| measure | target | measured | met | what limits |",
     "| --- | --- | --- | --- | --- |",
     ...all.map(
-      ({ measure, target, measured, met, limit }) =>
+      ({ measure, target, measured, met, limit = "" }) =>
         `| ${measure} | ${target} | ${measured} | ${met ? "yes" : "**no**"} | ${met ? "" : limit} |`,
     ),
   ].join("\n");

@@ -4,6 +4,7 @@ import { isUuid, orderId } from "./order-id.ts";
 
 test("an id never changes: a replay through another version or producer is the same order", () => {
   expect(orderId("c42", "key 1")).toBe("b2692dd2-88e6-8f67-a411-3c85142ba4c6");
+  expect(orderId("Zoë ☕", "é-1")).toBe("b5a71930-5ef8-8b69-9904-75dacbe5a4ad");
 });
 
 test("every id is a UUID of version 8 and the variant of RFC 9562", () => {

@@ -4,9 +4,9 @@
  * its own does not wait, and the busier the brokers, the larger the groups: it is the number of produce requests that
  * costs, not their size.
  *
- * After many, be they one request's, those who were just answered are likely to be back in a moment. Then the next group waits for as many
- * as there were, or the same clients would make two groups that take turns, for twice the cost. It waits no longer than
- * twice as long as the acknowledgement took, and no order is held for longer than the window.
+ * After many, be they one request's, those who were just answered are likely to be back in a moment. Then the next group
+ * waits for as many as there were, or the same clients would make two groups that take turns, for twice the cost. It waits
+ * no longer than twice as long as the acknowledgement took, and no order is held for longer than the window.
  */
 
 export type Groups<Item> = {

@@ -131,7 +131,6 @@ const none: OutgoingRecord["headers"] = [];
 /** Headers by themselves: how many, and what they are. */
 function encodedHeaders(headers: OutgoingRecord["headers"]) {
   const encoder = createEncoder();
-  encoder.begin();
   encoder.addHeaders(headers);
   return encoder.encoded();
 }
