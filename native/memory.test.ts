@@ -72,6 +72,13 @@ test(
   LIMIT_MS,
 );
 
+test("librdkafka's threads make no arenas of their own: each would keep what it once grew to", async () => {
+  const child = Bun.spawn([...script("testing/arenas.ts"), bootstrap], { stdout: "pipe", stderr: "inherit" });
+  const { before, working } = await child.stdout.json();
+  expect(before).toBeGreaterThan(0);
+  expect(working).toBe(before);
+});
+
 test("the growth is that of the line through the samples", () => {
   const line = (bytes: number) =>
     [0, 1, 2, 3].map((i) => ({ read: i * 1000, rssBytes: 5e7 + i * 1000 * bytes }));

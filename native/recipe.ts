@@ -11,8 +11,8 @@ import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
-/** What is called through the C API besides librdkafka's own. */
-const ours = ["client_handles.cc", "send.cc", "reports.cc", "records.cc"].map((file) =>
+/** What the addon has besides node-rdkafka and librdkafka. */
+const ours = ["client_handles.cc", "malloc.cc", "send.cc", "reports.cc", "records.cc"].map((file) =>
   join(import.meta.dir, file),
 );
 const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags", "rd_kafka_conf_set_dr_msg_cb"];

@@ -13,7 +13,7 @@ import { type OwnedPartition, ownPartition } from "./partitions.ts";
 import type { createScheduler } from "./scheduler.ts";
 import { type Work, workOf } from "./work.ts";
 
-const pollRecords = 1_000;
+const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
 const afterErrorMs = 250;
@@ -119,9 +119,9 @@ export function createGroupMember(
   }
 
   async function poll(): Promise<void> {
-    // With full batches for now and for the next time it takes a single record: that polls, and the others wait with
+    // With a full batch for all and two to go on with it takes a single record: that polls, and the others wait with
     // librdkafka, where they are smaller and what is fetched is bounded.
-    const enough = scheduler.inHand() >= 2 * config.HANDLER_CONCURRENCY * config.LEDGER_BATCH_ORDERS;
+    const enough = scheduler.inHand() >= (config.HANDLER_CONCURRENCY + 2) * config.LEDGER_BATCH_ORDERS;
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
     lastPollMs = performance.now();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");

@@ -43,10 +43,11 @@ export async function openConsumer(
       "max.poll.interval.ms": 300_000,
 
       "isolation.level": "read_committed",
-      // What is fetched ahead, per consumer: bounds its memory. A fetch counts compressed bytes, the queue those it holds.
-      "queued.max.messages.kbytes": 16_384,
+      // What is fetched ahead, per consumer: bounds its memory. The queue counts the records' bytes, and each of them takes
+      // some hundred more. A fetch is for each partition, counts compressed bytes, and goes on top.
+      "queued.max.messages.kbytes": 4_096,
       "queued.min.messages": 20_000,
-      "fetch.message.max.bytes": 262_144,
+      "fetch.message.max.bytes": 65_536,
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
       "fetch.queue.backoff.ms": 100,
       "fetch.wait.max.ms": 500,
