@@ -16,6 +16,8 @@ import { type Work, workOf } from "./work.ts";
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
+/** Longest time without a look while the handling has enough to do: it is soon done with it. */
+const enoughMs = 5;
 const afterErrorMs = 250;
 const gaugesMs = 100;
 /** Longer than a record waits that nothing holds up. */
@@ -134,7 +136,7 @@ export function createGroupMember(
     if (works.length > 0) scheduler.push(works);
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await nextTurn();
-    else await consumer.wait(errors.length > 0 ? afterErrorMs : idleMs);
+    else await consumer.wait(errors.length > 0 ? afterErrorMs : enough ? enoughMs : idleMs);
   }
 
   /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
