@@ -24,8 +24,8 @@ function recorded(windowMs: number, gathers = false) {
   };
 }
 const noWindowMs = 1_000_000;
-/** As long as an acknowledgement takes. */
-const acknowledgement = () => Bun.sleep(100);
+/** As long as an acknowledgement takes; those who were answered are waited for twice as long. */
+const acknowledgement = () => Bun.sleep(400);
 
 test("with nothing under way, what comes in one turn is sent at once, together", async () => {
   const { groups, sent } = recorded(noWindowMs);
@@ -122,6 +122,21 @@ describe("where many come", () => {
     add(256);
     await until("it is sent", () => sizes().length > 1);
     expect(sizes()).toEqual([1_000, 256]);
+  });
+
+  test("what comes after it has the whole window", async () => {
+    const windowMs = 500;
+    const { groups, add, settle, sizes } = recorded(windowMs, true);
+    add(20);
+    groups.flush();
+    add(5);
+    await Bun.sleep(20);
+    settle(1);
+    await until("nobody is waited for any more", () => sizes().length > 1);
+    const heldSinceMs = performance.now();
+    add(1);
+    await until("the window is over", () => sizes().length > 2);
+    expect(performance.now() - heldSinceMs).toBeGreaterThan(windowMs - 2);
   });
 
   test("what was held for the window waits for nobody", async () => {

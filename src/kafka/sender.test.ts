@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { kafkaConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
+import { type StoredRecord, startOrdersCluster } from "../testing/kafka.ts";
 import { until } from "../testing/until.ts";
 import { maxRecordBytes, type OutgoingRecord, openProducer } from "./producer.ts";
 
@@ -16,6 +16,14 @@ const send = (record: OutgoingRecord): void => producer.produce(record, ({ error
 async function acknowledged(): Promise<void> {
   await producer.flush(20_000);
   expect(errors.filter((error) => error !== undefined)).toEqual([]);
+}
+
+const place = ({ partition, offset }: { partition: number; offset: number | undefined }) =>
+  `${partition} ${offset}`;
+/** What is on a topic now and was not before. */
+async function cameSince(before: readonly StoredRecord[], topic: string): Promise<StoredRecord[]> {
+  const known = new Set(before.map(place));
+  return (await cluster.read(topic)).filter((one) => !known.has(place(one)));
 }
 
 const record = (given: Partial<OutgoingRecord>): OutgoingRecord => ({
@@ -67,10 +75,7 @@ test("headers that records share come first, whichever array they are from", asy
   for (const [n, sharedHeaders] of [first, second, first, undefined].entries())
     send(record({ headers: [{ n: String(n) }], ...(sharedHeaders && { sharedHeaders }) }));
   await acknowledged();
-  const known = new Set(before.map(({ partition, offset }) => `${partition} ${offset}`));
-  const fresh = (await cluster.read("orders")).filter(
-    ({ partition, offset }) => !known.has(`${partition} ${offset}`),
-  );
+  const fresh = await cameSince(before, "orders");
   expect(fresh.map(({ headers }) => Object.entries(headers))).toEqual([
     [
       ["a", "1"],
@@ -127,6 +132,58 @@ test("what librdkafka refuses is refused in its words, and no report follows", a
   producer.produce(record({}), () => reported.push("short"));
   await until("the other record has its report", () => reported.length > 0);
   expect(reported).toEqual(["short"]);
+});
+
+test("of records that are handed over together each has its own report or refusal", async () => {
+  const before = await cluster.read("orders.dead");
+  // The last one for partition 1, and the one in between for partition 2, are too long.
+  const records = [1, 2, 2, 2, 1, 1].map((partition, n) =>
+    record({
+      topic: "orders.dead",
+      partition,
+      value: Buffer.alloc(n === 2 || n === 5 ? maxRecordBytes + 1 : 10),
+      headers: [{ n: String(n) }],
+    }),
+  );
+  const places = new Map<string, string>();
+  const refused: number[] = [];
+  producer.produceAll(records, {
+    onReport: (n, report) => {
+      errors.push(report.error);
+      places.set(place(report), String(n));
+    },
+    onRefused: (n, { message }) => {
+      expect(message).toMatch(/too large/);
+      refused.push(n);
+    },
+  });
+  expect(refused).toEqual([2, 5]);
+  await acknowledged();
+  const stored = await cameSince(before, "orders.dead");
+  expect(stored).toHaveLength(4);
+  for (const one of stored) expect(places.get(place(one))).toBe(one.headers.n as string);
+});
+
+test("with a linger they arrive as well", async () => {
+  const before = (await cluster.read("orders.dead")).length;
+  const lingering = await openProducer(kafkaConfig(cluster.env), { lingerMs: 5, deliveryTimeoutMs: 20_000 });
+  const reported: number[] = [];
+  lingering.produceAll(
+    Array.from({ length: 50 }, (_, n) => record({ topic: "orders.dead", partition: n % 3 })),
+    { onReport: (n) => reported.push(n), onRefused: (_, refused) => expect(refused).toBeUndefined() },
+  );
+  await lingering.close(20_000);
+  expect(reported.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+  expect(await cluster.read("orders.dead")).toHaveLength(before + 50);
+});
+
+test("more than can be told apart are refused, all of them", async () => {
+  const before = (await cluster.read("orders.dead")).length;
+  const never = () => expect.unreachable();
+  const records = Array(2 ** 20 + 1).fill(record({ topic: "orders.dead" }));
+  expect(() => producer.produceAll(records, { onReport: never, onRefused: never })).toThrow(RangeError);
+  await acknowledged();
+  expect(await cluster.read("orders.dead")).toHaveLength(before);
 });
 
 test.each([1, 3])(
