@@ -121,11 +121,11 @@ test("what piles up is bounded: a slow handler pauses the partition, not the mem
   await until("the partition is paused", async () =>
     /kafka_partition_paused\{[^}]*\} 1/.test(await (await consumer.request("/metrics")).text()),
   );
-  // A poll takes up to 1,000 beyond the bound; the rest stays on the topic.
+  // A poll takes up to 500 beyond the bound; the rest stays on the topic.
   const taken = await consumer.metric("kafka_partition_position");
   release();
   await consumer.reaches("orders_handled_total", 2_500);
-  expect(taken).toBeLessThanOrEqual(1_050);
+  expect(taken).toBeLessThanOrEqual(550);
   await place.commits(2_500);
   expect(await consumer.metric("orders_redelivered_total")).toBe(0);
 });
@@ -139,7 +139,7 @@ test("what waits is bounded by what the handler can take next, long before a par
   await until("enough is in hand", async () => (await taken()) >= 20);
   const first = await taken();
   await until("it polls none the less", async () => (await taken()) >= first + 20);
-  // A poll takes up to 1,000 beyond the bound, and after that one record at a time.
+  // A poll takes up to 500 beyond the bound, and after that one record at a time.
   expect(await taken()).toBeLessThanOrEqual(1_100);
   release();
   await consumer.reaches("orders_handled_total", 3_900);
