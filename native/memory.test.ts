@@ -73,8 +73,14 @@ test(
 );
 
 test("librdkafka's threads make no arenas of their own: each would keep what it once grew to", async () => {
-  const child = Bun.spawn([...script("testing/arenas.ts"), bootstrap], { stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn([...script("testing/arenas.ts"), bootstrap], {
+    stdout: "pipe",
+    stderr: "inherit",
+    timeout: 20_000,
+    killSignal: "SIGKILL",
+  });
   const { before, working } = await child.stdout.json();
+  expect(await child.exited).toBe(0);
   expect(before).toBeGreaterThan(0);
   expect(working).toBe(before);
 });

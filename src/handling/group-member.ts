@@ -16,7 +16,7 @@ import { type Work, workOf } from "./work.ts";
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
-/** Longest time without a look while the handling has enough to do: it is soon done with it. */
+/** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
 const enoughMs = 5;
 const afterErrorMs = 250;
 const gaugesMs = 100;
@@ -121,9 +121,11 @@ export function createGroupMember(
   }
 
   async function poll(): Promise<void> {
-    // With a full batch for all and two to go on with it takes a single record: that polls, and the others wait with
-    // librdkafka, where they are smaller and what is fetched is bounded.
-    const enough = scheduler.inHand() >= (config.HANDLER_CONCURRENCY + 2) * config.LEDGER_BATCH_ORDERS;
+    // With a full batch for all and two to go on with it takes a single record now and then: that polls, and the others
+    // wait with librdkafka, where they are smaller and what is fetched is bounded.
+    const batch = config.LEDGER_BATCH_ORDERS;
+    const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
+    if (enough && performance.now() < lastPollMs + idleMs) return consumer.wait(enoughMs);
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
     lastPollMs = performance.now();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");

@@ -193,9 +193,15 @@ test("what waits is shown, be it for its turn or for another attempt, and what r
 test("in hand is what runs or could, and nothing of a customer who waits for another attempt", async () => {
   const run = createRun(1, 1);
   run.push(["a", "a", "b"]);
-  expect(run.inHand()).toBe(3);
+  expect(run.inHand(10)).toBe(3);
   run.end(0, () => "later", 60_000);
   await settle();
   expect(run.batches.flatMap(({ works }) => works.map(({ customer }) => customer))).toEqual(["b"]);
-  expect(run.inHand()).toBe(1);
+  expect(run.inHand(10)).toBe(1);
+});
+
+test("a customer with more than a batch counts for one: the next customers' orders are taken in none the less", () => {
+  const run = createRun(1, 1);
+  run.push(["a", "a", "a", "a", "a", "b"]);
+  expect(run.inHand(2)).toBe(1 + 2 + 1);
 });

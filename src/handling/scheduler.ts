@@ -82,12 +82,15 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       pump();
     },
-    /** How many works run or could, were there room: all but those of customers who are set aside. */
-    inHand(): number {
+    /**
+     * How many works run or could, were there room: none of customers who are set aside, and at most so many of each of the
+     * others, one of whom must not keep the next customers' orders away.
+     */
+    inHand(mostOfCustomer: number): number {
       const nowMs = Date.now();
       let count = runningWorks;
       for (const { waiting } of queues.values())
-        if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += waiting.length;
+        if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
       return count;
     },
     /** Shows all works that wait. */

@@ -43,13 +43,14 @@ export async function openConsumer(
       "max.poll.interval.ms": 300_000,
 
       "isolation.level": "read_committed",
-      // What is fetched ahead, per consumer: bounds its memory. The queue counts the records' bytes, and each of them takes
-      // some hundred more. A fetch is for each partition, counts compressed bytes, and goes on top.
+      // What is fetched ahead, per consumer: so many bytes of values or, of small ones, so many records, each with some
+      // hundred bytes of librdkafka's. On top comes what a fetch brings of each partition, taken apart: so many compressed
+      // bytes, or one batch that is larger (KIP-74). Together they bound its memory.
       "queued.max.messages.kbytes": 4_096,
       "queued.min.messages": 20_000,
       "fetch.message.max.bytes": 65_536,
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
-      "fetch.queue.backoff.ms": 100,
+      "fetch.queue.backoff.ms": 50,
       "fetch.wait.max.ms": 500,
       "fetch.min.bytes": 1,
       // A broker without new data is asked again soon.

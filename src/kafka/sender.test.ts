@@ -170,9 +170,16 @@ test("with a linger they arrive as well", async () => {
   const reported: number[] = [];
   lingering.produceAll(
     Array.from({ length: 50 }, (_, n) => record({ topic: "orders.dead", partition: n % 3 })),
-    { onReport: (n) => reported.push(n), onRefused: (_, refused) => expect(refused).toBeUndefined() },
+    {
+      onReport: (n, { error }) => {
+        errors.push(error);
+        reported.push(n);
+      },
+      onRefused: (_, refused) => expect(refused).toBeUndefined(),
+    },
   );
   await lingering.close(20_000);
+  expect(errors.filter((error) => error !== undefined)).toEqual([]);
   expect(reported.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n));
   expect(await cluster.read("orders.dead")).toHaveLength(before + 50);
 });
