@@ -80,7 +80,9 @@ async function measureConsumers(
 ) {
   const { env: kafka } = await brokers.onNewTopic();
   const config = kafkaConfig(kafka);
-  const env = { ...kafka, CONSUMER_GROUP: kafka.ORDERS_TOPIC, LEDGER_URL: ledger, LOG_LEVEL: "error" };
+  const { LEDGER_BATCH_ORDERS } = process.env;
+  const own = { CONSUMER_GROUP: kafka.ORDERS_TOPIC, LEDGER_URL: ledger, LOG_LEVEL: "error" };
+  const env = { ...kafka, ...own, LEDGER_BATCH_ORDERS };
   const members = Array.from({ length: side.members }, () =>
     startWorker("consumer-side.ts", [String(side.handlerMs), String(orders)], env),
   );
