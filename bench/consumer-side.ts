@@ -12,7 +12,7 @@ import { createLogger } from "../src/log.ts";
 import { createRegistry } from "../src/metrics.ts";
 import { orderId } from "../src/order-id.ts";
 
-/** As many as serve the ledger best; a consumer's transactions are half as large at most (`LEDGER_BATCH_ORDERS`). */
+/** As many as serve the ledger best; a consumer's transactions have their own bound (`LEDGER_BATCH_ORDERS`). */
 const batchOrders = 1_000;
 const pollMs = 10;
 

@@ -125,7 +125,8 @@ export function createGroupMember(
     // wait with librdkafka, where they are smaller and what is fetched is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
     const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
-    if (enough && performance.now() < lastPollMs + idleMs) return consumer.wait(enoughMs);
+    const waitMs = enough ? enoughMs : idleMs;
+    if (enough && performance.now() < lastPollMs + idleMs) return consumer.wait(waitMs);
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
     lastPollMs = performance.now();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
@@ -138,7 +139,7 @@ export function createGroupMember(
     if (works.length > 0) scheduler.push(works);
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await nextTurn();
-    else await consumer.wait(errors.length > 0 ? afterErrorMs : enough ? enoughMs : idleMs);
+    else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
 
   /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
