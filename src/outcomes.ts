@@ -19,7 +19,11 @@ const table = {
   method_not_allowed: { status: 405, fate: "refused", title: "The method is not allowed here" },
   body_timeout: { status: 408, fate: "refused", title: "The body did not arrive in time" },
   body_too_large: { status: 413, fate: "refused", title: "The body is too large" },
-  unsupported_media_type: { status: 415, fate: "refused", title: "The body must be application/json" },
+  unsupported_media_type: {
+    status: 415,
+    fate: "refused",
+    title: "The body must be uncompressed application/json in UTF-8",
+  },
   invalid_order: { status: 422, fate: "refused", title: "The order is not valid" },
   key_reused: { status: 422, fate: "refused", title: "The Idempotency-Key was used for another order" },
   rate_limited: {
@@ -82,5 +86,7 @@ export function problemResponse(
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
   const { retryAfterS, status } = outcomes[name];
   if (retryAfterS) headers["retry-after"] = String(retryAfterS);
+  // RFC 9110, 15.5.16.
+  if (status === 415) Object.assign(headers, { accept: "application/json", "accept-encoding": "identity" });
   return new Response(JSON.stringify(problem(name, detail, extension)), { status, headers });
 }

@@ -48,9 +48,9 @@ async function answersFirst(honest: Intake): Promise<Chosen> {
   const intake: Intake = {
     ...honest,
     obstacle: () => undefined,
-    async submit(order, key, traceparent) {
+    async submit(order, key, trace) {
       // What becomes of it is nobody's business any more, which is what is wrong here.
-      reports.push(Promise.allSettled([honest.submit(order, key, traceparent)]));
+      reports.push(Promise.allSettled([honest.submit(order, key, trace)]));
       return { id: orderId(order.customer, key), partition: 0, offset: null };
     },
   };

@@ -7,17 +7,19 @@ import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createApp, errorResponse } from "../http/server.ts";
+import { type TraceContext, traceContext } from "../http/trace-context.ts";
 import { inputRead } from "../http/turn.ts";
 import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
+import { orderKey } from "../order-id.ts";
 import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import { orderFaults, parseJson } from "../validation.ts";
 import type { Acceptance, Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 
 /** What comes with a request besides its document. */
-type Given = { key: string; trace: string | undefined };
+type Given = { key: string; trace: TraceContext | undefined };
 
 /**
  * The application of a producer; and the two routes that all its load comes by, for `serve` to hand to Bun's own router:
@@ -31,9 +33,9 @@ export function createIntakeApp(
   const app = createApp(log, { registry, unready: () => intake.unready() });
 
   const placeOrder = answering(async (request) => {
-    const { document, ...given } = await take(request, config.MAX_BODY_BYTES);
+    const { document, key, trace } = await take(request, config.MAX_BODY_BYTES);
     try {
-      return accepted(await place(document, given));
+      return accepted(await place(document, { key: orderKey(key), trace }));
     } catch (error) {
       return refusal(notAccepted(error));
     }
@@ -44,7 +46,7 @@ export function createIntakeApp(
     if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
       throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
     const placed = documents.map((document, n) =>
-      place(document, { key: `${key}/${n}`, trace }).catch(notAccepted),
+      place(document, { key: orderKey(key, n), trace }).catch(notAccepted),
     );
     return multiStatus(await Promise.all(placed));
   });
@@ -79,14 +81,14 @@ export function createIntakeApp(
     const obstacle = intake.obstacle();
     if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
     const key = idempotencyKey(request.headers.get("idempotency-key"));
-    const trace = traceparent(request);
+    const trace = traceContext(request.headers);
     const body = await readJsonBody(request, maxBytes);
     // All that arrived together goes on together, each step with its code still in the processor's cache.
     await inputRead();
     return { document: jsonOf(body), key, trace };
   }
 
-  /** Places one order. Rejects with an OutcomeError. */
+  /** Places one order under its own key. Rejects with an OutcomeError. */
   async function place(document: unknown, { key, trace }: Given): Promise<Acceptance> {
     const errors = orderFaults(document);
     if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
@@ -106,14 +108,6 @@ export function createIntakeApp(
   }
 
   return { app, routes: { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } } };
-}
-
-/** The request's trace context, where it has the form of version 00 or later (W3C Trace Context, 3.2). */
-function traceparent(request: Request): string | undefined {
-  const header = request.headers.get("traceparent");
-  return header !== null && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/.test(header)
-    ? header
-    : undefined;
 }
 
 const refusal = ({ outcome, message, extension }: OutcomeError): Response =>

@@ -157,7 +157,7 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
   down(cluster);
   const megabyte = { ...anOrder, note: "x".repeat(1_048_576) };
   const submitted = Array.from({ length: 140 }, (_, n) =>
-    intake.intake.submit(megabyte, `${n}`, undefined).then(
+    intake.intake.submit(megabyte, `${n}`).then(
       () => "accepted",
       ({ outcome }: OutcomeError) => outcome,
     ),

@@ -5,6 +5,7 @@
 
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
+import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Report } from "../kafka/reports.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
@@ -111,9 +112,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     return order;
   }
 
-  function take(order: Order, id: string, traceparent?: string): Promise<Acceptance> {
+  function take(order: Order, id: string, trace?: TraceContext): Promise<Acceptance> {
     if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
-    const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
+    const record = recordOf(order, id, config.ORDERS_TOPIC, trace);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
@@ -208,10 +209,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     /**
      * Sends an order and waits for its report, at most DELIVERY_TIMEOUT_MS. A repeated request joins the one in
      * flight or is answered from memory.
+     * @param key the order's own (`orderKey`)
      * @throws OutcomeError refused; the promise is rejected with one that says refused or unknown
      */
-    submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
-      const id = orderId(order.customer, idempotencyKey);
+    submit(order: Order, key: string, trace?: TraceContext): Promise<Acceptance> {
+      const id = orderId(order.customer, key);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))
@@ -223,7 +225,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       }
       const obstacle = this.obstacle();
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
-      return take(order, id, traceparent);
+      return take(order, id, trace);
     },
 
     /**
