@@ -14,6 +14,7 @@ import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderKey } from "../order-id.ts";
 import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
+import { repeatsMember } from "../unique-members.ts";
 import { orderFaults, parseJson } from "../validation.ts";
 import type { Acceptance, Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
@@ -124,11 +125,15 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
+  let document: unknown;
   try {
-    return parseJson(bytes);
+    document = parseJson(bytes);
   } catch (error) {
     throw new OutcomeError("malformed_body", (error as Error).message);
   }
+  if (repeatsMember(bytes, document))
+    throw new OutcomeError("malformed_body", "the body names a member twice in one object");
+  return document;
 }
 
 const accepted = (acceptance: Acceptance): Response =>
