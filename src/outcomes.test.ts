@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { type OutcomeName, outcomes, type ProblemName, problem, problemResponse } from "./outcomes.ts";
+import {
+  OutcomeError,
+  type OutcomeName,
+  outcomes,
+  type ProblemName,
+  problem,
+  problemResponse,
+} from "./outcomes.ts";
 
 const names = Object.keys(outcomes) as OutcomeName[];
 const problems = names.filter((name): name is ProblemName => name !== "accepted");
@@ -19,6 +26,11 @@ test("whoever is to come back is told when", () => {
   for (const name of problems)
     if ([429, 502, 503, 504].includes(outcomes[name].status))
       expect(outcomes[name].retryAfterS).toBeGreaterThan(0);
+});
+
+test("an expected failure has no stack, and leaves those of defects as they are", () => {
+  expect(new OutcomeError("not_ready", "why").stack ?? "").not.toContain("outcomes.test.ts");
+  expect(new Error("a defect").stack).toContain("outcomes.test.ts");
 });
 
 describe("a problem document", () => {

@@ -35,20 +35,15 @@ export function createIntakeApp(
 
   const placeOrder = answering(async (request) => {
     const { document, key, trace } = await take(request, config.MAX_BODY_BYTES);
-    try {
-      return accepted(await place(document, { key: orderKey(key), trace }));
-    } catch (error) {
-      return refusal(notAccepted(error));
-    }
+    const result = await place(document, { key: orderKey(key), trace });
+    return result instanceof OutcomeError ? refusal(result) : accepted(result);
   });
 
   const placeOrders = answering(async (request) => {
     const { document: documents, key, trace } = await take(request, maxBatchBytes);
     if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
       throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
-    const placed = documents.map((document, n) =>
-      place(document, { key: orderKey(key, n), trace }).catch(notAccepted),
-    );
+    const placed = documents.map((document, n) => place(document, { key: orderKey(key, n), trace }));
     return multiStatus(await Promise.all(placed));
   });
 
@@ -89,13 +84,17 @@ export function createIntakeApp(
     return { document: jsonOf(body), key, trace };
   }
 
-  /** Places one order under its own key. Rejects with an OutcomeError. */
-  async function place(document: unknown, { key, trace }: Given): Promise<Acceptance> {
+  /** Places one order under its own key. An expected failure is a result, not thrown: a batch may have a thousand. */
+  async function place(document: unknown, { key, trace }: Given): Promise<Acceptance | OutcomeError> {
     const errors = orderFaults(document);
-    if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-    const acceptance = await intake.submit(document as Order, key, trace);
-    metrics.outcome("accepted");
-    return acceptance;
+    if (errors.length > 0) return notAccepted(new OutcomeError("invalid_order", "see errors", { errors }));
+    try {
+      const acceptance = await intake.submit(document as Order, key, trace);
+      metrics.outcome("accepted");
+      return acceptance;
+    } catch (error) {
+      return notAccepted(error);
+    }
   }
 
   /** An expected failure of one order, counted and logged. @throws whatever else it is */
