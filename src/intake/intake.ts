@@ -209,7 +209,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     /**
      * Sends an order and waits for its report, at most DELIVERY_TIMEOUT_MS. A repeated request joins the one in
      * flight or is answered from memory.
-     * @param key the order's own (`orderKey`)
      * @throws OutcomeError refused; the promise is rejected with one that says refused or unknown
      */
     submit(order: Order, key: string, trace?: TraceContext): Promise<Acceptance> {
