@@ -1,17 +1,26 @@
 /** A client that connects and then can't be used is not left behind: it would be once more with each try. */
 import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { consumerConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
 import { until } from "../testing/until.ts";
+import Kafka from "./addon.ts";
 import { openConsumer } from "./consumer.ts";
 import { openProducer } from "./producer.ts";
 
-const cluster = startOrdersCluster();
-afterAll(() => cluster[Symbol.dispose]());
-
-const config = consumerConfig({ ...cluster.env, LEDGER_URL: "sqlite::memory:" });
+// In a process of its own, which can still open files when this one can't.
+const server = Bun.spawn([process.execPath, join(import.meta.dir, "../../native/mock-server.ts")], {
+  stdout: "pipe",
+});
+afterAll(() => server.kill());
+const { value } = await server.stdout.getReader().read();
+const config = consumerConfig({
+  KAFKA_BROKERS: Buffer.from(value ?? [])
+    .toString()
+    .trim(),
+  LEDGER_URL: "sqlite::memory:",
+});
 const libc = dlopen("libc.so.6", {
   getrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   setrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
@@ -19,64 +28,53 @@ const libc = dlopen("libc.so.6", {
 /** RLIMIT_NOFILE */
 const openFilesLimit = 7;
 
-const openFiles = () => readdirSync("/proc/self/fd").length;
-
 /** librdkafka's threads: it has one for each client, and more for the client's brokers. */
 const threads = () =>
   readdirSync("/proc/self/task").filter((id) => {
     try {
       return readFileSync(`/proc/self/task/${id}/comm`, "utf8").startsWith("rdk:");
     } catch (error) {
-      // It has ended meanwhile.
-      if (
-        (error as NodeJS.ErrnoException).code === "ENOENT" ||
-        (error as NodeJS.ErrnoException).code === "ESRCH"
-      )
-        return false;
-      throw error;
+      expect(["ENOENT", "ESRCH"]).toContain(String((error as NodeJS.ErrnoException).code));
+      return false;
     }
   }).length;
 
-/** Leaves no file to be opened until it is undone. @returns how to undo it */
-function exhaustFiles(): () => void {
+/** Opens a client and lets no file be opened from the moment that it is connected until it is there or not. */
+async function whileFilesLast(prototype: Kafka.Client<string>, open: () => Promise<unknown>) {
   const limit = new BigUint64Array(2);
   libc.getrlimit(openFilesLimit, limit);
-  libc.setrlimit(openFilesLimit, new BigUint64Array([BigInt(openFiles() + 50), limit[1] as bigint]));
-  const taken: number[] = [];
-  for (;;)
-    try {
-      taken.push(openSync("/dev/null", "r"));
-    } catch (error) {
-      expect(error).toMatchObject({ code: "EMFILE" });
-      break;
-    }
-  return () => {
-    for (const file of taken) closeSync(file);
-    libc.setrlimit(openFilesLimit, limit);
+  const { connect } = prototype;
+  prototype.connect = function (options, callback) {
+    return connect.call(this, options, (error, metadata) => {
+      // Fewer than are open already.
+      libc.setrlimit(openFilesLimit, new BigUint64Array([4n, limit[1] as bigint]));
+      callback?.(error, metadata);
+    });
   };
+  try {
+    return await open();
+  } finally {
+    libc.setrlimit(openFilesLimit, limit);
+    prototype.connect = connect;
+  }
 }
 
-const open = {
-  producer: () => openProducer(config, { lingerMs: 0, deliveryTimeoutMs: 5_000 }),
-  member: () => openConsumer(config, { onRebalance: () => undefined, onError: () => undefined }),
-};
-
-for (const [what, connect] of Object.entries(open))
-  test(`a ${what} that connected when no pipe could be made is disconnected`, async () => {
-    const before = threads();
-    // What is loaded once is loaded.
-    await (await connect()).close(0);
-    await until("the first is gone", () => threads() === before);
-    cluster.eachBroker((id) => cluster.setBrokerRttMs(id, 300));
-    const connected = connect();
-    const sockets = openFiles();
-    await until("it is connecting", () => threads() > before && openFiles() > sockets);
-    const undo = exhaustFiles();
-    try {
-      await expect(connected).rejects.toThrow("no pipe can be made");
-    } finally {
-      undo();
-      cluster.eachBroker((id) => cluster.setBrokerRttMs(id, 0));
-    }
-    await until("its threads have ended", () => threads() === before);
-  });
+test.each([
+  [
+    "producer",
+    Kafka.Producer.prototype,
+    () => openProducer(config, { lingerMs: 0, deliveryTimeoutMs: 5_000 }),
+  ],
+  [
+    "member",
+    Kafka.KafkaConsumer.prototype,
+    () => openConsumer(config, { onRebalance: () => undefined, onError: () => undefined }),
+  ],
+] as const)("a %s that is connected when no pipe can be made is disconnected", async (_, prototype, open) => {
+  const before = threads();
+  // What is loaded once is loaded.
+  await (await open()).close(0);
+  await until("the first is gone", () => threads() === before);
+  await expect(whileFilesLast(prototype, open)).rejects.toThrow("no pipe can be made");
+  await until("its threads have ended", () => threads() === before, 3_000);
+});
