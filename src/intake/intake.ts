@@ -48,6 +48,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     onOpen(partitions) {
       partitioner = createPartitioner({ kind: config.PARTITIONER, partitions, availabilityTimeoutMs });
     },
+    onPartitions: (partitions) => partitioner?.resize(partitions),
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
