@@ -151,6 +151,7 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
     ...cluster.env,
     // Above the client's own bound of 128 MB, which orders that are validated never reach.
     MAX_IN_FLIGHT_BYTES: "1000000000",
+    MAX_BODY_BYTES: "1048576",
     DELIVERY_TIMEOUT_MS: "1000",
   });
   await intake.ready();
@@ -167,6 +168,17 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
   expect(outcomes.queue_full?.length).toBeWithin(12, 20);
   up(cluster);
   await until("orders are accepted again", async () => (await intake.post(anOrder)).status === 202);
+});
+
+test.concurrent("an order whose record the topic need not take is refused for its length, and never sent", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  const megabyte = { ...anOrder, note: "x".repeat(1_048_576) };
+  await expect(intake.intake.submit(megabyte, "k", undefined)).rejects.toMatchObject({
+    outcome: "body_too_large",
+  });
+  expect(await cluster.read("orders")).toEqual([]);
 });
 
 test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the queue, round trips", async () => {
