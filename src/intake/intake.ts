@@ -13,8 +13,8 @@ import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { createGroups } from "./groups.ts";
+import { createLanes, type Lane } from "./lanes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import { createOverload } from "./overload.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import { createRecent } from "./recent.ts";
 import { recordOf } from "./record.ts";
@@ -30,6 +30,8 @@ type Pending = {
   order: Order;
   record: OutgoingRecord;
   bytes: number;
+  /** Those it shares a limit with. */
+  lane: Lane;
   sinceMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
   group: number;
@@ -56,7 +58,7 @@ const republishShare = 1 / 4;
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
   const pending = new Map<string, Pending>();
   const recent = createRecent(recentOrders);
-  const overload = createOverload(config.OVERLOAD_AFTER_MS);
+  const lanes = createLanes(config, metrics);
   let partitioner: Partitioner | undefined;
   let bytesInFlight = 0;
   let draining: "no" | "noticed" | "refusing" = "no";
@@ -77,6 +79,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       metrics.queueBytes.set(queueBytes);
       metrics.roundTripSeconds.set(roundTripMs / 1_000);
       metrics.inFlightOrders.set(pending.size);
+      metrics.inFlightLimit.set(lanes.lowestLimit());
       metrics.inFlightBytes.set(bytesInFlight);
     },
   });
@@ -89,35 +92,53 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       republisher.settled();
       return;
     }
-    finish(order);
+    const nowMs = performance.now();
+    const waitedMs = nowMs - order.sinceMs;
+    finish(order, error === undefined ? waitedMs : undefined, nowMs);
     if (error !== undefined) {
       order.reject(unknown(order, `no acknowledgement: ${error}`));
       return;
     }
-    const nowMs = performance.now();
-    const waitedMs = nowMs - order.sinceMs;
     if (waitedMs < availabilityTimeoutMs) republisher.prompt(order, partition);
-    overload.acknowledged(waitedMs, nowMs);
     metrics.deliverySeconds.observe(waitedMs / 1_000);
     recent.add(order.id, { order: order.order, partition, offset });
     order.resolve({ id: order.id, partition, offset: offset ?? null });
   }
 
-  function finish(order: Pending): Pending {
+  /** @param waitedMs for its acknowledgement; undefined if there was none */
+  function finish(order: Pending, waitedMs?: number, nowMs = performance.now()): Pending {
     order.done = true;
     pending.delete(order.id);
+    order.lane.done(nowMs, waitedMs);
     bytesInFlight -= order.bytes;
     groups.settled(order.group);
     return order;
   }
 
+  /** Of a customer, or of all if it is not known or does not matter; undefined if it is not known and matters. */
+  function laneOf(customer?: string): Lane | undefined {
+    if (config.PARTITIONER === "batch") return lanes.of(0);
+    return customer === undefined ? undefined : lanes.of(partitioner?.forGroup(0)(customer) ?? 0);
+  }
+
+  /** Why there is no room for any order. */
+  function bounded(): string | undefined {
+    if (pending.size >= config.MAX_IN_FLIGHT_ORDERS)
+      return `${pending.size} orders wait for their acknowledgement, no more may`;
+    if (bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
+      return `${bytesInFlight} bytes wait for their acknowledgement, no more may`;
+    return undefined;
+  }
+
   function take(order: Order, id: string, traceparent?: string): Promise<Acceptance> {
-    if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
+    const lane = laneOf(order.customer);
+    if (!partitioner || !lane) throw new OutcomeError("not_ready", "connecting to Kafka");
     const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
-    const taken = { id, order, record, bytes, sinceMs, group: 0, copies: 0, promise, resolve, reject };
+    lane.taken();
+    const taken = { id, order, record, bytes, lane, sinceMs, group: 0, copies: 0, promise, resolve, reject };
     bytesInFlight += bytes;
     pending.set(id, taken);
     groups.add(taken);
@@ -184,18 +205,16 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       : undefined;
 
   return {
-    /** Why no order is taken just now; undefined when one is. Cheap: asked before a body is read. */
-    obstacle(): Obstacle | undefined {
+    /**
+     * Why no order is taken just now; undefined when one is. Cheap: asked before a body is read, and of each customer
+     * then, as the customer may decide on the limit.
+     */
+    obstacle(customer?: string): Obstacle | undefined {
       if (draining === "refusing") return { outcome: "draining", detail: "this producer is shutting down" };
       const obstacle = session.obstacle();
       if (obstacle) return obstacle;
-      const limit = Math.min(config.MAX_IN_FLIGHT_ORDERS, overload.limit(pending.size, performance.now()));
-      if (pending.size >= limit || bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
-        return {
-          outcome: "overloaded",
-          detail: `${pending.size} orders wait for their acknowledgement, ${Math.round(limit)} may`,
-        };
-      return undefined;
+      const detail = laneOf(customer)?.obstacle(performance.now(), bounded());
+      return detail === undefined ? undefined : { outcome: "overloaded", detail };
     },
 
     /** Why the balancer should send nothing here; undefined when it should. A full producer sheds but stays. */
@@ -221,7 +240,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
           ? known.promise
           : Promise.resolve({ id, partition: known.partition, offset: known.offset ?? null });
       }
-      const obstacle = this.obstacle();
+      const obstacle = this.obstacle(order.customer);
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
       return take(order, id, traceparent);
     },
