@@ -14,7 +14,8 @@ const registry = createRegistry(config.INSTANCE);
 const intake: Intake = {
   obstacle: () => undefined,
   unready: () => undefined,
-  submit: async (order, key) => ({ id: orderId(order.customer, key), partition: 0, offset: 0 }),
+  reserve: () => () => undefined,
+  submit: async (order, { key }) => ({ id: orderId(order.customer, key), partition: 0, offset: 0 }),
   drain: async () => 0,
 };
 const metrics = createIntakeMetrics(registry);

@@ -52,7 +52,7 @@ test.each(rows.map((row) => [row.outcome, row] as const))("%s", (name, row) => {
   expect(row).toEqual({
     outcome: name,
     status: String(status),
-    fate,
+    fate: fate ?? "",
     retryAfter: retryAfterS === undefined ? "" : String(retryAfterS),
     who: who.join(", "),
     // A cause, and what to do about it.

@@ -5,7 +5,7 @@ import { fixedPort, startBalancer } from "./testing/balancer.ts";
 import { startNameServer } from "./testing/name-server.ts";
 import { startStandIn } from "./testing/stand-in.ts";
 
-const ok = { answer: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" };
+const ok = { answer: "HTTP/1.1 200 OK\r\nOrder-Fate: accepted\r\nContent-Length: 0\r\n\r\n" };
 const twelve = Array.from({ length: 12 }, (_, n) => `127.0.0.${n + 11}`);
 
 test("as many producers as the name has addresses are used, up to twelve", async () => {

@@ -8,23 +8,24 @@ import { expectProblem } from "./testing/expect-problem.ts";
 import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 
 const order = JSON.stringify(sampleOrder());
-const accepted = { answer: "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}" };
-const refused = {
-  answer:
-    'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 18\r\n\r\n{"fate":"refused"}',
-};
+const says = (status: string, fate: string | undefined, body = "{}") => ({
+  answer: `HTTP/1.1 ${status}\r\n${fate ? `Order-Fate: ${fate}\r\n` : ""}Retry-After: 7\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+});
+const accepted = says("202 Accepted", "accepted");
+const refused = says("503 Service Unavailable", "refused", '{"fate":"refused"}');
 /** Shorter than in the configuration, so that the tests do not take minutes. */
-const shortTimeLimit = { "timeout server 25s": "timeout server 500ms" };
+const shortTimeLimit = { "timeout server 10s": "timeout server 500ms" };
 
 /** One order over a connection of its own. */
 async function post(
   balancer: Balancer,
   headers: Record<string, string> = {},
   body = order,
+  path = "/orders",
 ): Promise<HttpAnswer> {
   const connection = await connectHttp(balancer.port);
   try {
-    return await connection.request("POST", "/orders", { ...jsonBody, ...headers }, body);
+    return await connection.request("POST", path, { ...jsonBody, ...headers }, body);
   } finally {
     connection.close();
   }
@@ -62,7 +63,7 @@ test("the balancer gives an order without a key one before its first try, and te
   const answers = await Promise.all(keys.map(() => post(balancer)));
 
   const told = answers.map(({ headers }) => headers.get("idempotency-key") ?? "none");
-  for (const key of told) expect(key).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  for (const key of told) expect(key).toMatch(/^[0-9a-f]{32}$/);
   expect(new Set(told).size).toBe(keys.length);
   expect(keysOf(good).sort()).toEqual(told.sort());
   expect(broken.requests.length).toBeGreaterThan(0);
@@ -108,23 +109,93 @@ describe("a refusal by a producer", () => {
     }
   });
 
-  test("says nothing of the producer that had the request before: unknown", async () => {
-    using broken = startStandIn("close");
-    using shedding = startStandIn(refused);
-    await using balancer = await startBalancer({ producers: [broken.port, shedding.port] });
+  test.each(["/orders", "/orders/batch"])(
+    "says nothing of the producer that had %s before: unknown",
+    async (path) => {
+      using broken = startStandIn("close");
+      using shedding = startStandIn(refused);
+      await using balancer = await startBalancer({ producers: [broken.port, shedding.port] });
 
-    for (const key of keys) {
-      const answer = await post(balancer, { "idempotency-key": key });
-      const before = keysOf(broken).includes(key);
-      expect([key, answer.status, JSON.parse(answer.body).fate]).toEqual([
-        key,
-        before ? 502 : 503,
-        before ? "unknown" : "refused",
-      ]);
-    }
-    expect(broken.requests.length).toBeGreaterThan(0);
-    expect(broken.requests.length).toBeLessThan(keys.length);
+      for (const key of keys) {
+        const answer = await post(balancer, { "idempotency-key": key }, order, path);
+        const before = keysOf(broken).includes(key);
+        expect([key, answer.status, JSON.parse(answer.body).fate]).toEqual([
+          key,
+          before ? 502 : 503,
+          before ? "unknown" : "refused",
+        ]);
+      }
+      expect(broken.requests.length).toBeGreaterThan(0);
+      expect(broken.requests.length).toBeLessThan(keys.length);
+    },
+  );
+});
+
+describe("whatever an answer's status, its fate is what the producer says in Order-Fate", () => {
+  const told = ["accepted", "refused", "mixed", "unknown", undefined] as const;
+  const statuses = [
+    "202 Accepted",
+    "207 Multi-Status",
+    "400 Bad Request",
+    "422 Unprocessable",
+    "503 Unavailable",
+  ];
+  const cases = told.flatMap((fate) => statuses.map((status) => [fate ?? "nothing", status, fate] as const));
+
+  test.each(cases)("%s with %s", async (_, status, fate) => {
+    using broken = startStandIn("close");
+    using answering = startStandIn(says(status, fate, "as it was"));
+    await using balancer = await startBalancer({ producers: [broken.port, answering.port] });
+    for (const path of ["/orders", "/orders/batch"])
+      for (const key of keys) {
+        const answer = await post(balancer, { "idempotency-key": key }, order, path);
+        const again = broken.requests.some(
+          (one) => one.startsWith(`POST ${path} `) && headerOf(one, "idempotency-key") === key,
+        );
+        const passes = fate === "accepted" || fate === "unknown" || (fate !== undefined && !again);
+        if (passes) expect([answer.status, answer.body]).toEqual([Number(status.slice(0, 3)), "as it was"]);
+        else expectProblem(answer, "connection_lost");
+        expect(answer.headers.get("order-fate")).toBeNull();
+      }
+    expect(broken.requests.length).toBeWithin(1, 2 * keys.length);
   });
+});
+
+test("the deadline is set once and goes with every try; no client can set it, nor where an order goes", async () => {
+  using broken = startStandIn("close");
+  using good = startStandIn(accepted);
+  await using balancer = await startBalancer({ producers: [broken.port, good.port] });
+  const fromMs = Date.now();
+  for (const key of keys)
+    await post(balancer, { "idempotency-key": key, "answer-by": "1", "order-key": "mine" });
+  const toMs = Date.now();
+  for (const request of good.requests) {
+    expect(Number(headerOf(request, "answer-by")) - 20_000).toBeWithin(fromMs, toMs + 1);
+    expect(headerOf(request, "order-key")).toBe(headerOf(request, "idempotency-key") ?? "");
+  }
+  expect(broken.requests.length).toBeGreaterThan(0);
+  expect(good.requests).toEqual(expect.arrayContaining([...broken.requests]));
+});
+
+test("a key in quotes, with escapes and parameters, leads where it leads without", async () => {
+  const producers = [1, 2, 3].map(() => startStandIn(accepted));
+  await using balancer = await startBalancer({ producers: producers.map(({ port }) => port) });
+  const plain = [...keys, 'a"b', "a\\b", "with, a comma", "semi;colon"];
+  const quoted = (key: string) => `"${key.replace(/["\\]/g, "\\$&")}"`;
+  const forms = [
+    (key: string) => key,
+    quoted,
+    (key: string) => `${quoted(key)};p=1`,
+    (key: string) => `${quoted(key)}; a="x;\\"y"; b`,
+  ];
+
+  for (const key of plain) {
+    for (const form of forms) await post(balancer, { "idempotency-key": form(key) });
+    const had = producers.map(({ requests }) => requests.length);
+    expect(had.filter((count) => count > 0)).toEqual([forms.length]);
+    for (const { requests } of producers) (requests as string[]).length = 0;
+  }
+  for (const producer of producers) producer[Symbol.dispose]();
 });
 
 describe("where every try fails", () => {
@@ -136,8 +207,8 @@ describe("where every try fails", () => {
     expect(answer.headers.get("idempotency-key")).toBe(
       headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
     );
-    // The first try and three more.
-    expect(broken.requests.length).toBe(4);
+    // The first try and two more.
+    expect(broken.requests.length).toBe(3);
   });
 
   test("it did not come in time: 504, unknown", async () => {
@@ -184,7 +255,7 @@ test("a body that does not fit into the buffer is sent once only: 502, unknown",
   await using balancer = await startBalancer({ producers: [broken.port, good.port] });
   const body = JSON.stringify(Array.from({ length: 400 }, (_, n) => sampleOrder(n)));
   expect(body.length).toBeGreaterThan(16_384);
-  const answer = await post(balancer, {}, body);
+  const answer = await post(balancer, {}, body, "/orders/batch");
   expectProblem(answer, "connection_lost");
   expect(broken.requests.length + good.requests.length).toBe(1);
 });

@@ -10,7 +10,7 @@ import { type StandIn, startStandIn } from "./testing/stand-in.ts";
 
 const order = JSON.stringify(sampleOrder());
 const says = (tier: string) => ({
-  answer: `HTTP/1.1 200 OK\r\nContent-Length: ${tier.length}\r\n\r\n${tier}`,
+  answer: `HTTP/1.1 200 OK\r\nOrder-Fate: accepted\r\nContent-Length: ${tier.length}\r\n\r\n${tier}`,
 });
 
 let producer: StandIn;
@@ -57,9 +57,6 @@ describe("routes", () => {
     ["POST", "/orders?trace=1", "producer"],
     ["POST", "/orders/batch", "producer"],
     ["GET", "/openapi.json", "producer"],
-    // Theirs to refuse, with what is allowed instead.
-    ["GET", "/orders", "producer"],
-    ["PUT", "/orders", "producer"],
     ["GET", `/orders/${id}`, "consumer"],
     ["HEAD", `/orders/${id.toUpperCase()}`, "consumer"],
     ["POST", `http://coffee-orders/orders`, "producer"],
@@ -100,6 +97,94 @@ describe("routes", () => {
 });
 
 describe("the balancer refuses itself", () => {
+  test.each([
+    ["/orders", "POST", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "post", "BREW"]],
+    ["/orders/batch", "POST", ["GET", "BREW"]],
+    [`/orders/${id}`, "GET, HEAD", ["POST", "PUT", "get"]],
+    ["/openapi.json", "GET, HEAD", ["POST", "BREW"]],
+  ])("%s is for %s alone: 405", async (path, allowed, methods) => {
+    for (const method of methods) {
+      const bytes = httpRequest(method, path, { "content-length": "0" });
+      const connection = await connectHttp(balancer.port);
+      connection.write(bytes);
+      const before = seen();
+      if (method === "HEAD") await until("it is answered", async () => (await row405()) > 0);
+      else {
+        const answer = await connection.answer();
+        expectProblem(answer, "method_not_allowed");
+        expect(answer.headers.get("allow")).toBe(allowed);
+      }
+      connection.close();
+      expect(seen()).toBe(before);
+    }
+  });
+  const row405 = async () => Number((await balancer.row("orders", "FRONTEND")).hrsp_4xx);
+
+  test("a POST to anywhere else is refused, not only not found", async () => {
+    const answer = await refusedHere(() => answerTo(httpRequest("POST", "/order", jsonBody, order)));
+    expect([answer.status, JSON.parse(answer.body).fate]).toEqual([404, "refused"]);
+  });
+
+  test("two keys: 400", async () => {
+    const two = httpRequest("POST", "/orders", { ...jsonBody, "idempotency-key": "a" }, order);
+    const bytes = two.replace("idempotency-key: a", "idempotency-key: a\r\nIdempotency-Key: b");
+    expectProblem(await refusedHere(() => answerTo(bytes)), "malformed_key");
+  });
+
+  test("no Host in HTTP/1.1: 400", async () => {
+    const one = httpRequest("POST", "/orders", jsonBody, order);
+    const none = one.replace("host: coffee-orders\r\n", "");
+    expectProblem(await refusedHere(() => answerTo(none)), "malformed_request");
+  });
+
+  test.each([
+    ["/orders", 8_193],
+    ["/orders/batch", 1_048_577],
+  ])("a body too long for %s: 413", async (path, length) => {
+    const bytes = httpRequest("POST", path, jsonBody, "x".repeat(length));
+    expectProblem(await refusedHere(() => answerTo(bytes)), "body_too_large");
+    const size = length.toString(16);
+    if (length > 10_000) return;
+    const chunked = `${httpRequest("POST", path, { ...jsonBody, "transfer-encoding": "chunked" })}${size}\r\n${"x".repeat(length)}\r\n0\r\n\r\n`;
+    expectProblem(await refusedHere(() => answerTo(chunked)), "body_too_large");
+  });
+
+  test.each(["10000000", "2147483648", "4294967296", "4294967301", "9007199254740993"])(
+    "a body of a declared length of %s, whatever fits into a number here: 413",
+    async (length) => {
+      for (const path of ["/orders", "/orders/batch"]) {
+        const head = httpRequest("POST", path, { ...jsonBody, "content-length": length });
+        expectProblem(await refusedHere(() => answerTo(head + "x".repeat(17_000))), "body_too_large");
+      }
+    },
+  );
+
+  test.each(["GET", "HEAD"])("a body where something is read with %s: 413", async (method) => {
+    for (const headers of [{ "content-length": "5" }, { "transfer-encoding": "chunked" }] as const) {
+      const body = "content-length" in headers ? "12345" : "5\r\n12345\r\n0\r\n\r\n";
+      const connection = await connectHttp(balancer.port);
+      const before = seen();
+      connection.write(httpRequest(method, "/openapi.json", headers) + body);
+      if (method === "GET") expectProblem(await connection.answer(), "body_too_large");
+      connection.close();
+      expect(seen()).toBe(before);
+    }
+  });
+
+  test("a long URI: 414, long headers: 431, alone or with the order", async () => {
+    const uri = httpRequest("POST", `/orders?${"q".repeat(1_024)}`, jsonBody, order);
+    expectProblem(await refusedHere(() => answerTo(uri)), "uri_too_long");
+    const alone = httpRequest("POST", "/orders/batch", { ...jsonBody, note: "x".repeat(9_000) }, "[]");
+    expectProblem(await refusedHere(() => answerTo(alone)), "headers_too_large");
+    const together = httpRequest(
+      "POST",
+      "/orders",
+      { ...jsonBody, note: "x".repeat(6_000) },
+      "y".repeat(8_000),
+    );
+    expectProblem(await refusedHere(() => answerTo(together)), "headers_too_large");
+  });
+
   // What has no readable head is answered by HAProxy's own text: no setting reaches that. The status is right.
   test.each([
     "no HTTP at all\r\n\r\n",
@@ -150,6 +235,37 @@ test("a body of 1 MB passes whole", async () => {
   expect((await answerTo(httpRequest("POST", "/orders/batch", jsonBody, body))).status).toBe(200);
   expect(producer.requests.at(-1)).toEndWith(body.slice(-1_000));
   expect(producer.requests.at(-1)?.length).toBeGreaterThan(body.length);
+});
+
+describe("a chunked body that is here whole", () => {
+  const chunked = (path: string, chunks: string) =>
+    httpRequest("POST", path, { ...jsonBody, "transfer-encoding": "chunked" }) + chunks;
+  const oneByOne = [...order].map((byte) => `1\r\n${byte}\r\n`).join("");
+
+  test.each([
+    ["plain", `${order.length.toString(16)}\r\n${order}\r\n0\r\n\r\n`],
+    ["with trailers", `${order.length.toString(16)}\r\n${order}\r\n0\r\nX-Check: 1\r\nDigest: a=b\r\n\r\n`],
+    ["with an extension", `${order.length.toString(16)};a=b\r\n${order}\r\n0\r\n\r\n`],
+    ["byte by byte", `${oneByOne}0\r\nX-Check: 1\r\n\r\n`],
+  ])("%s comes to the producer with its length", async (_, chunks) => {
+    for (const path of ["/orders", "/orders/batch"]) {
+      const connection = await connectHttp(balancer.port);
+      connection.write(chunked(path, chunks) + chunked(path, chunks));
+      expect((await connection.answer()).status).toBe(200);
+      expect((await connection.answer()).status).toBe(200);
+      connection.close();
+      const [first = "", second = ""] = producer.requests.slice(-2);
+      expect(first).toContain(`content-length: ${order.length}\r\n`);
+      expect(first).not.toMatch(/transfer-encoding|x-check/i);
+      expect(first).toEndWith(`\r\n\r\n${order}`);
+      expect(second).toEndWith(`\r\n\r\n${order}`);
+    }
+  });
+});
+
+test("HTTP/1.0 needs no Host", async () => {
+  const bytes = `POST /orders HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`;
+  expect((await answerTo(bytes)).status).toBe(200);
 });
 
 describe("more requests from one address than are allowed", () => {

@@ -6,7 +6,7 @@ import type { Fate } from "../src/outcomes.ts";
 
 /** What the client knows of one order in the end. */
 export type ClientAnswer = {
-  /** Customer and idempotency key give the order's id (src/order-id.ts), whether or not the client was told it. */
+  /** The order's own (`orderKey`). With the customer it gives the id (src/order-id.ts), also where none was told. */
   key: string;
   customer: string;
   /** Of the first try, and of the last answer; ms since the epoch. */

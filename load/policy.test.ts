@@ -4,7 +4,7 @@ import { readSetback, waitBeforeRetryMs } from "./policy.ts";
 
 test("a client reads of every answer what the table says, and tries again where a retry may help", () => {
   for (const { status, fate } of Object.values(outcomes)) {
-    if (fate === "accepted") continue;
+    if (fate === "accepted" || fate === undefined) continue;
     const wrong = fate === "refused" && status < 500 && status !== 408 && status !== 429;
     expect({ status, ...readSetback(status) }).toEqual({ status, fate, again: !wrong });
   }

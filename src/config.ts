@@ -5,6 +5,7 @@
 import { hostname } from "node:os";
 import { type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { maxBatchBytes } from "./limits.ts";
 
 const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
   Type.String({ minLength: 1, description, ...options });
@@ -76,7 +77,7 @@ const producerSchema = Type.Object({
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 50, 0, 1_000),
   LINGER_MS: decimal("Kafka's linger.ms; without it a group still leaves as one", 0, 0, 1_000),
   DELIVERY_TIMEOUT_MS: whole(
-    "Kafka's message.timeout.ms; after it an order's fate is unknown",
+    "Kafka's message.timeout.ms, and the longest until an order is answered; after it its fate is unknown",
     20_000,
     1_000,
     5 * minuteMs,
@@ -89,14 +90,20 @@ const producerSchema = Type.Object({
   ),
   MAX_BODY_BYTES: whole("longest body of one order", 8_192, 256, 1_048_576),
   // For a stall; in overload OVERLOAD_AFTER_MS refuses long before. The balancer refuses before this bound is reached
-  // (lb/haproxy.cfg): it is what that lets through one by one, and two whole batches.
+  // (lb/haproxy.cfg): it is what that lets through one by one, and half of it for batches.
   MAX_IN_FLIGHT_ORDERS: whole(
     "orders waiting for their acknowledgement before more are refused",
     4_000,
     1,
     1_000_000,
   ),
-  MAX_IN_FLIGHT_BYTES: whole("bytes of the same", 33_554_432, 1_024, 1_073_741_824),
+  // Batches may have half of it, so no less than two of the longest.
+  MAX_IN_FLIGHT_BYTES: whole(
+    "bytes of the same, and of bodies that are read",
+    33_554_432,
+    2 * maxBatchBytes,
+    1_073_741_824,
+  ),
   OVERLOAD_AFTER_MS: whole(
     "when all acknowledgements take longer than this and ever more orders wait, no more are taken than are acknowledged within it",
     1_000,

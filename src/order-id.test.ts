@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isUuid, orderId } from "./order-id.ts";
+import { idempotencyKey } from "./http/idempotency-key.ts";
+import { isUuid, orderId, orderKey } from "./order-id.ts";
 
 test("an id never changes: a replay through another version or producer is the same order", () => {
   expect(orderId("c42", "key 1")).toBe("b2692dd2-88e6-8f67-a411-3c85142ba4c6");
@@ -45,6 +46,36 @@ test("different pairs have different ids", () => {
       const same = one[0] === other[0] && one[1] === other[1];
       expect(orderId(...one) === orderId(...other)).toBe(same);
     }),
+  );
+});
+
+test("an order's key is its request's, in a batch with its place", () => {
+  for (const key of ["k", "a/b", "a/1b", "a/", "1", "0b54bd46-6cc6-4f3b-9f0f-1d1ab7d30a5f"])
+    expect(orderKey(key)).toBe(key);
+  expect(orderKey("k", 0)).toBe("k/0");
+  expect(orderKey("k/7", 12)).toBe("k/7/12");
+  expect(orderKey("k/0")).not.toBe(orderKey("k", 0));
+});
+
+/** Keys as requests bring them, many of which end as if they were of a batch's order. */
+const requestKey = fc
+  .tuple(
+    fc.string({ unit: fc.constantFrom("a", "/", "0", "1", "9", " ", "~"), maxLength: 6 }),
+    fc.constantFrom("", "/", "/0", "/1", "/10", "/007", "/0/1"),
+  )
+  .map((parts) => parts.join(""))
+  .filter((key) => /^[!-~]([ -~]*[!-~])?$/.test(key))
+  .map(idempotencyKey);
+const place = fc.option(fc.integer({ min: 0, max: 11 }), { nil: undefined });
+
+test("no two orders share a key, single or in a batch, whose requests did not or whose place is another", () => {
+  fc.assert(
+    fc.property(requestKey, place, requestKey, place, (one, m, other, n) => {
+      const same = one === other && m === n;
+      expect(orderKey(one, m) === orderKey(other, n)).toBe(same);
+      expect(orderId("c", orderKey(one, m)) === orderId("c", orderKey(other, n))).toBe(same);
+    }),
+    { numRuns: 5_000, examples: [["x/0", undefined, "x", 0]] },
   );
 });
 

@@ -3,6 +3,18 @@
  * every try, which is what makes each retry and each replay safe.
  */
 
+const likeOfBatch = /\/[0-9]+$/;
+
+/**
+ * An order's own key, of its request's key and its place in the request: the n-th order of a batch, from 0, has the key
+ * with `/n`. A single order has the key as it is, but if that ends as if of a batch, a blank more, which no header's
+ * key ends with (src/http/idempotency-key.ts): so no two orders of one customer share a key unless they were told to.
+ */
+export function orderKey(requestKey: string, n?: number): string {
+  if (n !== undefined) return `${requestKey}/${n}`;
+  return likeOfBatch.test(requestKey) ? `${requestKey} ` : requestKey;
+}
+
 const digest = new Uint8Array(32);
 const text = Buffer.alloc(36, "-");
 const pairs = new DataView(text.buffer, text.byteOffset, text.length);
@@ -15,11 +27,11 @@ const digits = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * UUIDv8 of SHA-256 over customer and key (RFC 9562, section 5.8 and appendix B.2). The customer is preceded by
+ * UUIDv8 of SHA-256 over customer and the order's own key (RFC 9562, section 5.8 and appendix B.2). The customer is preceded by
  * its length, so that no two pairs run together.
  */
-export function orderId(customer: string, idempotencyKey: string): string {
-  Bun.SHA256.hash(`${customer.length}:${customer}${idempotencyKey}`, digest);
+export function orderId(customer: string, key: string): string {
+  Bun.SHA256.hash(`${customer.length}:${customer}${key}`, digest);
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
   digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
   // In one text at once: pieces that are put together cost twice that, and again where the id is looked up.

@@ -48,10 +48,10 @@ async function answersFirst(honest: Intake): Promise<Chosen> {
   const intake: Intake = {
     ...honest,
     obstacle: () => undefined,
-    async submit(order, key, traceparent) {
+    async submit(order, given) {
       // What becomes of it is nobody's business any more, which is what is wrong here.
-      reports.push(Promise.allSettled([honest.submit(order, key, traceparent)]));
-      return { id: orderId(order.customer, key), partition: 0, offset: null };
+      reports.push(Promise.allSettled([honest.submit(order, given)]));
+      return { id: orderId(order.customer, given.key), partition: 0, offset: null };
     },
   };
   return { intake, settled: () => Promise.all(reports) };
@@ -73,7 +73,7 @@ async function oneAck(honest: Intake, config: ProducerConfig): Promise<Chosen> {
   client.on("delivery-report", (error, { key, offset }) => waiting.get(String(key))?.(error, offset));
   const intake: Intake = {
     ...honest,
-    submit: (order, key) =>
+    submit: (order, { key }) =>
       new Promise((resolve, reject) => {
         const id = orderId(order.customer, key);
         const partition = partitionForKey(order.customer, config.TOPIC_PARTITIONS);

@@ -86,6 +86,7 @@ export async function startPipeline(
     env: {
       LB_BIND: `127.0.0.1:${lbPort}`,
       LB_STATS_BIND: `127.0.0.1:${lbStatsPort}`,
+      LB_KEY_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64"),
       ...Object.fromEntries(
         programs.map(({ tier, number, address }) => [`${tier.toUpperCase()}_${number}`, address]),
       ),

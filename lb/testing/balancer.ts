@@ -48,6 +48,7 @@ export async function startBalancer(options: {
     env: {
       LB_BIND: `127.0.0.1:${port}`,
       LB_STATS_BIND: `127.0.0.1:${operatorsPort}`,
+      LB_KEY_SECRET: keySecret(),
       ...addresses("PRODUCER", producers),
       ...addresses("CONSUMER", consumers),
       ...env,
@@ -106,6 +107,10 @@ export async function startBalancer(options: {
   }
   return balancer;
 }
+
+/** What makes a balancer's keys unpredictable, as LB_KEY_SECRET wants it. */
+export const keySecret = (): string =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
 
 /** HAProxy's program, which Debian keeps outside the PATH of ordinary users. */
 export function haproxy(): string {

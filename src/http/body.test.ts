@@ -17,13 +17,13 @@ function streamed(chunks: Uint8Array[], end: "close" | "error" | "never" = "clos
   return new Request("http://x/", { method: "POST", headers: { "content-type": "application/json" }, body });
 }
 
-const typed = (mediaType: string | undefined, body = "{}") =>
-  new Request("http://x/", {
-    method: "POST",
-    // A Blob without a type, so that none is added.
-    body: new Blob([body]),
-    headers: mediaType === undefined ? {} : { "content-type": mediaType },
-  });
+/** A request that says this of its body. */
+function said(headers: Record<string, string>): Request {
+  // A Blob without a type, so that none is added.
+  return new Request("http://x/", { method: "POST", body: new Blob(["{}"]), headers });
+}
+const typed = (mediaType: string) => said({ "content-type": mediaType });
+const coded = (coding: string) => said({ "content-type": "application/json", "content-encoding": coding });
 
 const refused = (outcome: string) => expect.objectContaining({ name: "OutcomeError", outcome });
 
@@ -31,21 +31,64 @@ test.each([
   "application/json",
   "Application/JSON",
   "application/json; charset=utf-8",
+  "application/json;charset=UTF-8",
+  'application/json; charset="utf-8"',
+  'application/json;Charset="UTF-8" ; x=y',
   " application/json ;x=y",
+  "application/json; x=y; x=z",
+  "application/json;",
+  "application/json; ; x=y",
+  'application/json; note="charset=utf-16"',
+  'application/json; note="\\"; charset=utf-16; \\""',
 ])("%s is taken", async (mediaType) => {
   expect(await readJsonBody(typed(mediaType), 100)).toEqual(encode("{}"));
 });
 
 test.each([
-  undefined,
   "",
   "text/json",
+  "application/json, application/json",
+  "application/json; charset=utf-16",
+  "application/json; charset=utf8",
+  "application/json; charset=iso-8859-1",
+  'application/json; charset="utf-16"',
+  'application/json; charset=""',
+  "application/json; charset='utf-8'",
+  "application/json; charset=utf-8; charset=utf-8",
+  "application/json; charset=utf-8; CHARSET=utf-16",
+  'application/json; note="\\"; charset=utf-16',
+  "application/json; charset",
+  "application/json; charset=",
+  "application/json; charset = utf-8",
+  'application/json; charset="utf-8',
+  'application/json; charset="utf-8" x',
+  "application/json charset=utf-8",
   "application/jsonx",
   "application/x-www-form-urlencoded",
   "text/plain",
 ])("%s is not taken", async (mediaType) => {
   await expect(readJsonBody(typed(mediaType), 100)).rejects.toThrow(refused("unsupported_media_type"));
 });
+
+test("a long media type that fits until its last character is not taken either", async () => {
+  const mediaType = `application/json${"; ".repeat(5_000)}=`;
+  await expect(readJsonBody(typed(mediaType), 100)).rejects.toThrow(refused("unsupported_media_type"));
+});
+
+test("a body without a media type is not taken", async () => {
+  await expect(readJsonBody(said({}), 100)).rejects.toThrow(refused("unsupported_media_type"));
+});
+
+test.each(["", "identity", "Identity"])("a body in the content coding %j is taken", async (coding) => {
+  expect(await readJsonBody(coded(coding), 100)).toEqual(encode("{}"));
+});
+
+test.each(["gzip", "br", "deflate", "x-gzip", "identity, gzip", "gzip, identity", "identity, identity", "*"])(
+  "a body in the content coding %j is not taken",
+  async (coding) => {
+    await expect(readJsonBody(coded(coding), 100)).rejects.toThrow(refused("unsupported_media_type"));
+  },
+);
 
 test("chunks are put together, up to the very bound", async () => {
   const chunks = ["[1", ",2,", "3]"].map(encode);

@@ -1,20 +1,35 @@
 /**
  * The key by which a client, or the balancer on its behalf, says «this is the same request again»
- * (draft-ietf-httpapi-idempotency-key-header). The draft's form is a quoted string (RFC 8941, section 3.3.3);
- * a bare word is taken too, since most clients and HAProxy's uuid() send that. "k" and k are the same key.
+ * (draft-ietf-httpapi-idempotency-key-header). The draft's form is a quoted string, an item of RFC 9651, whose
+ * parameters are ignored; a bare word is taken too, whole, since most clients and HAProxy's uuid() send that. "k" and k
+ * are the same key. Bun joins a header's lines with a comma, so that two bare words can't be told from one here: the
+ * balancer refuses two lines, and two quoted strings are no item.
  */
 import { OutcomeError } from "../outcomes.ts";
 
-/**
- * Every header that holds a key, and no other: visible ASCII with blanks inside, bare or in quotes; `"` and `\\` are
- * escaped in quotes. Any engine reads it, as it is published.
- */
+/** Visible ASCII with blanks inside; `"` and `\\` are escaped. */
 const unit = '([!#-\\[\\]-~]|\\\\["\\\\])';
+const quoted = `"${unit}(( |${unit})*${unit})?"`;
+/** The bare items of RFC 9651, section 3.3: number, string, token, bytes, boolean, date, display string. */
+const parameterValue = [
+  "-?[0-9]{1,15}",
+  "-?[0-9]{1,12}\\.[0-9]{1,3}",
+  '"([ !#-\\[\\]-~]|\\\\["\\\\])*"',
+  "[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*",
+  ":[A-Za-z0-9+/=]*:",
+  "\\?[01]",
+  "@-?[0-9]{1,15}",
+  '%"([ !#$&-~]|%[0-9a-f]{2})*"',
+].join("|");
+/** RFC 9651, section 3.1.2. */
+const parameters = `(; *[a-z*][a-z0-9_.*-]*(=(${parameterValue}))?)*`;
+
+/** Every header that holds a key, and no other. Any engine reads it, as it is published. */
 export const idempotencyKeyHeader = {
   type: "string",
   minLength: 1,
   maxLength: 255,
-  pattern: `^([!#-~]([ -~]*[!-~])?|"${unit}(( |${unit})*${unit})?")$`,
+  pattern: `^([!#-~]([ -~]*[!-~])?|${quoted}${parameters})$`,
 } as const;
 const form = new RegExp(idempotencyKeyHeader.pattern);
 
@@ -30,7 +45,8 @@ export function idempotencyKey(header: string | null): string {
   if (!form.test(header))
     throw new OutcomeError(
       "malformed_key",
-      "Idempotency-Key must be visible ASCII, optionally in double quotes",
+      "Idempotency-Key must be visible ASCII, optionally in double quotes with the parameters of RFC 9651",
     );
-  return header.startsWith('"') ? header.slice(1, -1).replace(/\\(["\\])/g, "$1") : header;
+  const [, inQuotes] = /^"((?:[^"\\]|\\.)*)"/.exec(header) ?? [];
+  return inQuotes === undefined ? header : inQuotes.replace(/\\(["\\])/g, "$1");
 }

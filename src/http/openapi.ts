@@ -20,7 +20,8 @@ const schemas = {
   Batch: { type: "array", items: ref("Order"), minItems: 1, maxItems: maxBatchOrders },
   Accepted: object({ id: uuid, partition: integer, offset: { ...integer, type: ["integer", "null"] } }),
   Problem: {
-    description: "A problem document (RFC 9457). `fate` tells whether the order may have been accepted.",
+    description:
+      "A problem document (RFC 9457). `fate` tells whether the order may have been accepted; a look-up has none.",
     ...object(
       {
         type: { type: "string", format: "uri" },
@@ -34,7 +35,7 @@ const schemas = {
         },
         id: uuid,
       },
-      ["errors", "id"],
+      ["errors", "fate", "id"],
     ),
   },
   BatchOutcomes: {
@@ -71,7 +72,10 @@ function problems(names: readonly ProblemName[]) {
       String(status),
       {
         description: group
-          .map((name) => `${name} (${outcomes[name].fate}): ${outcomes[name].title}`)
+          .map(
+            (name) =>
+              `${name}${outcomes[name].fate ? ` (${outcomes[name].fate})` : ""}: ${outcomes[name].title}`,
+          )
           .join("; "),
         content: { "application/problem+json": { schema: ref("Problem") } },
       },
@@ -85,9 +89,11 @@ const intakeProblems: ProblemName[] = [
   "malformed_key",
   "body_timeout",
   "body_too_large",
+  "uri_too_long",
   "unsupported_media_type",
   "invalid_order",
   "key_reused",
+  "headers_too_large",
   "rate_limited",
   "overloaded",
   "queue_full",
@@ -104,6 +110,9 @@ const intakeProblems: ProblemName[] = [
 const lookupProblems: ProblemName[] = [
   "malformed_request",
   "not_found",
+  "body_too_large",
+  "uri_too_long",
+  "headers_too_large",
   "rate_limited",
   "ledger_unavailable",
   "internal_error",

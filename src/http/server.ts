@@ -1,6 +1,6 @@
 /** The HTTP side that both tiers share: an instance's own paths, its errors, and the listening socket. */
 import { Hono } from "hono";
-import type { Registry } from "prom-client";
+import { Gauge, type Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
 import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
@@ -19,6 +19,12 @@ export type Probes = {
  */
 export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   const app = new Hono();
+  const ready: Gauge = new Gauge({
+    name: "ready",
+    help: "1 while /readyz answers 200.",
+    registers: [registry],
+    collect: () => ready.set(unready() === undefined ? 1 : 0),
+  });
   app.get("/livez", (c) => c.text("ok\n"));
   app.get("/readyz", (c) => {
     const reason = unready();
@@ -29,15 +35,28 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
   );
   app.get("/openapi.json", (c) => c.json(openApi()));
   app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
-  app.onError((error) => errorResponse(error, log));
+  app.onError((error, c) => errorResponse(error, log, c.req.method));
   return app;
 }
 
-/** The answer to a request that failed: by the table, or as the defect that anything else is. */
-export function errorResponse(error: unknown, log: Logger): Response {
+/** The answer to a request that failed: by the table, or as the defect that anything else is. A look-up has no fate. */
+export function errorResponse(error: unknown, log: Logger, method: string): Response {
   if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
   log.error({ err: error }, "unexpected error while answering");
-  return problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+  return method === "GET"
+    ? problemResponse("internal_error", "unexpected error; ask again", { fate: undefined })
+    : problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+}
+
+/**
+ * A request as Hono reads it. Without a Host, which HTTP/1.0 does not demand, Bun gives a path for a URL. And HEAD is
+ * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, Hono would lose that.
+ */
+function readable(request: Request): Request {
+  const { url, method } = request;
+  if (method !== "HEAD" && !url.startsWith("/")) return request;
+  const { href } = new URL(url, "http://localhost");
+  return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
 
 /** Handlers that Bun's own router calls, past the application: by path and method. */
@@ -66,7 +85,7 @@ export function serve(
       // Above every bound of the tiers: they answer with a problem document, Bun would answer with none.
       maxRequestBodySize: 64 * 1024 * 1024,
       routes,
-      fetch: app.fetch,
+      fetch: (request) => app.fetch(readable(request)),
     });
     log.info({ url: server.url.href }, "listening");
     return {

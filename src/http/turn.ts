@@ -15,3 +15,11 @@ export function inputRead(): Promise<void> {
   });
   return turn;
 }
+
+let last = Promise.resolve();
+
+/** Resolves in a turn of its own, for work that takes long: nobody else waits for more than one such piece. */
+export function turnOfItsOwn(): Promise<void> {
+  last = last.then(() => new Promise((resolve) => setImmediate(resolve)));
+  return last;
+}

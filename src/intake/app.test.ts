@@ -27,7 +27,7 @@ describe("an accepted order", () => {
     );
     expect(answer.status).toBe(202);
     const { id, partition, offset } = await json(answer);
-    expect(answer.headers.get("location")).toBe(`/orders/${id}`);
+    expect(answer.headers.get("location")).toBe(`/orders/${id}?partition=${partition}&offset=${offset}`);
 
     const record = (await cluster.read("orders")).find(({ key }) => String(key) === id);
     expect(record).toMatchObject({ partition, offset });

@@ -7,17 +7,21 @@ import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createApp, errorResponse } from "../http/server.ts";
-import { inputRead } from "../http/turn.ts";
+import { timeLeftMs } from "../http/time-left.ts";
+import { traceContext } from "../http/trace-context.ts";
+import { inputRead, turnOfItsOwn } from "../http/turn.ts";
 import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
-import { OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
+import { orderKey } from "../order-id.ts";
+import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import { orderFaults, parseJson } from "../validation.ts";
-import type { Acceptance, Intake } from "./intake.ts";
+import type { Kind } from "./admission.ts";
+import type { Acceptance, Given, Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 
-/** What comes with a request besides its document. */
-type Given = { key: string; trace: string | undefined };
+/** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
+const wholeBytes = 8_192;
 
 /**
  * The application of a producer; and the two routes that all its load comes by, for `serve` to hand to Bun's own router:
@@ -31,20 +35,20 @@ export function createIntakeApp(
   const app = createApp(log, { registry, unready: () => intake.unready() });
 
   const placeOrder = answering(async (request) => {
-    const { document, ...given } = await take(request, config.MAX_BODY_BYTES);
+    const { document, given } = await take(request, "single", config.MAX_BODY_BYTES);
     try {
-      return accepted(await place(document, given));
+      return accepted(await place(document, { ...given, key: orderKey(given.key) }));
     } catch (error) {
       return refusal(notAccepted(error));
     }
   });
 
   const placeOrders = answering(async (request) => {
-    const { document: documents, key, trace } = await take(request, maxBatchBytes);
+    const { document: documents, given } = await take(request, "batch", maxBatchBytes);
     if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
       throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
     const placed = documents.map((document, n) =>
-      place(document, { key: `${key}/${n}`, trace }).catch(notAccepted),
+      place(document, { ...given, key: orderKey(given.key, n) }).catch(notAccepted),
     );
     return multiStatus(await Promise.all(placed));
   });
@@ -54,6 +58,7 @@ export function createIntakeApp(
 
   for (const path of ["/orders", "/orders/batch"])
     app.all(path, () => {
+      metrics.outcome("method_not_allowed");
       const answer = problemResponse("method_not_allowed", "orders are sent with POST");
       answer.headers.set("allow", "POST");
       return answer;
@@ -67,7 +72,7 @@ export function createIntakeApp(
         return await answer(request);
       } catch (error) {
         metrics.outcome(error instanceof OutcomeError ? error.outcome : "internal_error");
-        return errorResponse(error, log);
+        return endingUpload(request, errorResponse(error, log, request.method));
       } finally {
         metrics.requestSeconds.observe((performance.now() - startMs) / 1_000);
       }
@@ -75,22 +80,35 @@ export function createIntakeApp(
   }
 
   /** What a request brings, if anything is taken at all. @throws OutcomeError */
-  async function take(request: Request, maxBytes: number): Promise<Given & { document: unknown }> {
-    const obstacle = intake.obstacle();
+  async function take(
+    request: Request,
+    kind: Kind,
+    maxBytes: number,
+  ): Promise<{ document: unknown; given: Given }> {
+    const leftMs = timeLeftMs(request.headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
+    const deadlineMs = performance.now() + leftMs;
+    // A body without a length may be as long as any.
+    const bytes = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
+    const obstacle = intake.obstacle(kind, bytes);
     if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
     const key = idempotencyKey(request.headers.get("idempotency-key"));
-    const trace = traceparent(request);
-    const body = await readJsonBody(request, maxBytes);
-    // All that arrived together goes on together, each step with its code still in the processor's cache.
-    await inputRead();
-    return { document: jsonOf(body), key, trace };
+    const trace = traceContext(request.headers);
+    const release = intake.reserve(kind, bytes);
+    try {
+      const body = await readJsonBody(request, maxBytes);
+      // All that arrived together goes on together, each step with its code still in the processor's cache.
+      await (kind === "batch" ? turnOfItsOwn() : inputRead());
+      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } };
+    } finally {
+      release();
+    }
   }
 
-  /** Places one order. Rejects with an OutcomeError. */
-  async function place(document: unknown, { key, trace }: Given): Promise<Acceptance> {
+  /** Places one order under its own key. Rejects with an OutcomeError. */
+  async function place(document: unknown, given: Given): Promise<Acceptance> {
     const errors = orderFaults(document);
     if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-    const acceptance = await intake.submit(document as Order, key, trace);
+    const acceptance = await intake.submit(document as Order, given);
     metrics.outcome("accepted");
     return acceptance;
   }
@@ -108,12 +126,16 @@ export function createIntakeApp(
   return { app, routes: { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } } };
 }
 
-/** The request's trace context, where it has the form of version 00 or later (W3C Trace Context, 3.2). */
-function traceparent(request: Request): string | undefined {
-  const header = request.headers.get("traceparent");
-  return header !== null && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/.test(header)
-    ? header
-    : undefined;
+const declaredBytes = (request: Request): number | undefined => {
+  const declared = request.headers.get("content-length");
+  return declared === null ? undefined : Number(declared);
+};
+
+/** An answer before the body is there ends the connection, or the rest would hold a place at the balancer for as long. */
+function endingUpload(request: Request, answer: Response): Response {
+  if ((declaredBytes(request) ?? Number.POSITIVE_INFINITY) > wholeBytes)
+    answer.headers.set("connection", "close");
+  return answer;
 }
 
 const refusal = ({ outcome, message, extension }: OutcomeError): Response =>
@@ -126,7 +148,16 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
       ? problem(result.outcome, result.message, result.extension)
       : { status: outcomes.accepted.status, ...result },
   );
-  return Response.json({ outcomes: body }, { status: 207 });
+  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fateOf(results) } });
+}
+
+/** What is true of all: mixed as soon as some are refused and some are not. */
+function fateOf(results: readonly (Acceptance | OutcomeError)[]): string {
+  const fates = new Set(
+    results.map((result) => (result instanceof OutcomeError ? outcomes[result.outcome].fate : "accepted")),
+  );
+  if (fates.has("refused")) return fates.size === 1 ? "refused" : "mixed";
+  return fates.has("unknown") ? "unknown" : "accepted";
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
@@ -137,8 +168,11 @@ function jsonOf(bytes: Uint8Array): unknown {
   }
 }
 
-const accepted = (acceptance: Acceptance): Response =>
-  new Response(JSON.stringify(acceptance), {
-    status: 202,
-    headers: { "content-type": "application/json", location: `/orders/${acceptance.id}` },
-  });
+/** Its place on the topic goes with where to look for it: so a consumer can tell whether it has come to that. */
+function accepted(acceptance: Acceptance): Response {
+  const { id, partition, offset } = acceptance;
+  const place = offset === null ? `partition=${partition}` : `partition=${partition}&offset=${offset}`;
+  const location = `/orders/${id}?${place}`;
+  const headers = { "content-type": "application/json", location, [fateHeader]: "accepted" };
+  return new Response(JSON.stringify(acceptance), { status: 202, headers });
+}

@@ -20,9 +20,12 @@ const problemOf = async (answer: Response) => {
   const { type, fate } = (await answer.json()) as { type: string; fate: string };
   return { status: answer.status, outcome: type.split(":").at(-1), fate };
 };
+const alone = (leftMs: number) => {
+  return { kind: "single", trace: undefined, deadlineMs: performance.now() + leftMs } as const;
+};
 /** Waits until as many orders are under way as may be. */
 const full = ({ intake }: TestIntake) =>
-  until("the orders are under way", () => intake.obstacle()?.outcome === "overloaded");
+  until("the orders are under way", () => intake.obstacle("single")?.outcome === "overloaded");
 
 describe.concurrent("202 comes with the delivery report and not before", () => {
   test("however long the brokers take", async () => {
@@ -109,7 +112,7 @@ describe.concurrent("brokers that do not know the topic, as when all have just s
   const unknownTopic = 3;
   const refused = { status: 503, outcome: "not_ready", fate: "refused" };
   const unready = ({ intake }: TestIntake) =>
-    until("the topic is unknown", () => intake.obstacle()?.outcome === "not_ready", 10_000);
+    until("the topic is unknown", () => intake.obstacle("single")?.outcome === "not_ready", 10_000);
 
   test("get no order, and orders again within seconds of their knowing it", async () => {
     using cluster = startOrdersCluster();
@@ -157,7 +160,7 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
   down(cluster);
   const megabyte = { ...anOrder, note: "x".repeat(1_048_576) };
   const submitted = Array.from({ length: 140 }, (_, n) =>
-    intake.intake.submit(megabyte, `${n}`, undefined).then(
+    intake.intake.submit(megabyte, { key: `${n}`, ...alone(60_000) }).then(
       () => "accepted",
       ({ outcome }: OutcomeError) => outcome,
     ),
@@ -255,13 +258,67 @@ test.concurrent("no more is taken than its bound; what is over it is refused at 
 
 test.concurrent("bytes under way are bounded too", async () => {
   using cluster = startOrdersCluster();
-  await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_BYTES: "1024" });
+  await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_BYTES: "2097152" });
   await intake.ready();
   slow(cluster, 500);
-  const taken = Array.from({ length: 20 }, () => intake.post({ ...anOrder, note: "x".repeat(150) }));
-  const statuses = (await Promise.all(taken)).map(({ status }) => status);
-  expect(statuses.filter((status) => status === 202).length).toBeWithin(3, 6);
-  expect(statuses.filter((status) => status === 503).length).toBeWithin(15, 18);
+  const large = { ...anOrder, note: "x".repeat(300_000) };
+  const submit = async (n: number) => intake.intake.submit(large, { key: `${n}`, ...alone(60_000) });
+  const taken = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => submit(n)));
+  expect(taken.map(({ status }) => status)).toEqual([
+    ...Array.from({ length: 7 }, () => "fulfilled" as const),
+    ...Array.from({ length: 13 }, () => "rejected" as const),
+  ]);
+});
+
+describe.concurrent("batches have half of the room", () => {
+  const batch = (orders: number, n = 0) =>
+    Array.from({ length: orders }, (_, m) => ({ ...anOrder, customer: `c${n}-${m}` }));
+
+  test("of the orders: the rest of a batch is refused, and single orders are taken", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "100" });
+    await intake.ready();
+    slow(cluster, 1_000);
+    const many = intake.post(batch(80), {}, "/orders/batch");
+    await until("the batch is under way", () => intake.intake.obstacle("batch")?.outcome === "overloaded");
+    const singles = await Promise.all(Array.from({ length: 50 }, () => intake.post(anOrder)));
+    expect(singles.map(({ status }) => status)).toEqual(singles.map(() => 202));
+    const answer = await many;
+    expect(answer.headers.get("order-fate")).toBe("mixed");
+    const { outcomes } = (await answer.json()) as { outcomes: { status: number }[] };
+    expect(outcomes.map(({ status }) => status)).toEqual(
+      Array.from({ length: 80 }, (_, n) => (n < 50 ? 202 : 503)),
+    );
+  });
+
+  test("of the bytes, before a body is there: an order of any length is taken beside them", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_BYTES: "2097152" });
+    await intake.ready();
+    const gate = Promise.withResolvers<void>();
+    const unfinished = (n: number) => {
+      const text = JSON.stringify(batch(1, n));
+      const body = new ReadableStream({
+        async start(controller) {
+          await gate.promise;
+          controller.enqueue(new TextEncoder().encode(text));
+          controller.close();
+        },
+      });
+      return intake.request("/orders/batch", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      });
+    };
+    const first = unfinished(1);
+    await until("the first has its room", () => intake.intake.obstacle("batch", 1) !== undefined);
+    expect((await unfinished(2)).status).toBe(503);
+    expect((await intake.post(anOrder)).status).toBe(202);
+    gate.resolve();
+    expect((await first).status).toBe(207);
+    expect((await unfinished(3)).status).toBe(207);
+  });
 });
 
 // Beside no other: it takes the process a while's whole attention.

@@ -5,6 +5,7 @@
 
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
+import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Report } from "../kafka/reports.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
@@ -12,6 +13,7 @@ import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
+import { createAdmission, type Kind } from "./admission.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload } from "./overload.ts";
@@ -25,12 +27,24 @@ import { refusalOf, unknown } from "./unacknowledged.ts";
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
 export type Acceptance = { id: string; partition: number; offset: number | null };
 
+/** What comes with an order besides its document. */
+export type Given = {
+  /** The order's own (`orderKey`). */
+  key: string;
+  kind: Kind;
+  trace: TraceContext | undefined;
+  /** By when it has to be answered, on the clock of performance.now(). */
+  deadlineMs: number;
+};
+
 type Pending = {
   id: string;
   order: Order;
   record: OutgoingRecord;
+  kind: Kind;
   bytes: number;
   sinceMs: number;
+  deadlineMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
   group: number;
   /** Copies on their way. */
@@ -48,7 +62,7 @@ export type Intake = ReturnType<typeof createIntake>;
 const recentOrders = 10_000;
 /** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
 const availabilityTimeoutMs = 300;
-const republishEveryMs = 100;
+const lookAfterEveryMs = 100;
 /** Copies under way at once, as a part of the orders that may be: a fault of one broker of three needs no more. */
 const republishShare = 1 / 4;
 
@@ -58,7 +72,10 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   const recent = createRecent(recentOrders);
   const overload = createOverload(config.OVERLOAD_AFTER_MS);
   let partitioner: Partitioner | undefined;
-  let bytesInFlight = 0;
+  const admission = createAdmission({
+    maxBytes: config.MAX_IN_FLIGHT_BYTES,
+    limit: (orders) => Math.min(config.MAX_IN_FLIGHT_ORDERS, overload.limit(orders, performance.now())),
+  });
   let draining: "no" | "noticed" | "refusing" = "no";
 
   const session = createSession(config, log, {
@@ -77,18 +94,17 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       metrics.queueBytes.set(queueBytes);
       metrics.roundTripSeconds.set(roundTripMs / 1_000);
       metrics.inFlightOrders.set(pending.size);
-      metrics.inFlightBytes.set(bytesInFlight);
+      metrics.inFlightBytes.set(admission.bytes());
     },
   });
 
   function settle(order: Pending, { error, partition, offset }: Report): void {
     partitioner?.settled(partition);
     order.copies -= 1;
-    // One copy of an order that was sent once more: the other was first, or has failed and leaves the answer to this.
-    if (order.done || (error !== undefined && order.copies > 0)) {
-      republisher.settled();
-      return;
-    }
+    if (order.republished && order.copies === 0) republisher.settled();
+    if (error === undefined) recent.add(order.id, { order: order.order, partition, offset });
+    // It has its answer already, or another copy's report is the answer.
+    if (order.done || (error !== undefined && order.copies > 0)) return;
     finish(order);
     if (error !== undefined) {
       order.reject(unknown(order, `no acknowledgement: ${error}`));
@@ -99,26 +115,26 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (waitedMs < availabilityTimeoutMs) republisher.prompt(order, partition);
     overload.acknowledged(waitedMs, nowMs);
     metrics.deliverySeconds.observe(waitedMs / 1_000);
-    recent.add(order.id, { order: order.order, partition, offset });
     order.resolve({ id: order.id, partition, offset: offset ?? null });
   }
 
   function finish(order: Pending): Pending {
     order.done = true;
     pending.delete(order.id);
-    bytesInFlight -= order.bytes;
+    admission.leave(order.kind, order.bytes, 1);
     groups.settled(order.group);
     return order;
   }
 
-  function take(order: Order, id: string, traceparent?: string): Promise<Acceptance> {
+  function take(order: Order, id: string, { kind, trace, deadlineMs }: Given): Promise<Acceptance> {
     if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
-    const record = recordOf(order, id, config.ORDERS_TOPIC, traceparent);
+    const record = recordOf(order, id, config.ORDERS_TOPIC, trace);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
-    const taken = { id, order, record, bytes, sinceMs, group: 0, copies: 0, promise, resolve, reject };
-    bytesInFlight += bytes;
+    const ending = { promise, resolve, reject };
+    const taken = { id, order, record, kind, bytes, sinceMs, deadlineMs, group: 0, copies: 0, ...ending };
+    admission.enter(kind, bytes, 1);
     pending.set(id, taken);
     groups.add(taken);
     return promise;
@@ -177,25 +193,32 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       return sent;
     },
   });
-  // Where order matters a copy would come out of turn.
-  const republishing =
-    config.PARTITIONER === "batch"
-      ? setInterval(() => republisher.run(pending.values(), performance.now()), republishEveryMs)
-      : undefined;
+  const lookingAfter = setInterval(() => {
+    const nowMs = performance.now();
+    // Whatever its copies wait for: their own time limits begin when they are sent.
+    for (const order of pending.values())
+      if (order.deadlineMs <= nowMs) finish(order).reject(unknown(order, "no acknowledgement in time"));
+    // Where order matters a copy would come out of turn.
+    if (config.PARTITIONER === "batch") republisher.run(pending.values(), nowMs);
+  }, lookAfterEveryMs);
 
   return {
-    /** Why no order is taken just now; undefined when one is. Cheap: asked before a body is read. */
-    obstacle(): Obstacle | undefined {
+    /**
+     * Why no order is taken just now; undefined when one is. Cheap: asked before a body is read.
+     * @param bytes of a body that would come
+     */
+    obstacle(kind: Kind, bytes = 0): Obstacle | undefined {
       if (draining === "refusing") return { outcome: "draining", detail: "this producer is shutting down" };
       const obstacle = session.obstacle();
       if (obstacle) return obstacle;
-      const limit = Math.min(config.MAX_IN_FLIGHT_ORDERS, overload.limit(pending.size, performance.now()));
-      if (pending.size >= limit || bytesInFlight >= config.MAX_IN_FLIGHT_BYTES)
-        return {
-          outcome: "overloaded",
-          detail: `${pending.size} orders wait for their acknowledgement, ${Math.round(limit)} may`,
-        };
-      return undefined;
+      const detail = admission.full(kind, bytes);
+      return detail === undefined ? undefined : { outcome: "overloaded", detail };
+    },
+
+    /** Keeps room for a body that is about to be read. @returns what gives it back, once the body is gone */
+    reserve(kind: Kind, bytes: number): () => void {
+      admission.enter(kind, bytes, 0);
+      return () => admission.leave(kind, bytes, 0);
     },
 
     /** Why the balancer should send nothing here; undefined when it should. A full producer sheds but stays. */
@@ -206,12 +229,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     },
 
     /**
-     * Sends an order and waits for its report, at most DELIVERY_TIMEOUT_MS. A repeated request joins the one in
-     * flight or is answered from memory.
+     * Sends an order and waits for its report, at most until its deadline. A repeated request joins the one in flight,
+     * and so has its deadline, or is answered from memory.
      * @throws OutcomeError refused; the promise is rejected with one that says refused or unknown
      */
-    submit(order: Order, idempotencyKey: string, traceparent: string | undefined): Promise<Acceptance> {
-      const id = orderId(order.customer, idempotencyKey);
+    submit(order: Order, given: Given): Promise<Acceptance> {
+      const id = orderId(order.customer, given.key);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))
@@ -221,9 +244,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
           ? known.promise
           : Promise.resolve({ id, partition: known.partition, offset: known.offset ?? null });
       }
-      const obstacle = this.obstacle();
+      const obstacle = this.obstacle(given.kind);
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
-      return take(order, id, traceparent);
+      return take(order, id, given);
     },
 
     /**
@@ -235,7 +258,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       draining = "noticed";
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
-      clearInterval(republishing);
+      clearInterval(lookingAfter);
       groups.flush();
       const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
       await session.flush(Math.min(config.DELIVERY_TIMEOUT_MS, leftMs));

@@ -16,7 +16,7 @@ export function createIntakeMetrics(registry: Registry) {
         help: "Answers to orders, by outcome and by what it says of the order's fate.",
       },
       Object.fromEntries(
-        Object.entries(outcomes).map(([outcome, { fate }]) => [outcome, { outcome, fate }]),
+        Object.entries(outcomes).map(([outcome, { fate = "none" }]) => [outcome, { outcome, fate }]),
       ) as Record<OutcomeName, { outcome: string; fate: string }>,
     ),
     requestSeconds: latencyHistogram(
@@ -62,6 +62,5 @@ export function createIntakeMetrics(registry: Registry) {
       help: "Mean round trip to the slowest broker, of the last second.",
       registers,
     }),
-    ready: new Gauge({ name: "ready", help: "1 while /readyz answers 200.", registers }),
   };
 }

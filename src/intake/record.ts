@@ -1,7 +1,8 @@
 /**
  * An order as a Kafka record: key = order id, value = the order with its id and time, headers = CloudEvents 1.0 in
- * the Kafka protocol binding's binary mode, with the W3C traceparent of the request passed through.
+ * the Kafka protocol binding's binary mode, with the W3C trace context of the request.
  */
+import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Order } from "../order.ts";
 import type { PlacedOrder } from "../validation.ts";
@@ -16,11 +17,11 @@ const constant: OutgoingRecord["headers"] = [
 const notChosen = -1;
 
 /** The record of an order on its topic; the partition is chosen when it is sent. */
-export function recordOf(order: Order, id: string, topic: string, traceparent?: string): OutgoingRecord {
+export function recordOf(order: Order, id: string, topic: string, trace?: TraceContext): OutgoingRecord {
   const placedAt = now();
   const placed: PlacedOrder = { ...order, id, placedAt };
   const headers: OutgoingRecord["headers"] = [{ ce_id: id, ce_time: placedAt }];
-  if (traceparent) headers.push({ traceparent });
+  if (trace) headers.push(trace);
   const value = JSON.stringify(placed);
   return { topic, partition: notChosen, key: id, value, headers, sharedHeaders: constant };
 }

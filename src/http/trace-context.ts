@@ -1,0 +1,55 @@
+/**
+ * The caller's place in a trace (W3C Trace Context, section 3), as it is carried to the record of each of its orders.
+ * What comes out is of version 00 and valid, or nothing: a traceparent of 55 characters, a tracestate of at most
+ * 512. So no header costs more than that an order, whatever its length.
+ */
+
+/** `traceparent` and, where there is any, `tracestate`. */
+export type TraceContext = { traceparent: string; tracestate?: string };
+
+/** As much as is to be propagated at least (3.3.1.5), and here at most: a batch carries it a thousand times. */
+const maxStateChars = 512;
+/** Longer members go first where they are too many characters in all (3.3.1.5). */
+const longMemberChars = 128;
+const maxMembers = 32;
+
+/** Version, ids and flags, and what a version above 00 may add after a dash; a comma would be a second line (3.2). */
+const parentForm = /^([0-9a-f]{2})-([0-9a-f]{32}-[0-9a-f]{16})-([0-9a-f]{2})(-[!-+\--~]*)?$/;
+const zeroId = /^0{32}-|-0{16}$/;
+/** The flags that version 00 knows: sampled and random (3.2.2.5). */
+const knownFlags = 0b11;
+const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
+
+/** The trace context of a request; undefined without a valid traceparent (3.2.2), which a request may come without. */
+export function traceContext(headers: Headers): TraceContext | undefined {
+  const header = headers.get("traceparent");
+  if (header === null) return undefined;
+  const traceparent = parentOf(header);
+  if (traceparent === undefined) return undefined;
+  const tracestate = stateOf(headers.get("tracestate") ?? "");
+  return tracestate ? { traceparent, tracestate } : { traceparent };
+}
+
+/** As it came if it is of version 00; made anew of the parts that 00 knows if of a later one (3.2.4). */
+function parentOf(header: string): string | undefined {
+  const [, version, ids = "", flags = "", more] = parentForm.exec(header) ?? [];
+  if (version === undefined || version === "ff" || zeroId.test(ids)) return undefined;
+  if (version === "00") return more === undefined ? header : undefined;
+  return `00-${ids}-0${Number.parseInt(flags, 16) & knownFlags}`;
+}
+
+/** The list without blanks and empty members; "" where it is malformed, which leaves the traceparent as it is (3.3). */
+function stateOf(header: string): string {
+  const members = header
+    .split(",")
+    .map((text) => text.trim())
+    .filter((text) => text !== "");
+  if (members.length > maxMembers || !members.every((text) => member.test(text))) return "";
+  // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.
+  while (members.join(",").length > maxStateChars)
+    members.splice(
+      members.findLastIndex((text) => text.length > longMemberChars),
+      1,
+    );
+  return members.join(",");
+}
