@@ -26,9 +26,9 @@ export async function exchange(
   port: number,
   parts: readonly Buffer[],
   expected: number,
-  { halfClosed = false, timeoutMs = 15_000 } = {},
+  { halfClosed = false, localAddress = "127.0.0.1", timeoutMs = 15_000 } = {},
 ): Promise<Exchange> {
-  const socket = connect({ host: "127.0.0.1", port, noDelay: true, allowHalfOpen: true });
+  const socket = connect({ host: "127.0.0.1", port, localAddress, noDelay: true, allowHalfOpen: true });
   const bodiless = parts[0]?.toString("latin1", 0, 5) === "HEAD ";
   const { promise: end, resolve } = Promise.withResolvers<"closed" | "silent">();
   let received = Buffer.alloc(0);

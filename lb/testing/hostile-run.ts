@@ -65,12 +65,18 @@ export async function runAll(
         .split(later)
         .map((part) => Buffer.from(part, "latin1"));
       const awaited = expected.filter((answer) => answer !== "closed").length;
-      return exchange(balancer.port, parts, awaited, { halfClosed, timeoutMs });
+      return exchange(balancer.port, parts, awaited, {
+        halfClosed,
+        localAddress: `127.0.1.${at % 100}`,
+        timeoutMs,
+      });
     }),
   );
   await until("no request is under way", async () => {
-    const { scur, qcur } = await balancer.row("producers", "BACKEND");
-    return scur === "0" && qcur === "0";
+    const backends = await Promise.all(
+      ["producers", "batches"].map((backend) => balancer.row(backend, "BACKEND")),
+    );
+    return backends.every(({ scur, qcur }) => scur === "0" && qcur === "0");
   });
   const last = await fetch(`http://127.0.0.1:${balancer.port}/orders`, {
     method: "POST",
