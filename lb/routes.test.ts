@@ -19,7 +19,7 @@ let balancer: Balancer;
 beforeAll(async () => {
   producer = startStandIn(says("producer"));
   consumer = startStandIn(says("consumer"));
-  const replace = { "timeout http-request 10s": "timeout http-request 1s" };
+  const replace = { "timeout http-request 10s": "timeout http-request 1s", "body time 10s": "body time 1s" };
   balancer = await startBalancer({ producers: [producer.port], consumers: [consumer.port], replace });
 });
 afterAll(async () => {

@@ -26,6 +26,7 @@ const decimal = (description: string, fallback: number, minimum: number, maximum
   Type.Number({ description, default: fallback, minimum, maximum });
 
 const minuteMs = 60_000;
+const dayMs = 1_440 * minuteMs;
 
 /** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
 export const drainAnswerMs = 1_000;
@@ -52,7 +53,17 @@ const kafka = {
   DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead" }),
   TOPIC_PARTITIONS: whole("partitions of a topic that is created", 12, 1, 1_000),
   REPLICATION_FACTOR: whole("replicas that each partition must have", 3, 1, 10),
+  // 1 is the least that Kafka allows: then nothing is asked of the topics' configuration.
   MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
+  // What is not handled by then is gone: it must outlast the longest time that the consumers may be down.
+  MIN_RETENTION_MS: whole("retention.ms that the topics must have, unless it is -1", dayMs, 0, 3_650 * dayMs),
+  TOPIC_CHECK_MS: whole(
+    "time between two checks that a topic is as demanded",
+    minuteMs,
+    1_000,
+    10 * minuteMs,
+  ),
+  MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
   LOG_LEVEL: oneOf("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
 };
 
@@ -88,7 +99,6 @@ const producerSchema = Type.Object({
     0,
     minuteMs,
   ),
-  MAX_BODY_BYTES: whole("longest body of one order", 8_192, 256, 1_048_576),
   // For a stall; in overload OVERLOAD_AFTER_MS refuses long before. The balancer refuses before this bound is reached
   // (lb/haproxy.cfg): it is what that lets through one by one, and half of it for batches.
   MAX_IN_FLIGHT_ORDERS: whole(

@@ -1,16 +1,25 @@
 import { describe, expect, test } from "bun:test";
-import { type OutcomeName, outcomes, type ProblemName, problem, problemResponse } from "./outcomes.ts";
+import {
+  OutcomeError,
+  type OutcomeName,
+  outcomes,
+  type ProblemName,
+  problem,
+  problemResponse,
+} from "./outcomes.ts";
 
 const names = Object.keys(outcomes) as OutcomeName[];
 const problems = names.filter((name): name is ProblemName => name !== "accepted");
+
+const ofLookUps: OutcomeName[] = ["not_found", "ledger_unavailable"];
 
 test("only 202 says accepted, and nothing is unknown that was refused", () => {
   for (const name of names) {
     const { status, fate } = outcomes[name];
     if (fate === "accepted") expect(status).toBe(202);
     // A client may take every 4xx and every 503 for certain: it was not accepted.
-    if (status < 500 && status !== 202) expect(fate).toBe("refused");
-    if (status === 503) expect(fate).toBe("refused");
+    if (ofLookUps.includes(name)) expect(fate).toBeUndefined();
+    else if ((status < 500 && status !== 202) || status === 503) expect(fate).toBe("refused");
     if ([500, 502, 504].includes(status)) expect(fate).toBe("unknown");
   }
 });
@@ -19,6 +28,11 @@ test("whoever is to come back is told when", () => {
   for (const name of problems)
     if ([429, 502, 503, 504].includes(outcomes[name].status))
       expect(outcomes[name].retryAfterS).toBeGreaterThan(0);
+});
+
+test("an expected failure has no stack, and leaves those of defects as they are", () => {
+  expect(new OutcomeError("not_ready", "why").stack ?? "").not.toContain("outcomes.test.ts");
+  expect(new Error("a defect").stack).toContain("outcomes.test.ts");
 });
 
 describe("a problem document", () => {

@@ -61,6 +61,7 @@ export const suites: Suite[] = [
     limitMinutes: 38,
     files: /^(infra|chaos|load)\/e2e/,
     onContainers: true,
-    cleanUp: () => openTopology({ project: e2eProject }).down({ volumes: true }),
+    cleanUp: () =>
+      Promise.all([openTopology({ project: e2eProject }).down({ volumes: true }), removeBrokers()]),
   },
 ];

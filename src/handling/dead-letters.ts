@@ -6,6 +6,7 @@ import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import { type KafkaProducer, type OutgoingRecord, openProducer } from "../kafka/producer.ts";
 import type { Report } from "../kafka/reports.ts";
+import { topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
 
 /** Why a record is given up. */
@@ -29,7 +30,10 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
         deliveryTimeoutMs,
         onError: (message) => log.warn({ kafka: message }, "Kafka client of the dead letters"),
       });
-      partitions = (await client.partitions(config.DEAD_TOPIC, deliveryTimeoutMs)).length;
+      const found = await client.partitions(config.DEAD_TOPIC, deliveryTimeoutMs);
+      const fault = await topicFault(config, config.DEAD_TOPIC, found);
+      if (fault) throw new Error(fault);
+      partitions = found.length;
     }
     return client;
   }

@@ -70,11 +70,6 @@ test.each([
   await expect(readJsonBody(typed(mediaType), 100)).rejects.toThrow(refused("unsupported_media_type"));
 });
 
-test("a long media type that fits until its last character is not taken either", async () => {
-  const mediaType = `application/json${"; ".repeat(5_000)}=`;
-  await expect(readJsonBody(typed(mediaType), 100)).rejects.toThrow(refused("unsupported_media_type"));
-});
-
 test("a body without a media type is not taken", async () => {
   await expect(readJsonBody(said({}), 100)).rejects.toThrow(refused("unsupported_media_type"));
 });

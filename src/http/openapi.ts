@@ -126,16 +126,31 @@ const headers = [
     name: "Idempotency-Key",
     in: "header",
     description:
-      "Makes a retry safe: the same customer and key are the same order. Visible ASCII, optionally in double quotes.",
+      "Makes a retry safe: the same customer and key are the same order. One line of visible ASCII, bare or in double " +
+      'quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651).',
     schema: idempotencyKeyHeader,
   },
   {
     name: "traceparent",
     in: "header",
-    description: "W3C Trace Context, carried to the record.",
+    description:
+      "W3C Trace Context: a valid one is carried to the record, of a later version as version 00; any other is ignored.",
+    schema: { type: "string" },
+  },
+  {
+    name: "tracestate",
+    in: "header",
+    description:
+      "Carried with a valid traceparent, if it is valid itself: whole members of 512 characters in all.",
     schema: { type: "string" },
   },
 ];
+
+const requestBody = (schema: object) => ({
+  required: true,
+  description: "JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493).",
+  content: json(schema),
+});
 
 /** The document. Its paths are those that pass the balancer. */
 export function openApi() {
@@ -152,7 +167,7 @@ export function openApi() {
         post: {
           operationId: "placeOrder",
           parameters: headers,
-          requestBody: { required: true, content: json(ref("Order")) },
+          requestBody: requestBody(ref("Order")),
           responses: {
             "202": {
               description: "Accepted: at least two replicas have it.",
@@ -166,9 +181,10 @@ export function openApi() {
       "/orders/batch": {
         post: {
           operationId: "placeOrders",
-          description: "The key of the n-th order (from 0) is the request's key, a slash and n.",
+          description:
+            "The key of the n-th order (from 0) is the request's key, a slash and n; no single order's key is the same.",
           parameters: headers,
-          requestBody: { required: true, content: json(ref("Batch")) },
+          requestBody: requestBody(ref("Batch")),
           responses: {
             "207": { description: "An outcome for each order.", content: json(ref("BatchOutcomes")) },
             ...problems(intakeProblems),

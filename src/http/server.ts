@@ -55,7 +55,7 @@ export function errorResponse(error: unknown, log: Logger, method: string): Resp
 function readable(request: Request): Request {
   const { url, method } = request;
   if (method !== "HEAD" && !url.startsWith("/")) return request;
-  const { href } = new URL(url, "http://localhost");
+  const href = url.startsWith("/") ? `http://localhost${url}` : url;
   return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
 

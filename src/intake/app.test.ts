@@ -1,6 +1,7 @@
 /** What a client of the producer is answered: good orders, and everything else that can come in. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { maxBatchOrders } from "../limits.ts";
+import { orderId, orderKey } from "../order-id.ts";
 import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
 
@@ -16,14 +17,15 @@ afterAll(async () => {
   cluster.close();
 });
 
+const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const json = async (answer: Response) => (await answer.json()) as Record<string, unknown>;
 
 describe("an accepted order", () => {
   test("is answered with where it stands, and is there, as CloudEvents has it", async () => {
-    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const context = { traceparent: trace, tracestate: "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7" };
     const answer = await intake.post(
       { ...anOrder, note: "très chaud ☕" },
-      { "idempotency-key": "happy", traceparent },
+      { "idempotency-key": "happy", ...context },
     );
     expect(answer.status).toBe(202);
     const { id, partition, offset } = await json(answer);
@@ -41,14 +43,16 @@ describe("an accepted order", () => {
       ce_id: id as string,
       ce_time: placedAt,
       "content-type": "application/json",
-      traceparent,
+      ...context,
     });
   });
 
   test("has an id that depends on customer and key alone", async () => {
     const first = await json(await intake.post(anOrder, { "idempotency-key": '"same"' }));
-    const again = await json(await intake.post(anOrder, { "idempotency-key": "same" }));
-    expect(again).toEqual(first);
+    for (const key of ["same", '"same";p=1; q="x"']) {
+      const again = await json(await intake.post(anOrder, { "idempotency-key": key }));
+      expect(again).toEqual(first);
+    }
     const other = await json(
       await intake.post({ ...anOrder, customer: "c43" }, { "idempotency-key": "same" }),
     );
@@ -60,10 +64,21 @@ describe("an accepted order", () => {
     expect(ids[0]).not.toBe(ids[1]);
   });
 
-  test("does not carry a traceparent that is none", async () => {
-    const { id } = await json(await intake.post(anOrder, { traceparent: "x".repeat(5_000) }));
+  test("does not carry a trace context that is none", async () => {
+    const traceparent = `${trace.slice(0, -2)}01${"x".repeat(13_000)}`;
+    const { id } = await json(await intake.post(anOrder, { traceparent, tracestate: "foo=1" }));
     const record = (await cluster.read("orders")).find(({ key }) => String(key) === id);
-    expect(record?.headers).not.toContainKey("traceparent");
+    expect(record?.headers).toContainKey("ce_id");
+    expect(record?.headers).not.toContainAnyKeys(["traceparent", "tracestate"]);
+  });
+
+  test("is another one than the order of a batch whose key would be the same", async () => {
+    const batch = await json(await intake.post([anOrder], { "idempotency-key": "x" }, "/orders/batch"));
+    const inBatch = (batch.outcomes as { id: string }[])[0]?.id;
+    expect(inBatch).toBe(orderId(anOrder.customer, "x/0"));
+    const single = await json(await intake.post({ ...anOrder, size: "large" }, { "idempotency-key": "x/0" }));
+    expect(single.id).toBe(orderId(anOrder.customer, orderKey("x/0")));
+    expect(single.id).not.toBe(inBatch);
   });
 });
 
@@ -81,10 +96,26 @@ describe("bad input is refused, and nothing of it is on the topic", () => {
     ["no JSON", 400, "malformed_body", "customer=c42"],
     ["JSON that breaks off", 400, "malformed_body", '{"customer":'],
     ["no UTF-8", 400, "malformed_body", Uint8Array.of(0x22, 0xff, 0x22)],
+    ["a member twice", 400, "malformed_body", JSON.stringify(anOrder).replace("{", '{"quantity":3,')],
+    [
+      "a member twice, once by an escape",
+      400,
+      "malformed_body",
+      JSON.stringify(anOrder).replace("{", '{"\\u0063ustomer":"c1",'),
+    ],
     ["a key that is too long", 400, "malformed_key", anOrder, { "idempotency-key": "k".repeat(256) }],
     ["an empty key", 400, "malformed_key", anOrder, { "idempotency-key": "" }],
     ["a body of a megabyte", 413, "body_too_large", { ...anOrder, note: "x".repeat(1_000_000) }],
     ["a body one byte too long", 413, "body_too_large", JSON.stringify(anOrder).padEnd(8_193)],
+    ["a key with a malformed parameter", 400, "malformed_key", anOrder, { "idempotency-key": '"k";A=1' }],
+    ["a content coding", 415, "unsupported_media_type", anOrder, { "content-encoding": "gzip" }],
+    [
+      "another charset",
+      415,
+      "unsupported_media_type",
+      anOrder,
+      { "content-type": "application/json; charset=utf-16" },
+    ],
     ["another media type", 415, "unsupported_media_type", anOrder, { "content-type": "text/plain" }],
     ["a form", 415, "unsupported_media_type", "a=b", { "content-type": "application/x-www-form-urlencoded" }],
     ["wrong types", 422, "invalid_order", { ...anOrder, quantity: "2" }],
@@ -105,6 +136,21 @@ describe("bad input is refused, and nothing of it is on the topic", () => {
       fate: "refused",
     });
     expect(await intake.metric("order_delivery_duration_seconds_count")).toBe(before);
+  });
+
+  test("a member twice in one order of a batch: none of them is taken", async () => {
+    const before = await intake.metric("order_delivery_duration_seconds_count");
+    const batch = JSON.stringify([anOrder, anOrder]).replace(/}]$/, ',"size":"large"}]');
+    const answer = await intake.post(batch, {}, "/orders/batch");
+    expect(answer.status).toBe(400);
+    expect(await json(answer)).toMatchObject({ fate: "refused" });
+    expect(await intake.metric("order_delivery_duration_seconds_count")).toBe(before);
+  });
+
+  test("what would be taken instead is told, for a media type and a coding alike", async () => {
+    const answer = await intake.post(anOrder, { "content-encoding": "br" });
+    expect(answer.headers.get("accept")).toBe("application/json");
+    expect(answer.headers.get("accept-encoding")).toBe("identity");
   });
 
   test("without a media type", async () => {
@@ -154,6 +200,18 @@ describe("POST /orders/batch", () => {
     expect(outcomes.map(({ status }) => status)).toEqual([202, 422, 202]);
     expect(outcomes[1]).toMatchObject({ fate: "refused", errors: [{ pointer: "/size" }] });
     expect(outcomes[0]?.id).not.toBe(outcomes[2]?.id);
+  });
+
+  test("carries the request's trace context to each order", async () => {
+    const { outcomes } = (await json(
+      await intake.post([anOrder, anOrder], { traceparent: trace, tracestate: "a=1" }, "/orders/batch"),
+    )) as { outcomes: { id: string }[] };
+    const records = await cluster.read("orders");
+    for (const { id } of outcomes)
+      expect(records.find(({ key }) => String(key) === id)?.headers).toMatchObject({
+        traceparent: trace,
+        tracestate: "a=1",
+      });
   });
 
   test("is as safe to repeat as a single order", async () => {

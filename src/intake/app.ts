@@ -15,10 +15,12 @@ import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderKey } from "../order-id.ts";
 import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
+import { repeatsMember } from "../unique-members.ts";
 import { orderFaults, parseJson } from "../validation.ts";
 import type { Kind } from "./admission.ts";
-import type { Acceptance, Given, Intake } from "./intake.ts";
+import type { Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
+import type { Acceptance, Given } from "./pending.ts";
 
 /** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
 const wholeBytes = 8_192;
@@ -36,20 +38,15 @@ export function createIntakeApp(
 
   const placeOrder = answering(async (request) => {
     const { document, given } = await take(request, "single", config.MAX_BODY_BYTES);
-    try {
-      return accepted(await place(document, { ...given, key: orderKey(given.key) }));
-    } catch (error) {
-      return refusal(notAccepted(error));
-    }
+    const result = await place(document, { ...given, key: orderKey(given.key) });
+    return result instanceof OutcomeError ? refusal(result) : accepted(result);
   });
 
   const placeOrders = answering(async (request) => {
     const { document: documents, given } = await take(request, "batch", maxBatchBytes);
     if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
       throw new OutcomeError("invalid_order", `send an array of 1 to ${maxBatchOrders} orders`);
-    const placed = documents.map((document, n) =>
-      place(document, { ...given, key: orderKey(given.key, n) }).catch(notAccepted),
-    );
+    const placed = documents.map((document, n) => place(document, { ...given, key: orderKey(given.key, n) }));
     return multiStatus(await Promise.all(placed));
   });
 
@@ -104,13 +101,17 @@ export function createIntakeApp(
     }
   }
 
-  /** Places one order under its own key. Rejects with an OutcomeError. */
-  async function place(document: unknown, given: Given): Promise<Acceptance> {
+  /** Places one order under its own key. An expected failure is a result, not thrown: a batch may have a thousand. */
+  async function place(document: unknown, given: Given): Promise<Acceptance | OutcomeError> {
     const errors = orderFaults(document);
-    if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-    const acceptance = await intake.submit(document as Order, given);
-    metrics.outcome("accepted");
-    return acceptance;
+    if (errors.length > 0) return notAccepted(new OutcomeError("invalid_order", "see errors", { errors }));
+    try {
+      const acceptance = await intake.submit(document as Order, given);
+      metrics.outcome("accepted");
+      return acceptance;
+    } catch (error) {
+      return notAccepted(error);
+    }
   }
 
   /** An expected failure of one order, counted and logged. @throws whatever else it is */
@@ -161,11 +162,15 @@ function fateOf(results: readonly (Acceptance | OutcomeError)[]): string {
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
+  let document: unknown;
   try {
-    return parseJson(bytes);
+    document = parseJson(bytes);
   } catch (error) {
     throw new OutcomeError("malformed_body", (error as Error).message);
   }
+  if (repeatsMember(bytes, document))
+    throw new OutcomeError("malformed_body", "the body names a member twice in one object");
+  return document;
 }
 
 /** Its place on the topic goes with where to look for it: so a consumer can tell whether it has come to that. */

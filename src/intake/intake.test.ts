@@ -270,6 +270,74 @@ test.concurrent("bytes under way are bounded too", async () => {
   ]);
 });
 
+describe.concurrent("an order is answered by its deadline, and then its fate is unknown", () => {
+  const unknown = { status: 504, outcome: "delivery_unknown", fate: "unknown" };
+
+  test("whatever was sent once more meanwhile: its copy has no time of its own", async () => {
+    using cluster = startOrdersCluster();
+    const deliveryMs = 4_000;
+    await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: String(deliveryMs) });
+    await intake.ready();
+    // One broker is prompt, so that what waits for another is sent once more, and then none answers any more.
+    cluster.setBrokerRttMs(1, 60_000);
+    const waiting: Promise<{ answer: Response; tookMs: number }>[] = [];
+    const post = async () => {
+      const startedMs = performance.now();
+      const answer = await intake.post(anOrder);
+      return { answer, tookMs: performance.now() - startedMs };
+    };
+    await until("some are sent once more", async () => {
+      waiting.push(post());
+      return (await intake.metric("orders_republished_total")) > 0;
+    });
+    slow(cluster, 60_000);
+    waiting.push(post());
+    const all = await Promise.all(waiting);
+    for (const { answer } of all) if (answer.status !== 202) expect(await problemOf(answer)).toEqual(unknown);
+    const late = all.filter(({ answer }) => answer.status === 504);
+    expect(late.length).toBeGreaterThan(0);
+    // A copy's own time limit begins a second later at least.
+    for (const { tookMs } of late) expect(tookMs).toBeWithin(deliveryMs, deliveryMs + 900);
+  });
+
+  test("that the balancer set, for a single order and for a batch", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "60000" });
+    await intake.ready();
+    slow(cluster, 5_000);
+    const by = { "answer-by": String(Date.now() + 2_000) };
+    const [single, batch] = await Promise.all([
+      intake.post(anOrder, by),
+      intake.post([anOrder, { ...anOrder, customer: "c43" }], by, "/orders/batch"),
+    ]);
+    expect(await problemOf(single)).toEqual(unknown);
+    expect([batch.status, batch.headers.get("order-fate")]).toEqual([207, "unknown"]);
+    // Nothing is left of them here, but for the client's own time limit.
+    await until("none is under way", async () => (await intake.metric("orders_in_flight")) === 0);
+  });
+
+  test("what is acknowledged later is remembered: sent again, it is answered as it was", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    slow(cluster, 2_000);
+    const key = { "idempotency-key": "late" };
+    const first = await intake.post(anOrder, { ...key, "answer-by": String(Date.now()) });
+    expect(await problemOf(first)).toEqual(unknown);
+    slow(cluster, 0);
+    await until(
+      "it is acknowledged",
+      async () =>
+        (await intake.metric("orders_repeated_total")) > 0 ||
+        (await intake.post(anOrder, key)).status === 202,
+    );
+    await until("from memory", async () => {
+      const { status } = await intake.post(anOrder, key);
+      return status === 202 && (await intake.metric("orders_repeated_total")) > 0;
+    });
+  });
+});
+
 describe.concurrent("batches have half of the room", () => {
   const batch = (orders: number, n = 0) =>
     Array.from({ length: orders }, (_, m) => ({ ...anOrder, customer: `c${n}-${m}` }));

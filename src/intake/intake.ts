@@ -5,8 +5,6 @@
 
 import { canonicalJson } from "../canonical.ts";
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
-import type { TraceContext } from "../http/trace-context.ts";
-import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Report } from "../kafka/reports.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
 import type { Logger } from "../log.ts";
@@ -18,44 +16,12 @@ import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload } from "./overload.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
+import type { Acceptance, Given, Pending } from "./pending.ts";
 import { createRecent } from "./recent.ts";
 import { recordOf } from "./record.ts";
 import { createRepublisher } from "./republisher.ts";
 import { createSession, type Obstacle } from "./session.ts";
 import { refusalOf, unknown } from "./unacknowledged.ts";
-
-/** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
-export type Acceptance = { id: string; partition: number; offset: number | null };
-
-/** What comes with an order besides its document. */
-export type Given = {
-  /** The order's own (`orderKey`). */
-  key: string;
-  kind: Kind;
-  trace: TraceContext | undefined;
-  /** By when it has to be answered, on the clock of performance.now(). */
-  deadlineMs: number;
-};
-
-type Pending = {
-  id: string;
-  order: Order;
-  record: OutgoingRecord;
-  kind: Kind;
-  bytes: number;
-  sinceMs: number;
-  deadlineMs: number;
-  /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
-  group: number;
-  /** Copies on their way. */
-  copies: number;
-  republished?: true;
-  /** It has its answer. */
-  done?: true;
-  promise: Promise<Acceptance>;
-  resolve: (acceptance: Acceptance) => void;
-  reject: (error: unknown) => void;
-};
 
 export type Intake = ReturnType<typeof createIntake>;
 
@@ -82,6 +48,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     onOpen(partitions) {
       partitioner = createPartitioner({ kind: config.PARTITIONER, partitions, availabilityTimeoutMs });
     },
+    onPartitions: (partitions) => partitioner?.resize(partitions),
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())

@@ -54,6 +54,28 @@ describe("batch", () => {
   });
 });
 
+test("partitions that are added are used, of whichever kind", () => {
+  const batch = create("batch", 2);
+  batch.resize(4);
+  expect(new Set(Array.from({ length: 4 }, (_, nowMs) => send(batch, nowMs)))).toEqual(new Set([0, 1, 2, 3]));
+
+  const customer = create("customer", 2);
+  customer.resize(12);
+  for (const name of ["c1", "c2", "Zoë"]) expect(customer.forGroup(0)(name)).toBe(partitionForKey(name, 12));
+});
+
+test("partitions that are no more get nothing, are not available, and settle what was sent to them", () => {
+  const partitioner = create("batch", 6);
+  for (let nowMs = 0; nowMs < 6; nowMs += 1) send(partitioner, nowMs);
+  partitioner.resize(2);
+  for (let nowMs = 6; nowMs < 12; nowMs += 1) expect(choose(partitioner, nowMs)).toBeLessThan(2);
+  expect(partitioner.available(1, 12)).toBe(true);
+  expect(partitioner.available(2, 12)).toBe(false);
+  for (let partition = 0; partition < 6; partition += 1) partitioner.settled(partition);
+  expect(() => partitioner.settled(5)).toThrow("settled more");
+  expect(() => partitioner.settled(7)).toThrow("settled more");
+});
+
 test("customer: the partition is the key's, however slow it is", () => {
   const partitioner = create("customer");
   for (const customer of ["c1", "c2", "Zoë"]) {

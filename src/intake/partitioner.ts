@@ -2,7 +2,8 @@
  * Chooses partitions. `batch` sends a whole group of orders to one partition, the next group to the next, since the
  * number of produce requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794
  * does for Java's producer: new orders then wait for a dead broker no longer than it takes to notice.
- * `customer` keeps each customer's orders in one partition, whatever its state.
+ * `customer` keeps each customer's orders in one partition, whatever its state, for as long as there are as many: with
+ * partitions more or fewer most customers have another one, where a new order may overtake those in the old one.
  */
 import { partitionForKey } from "./murmur2.ts";
 
@@ -16,6 +17,8 @@ export type Partitioner = {
   sent(partition: number, nowMs: number): void;
   /** An order of the partition got its report, good or bad. */
   settled(partition: number): void;
+  /** The topic has so many partitions now. What was sent to others is settled all the same. */
+  resize(partitions: number): void;
 };
 
 /** Unsettled orders of one partition that were sent together. */
@@ -27,11 +30,13 @@ export function createPartitioner(options: {
   partitions: number;
   availabilityTimeoutMs: number;
 }): Partitioner {
-  const { kind, partitions, availabilityTimeoutMs } = options;
-  /** By partition, oldest first. */
-  const waiting: Sent[][] = Array.from({ length: partitions }, () => []);
+  const { kind, availabilityTimeoutMs } = options;
+  let { partitions } = options;
+  /** By partition, oldest first; also of partitions that are no more. */
+  const waiting: Sent[][] = [];
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
-  const available = (partition: number, nowMs: number) => ageMs(partition, nowMs) < availabilityTimeoutMs;
+  const available = (partition: number, nowMs: number) =>
+    partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
   let current = Math.floor(Math.random() * partitions);
 
@@ -54,17 +59,21 @@ export function createPartitioner(options: {
       return () => partition;
     },
     sent(partition, nowMs) {
-      const all = waiting[partition] as Sent[];
+      waiting[partition] ??= [];
+      const all = waiting[partition];
       const last = all.at(-1);
       if (last?.atMs === nowMs) last.unsettled += 1;
       else all.push({ atMs: nowMs, unsettled: 1 });
     },
     settled(partition) {
-      const all = waiting[partition] as Sent[];
-      const oldest = all[0];
-      if (!oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
+      const all = waiting[partition];
+      const oldest = all?.[0];
+      if (!all || !oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
       oldest.unsettled -= 1;
       if (oldest.unsettled === 0) all.shift();
+    },
+    resize(now) {
+      partitions = now;
     },
   };
 }

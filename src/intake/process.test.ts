@@ -1,7 +1,8 @@
 /** The producer as a process: what it does while Kafka is not what it should be, and how it ends. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "node:net";
 import { anOrder } from "../testing/intake.ts";
-import { partitionCount, startOrdersCluster } from "../testing/kafka.ts";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
 import { startTier, type TierProcess } from "../testing/tier-process.ts";
 import { until } from "../testing/until.ts";
 
@@ -23,6 +24,84 @@ const unready = (tier: TierProcess, reason: string) =>
     return answer.status === 503 && (await answer.text()).includes(reason);
   });
 
+/** What a server says to these bytes until it closes, or for as long as nothing more comes. */
+async function said(tier: TierProcess, bytes: string): Promise<string> {
+  const url = String(tier.log.find(({ msg }) => msg === "listening")?.url);
+  const socket = connect(Number(new URL(url).port), "127.0.0.1");
+  let text = "";
+  socket.on("data", (part) => {
+    text += part;
+  });
+  socket.write(bytes);
+  await until("it has answered", () => text.includes("\r\n\r\n"));
+  socket.destroy();
+  return text;
+}
+
+describe("it speaks HTTP to whoever asks it directly", () => {
+  let cluster: OrdersCluster;
+  let tier: TierProcess;
+  beforeAll(async () => {
+    cluster = startOrdersCluster();
+    tier = startTier("producer", cluster.env);
+    await tier.ready();
+  });
+  afterAll(async () => {
+    await tier[Symbol.asyncDispose]();
+    cluster.close();
+  });
+
+  test("a bare check by HTTP/1.0 finds it ready", async () => {
+    expect(await said(tier, "GET /readyz HTTP/1.0\r\n\r\n")).toMatch(/^HTTP\/1.1 200 .*ready\n$/s);
+  });
+
+  test("an order needs no Host in HTTP/1.0 either", async () => {
+    const body = JSON.stringify(anOrder);
+    const head = `POST /orders HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    expect(await said(tier, head + body)).toStartWith("HTTP/1.1 202 ");
+  });
+
+  test.each(["/readyz", "/openapi.json"])("HEAD %s says what GET does, without the body", async (path) => {
+    const head = await said(tier, `HEAD ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    const whole = await tier.fetch(path);
+    const length = Buffer.byteLength(await whole.text());
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 200 .*content-length: ${length}\r\n\r\n$`, "si"));
+  });
+
+  test.each(["/orders", "/orders/batch"])(
+    "an answer to %s before the body is there closes the connection",
+    async (path) => {
+      const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n`;
+      const answer = await said(tier, head + "x".repeat(20_000));
+      expect(answer).toMatch(/^HTTP\/1.1 415 .*connection: close\r\n/is);
+    },
+  );
+
+  test("every answer to an order says its fate in a header, whoever gives it", async () => {
+    const statuses = [
+      [{ body: JSON.stringify(anOrder) }, 202, "accepted"],
+      [{ body: "{}" }, 422, "refused"],
+      [{ body: "{" }, 400, "refused"],
+      [{ body: JSON.stringify(anOrder), headers: { "content-type": "text/plain" } }, 415, "refused"],
+      [{ method: "PUT", body: "{}" }, 405, "refused"],
+    ] as const;
+    for (const [given, status, fate] of statuses) {
+      const answer = await tier.fetch("/orders", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        ...given,
+      });
+      expect([answer.status, answer.headers.get("order-fate")]).toEqual([status, fate]);
+    }
+  });
+
+  test("whether it is ready is a metric, and so is a method that is not allowed", async () => {
+    expect(await tier.metric("ready")).toBe(1);
+    const text = await (await tier.fetch("/metrics")).text();
+    expect(text).toMatch(/outcome="method_not_allowed",fate="refused".* 1$/m);
+  });
+});
+
 describe.concurrent("it is alive but not ready, says why, refuses orders, and needs no restart", () => {
   test("while Kafka is absent", async () => {
     using cluster = startOrdersCluster();
@@ -32,6 +111,7 @@ describe.concurrent("it is alive but not ready, says why, refuses orders, and ne
     expect((await tier.fetch("/livez")).status).toBe(200);
     const refused = await order(tier);
     expect(refused.status).toBe(503);
+    expect(await tier.metric("ready")).toBe(0);
     expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);
     expect(await refused.json()).toMatchObject({ fate: "refused" });
 

@@ -1,6 +1,7 @@
 /**
  * A Kafka producer that is always either usable or being replaced: it connects in the background and never gives
- * up, refuses a topic that is too weak, and after a fatal error it makes a new client, without a restart.
+ * up, refuses a topic that is or becomes too weak for as long as it is, and after a fatal error it makes a new client,
+ * without a restart.
  */
 import type { ProducerConfig } from "../config.ts";
 import {
@@ -12,7 +13,7 @@ import {
   type Told,
 } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
-import { topicFault } from "../kafka/topics.ts";
+import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
 import type { ProblemName } from "../outcomes.ts";
 
@@ -25,6 +26,8 @@ export type Obstacle = { outcome: ProblemName; detail: string };
 export type SessionEvents = {
   /** A client was opened; the topic has so many partitions. */
   onOpen: (partitions: number) => void;
+  /** The topic has so many partitions now, at least one; those that are more than before have leaders. */
+  onPartitions: (partitions: number) => void;
   /** The client is gone for good: what has no report will get none. */
   onFatal: (reason: string) => void;
   onStatistics: (statistics: ProducerStatistics) => void;
@@ -55,6 +58,7 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
     const client = await openProducer(config, {
       lingerMs: config.LINGER_MS,
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
+      maxBytes: longestBatchBytes(config, config.ORDERS_TOPIC),
       onStatistics: (statistics) => {
         brokersUp = statistics.brokersUp;
         events.onStatistics(statistics);
@@ -84,15 +88,50 @@ export function createSession(config: ProducerConfig, log: Logger, events: Sessi
     return undefined;
   }
 
-  /** Keeps the partitions' state current: too few replicas in sync must be known before an order is taken. */
+  /**
+   * Keeps the partitions' state current: too few replicas in sync must be known before an order is taken. Checks the
+   * topic from time to time, and at once when it has more or fewer partitions: it may have been made anew.
+   */
   async function watch(client: KafkaProducer): Promise<void> {
-    while (client === kafka && !closed) {
-      await Bun.sleep(watchMs);
-      if (client !== kafka || closed) return;
+    const current = () => client === kafka && !closed;
+    let used = partitions.length;
+    let trusted = used;
+    let checkedMs = performance.now();
+    let checking = false;
+
+    async function check(found: PartitionState[]): Promise<void> {
+      checking = true;
+      checkedMs = performance.now();
       try {
-        partitions = await client.partitions(config.ORDERS_TOPIC, watchMs);
+        const fault = await topicFault(config, config.ORDERS_TOPIC, found);
+        if (!current()) return;
+        trusted = found.length;
+        if (fault !== obstacle?.detail)
+          log.warn({ fault }, fault ? "not ready any more" : "ready again: the topic is as demanded");
+        obstacle = fault === undefined ? undefined : { outcome: "not_ready", detail: fault };
+      } catch (error) {
+        log.warn({ err: error }, "the topic could not be checked this time");
+      } finally {
+        checking = false;
+      }
+    }
+
+    while (current()) {
+      await Bun.sleep(watchMs);
+      if (!current()) return;
+      try {
+        const found = await client.partitions(config.ORDERS_TOPIC, watchMs);
         // Idle connections may all have been closed: an answer counts, and asking makes a new one.
         brokersUp = Math.max(brokersUp, 1);
+        if (!current()) return;
+        partitions = found;
+        // A new partition has no leader for a moment.
+        if (found.length > 0 && (found.length < used || found.every(({ leader }) => leader >= 0))) {
+          used = found.length;
+          events.onPartitions(used);
+        }
+        const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
+        if (due && !checking) void check(found);
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }

@@ -6,6 +6,9 @@ import { OutcomeError } from "../outcomes.ts";
 export function refusalOf({ reason, message }: RefusedRecord): OutcomeError {
   if (reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
   if (reason === "client failed") return new OutcomeError("not_ready", "the Kafka client is being replaced");
+  // What an order may hold and MAX_BODY_BYTES do not agree: sent again it would not fit either.
+  if (reason === "too large")
+    return new OutcomeError("body_too_large", "no record may be as long as this order's");
   // For a moment after brokers came back, librdkafka may know of no such topic.
   return new OutcomeError("not_ready", `the Kafka client takes no order: ${message}`);
 }

@@ -20,7 +20,7 @@ const assignPartitions = -175;
 /**
  * Connects a member and joins the group.
  * @param options.onRebalance called by a poll; each demand must be met with `assign` or `unassign`, in order
- * @throws Error when no broker answers within 5 s
+ * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open
  */
 export async function openConsumer(
   config: ConsumerConfig,
@@ -71,12 +71,22 @@ export async function openConsumer(
   await new Promise<void>((resolve, reject) => {
     client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
   });
-  const handle = clientOf((client as unknown as { name: string }).name);
-  const fetched = openFetched(handle, topic);
   let wake: () => void = () => undefined;
-  const wakeUps = openWakeUps(handle, () => wake(), "consumer");
+  const { wakeUps, fetched } = await opened();
   client.subscribe([topic]);
   const places = (partitions: number[]) => partitions.map((partition) => ({ topic, partition }));
+
+  /** What goes past node-rdkafka. @throws Error once the client is disconnected */
+  async function opened() {
+    try {
+      const handle = clientOf((client as unknown as { name: string }).name);
+      const wakeUps = openWakeUps(handle, () => wake(), "consumer");
+      return { wakeUps, fetched: openFetched(handle, topic) };
+    } catch (error) {
+      await disconnect(client);
+      throw error;
+    }
+  }
 
   return {
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
@@ -130,13 +140,17 @@ export async function openConsumer(
     async close(): Promise<void> {
       await wakeUps.close();
       fetched.close();
-      await new Promise<void>((resolve) => {
-        const giveUp = setTimeout(resolve, 10_000);
-        client.disconnect(() => {
-          clearTimeout(giveUp);
-          resolve();
-        });
-      });
+      await disconnect(client);
     },
   };
+}
+
+function disconnect(client: Kafka.KafkaConsumer): Promise<void> {
+  return new Promise((resolve) => {
+    const giveUp = setTimeout(resolve, 10_000);
+    client.disconnect(() => {
+      clearTimeout(giveUp);
+      resolve();
+    });
+  });
 }

@@ -42,8 +42,12 @@ export type PartitionState = { partition: number; leader: number; replicas: numb
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
 
-/** Longest record that is sent: twice a broker's default, so that any record fits into a dead letter. */
+/** Longest batch of a dead letter: twice a broker's default, so that any record fits into one. */
 export const maxRecordBytes = 2_097_152;
+/** Longest batch of several records, Kafka's batch.size: topics must take that much, for their bound is a batch's. */
+export const batchBytes = 1_000_000;
+/** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
+const batchHeaderBytes = 61;
 
 const disconnectTimeoutMs = 5_000;
 const pollMs = 100;
@@ -55,14 +59,16 @@ const mostCalls = 2 ** 32;
 /**
  * Connects a producer.
  * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
+ * @param options.maxBytes longest batch that is sent, on no topic above its max.message.bytes; a longer record is refused
  * @param options.onStatistics called every second
- * @throws Error when no broker answers within 5 s or the topic is not there; nothing is left open then.
+ * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
 export async function openProducer(
   config: KafkaConfig,
   options: {
     lingerMs: number;
     deliveryTimeoutMs: number;
+    maxBytes?: number;
     onStatistics?: (statistics: ProducerStatistics) => void;
     onError?: (message: string) => void;
   },
@@ -81,12 +87,12 @@ export async function openProducer(
       "retry.backoff.max.ms": 500,
       "linger.ms": options.lingerMs,
       "batch.num.messages": 10_000,
-      "batch.size": 1_000_000,
+      "batch.size": batchBytes,
       // The queue's own bounds lie above those of the tier, which refuses first.
       "queue.buffering.max.messages": 100_000,
       "queue.buffering.max.kbytes": 131_072,
       "compression.type": "lz4",
-      "message.max.bytes": maxRecordBytes,
+      "message.max.bytes": (options.maxBytes ?? maxRecordBytes) - batchHeaderBytes,
       "statistics.interval.ms": 1_000,
     },
     {
@@ -106,12 +112,23 @@ export async function openProducer(
     );
   });
 
+  try {
+    return drive(client, options.lingerMs > 0);
+  } catch (error) {
+    await disconnect(client);
+    throw error;
+  }
+}
+
+/** What a connected client does. @throws Error when it can't be driven: the client is left to be disconnected. */
+function drive(client: Kafka.Producer, lingers: boolean) {
   const handle = clientOf((client as unknown as { name: string }).name);
-  const sender = openSender(handle, options.lingerMs > 0);
+  const sender = openSender(handle, lingers);
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { told: Told; left: number }>();
   let lastCall = 0;
+  const wakeUps = openWakeUps(handle, () => reports.poll());
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);
@@ -120,7 +137,6 @@ export async function openProducer(
     if (waits.left === 0) waiting.delete(call);
     waits.told.onReport(tag % mostTogether, report);
   });
-  const wakeUps = openWakeUps(handle, reports.poll);
   // A wake-up that was missed, whatever for, delays a report by no more than this.
   const polls = setInterval(reports.poll, pollMs);
 
@@ -191,15 +207,19 @@ export async function openProducer(
       await wakeUps.close();
       reports.close();
       sender.close();
-      await new Promise<void>((resolve) => {
-        const giveUp = setTimeout(resolve, disconnectTimeoutMs);
-        client.disconnect(1, () => {
-          clearTimeout(giveUp);
-          resolve();
-        });
-      });
+      await disconnect(client);
     },
   };
+}
+
+function disconnect(client: Kafka.Producer): Promise<void> {
+  return new Promise((resolve) => {
+    const giveUp = setTimeout(resolve, disconnectTimeoutMs);
+    client.disconnect(1, () => {
+      clearTimeout(giveUp);
+      resolve();
+    });
+  });
 }
 
 function statisticsOf(json: string): ProducerStatistics {

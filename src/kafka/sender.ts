@@ -26,20 +26,20 @@ const open = () =>
   }).symbols;
 let opened: ReturnType<typeof open> | undefined;
 
-/** RD_KAFKA_RESP_ERR__QUEUE_FULL */
-const queueFull = -184;
+/** By error code: RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE. */
+const reasons: Record<number, RefusedRecord["reason"]> = { [-184]: "queue full", 10: "too large" };
 /** There is no key, or no value. */
 const absent = -1;
 
 /**
  * librdkafka refused a record, for certain: its queue is full; or it met a fatal error (KIP-360), can send nothing more
- * and has to be replaced; or something else, such as a record larger than message.max.bytes.
+ * and has to be replaced; or the record is longer than message.max.bytes; or something else.
  */
 export class RefusedRecord extends Error {
   override name = "RefusedRecord";
   constructor(
     message: string,
-    readonly reason: "queue full" | "client failed" | "other",
+    readonly reason: "queue full" | "client failed" | "too large" | "other",
   ) {
     super(message);
   }
@@ -77,10 +77,10 @@ export function openSender(client: Pointer, lingers: boolean) {
   /** Why a record was refused. @param error of type rd_kafka_error_t, which is destroyed */
   function refusal(error: Pointer): RefusedRecord {
     const message = new CString(api.rd_kafka_error_string(error) as Pointer).toString();
-    const full = api.rd_kafka_error_code(error) === queueFull;
+    const reason = reasons[api.rd_kafka_error_code(error)] ?? "other";
     const failed = api.rd_kafka_error_is_fatal(error) !== 0;
     api.rd_kafka_error_destroy(error);
-    return new RefusedRecord(message, full ? "queue full" : failed ? "client failed" : "other");
+    return new RefusedRecord(message, failed ? "client failed" : reason);
   }
 
   /** Queues records that have a topic and their shared headers in common. @returns an error for each, or 0 */

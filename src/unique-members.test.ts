@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { repeatsMember } from "./unique-members.ts";
+
+const repeats = (json: string) => repeatsMember(new TextEncoder().encode(json), JSON.parse(json));
+
+test.each([
+  "{}",
+  "[]",
+  "1",
+  "null",
+  '"a:b"',
+  '":"',
+  '{"a":1,"b":2}',
+  '{"a":":","b":"\\":"}',
+  '{"a":"\\\\","b":":"}',
+  '{"\\":":1}',
+  '[{"a":1},{"a":1}]',
+  '{"a":{"a":{"a":1}}}',
+  '{"__proto__":1,"constructor":2}',
+  '{"__proto__":{"a":1},"a":2}',
+  '{"":1," ":2}',
+  '{"1":1,"0":2}',
+  ' {\n"é☕" : "☕:é" , "b":\t[ { } , [ ] , {"a" :1} ] }',
+])("%s names nothing twice", (json) => {
+  expect(repeats(json)).toBe(false);
+});
+
+test.each([
+  '{"a":1,"a":1}',
+  '{"a":1,"b":2,"a":3}',
+  '{"a":1,"\\u0061":2}',
+  '{"a/b":1,"a\\/b":2}',
+  '{"\\ud83d\\ude00":1,"😀":2}',
+  '{"":1,"":2}',
+  '{"1":1,"1":2}',
+  '{"__proto__":1,"__proto__":2}',
+  '{"a":{"b":1,"b":2}}',
+  '{"a":[1,[{"b":1,"b":2}]]}',
+  '[{"a":1},{"a":1,"a":2}]',
+  '{"a":{"x":1,"y":2},"a":{}}',
+  '{"a":{"x":1},"a":{"x":1,"y":2,"z":3}}',
+  '{"a":":","a":"\\\\"}',
+])("%s names something twice", (json) => {
+  expect(repeats(json)).toBe(true);
+});
+
+test("a document may be as deep as it is long", () => {
+  expect(repeats(`${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`)).toBe(false);
+  expect(repeats(`${"[".repeat(100_000)}{"a":1,"a":2}${"]".repeat(100_000)}`)).toBe(true);
+});
+
+/** A document as its text, written here member by member, and whether one of its objects has a name twice. */
+type Written = { text: string; repeats: boolean };
+const names = fc.constantFrom("a", "b", "c:", 'd"', "e\\", "__proto__", "é");
+const name = fc.tuple(names, fc.boolean()).map(([plain, escaped]) => ({
+  plain,
+  text: escaped
+    ? `"${[...plain].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}"`
+    : JSON.stringify(plain),
+}));
+const { document } = fc.letrec<{ document: Written }>((tie) => ({
+  document: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom('":"', '"\\\\\\":"', "1", "null", '"☕"').map((text) => ({ text, repeats: false })),
+    fc.array(tie("document"), { maxLength: 3 }).map((items) => ({
+      text: `[${items.map(({ text }) => text).join(" , ")}]`,
+      repeats: items.some((item) => item.repeats),
+    })),
+    fc.array(fc.tuple(name, tie("document")), { maxLength: 4 }).map((members) => ({
+      text: `{${members.map(([{ text }, value]) => `${text} :${value.text}`).join(",")}}`,
+      repeats:
+        new Set(members.map(([{ plain }]) => plain)).size < members.length ||
+        members.some(([, value]) => value.repeats),
+    })),
+  ),
+}));
+
+test("a name that occurs twice is found in any document, and in no other", () => {
+  fc.assert(
+    fc.property(document, (written) => {
+      expect(repeats(written.text)).toBe(written.repeats);
+    }),
+    { numRuns: 3_000 },
+  );
+});
