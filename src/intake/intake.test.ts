@@ -154,6 +154,7 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
     ...cluster.env,
     // Above the client's own bound of 128 MB, which orders that are validated never reach.
     MAX_IN_FLIGHT_BYTES: "1000000000",
+    MAX_BODY_BYTES: "1048576",
     DELIVERY_TIMEOUT_MS: "1000",
   });
   await intake.ready();
