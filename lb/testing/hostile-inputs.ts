@@ -513,7 +513,9 @@ const targets: Case[] = [
   ["an absolute URI of nothing", request({ target: "http://", host: "" }), "malformed_request"],
   [
     "an absolute URI of nothing but a query",
-    request({ target: "http://?a=/orders", host: "" }), { own: 400 }],
+    request({ target: "http://?a=/orders", host: "" }),
+    { own: 400 },
+  ],
   [
     "an absolute URI with its default port",
     request({ target: "http://coffee-orders:80/orders" }),
