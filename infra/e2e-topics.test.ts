@@ -149,6 +149,19 @@ test("a topic that is made anew with fewer partitions gets orders again, none fo
   for (const status of answers) expect([202, 503, 504]).toContain(status);
 });
 
+test("a topic that is made anew and weaker gets no order, long before its next check is due", async () => {
+  await create("anew-weak", 2);
+  await using intake = startIntake({ ...envOf("anew-weak"), TOPIC_CHECK_MS: "600000" });
+  await intake.ready();
+  await remove("anew-weak");
+  await until("it is missed", async () => (await intake.request("/readyz")).status === 503);
+  await create("anew-weak", 2, { "min.insync.replicas": "1" });
+  await until("it is unready for that", async () => {
+    expect(await placed(intake, "c1")).toBe(-1);
+    return (await (await intake.request("/readyz")).text()).includes("min.insync.replicas=1");
+  });
+});
+
 /** Places an order. @returns its partition; -1 where it is not accepted just now */
 async function placed(intake: TestIntake, customer: string): Promise<number> {
   const answer = await intake.post({ ...anOrder, customer });

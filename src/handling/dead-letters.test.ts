@@ -115,6 +115,24 @@ test("headers are kept as they are, also those that are not text", async () => {
   });
 });
 
+test("a topic that is too weak gets no letter", async () => {
+  const config = kafkaConfig({ ...place.env, REPLICATION_FACTOR: "4" });
+  const log = createLogger("test", { INSTANCE: "test", LOG_LEVEL: "fatal" });
+  const letters = createDeadLetters(config, log);
+  const record = { topic: "orders", partition: 0, offset: 0, key: null, value: garbage, headers: [] };
+  const failed = new AbortController();
+  const said: unknown[] = [];
+  log.error = ((...words: unknown[]) => {
+    said.push(words);
+    failed.abort();
+  }) as typeof log.error;
+  const buried = letters.bury(record as never, { reason: "test", attempts: 1 }, failed.signal);
+  await expect(buried).rejects.toThrow("abort");
+  await letters.close();
+  expect(String(Bun.inspect(said))).toContain("3 of 4 replicas");
+  expect(await place.letters()).toEqual([]);
+});
+
 test("another order under an id that was handled is a dead letter, and applies nothing", async () => {
   const first = recordOf("same");
   const other = recordOf("same", { quantity: 9, partition: 1 });

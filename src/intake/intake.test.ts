@@ -173,6 +173,17 @@ test.concurrent("when Kafka's client can queue no more, the rest is refused, and
   await until("orders are accepted again", async () => (await intake.post(anOrder)).status === 202);
 });
 
+test.concurrent("an order whose record the topic need not take is refused for its length, and never sent", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  const megabyte = { ...anOrder, note: "x".repeat(1_048_576) };
+  await expect(intake.intake.submit(megabyte, "k", undefined)).rejects.toMatchObject({
+    outcome: "body_too_large",
+  });
+  expect(await cluster.read("orders")).toEqual([]);
+});
+
 test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the queue, round trips", async () => {
   using cluster = startOrdersCluster();
   await using intake = startIntake(cluster.env);
