@@ -1,0 +1,77 @@
+/** A client that sends bytes as they are, on a connection of their own, and says what came back, to the last byte. */
+import { once } from "node:events";
+import { connect } from "node:net";
+
+/** An answer as it came. */
+export type RawAnswer = { status: number; headers: Headers; body: string };
+
+/** What a connection brought. */
+export type Exchange = {
+  readonly answers: readonly RawAnswer[];
+  /** How it ended: the server closed it, or it neither closed nor answered in time. */
+  readonly ending: "closed" | "silent";
+  readonly localPort: number;
+};
+
+const laterMs = 300;
+
+/** The last request of every connection: whatever else is answered comes before its answer. */
+const farewell = "GET /farewell HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/**
+ * Sends bytes, each part some time after the one before, and reads answers until the connection closes. Where it still is open after as many answers as are
+ * expected, a last request asks for the close, and its answer is left out.
+ */
+export async function exchange(
+  port: number,
+  parts: readonly Buffer[],
+  expected: number,
+  { halfClosed = false, localAddress = "127.0.0.1", timeoutMs = 15_000 } = {},
+): Promise<Exchange> {
+  const socket = connect({ host: "127.0.0.1", port, localAddress, noDelay: true, allowHalfOpen: true });
+  const bodiless = parts[0]?.toString("latin1", 0, 5) === "HEAD ";
+  const { promise: end, resolve } = Promise.withResolvers<"closed" | "silent">();
+  let received = Buffer.alloc(0);
+  let farewellSaid = false;
+  socket.on("data", (part: Buffer) => {
+    received = Buffer.concat([received, part]);
+    if (halfClosed || farewellSaid || answersIn(received, bodiless).length < expected) return;
+    farewellSaid = true;
+    socket.write(farewell);
+  });
+  // A connection that is reset brought what it brought.
+  for (const event of ["end", "error", "close"]) socket.on(event, () => resolve("closed"));
+  await once(socket, "connect");
+  const localPort = socket.localPort ?? 0;
+  for (const [n, part] of parts.entries()) {
+    if (n > 0) await Bun.sleep(laterMs);
+    socket.write(part);
+  }
+  if (halfClosed) socket.end();
+  const timer = setTimeout(() => resolve("silent"), timeoutMs);
+  const ending = await end;
+  clearTimeout(timer);
+  socket.destroy();
+  const answers = answersIn(received, bodiless);
+  if (farewellSaid && answers.length > expected) answers.pop();
+  return { answers, ending, localPort };
+}
+
+/** The final answers in what was received, as far as they are whole. */
+function answersIn(received: Buffer, bodiless: boolean): RawAnswer[] {
+  const answers: RawAnswer[] = [];
+  for (let at = 0; ; ) {
+    const headEnd = received.indexOf("\r\n\r\n", at);
+    if (headEnd < 0) return answers;
+    const [statusLine = "", ...lines] = received.toString("latin1", at, headEnd).split("\r\n");
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1]);
+    const headers = new Headers(lines.map((line) => line.split(/:(.*)/s, 2) as [string, string]));
+    at = headEnd + 4;
+    if (status >= 100 && status < 200 && status !== 101) continue;
+    const length = Number(headers.get("content-length") ?? 0);
+    const bodyEnd = bodiless && answers.length === 0 ? at : at + length;
+    if (received.length < bodyEnd) return answers;
+    answers.push({ status, headers, body: received.toString("utf8", at, bodyEnd) });
+    at = bodyEnd;
+  }
+}

@@ -1,0 +1,106 @@
+/** Sends hostile inputs through the real balancer to a real producer, and tells what came back and what became of it. */
+import { Database } from "bun:sqlite";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { jsonBody, sampleOrder } from "../../src/testing/load.ts";
+import { startTier } from "../../src/testing/tier-process.ts";
+import { until } from "../../src/testing/until.ts";
+import { fixedPort, startBalancer } from "./balancer.ts";
+import { startCluster } from "./cluster.ts";
+import { type Exchange, exchange } from "./hostile-client.ts";
+import { type Case, halfClose, later } from "./hostile-inputs.ts";
+import { startProducers } from "./producers.ts";
+
+/** What became of the cases: the exchange of each, and how often each customer is in the ledger. */
+export type Aftermath = {
+  exchanges: readonly Exchange[];
+  ledger: ReadonlyMap<string, number>;
+  /** Orders that were accepted and can not be handled. */
+  dead: number;
+  log: string;
+};
+
+/** The digits that stand for `CASE` in the case with this place. */
+export const digits = (at: number): string => String(at).padStart(4, "0");
+
+/** The bytes with the case's digits, also where the end of a chunk divides their place. */
+function numbered(bytes: string, at: number): string {
+  const [a, b, c, d] = digits(at);
+  const end = "(\\r\\n[^\\r]+\\r\\n)?";
+  return bytes.replace(
+    new RegExp(`C${end}A${end}S${end}E`, "g"),
+    (_, one = "", two = "", three = "") => `${a}${one}${b}${two}${c}${three}${d}`,
+  );
+}
+
+/** Sends all of them side by side, and waits until everything that was accepted is handled. */
+export async function runAll(
+  cases: readonly Case[],
+  replace: Record<string, string> = {},
+  timeoutMs?: number,
+): Promise<Aftermath> {
+  using cluster = startCluster();
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-hostile-"));
+  const path = join(folder, "ledger.sqlite");
+  const consumerPort = fixedPort();
+  await using consumer = startTier("consumer", {
+    ...cluster.env,
+    LEDGER_URL: `sqlite:${path}`,
+    HTTP_PORT: String(consumerPort),
+  });
+  await using producers = await startProducers(cluster.env);
+  await consumer.ready();
+  await using balancer = await startBalancer({
+    producers: producers.ports,
+    consumers: [consumerPort],
+    replace,
+  });
+
+  const exchanges = await Promise.all(
+    cases.map(([, bytes, ...expected], at) => {
+      const halfClosed = bytes.endsWith(halfClose);
+      const parts = numbered(bytes, at)
+        .replace(halfClose, "")
+        .split(later)
+        .map((part) => Buffer.from(part, "latin1"));
+      const awaited = expected.filter((answer) => answer !== "closed").length;
+      return exchange(balancer.port, parts, awaited, {
+        halfClosed,
+        localAddress: `127.0.1.${at % 100}`,
+        timeoutMs,
+      });
+    }),
+  );
+  await until("no request is under way", async () => {
+    const backends = await Promise.all(
+      ["producers", "batches"].map((backend) => balancer.row(backend, "BACKEND")),
+    );
+    return backends.every(({ scur, qcur }) => scur === "0" && qcur === "0");
+  });
+  const last = await fetch(`http://127.0.0.1:${balancer.port}/orders`, {
+    method: "POST",
+    headers: jsonBody,
+    body: JSON.stringify({ ...sampleOrder(), customer: "last" }),
+  });
+  if (last.status !== 202) throw new Error(`the last order was answered ${last.status}`);
+  const written = (await cluster.read("orders")).length;
+  await until(
+    "every order is handled",
+    async () => (await cluster.committed("coffee-orders", "orders")) === written,
+  );
+  using database = new Database(path, { readonly: true });
+  const rows = database
+    .query<{ customer: string; count: number }, []>(
+      "SELECT customer, count(*) AS count FROM ledger GROUP BY customer",
+    )
+    .all();
+  const dead = (await cluster.read("orders.dead")).length;
+  rmSync(folder, { recursive: true });
+  return {
+    exchanges,
+    ledger: new Map(rows.map(({ customer, count }) => [customer, count])),
+    dead,
+    log: balancer.log(),
+  };
+}
