@@ -27,10 +27,10 @@ export async function readJsonBody(
 ): Promise<Uint8Array> {
   const mediaType = request.headers.get("content-type");
   if (!isJsonType(mediaType))
-    throw unsupported(`application/json in UTF-8, not ${mediaType || "an untyped body"}`);
+    throw unsupported(`application/json in UTF-8, not ${mediaType?.slice(0, 100) || "an untyped body"}`);
   const coding = request.headers.get("content-encoding");
   if (coding && coding.toLowerCase() !== "identity")
-    throw unsupported(`the body without a content coding, not ${coding}`);
+    throw unsupported(`the body without a content coding, not ${coding.slice(0, 100)}`);
   const declared = request.headers.get("content-length");
   if (declared === null) return readStream(request, maxBytes, timeoutMs);
   if (Number(declared) > maxBytes) throw tooLarge(maxBytes);

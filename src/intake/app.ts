@@ -132,11 +132,17 @@ const declaredBytes = (request: Request): number | undefined => {
   return declared === null ? undefined : Number(declared);
 };
 
-/** An answer before the body is there ends the connection, or the rest would hold a place at the balancer for as long. */
-function endingUpload(request: Request, answer: Response): Response {
-  if ((declaredBytes(request) ?? Number.POSITIVE_INFINITY) > wholeBytes)
-    answer.headers.set("connection", "close");
-  return answer;
+/**
+ * An answer before the body is there ends the connection; and the balancer, which would wait for the rest, gives the
+ * answer itself, from a header.
+ */
+async function endingUpload(request: Request, answer: Response): Promise<Response> {
+  if ((declaredBytes(request) ?? Number.POSITIVE_INFINITY) <= wholeBytes) return answer;
+  const text = await answer.text();
+  const ascii = text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  answer.headers.set("connection", "close");
+  answer.headers.set("order-answer", ascii);
+  return new Response(text, answer);
 }
 
 const refusal = ({ outcome, message, extension }: OutcomeError): Response =>
