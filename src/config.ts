@@ -99,7 +99,7 @@ const producerSchema = Type.Object({
     0,
     minuteMs,
   ),
-  // For a stall; in overload OVERLOAD_AFTER_MS refuses long before. The balancer refuses before this bound is reached
+  // For a stall; in overload OVERLOAD_AFTER_MS limits to less. The balancer refuses before this bound is reached
   // (lb/haproxy.cfg): it is what that lets through one by one, and half of it for batches.
   MAX_IN_FLIGHT_ORDERS: whole(
     "orders waiting for their acknowledgement before more are refused",
@@ -115,7 +115,7 @@ const producerSchema = Type.Object({
     1_073_741_824,
   ),
   OVERLOAD_AFTER_MS: whole(
-    "when all acknowledgements take longer than this and ever more orders wait, no more are taken than are acknowledged within it",
+    "longest that orders should wait for their acknowledgement: in overload no more are taken than are acknowledged within it",
     1_000,
     10,
     10 * minuteMs,

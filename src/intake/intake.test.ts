@@ -178,7 +178,7 @@ test.concurrent("an order whose record the topic need not take is refused for it
   await using intake = startIntake(cluster.env);
   await intake.ready();
   const megabyte = { ...anOrder, note: "x".repeat(1_048_576) };
-  await expect(intake.intake.submit(megabyte, "k", undefined)).rejects.toMatchObject({
+  await expect(intake.intake.submit(megabyte, { key: "k", ...alone(60_000) })).rejects.toMatchObject({
     outcome: "body_too_large",
   });
   expect(await cluster.read("orders")).toEqual([]);

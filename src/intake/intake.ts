@@ -13,8 +13,8 @@ import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { createAdmission, type Kind } from "./admission.ts";
 import { createGroups } from "./groups.ts";
+import { createLanes, type Lane } from "./lanes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import { createOverload } from "./overload.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import type { Acceptance, Given, Pending } from "./pending.ts";
 import { createRecent } from "./recent.ts";
@@ -36,12 +36,9 @@ const republishShare = 1 / 4;
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
   const pending = new Map<string, Pending>();
   const recent = createRecent(recentOrders);
-  const overload = createOverload(config.OVERLOAD_AFTER_MS);
+  const lanes = createLanes(config, metrics);
   let partitioner: Partitioner | undefined;
-  const admission = createAdmission({
-    maxBytes: config.MAX_IN_FLIGHT_BYTES,
-    limit: (orders) => Math.min(config.MAX_IN_FLIGHT_ORDERS, overload.limit(orders, performance.now())),
-  });
+  const admission = createAdmission(config.MAX_IN_FLIGHT_ORDERS, config.MAX_IN_FLIGHT_BYTES);
   let draining: "no" | "noticed" | "refusing" = "no";
 
   const session = createSession(config, log, {
@@ -61,6 +58,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       metrics.queueBytes.set(queueBytes);
       metrics.roundTripSeconds.set(roundTripMs / 1_000);
       metrics.inFlightOrders.set(pending.size);
+      metrics.inFlightLimit.set(lanes.lowestLimit());
       metrics.inFlightBytes.set(admission.bytes());
     },
   });
@@ -72,35 +70,46 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (error === undefined) recent.add(order.id, { order: order.order, partition, offset });
     // It has its answer already, or another copy's report is the answer.
     if (order.done || (error !== undefined && order.copies > 0)) return;
-    finish(order);
+    const nowMs = performance.now();
+    const waitedMs = nowMs - order.sinceMs;
+    finish(order, error === undefined ? waitedMs : undefined, nowMs);
     if (error !== undefined) {
       order.reject(unknown(order, `no acknowledgement: ${error}`));
       return;
     }
-    const nowMs = performance.now();
-    const waitedMs = nowMs - order.sinceMs;
     if (waitedMs < availabilityTimeoutMs) republisher.prompt(order, partition);
-    overload.acknowledged(waitedMs, nowMs);
     metrics.deliverySeconds.observe(waitedMs / 1_000);
     order.resolve({ id: order.id, partition, offset: offset ?? null });
   }
 
-  function finish(order: Pending): Pending {
+  /** @param waitedMs for its acknowledgement; undefined if there was none */
+  function finish(order: Pending, waitedMs?: number, nowMs = performance.now()): Pending {
     order.done = true;
     pending.delete(order.id);
+    order.lane.done(order.kind, nowMs, waitedMs);
     admission.leave(order.kind, order.bytes, 1);
     groups.settled(order.group);
     return order;
   }
 
+  /** Of a customer, or of all where it does not matter; undefined if it is not known and matters. */
+  function laneOf(customer?: string): Lane | undefined {
+    if (config.PARTITIONER === "batch") return lanes.of(0);
+    return customer === undefined ? undefined : lanes.of(partitioner?.forGroup(0)(customer) ?? 0);
+  }
+
   function take(order: Order, id: string, { kind, trace, deadlineMs }: Given): Promise<Acceptance> {
-    if (!partitioner) throw new OutcomeError("not_ready", "connecting to Kafka");
+    const lane = laneOf(order.customer);
+    if (!partitioner || !lane) throw new OutcomeError("not_ready", "connecting to Kafka");
     const record = recordOf(order, id, config.ORDERS_TOPIC, trace);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
-    const ending = { promise, resolve, reject };
-    const taken = { id, order, record, kind, bytes, sinceMs, deadlineMs, group: 0, copies: 0, ...ending };
+    const taken: Pending = {
+      ...{ id, order, record, kind, bytes, lane, sinceMs, deadlineMs },
+      ...{ group: 0, copies: 0, promise, resolve, reject },
+    };
+    lane.taken(kind);
     admission.enter(kind, bytes, 1);
     pending.set(id, taken);
     groups.add(taken);
@@ -171,14 +180,17 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   return {
     /**
-     * Why no order is taken just now; undefined when one is. Cheap: asked before a body is read.
+     * Why no order is taken just now; undefined when one is. Cheap: asked before a body is read, and of each customer
+     * then, as the customer may decide on the limit.
      * @param bytes of a body that would come
      */
-    obstacle(kind: Kind, bytes = 0): Obstacle | undefined {
+    obstacle(kind: Kind, bytes = 0, customer?: string): Obstacle | undefined {
       if (draining === "refusing") return { outcome: "draining", detail: "this producer is shutting down" };
       const obstacle = session.obstacle();
       if (obstacle) return obstacle;
-      const detail = admission.full(kind, bytes);
+      const full = admission.full(kind, bytes);
+      const lane = laneOf(customer);
+      const detail = lane ? lane.obstacle(kind, performance.now(), full) : full;
       return detail === undefined ? undefined : { outcome: "overloaded", detail };
     },
 
@@ -211,7 +223,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
           ? known.promise
           : Promise.resolve({ id, partition: known.partition, offset: known.offset ?? null });
       }
-      const obstacle = this.obstacle(given.kind);
+      const obstacle = this.obstacle(given.kind, 0, order.customer);
       if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
       return take(order, id, given);
     },

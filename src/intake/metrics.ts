@@ -30,6 +30,19 @@ export function createIntakeMetrics(registry: Registry) {
       "Time from an order's first sending to its delivery report.",
     ),
     inFlightOrders: new Gauge({ name: "orders_in_flight", help: "Orders without their report.", registers }),
+    inFlightLimit: new Gauge({
+      name: "orders_in_flight_limit",
+      help: "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.",
+      registers,
+    }),
+    shed: cheapCounters(
+      registry,
+      {
+        name: "orders_shed_total",
+        help: "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
+      },
+      { bound: { cause: "bound" }, overload: { cause: "overload" } },
+    ),
     inFlightBytes: new Gauge({ name: "orders_in_flight_bytes", help: "Bytes of the same.", registers }),
     answeredFromMemory: new Counter({
       name: "orders_repeated_total",

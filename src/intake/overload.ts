@@ -1,88 +1,156 @@
 /**
- * Tells too much work from a stall. Where more comes in than Kafka acknowledges, orders are refused best while few wait:
- * more would only make all of them wait longer. While a broker is given up, by contrast, they are best held: soon they
- * go through. As CoDel (RFC 8289) it looks at the quickest of a while, not at the average; and it calls overload only
- * what goes on although about as many as ever are acknowledged, and lets ever more of them wait.
+ * How many orders may be under way: as many as the bound allows, but in overload no more than are acknowledged within the
+ * target. An order that is taken then waits about that long, and the others are refused at once.
  *
- * Not covered: with `PARTITIONER=customer`, an overload of some partitions beside others that are quick. And what is
- * usual a process learns from the first orders that are acknowledged promptly: one that starts in a stall takes that for it.
+ * The control law is a gradient on acknowledgement time, as in Netflix's concurrency-limits and Envoy's adaptive
+ * concurrency filter, towards a given target: towards the least time measured, as there, it would keep groups small, and
+ * with them the capacity.
+ *
+ * - Waits below the target raise the limit by the square root of target / wait.
+ * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
+ *   more wait, or orders are refused, by whichever bound. What was sent before that is not judged again.
+ * - A stall (an election) is no overload. Without acknowledgements nothing changes, and the waits of what was taken in a
+ *   stall are ignored: for as long as the stall was, since within that time they are done, unless too much came.
+ * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised
+ *   above that wait. It goes back slowly, so that the same is tried again (Envoy measures its least time anew likewise).
  */
 export type Overload = {
+  /** How many orders may be under way. Asked before each: one that finds no room counts as refused. */
+  limit(inFlight: number, nowMs: number): number;
+  /** An order was refused for another reason than this limit. */
+  refused(): void;
   /** An order was acknowledged, having waited so long. */
   acknowledged(waitedMs: number, nowMs: number): void;
-  /** How many orders may be under way. @param inFlight how many are */
-  limit(inFlight: number, nowMs: number): number;
 };
 
-/** No fewer are let in, so that there is always something by which to see that it is over. */
-const fewest = 100;
-/** By so much more must wait than when it began. */
-const growth = 1.25;
-/** How fast it is forgotten how many are usual: half of it within 14 windows. */
-const decay = 0.95;
-/** So many windows in which little or nothing was acknowledged change nothing; one more, and all are let in. */
-const mostStalls = 4;
-const none = Number.POSITIVE_INFINITY;
+/** Always let in: enough for a group, and to see by that it is over. */
+const fewest = 16;
+/** Most that the limit grows in one window. */
+const growth = 2;
+/** As a part of what may wait in overload: a backlog that goes down by itself never has so many more, waiting or refused. */
+const excess = 1 / 2;
+/** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
+const unusual = 2;
+/** What is left in each window of the longest silence. */
+const fading = 0.8;
+/** A wait counts for so many targets at most: a few old orders do not decide. */
+const longest = 4;
+/** A limit lowered to less than this part should show in the waits, and by more than that part of what is expected. */
+const telling = 0.85;
+const inert = 0.25;
+/** So far above waits that are not the queue's the target is raised; and what is left of that in each window. */
+const tolerance = 1.25;
+const doubt = 0.98;
+const never = Number.NEGATIVE_INFINITY;
 
 /**
- * @param targetMs when in two windows of half this time no order was acknowledged that had waited less, and ever more
- *   wait, no more are let in than are acknowledged within it, until one has waited less than half of it
+ * @param targetMs what an order may wait for its acknowledgement
+ * @param most orders under way, whatever happens
  */
-export function createOverload(targetMs: number): Overload {
-  const windowMs = targetMs / 2;
+export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY): Overload {
+  const least = Math.min(fewest, most);
+  let goalMs = targetMs;
+  let limit = most;
+  let inFlight = 0;
+  /** The last acknowledgement, or when an order came and no other was under way. */
+  let heardMs = 0;
+  let longestSilenceMs = 0;
+  let stall = { endMs: never, ignoredToMs: never };
+  /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
+  let cut: { atMs: number; waitMs: number; inFlight: number } | undefined;
+  /** Of this window: its beginning, acknowledgements, and the waits of those that count. */
   let fromMs = 0;
-  let count = 0;
-  let quickestMs = none;
-  /** Most acknowledgements of a window in which some were prompt, lately. */
-  let usual = none;
-  let stalls = 0;
-  /** How many waited when all began to wait too long. */
-  let slowFrom = none;
-  let limit = none;
-  let waiting = 0;
+  let acknowledged = 0;
+  let counted = 0;
+  let waitedMs = 0;
+  /** Since waits were last good: orders refused, and the fewest under way. */
+  let refused = 0;
+  let low = 0;
+
+  function begin(nowMs: number): void {
+    fromMs = nowMs;
+    acknowledged = 0;
+    counted = 0;
+    waitedMs = 0;
+  }
 
   function calm(): void {
-    slowFrom = none;
-    limit = none;
+    refused = 0;
+    low = inFlight;
   }
 
   /** Judges the window that is over. */
-  function judge(elapsedMs: number): void {
-    usual *= decay;
-    if (quickestMs < (limit < none ? targetMs / 2 : targetMs)) {
-      usual = usual === none ? count : Math.max(usual, count);
-      stalls = 0;
+  function judge(nowMs: number): void {
+    const meanMs = waitedMs / counted;
+    longestSilenceMs *= fading;
+    goalMs = Math.max(targetMs, goalMs * doubt);
+    if (meanMs < goalMs) {
+      limit = Math.min(most, limit * Math.min(growth, Math.sqrt(goalMs / meanMs)));
+      cut = undefined;
       calm();
-    } else if (count === 0 || count < usual / 2) {
-      stalls += 1;
-      if (stalls > mostStalls || elapsedMs >= 2 * targetMs) calm();
-    } else {
-      stalls = 0;
-      slowFrom = Math.min(slowFrom, waiting);
-      if (limit < none || waiting > growth * slowFrom)
-        limit = Math.max(fewest, (count * targetMs) / elapsedMs);
+      return;
     }
+    low = Math.min(low, inFlight);
+    const room = (acknowledged * goalMs) / (nowMs - fromMs);
+    if (refused + inFlight - low < excess * room) return;
+    calm();
+    lower(room, meanMs, nowMs);
   }
 
-  function pass(nowMs: number): void {
-    const elapsedMs = nowMs - fromMs;
-    if (elapsedMs < windowMs) return;
-    judge(elapsedMs);
-    fromMs = nowMs;
-    count = 0;
-    quickestMs = none;
+  /** Lowers the limit to what there is room for, unless the waits show that this does not help. */
+  function lower(room: number, meanMs: number, nowMs: number): void {
+    const left = cut ? limit / cut.inFlight : 1;
+    if (cut && left < telling && meanMs > cut.waitMs * (1 - inert * (1 - left))) {
+      limit = Math.min(most, cut.inFlight);
+      goalMs = tolerance * meanMs;
+      cut = undefined;
+      return;
+    }
+    if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
+    else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
+    else cut.atMs = nowMs;
+    limit = Math.min(most, Math.max(least, room));
   }
 
   return {
-    acknowledged(waitedMs, nowMs) {
-      pass(nowMs);
-      count += 1;
-      quickestMs = Math.min(quickestMs, waitedMs);
-    },
-    limit(inFlight, nowMs) {
-      waiting = inFlight;
-      pass(nowMs);
+    limit(count, nowMs) {
+      inFlight = count;
+      if (count === 0) {
+        // Nothing was under way for a while: what is known is of the past.
+        if (nowMs - heardMs >= targetMs) {
+          limit = most;
+          cut = undefined;
+          calm();
+          begin(nowMs);
+        }
+        heardMs = nowMs;
+      }
+      if (count >= limit) refused += 1;
       return limit;
+    },
+    refused() {
+      refused += 1;
+    },
+    acknowledged(waited, nowMs) {
+      inFlight -= 1;
+      const silenceMs = nowMs - heardMs;
+      heardMs = nowMs;
+      if (silenceMs >= Math.max(targetMs, unusual * longestSilenceMs)) {
+        stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
+        begin(nowMs);
+        calm();
+      }
+      longestSilenceMs = Math.max(longestSilenceMs, silenceMs);
+      if (nowMs - fromMs >= goalMs / 2) {
+        if (counted > 0) judge(nowMs);
+        begin(nowMs);
+      }
+      acknowledged += 1;
+      const sinceMs = nowMs - waited;
+      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) return;
+      if (cut && sinceMs < cut.atMs) return;
+      counted += 1;
+      waitedMs += Math.min(waited, longest * goalMs);
     },
   };
 }

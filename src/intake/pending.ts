@@ -3,6 +3,7 @@ import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Order } from "../order.ts";
 import type { Kind } from "./admission.ts";
+import type { Lane } from "./lanes.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
 export type Acceptance = { id: string; partition: number; offset: number | null };
@@ -24,6 +25,8 @@ export type Pending = {
   record: OutgoingRecord;
   kind: Kind;
   bytes: number;
+  /** Those it shares a limit with. */
+  lane: Lane;
   sinceMs: number;
   deadlineMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
