@@ -6,8 +6,8 @@
 import type { OutcomeName } from "../../src/outcomes.ts";
 
 /**
- * An answer: an outcome; the outcomes of a batch; a status without a fate, as of a look-up; words of the balancer's
- * own for a request that it can't read; what is said of the same order sent again; or that the connection closes without one.
+ * An answer: an outcome; the outcomes of a batch; a status alone, as of a look-up; words of the balancer's own for a
+ * request that it can't read; what is said of the first order sent again; or that the connection closes without one.
  */
 export type Expected =
   | OutcomeName
@@ -20,7 +20,7 @@ export type Expected =
 /** Its name, its bytes, and the answer to each request in them. */
 export type Case = readonly [name: string, bytes: string, ...answers: Expected[]];
 
-/** Where the client waits until what it sent so far has surely been read. */
+/** Where the client waits for a moment, in which what it sent so far is read. */
 export const later = "<the rest comes later>";
 
 /** Ends the client's side of the connection where it stands in the bytes of a case, at their end. */
@@ -39,10 +39,10 @@ type Parts = {
   method?: string;
   target?: string;
   version?: string;
-  /** Lines before all others. */
+  /** Of the lines by these names; nothing: no such line. */
   host?: string | undefined;
   type?: string | undefined;
-  /** Other lines. */
+  /** Lines between those and the length. */
   lines?: readonly string[];
   /** What Content-Length says; nothing: no such line. */
   length?: number | string | undefined;
@@ -299,7 +299,12 @@ const versions: Case[] = [
   ["HTTP/3", request({ version: "HTTP/3" }), { own: 400 }],
   ["http/1.1 in small letters", request({ version: "http/1.1" }), { own: 400 }],
   ["no version", request({ version: "" }), { own: 400 }],
-  ["the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "malformed_request"],
+  [
+    "the preface of HTTP/2",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    "malformed_request",
+    { own: 400 },
+  ],
   ["a TLS greeting", `\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03${"\0".repeat(32)}\r\n\r\n`, { own: 400 }],
   ["a PROXY line", `PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n${request()}`, { own: 400 }],
 ];
@@ -321,6 +326,11 @@ const methods: Case[] = [
   ["HEAD of orders", bodiless("HEAD", "/orders"), { status: 405 }],
   ["HEAD of a batch", bodiless("HEAD", "/orders/batch"), { status: 405 }],
   ["HEAD of the description", bodiless("HEAD", "/openapi.json"), { status: 200 }],
+  [
+    "HEAD of the description, a Host that Bun can't read",
+    bodiless("HEAD", "/openapi.json", { host: "x:99999" }),
+    { status: 200 },
+  ],
   ["HEAD of an order", bodiless("HEAD", "/orders/00000000-0000-4000-8000-000000000000"), { status: 404 }],
   ["HEAD of nothing", bodiless("HEAD", "/nothing"), { status: 404 }],
   ["OPTIONS", bodiless("OPTIONS", "/orders"), "method_not_allowed"],
