@@ -27,8 +27,12 @@ export type Overload = {
 const fewest = 16;
 /** Most that the limit grows in one window. */
 const growth = 2;
-/** As a part of what may wait in overload: a backlog that goes down by itself never has so many more, waiting or refused. */
+/**
+ * A backlog that goes down by itself never has this part more, waiting or refused, of what may wait in overload; beside so
+ * many standard deviations of such a number.
+ */
 const excess = 1 / 2;
+const deviations = 4;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
 const unusual = 2;
 /** What is left in each window of the longest silence. */
@@ -53,7 +57,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let limit = most;
   let inFlight = 0;
   /** The last acknowledgement, or when an order came and no other was under way. */
-  let heardMs = 0;
+  let heardMs = never;
   let longestSilenceMs = 0;
   let stall = { endMs: never, ignoredToMs: never };
   /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
@@ -63,6 +67,8 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let acknowledged = 0;
   let counted = 0;
   let waitedMs = 0;
+  /** Acknowledged in the last window that was judged. The lower of two counts: a window may begin with a lump and end without. */
+  let perMs = Number.POSITIVE_INFINITY;
   /** Since waits were last good: orders refused, and the fewest under way. */
   let refused = 0;
   let low = 0;
@@ -81,6 +87,8 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
 
   /** Judges the window that is over. */
   function judge(nowMs: number): void {
+    const perMsBefore = perMs;
+    perMs = acknowledged / (nowMs - fromMs);
     const meanMs = waitedMs / counted;
     longestSilenceMs *= fading;
     goalMs = Math.max(targetMs, goalMs * doubt);
@@ -91,8 +99,8 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       return;
     }
     low = Math.min(low, inFlight);
-    const room = (acknowledged * goalMs) / (nowMs - fromMs);
-    if (refused + inFlight - low < excess * room) return;
+    const room = Math.min(perMs, perMsBefore) * goalMs;
+    if (refused + inFlight - low < excess * room + deviations * Math.sqrt(room)) return;
     calm();
     lower(room, meanMs, nowMs);
   }
@@ -133,7 +141,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
     },
     acknowledged(waited, nowMs) {
       inFlight -= 1;
-      const silenceMs = nowMs - heardMs;
+      const silenceMs = heardMs === never ? 0 : nowMs - heardMs;
       heardMs = nowMs;
       if (silenceMs >= Math.max(targetMs, unusual * longestSilenceMs)) {
         stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
