@@ -155,7 +155,10 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       }
       acknowledged += 1;
       const sinceMs = nowMs - waited;
-      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) return;
+      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) {
+        calm();
+        return;
+      }
       if (cut && sinceMs < cut.atMs) return;
       counted += 1;
       waitedMs += Math.min(waited, longest * goalMs);
