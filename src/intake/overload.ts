@@ -67,8 +67,6 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let acknowledged = 0;
   let counted = 0;
   let waitedMs = 0;
-  /** Acknowledged in the last window that was judged. The lower of two counts: a window may begin with a lump and end without. */
-  let perMs = Number.POSITIVE_INFINITY;
   /** Since waits were last good: orders refused, and the fewest under way. */
   let refused = 0;
   let low = 0;
@@ -87,8 +85,6 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
 
   /** Judges the window that is over. */
   function judge(nowMs: number): void {
-    const perMsBefore = perMs;
-    perMs = acknowledged / (nowMs - fromMs);
     const meanMs = waitedMs / counted;
     longestSilenceMs *= fading;
     goalMs = Math.max(targetMs, goalMs * doubt);
@@ -99,7 +95,8 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       return;
     }
     low = Math.min(low, inFlight);
-    const room = Math.min(perMs, perMsBefore) * goalMs;
+    // By what is acknowledged in this window, which may begin with a lump and end without; and by what waits how long.
+    const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
     if (refused + inFlight - low < excess * room + deviations * Math.sqrt(room)) return;
     calm();
     lower(room, meanMs, nowMs);
@@ -114,7 +111,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       cut = undefined;
       return;
     }
-    if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
+    if (!cut) cut = { atMs: nowMs, waitMs: Math.max(meanMs, (inFlight * goalMs) / room), inFlight };
     else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
     limit = Math.min(most, Math.max(least, room));
