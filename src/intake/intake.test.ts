@@ -420,14 +420,47 @@ test("when ever more wait too long no more is taken than comes through, until so
     for (let n = 0; n < atOnce; n += 1) answers.push(post());
     await Bun.sleep(50);
   }
+  await until("it is told", async () => (await intake.metric("orders_in_flight_limit")) < 1_000_000);
   slow(cluster, 0);
   await Promise.all(answers);
   expect(others).not.toEqual([]);
   for (const other of others) expect(other).toEqual({ status: 503, outcome: "overloaded", fate: "refused" });
+  expect(await intake.metric("orders_shed_total")).toBe(others.length);
   await until("more are taken at once than any limit leaves room for", async () => {
     const all = await Promise.all(Array.from({ length: 500 }, () => intake.post(anOrder)));
     return all.every(({ status }) => status === 202);
   });
+});
+
+test("where the customer decides on the partition, one that is overloaded takes no other's place", async () => {
+  using cluster = startOrdersCluster();
+  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1000000", MAX_IN_FLIGHT_BYTES: "1000000000" };
+  await using intake = startIntake({ ...env, PARTITIONER: "customer", OVERLOAD_AFTER_MS: "500" });
+  await intake.ready();
+  cluster.setBrokerRttMs(1, 1_500); // leads every third partition
+  const waitMs = async (customer: string) => {
+    const sinceMs = performance.now();
+    expect((await intake.post({ ...anOrder, customer })).status).toBe(202);
+    return { customer, waitedMs: performance.now() - sinceMs };
+  };
+  const waits = await Promise.all(Array.from({ length: 12 }, (_, n) => waitMs(`c${n}`)));
+  const slowest = waits.find(({ waitedMs }) => waitedMs > 1_400)?.customer as string;
+  const quick = waits.find(({ waitedMs }) => waitedMs < 700)?.customer as string;
+
+  const refused: unknown[] = [];
+  const answers: Promise<void>[] = [];
+  const post = async (customer: string, answered: (answer: Response) => unknown) => {
+    await answered(await intake.post({ ...anOrder, customer }));
+  };
+  for (let atOnce = 1; refused.length === 0 && atOnce < 100; atOnce += 1) {
+    for (let n = 0; n < atOnce; n += 1)
+      answers.push(post(slowest, async (answer) => answer.ok || refused.push(await problemOf(answer))));
+    answers.push(post(quick, ({ status }) => expect(status).toBe(202)));
+    await Bun.sleep(50);
+  }
+  cluster.setBrokerRttMs(1, 0);
+  await Promise.all(answers);
+  expect(refused[0]).toEqual({ status: 503, outcome: "overloaded", fate: "refused" });
 });
 
 describe.concurrent("one broker dies", () => {

@@ -27,8 +27,12 @@ export type Overload = {
 const fewest = 16;
 /** Most that the limit grows in one window. */
 const growth = 2;
-/** As a part of what may wait in overload: a backlog that goes down by itself never has so many more, waiting or refused. */
+/**
+ * A backlog that goes down by itself never has this part more, waiting or refused, of what may wait in overload; beside so
+ * many standard deviations of such a number.
+ */
 const excess = 1 / 2;
+const deviations = 4;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
 const unusual = 2;
 /** What is left in each window of the longest silence. */
@@ -53,7 +57,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let limit = most;
   let inFlight = 0;
   /** The last acknowledgement, or when an order came and no other was under way. */
-  let heardMs = 0;
+  let heardMs = never;
   let longestSilenceMs = 0;
   let stall = { endMs: never, ignoredToMs: never };
   /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
@@ -91,8 +95,9 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       return;
     }
     low = Math.min(low, inFlight);
-    const room = (acknowledged * goalMs) / (nowMs - fromMs);
-    if (refused + inFlight - low < excess * room) return;
+    // By what is acknowledged in this window, which may begin with a lump and end without; and by what waits how long.
+    const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
+    if (refused + inFlight - low < excess * room + deviations * Math.sqrt(room)) return;
     calm();
     lower(room, meanMs, nowMs);
   }
@@ -106,7 +111,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       cut = undefined;
       return;
     }
-    if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
+    if (!cut) cut = { atMs: nowMs, waitMs: Math.max(meanMs, (inFlight * goalMs) / room), inFlight };
     else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
     limit = Math.min(most, Math.max(least, room));
@@ -133,7 +138,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
     },
     acknowledged(waited, nowMs) {
       inFlight -= 1;
-      const silenceMs = nowMs - heardMs;
+      const silenceMs = heardMs === never ? 0 : nowMs - heardMs;
       heardMs = nowMs;
       if (silenceMs >= Math.max(targetMs, unusual * longestSilenceMs)) {
         stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
@@ -147,7 +152,10 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       }
       acknowledged += 1;
       const sinceMs = nowMs - waited;
-      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) return;
+      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) {
+        calm();
+        return;
+      }
       if (cut && sinceMs < cut.atMs) return;
       counted += 1;
       waitedMs += Math.min(waited, longest * goalMs);
