@@ -3,8 +3,9 @@
 // answer says of the order's fate is held against the ledger.
 import { beforeAll, expect, test } from "bun:test";
 import { type OutcomeName, outcomes } from "../src/outcomes.ts";
+import type { Expected } from "./testing/hostile/bytes.ts";
 import type { RawAnswer } from "./testing/hostile-client.ts";
-import { type Expected, hostileInputs } from "./testing/hostile-inputs.ts";
+import { hostileInputs } from "./testing/hostile-inputs.ts";
 import { type Aftermath, digits, runAll } from "./testing/hostile-run.ts";
 
 const limitMs = 60_000;

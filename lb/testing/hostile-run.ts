@@ -8,8 +8,8 @@ import { startTier } from "../../src/testing/tier-process.ts";
 import { until } from "../../src/testing/until.ts";
 import { fixedPort, startBalancer } from "./balancer.ts";
 import { startCluster } from "./cluster.ts";
+import { type Case, halfClose, later } from "./hostile/bytes.ts";
 import { type Exchange, exchange } from "./hostile-client.ts";
-import { type Case, halfClose, later } from "./hostile-inputs.ts";
 import { startProducers } from "./producers.ts";
 
 /** What became of the cases: the exchange of each, and how often each customer is in the ledger. */

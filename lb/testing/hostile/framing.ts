@@ -1,0 +1,65 @@
+/** Where a body ends: lengths of every kind, and bodies that are not as long as they say. */
+import { batch, bodiless, type Case, chunked, chunks, halfClose, order, orders, request } from "./bytes.ts";
+
+export const framing: Case[] = [
+  ["a good order", request(), "accepted"],
+  ["a length with a sign", request({ length: `+${order().length}` }), { own: 400 }],
+  ["a negative length", request({ length: "-1" }), { own: 400 }],
+  ["a length with leading zeros", request({ length: `000${order().length}` }), "accepted"],
+  [
+    "a length with thirty leading zeros",
+    request({ length: `${"0".repeat(30)}${order().length}` }),
+    "accepted",
+  ],
+  ["a length in hexadecimal", request({ length: `0x${order().length.toString(16)}` }), { own: 400 }],
+  ["a length with a fraction", request({ length: `${order().length}.0` }), { own: 400 }],
+  ["an empty length", request({ length: "" }), { own: 400 }],
+  [
+    "the same length twice in one line",
+    request({ length: `${order().length}, ${order().length}` }),
+    "accepted",
+  ],
+  ["the same length in two lines", request({ lines: [`Content-Length: ${order().length}`] }), "accepted"],
+  ["two lengths", request({ lines: ["Content-Length: 5"] }), { own: 400 }],
+  ["a length above an order's", request({ length: 8_193, body: "" }), "body_too_large"],
+  ["a length above a batch's", batch("", { length: 1_048_577 }), "body_too_large"],
+  ["a length of 31 bits", request({ length: 2 ** 31 - 1, body: "" }), "body_too_large"],
+  ["a length beyond 31 bits", request({ length: 2 ** 31, body: "" }), "body_too_large"],
+  ["a length of 32 bits", request({ length: 2 ** 32 - 1, body: "" }), "body_too_large"],
+  ["a length beyond 32 bits", request({ length: 2 ** 32 + order().length }), "body_too_large"],
+  [
+    "a length beyond 32 bits, batch",
+    batch(orders(1), { length: 2 ** 32 + orders(1).length }),
+    "body_too_large",
+  ],
+  ["a length beyond 53 bits", request({ length: "9007199254740993" }), "body_too_large"],
+  ["a length of 63 bits", request({ length: "9223372036854775807" }), "body_too_large"],
+  ["a length beyond 63 bits", request({ length: "9223372036854775808" }), { own: 400 }],
+  [
+    "a length beyond 64 bits that wraps to 0",
+    request({ length: `${2n ** 64n}`, body: "" }),
+    "body_too_large",
+  ],
+  ["a length beyond 64 bits", request({ length: "18446744073709551616" }), "body_too_large", { own: 400 }],
+  [
+    "a length beyond 64 bits that wraps to the body's",
+    request({ length: `${2n ** 64n + BigInt(order().length)}` }),
+    { own: 400 },
+  ],
+  [
+    "a body longer than its length",
+    request({ body: `${order()}GARBAGE\r\n\r\n`, length: order().length }),
+    "accepted",
+    { own: 400 },
+  ],
+  ["a body shorter than its length", request({ length: order().length + 10 }), "body_timeout"],
+  [
+    "a body shorter than its length, half closed",
+    request({ length: order().length + 10 }) + halfClose,
+    "closed",
+  ],
+  ["no length at all", bodiless("POST", "/orders", { type: "application/json" }), "malformed_body"],
+  ["no length at all, with bytes", request({ length: undefined }), "malformed_body", { own: 400 }],
+  ["an empty body", request({ body: "" }), "malformed_body"],
+  ["a length and chunks", chunked(chunks(order()), { lines: ["Content-Length: 5"] }), "accepted"],
+];

@@ -1,0 +1,50 @@
+/** Methods, known and unknown, on each path. */
+import { bodiless, type Case, request } from "./bytes.ts";
+
+export const methods: Case[] = [
+  ["post in small letters", request({ method: "post" }), "method_not_allowed"],
+  ["an unknown method", request({ method: "BREW" }), "method_not_allowed"],
+  ["a method of one letter", request({ method: "P" }), "method_not_allowed"],
+  ["a method of a thousand letters", request({ method: "P".repeat(1_000) }), "method_not_allowed"],
+  ["a method with a control byte", request({ method: "PO\u0001ST" }), { own: 400 }],
+  ["a method with a bracket", request({ method: "PO(ST" }), { own: 400 }],
+  ["no method", request({ method: "" }), { own: 400 }],
+  ["PUT", request({ method: "PUT" }), "method_not_allowed"],
+  ["PATCH", request({ method: "PATCH" }), "method_not_allowed"],
+  ["DELETE", bodiless("DELETE", "/orders"), "method_not_allowed"],
+  ["GET", bodiless("GET", "/orders"), "method_not_allowed"],
+  ["GET with a body", request({ method: "GET" }), "method_not_allowed"],
+  ["GET of a batch", bodiless("GET", "/orders/batch"), "method_not_allowed"],
+  ["HEAD of orders", bodiless("HEAD", "/orders"), { status: 405 }],
+  ["HEAD of a batch", bodiless("HEAD", "/orders/batch"), { status: 405 }],
+  ["HEAD of the description", bodiless("HEAD", "/openapi.json"), { status: 200 }],
+  [
+    "HEAD of the description, a Host that Bun can't read",
+    bodiless("HEAD", "/openapi.json", { host: "x:99999" }),
+    { status: 200 },
+  ],
+  ["HEAD of an order", bodiless("HEAD", "/orders/00000000-0000-4000-8000-000000000000"), { status: 404 }],
+  ["HEAD of nothing", bodiless("HEAD", "/nothing"), { status: 404 }],
+  ["OPTIONS", bodiless("OPTIONS", "/orders"), "method_not_allowed"],
+  ["OPTIONS *", bodiless("OPTIONS", "*"), "not_found"],
+  ["TRACE", bodiless("TRACE", "/orders"), "method_not_allowed"],
+  ["TRACE with a body", request({ method: "TRACE" }), "method_not_allowed"],
+  ["CONNECT", bodiless("CONNECT", "coffee-orders:80"), "malformed_request"],
+  ["CONNECT of orders", request({ method: "CONNECT" }), { own: 400 }],
+  ["POST of the description", request({ target: "/openapi.json" }), "method_not_allowed"],
+  [
+    "POST to an order",
+    request({ target: "/orders/00000000-0000-4000-8000-000000000000" }),
+    "method_not_allowed",
+  ],
+  [
+    "DELETE of an order",
+    bodiless("DELETE", "/orders/00000000-0000-4000-8000-000000000000"),
+    "method_not_allowed",
+  ],
+  [
+    "X-HTTP-Method-Override",
+    bodiless("GET", "/orders", { lines: ["X-HTTP-Method-Override: POST"] }),
+    "method_not_allowed",
+  ],
+];

@@ -1,0 +1,107 @@
+/** Where a body ends, by Transfer-Encoding: chunks, trailers, extensions, other codings. */
+import { type Case, chunks, codings, halfClose, later, order, request } from "./bytes.ts";
+
+export const transferCodings: Case[] = [
+  ["chunks", codings("chunked"), "accepted"],
+  ["chunks of one byte", codings("chunked", chunks(order(), { size: 1 })), "accepted"],
+  ["Chunked in capitals", codings("CHUNKED"), "accepted"],
+  ["no chunks but the last", codings("chunked", "0\r\n\r\n"), "malformed_body"],
+  ["trailers", codings("chunked", chunks(order(), { trailers: "X-Checksum: 1\r\n" })), "accepted"],
+  [
+    "trailers after chunks of one byte",
+    codings("chunked", chunks(order(), { size: 1, trailers: "A: 1\r\nB: 2\r\n" })),
+    "accepted",
+  ],
+  [
+    "a trailer that names a key",
+    codings("chunked", chunks(order(), { trailers: "Idempotency-Key: other\r\n" })),
+    "accepted",
+  ],
+  [
+    "a trailer that names a length",
+    codings("chunked", chunks(order(), { trailers: "Content-Length: 3\r\n" })),
+    "accepted",
+  ],
+  [
+    "a trailer that is no field",
+    codings("chunked", chunks(order(), { trailers: "no field\r\n" })),
+    { own: 400 },
+  ],
+  [
+    "a trailer with a control byte",
+    codings("chunked", chunks(order(), { trailers: "X: a\u0001b\r\n" })),
+    "accepted",
+  ],
+  ["a chunk extension", codings("chunked", chunks(order(), { extension: ";a=b" })), "accepted"],
+  ["a quoted chunk extension", codings("chunked", chunks(order(), { extension: ';a="b;c"' })), "accepted"],
+  [
+    "a chunk extension with a bare LF",
+    codings("chunked", chunks(order(), { extension: ";a\n" })),
+    { own: 400 },
+  ],
+  ["a chunk size with leading zeros", codings("chunked", `0000${chunks(order())}`), "accepted"],
+  ["a chunk size with a sign", codings("chunked", `+${chunks(order())}`), { own: 400 }],
+  ["a chunk size in 0x", codings("chunked", `0x${chunks(order())}`), { own: 400 }],
+  ["a chunk size that is no number", codings("chunked", "zz\r\n\r\n"), { own: 400 }],
+  ["a chunk size of 32 bits", codings("chunked", `ffffffff\r\n${order()}`), "body_timeout"],
+  ["a chunk size of 64 bits", codings("chunked", `ffffffffffffffff\r\n${order()}`), { own: 400 }],
+  ["a chunk size beyond 64 bits", codings("chunked", `1${"0".repeat(16)}\r\n${order()}`), { own: 400 }],
+  ["a chunk without its CRLF", codings("chunked", chunks(order()).replace("}\r\n", "}")), { own: 400 }],
+  ["a chunk longer than its size", codings("chunked", `5\r\n${order()}\r\n0\r\n\r\n`), { own: 400 }],
+  ["chunks without the last", codings("chunked", chunks(order()).slice(0, -5)), "body_timeout"],
+  [
+    "chunks without the last, half closed",
+    codings("chunked", chunks(order()).slice(0, -5)) + halfClose,
+    "closed",
+  ],
+  [
+    "chunks above an order's bound",
+    codings("chunked", chunks(`${order()}${" ".repeat(8_192)}`)),
+    "body_too_large",
+  ],
+  ["a chunk size that is no number, later", codings("chunked", `${later}zz\r\n\r\n`), "malformed_request"],
+  [
+    "a second chunk's size that is no number, later",
+    codings("chunked", chunks(order()).replace(/0\r\n\r\n$/, `${later}zz\r\n\r\n`)),
+    "malformed_request",
+  ],
+  ["trailers, later", codings("chunked", chunks(order(), { trailers: `${later}A: 1\r\n` })), "accepted"],
+  [
+    "the last chunk, later",
+    codings("chunked", chunks(order()).replace(/0\r\n\r\n$/, `${later}0\r\n\r\n`)),
+    "accepted",
+  ],
+  ["gzip, chunked", codings("gzip, chunked"), { own: 422 }],
+  ["identity", codings("identity", order()), { own: 400 }],
+  ["identity and a length", request({ lines: ["Transfer-Encoding: identity"] }), { own: 400 }],
+  ["chunked, chunked", codings("chunked, chunked"), { own: 400 }],
+  ["chunked, identity", codings("chunked, identity"), { own: 400 }],
+  ["chunked, gzip", codings("chunked, gzip"), { own: 400 }],
+  [
+    "chunked in two lines",
+    request({
+      lines: ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+      length: undefined,
+      body: chunks(order()),
+    }),
+    { own: 400 },
+  ],
+  [
+    "gzip and chunked in two lines",
+    request({
+      lines: ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"],
+      length: undefined,
+      body: chunks(order()),
+    }),
+    { own: 422 },
+  ],
+  ["xchunked", codings("xchunked"), { own: 400 }],
+  ["chunked with a tab before it", codings("\tchunked"), "accepted"],
+  ["chunked with a control byte", codings("\u000bchunked"), { own: 400 }],
+  ["an empty transfer coding", codings(""), { own: 400 }],
+  [
+    "Transfer-Encoding with a blank before its colon",
+    request({ lines: ["Transfer-Encoding : chunked"], body: chunks(order()) }),
+    { own: 400 },
+  ],
+];
