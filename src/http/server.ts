@@ -49,13 +49,14 @@ export function errorResponse(error: unknown, log: Logger, method: string): Resp
 }
 
 /**
- * A request as Hono reads it. Without a Host, which HTTP/1.0 does not demand, Bun gives a path for a URL. And HEAD is
- * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, Hono would lose that.
+ * A request as Hono reads it. Without a Host, which HTTP/1.0 does not demand, Bun gives a path for a URL, and with a
+ * malformed one no URL. HEAD is answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which
+ * Hono would lose.
  */
 function readable(request: Request): Request {
   const { url, method } = request;
   if (method !== "HEAD" && !url.startsWith("/")) return request;
-  const href = url.startsWith("/") ? `http://localhost${url}` : url;
+  const href = url.replace(/^(https?:\/\/[^/]*)?/, "http://localhost");
   return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
 

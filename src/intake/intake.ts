@@ -13,7 +13,7 @@ import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { createAdmission, type Kind } from "./admission.ts";
 import { createGroups } from "./groups.ts";
-import { createLanes, type Lane } from "./lanes.ts";
+import { createLanes } from "./lanes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner, type Partitioner } from "./partitioner.ts";
 import type { Acceptance, Given, Pending } from "./pending.ts";
@@ -92,22 +92,18 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     return order;
   }
 
-  /** Of a customer, or of all where it does not matter; undefined if it is not known and matters. */
-  function laneOf(customer?: string): Lane | undefined {
-    if (config.PARTITIONER === "batch") return lanes.of(0);
-    return customer === undefined ? undefined : lanes.of(partitioner?.forGroup(0)(customer) ?? 0);
-  }
-
   function take(order: Order, id: string, { kind, trace, deadlineMs }: Given): Promise<Acceptance> {
-    const lane = laneOf(order.customer);
+    const lane = lanes.of(order.customer, partitioner);
     if (!partitioner || !lane) throw new OutcomeError("not_ready", "connecting to Kafka");
     const record = recordOf(order, id, config.ORDERS_TOPIC, trace);
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
-    const taken: Pending = {
-      ...{ id, order, record, kind, bytes, lane, sinceMs, deadlineMs },
-      ...{ group: 0, copies: 0, promise, resolve, reject },
+    const ending = { promise, resolve, reject };
+    const taken = {
+      ...{ id, order, record, kind, bytes, lane, sinceMs, deadlineMs, group: 0 },
+      copies: 0,
+      ...ending,
     };
     lane.taken(kind);
     admission.enter(kind, bytes, 1);
@@ -189,7 +185,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const obstacle = session.obstacle();
       if (obstacle) return obstacle;
       const full = admission.full(kind, bytes);
-      const lane = laneOf(customer);
+      const lane = lanes.of(customer, partitioner);
       const detail = lane ? lane.obstacle(kind, performance.now(), full) : full;
       return detail === undefined ? undefined : { outcome: "overloaded", detail };
     },

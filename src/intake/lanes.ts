@@ -6,6 +6,7 @@ import type { ProducerConfig } from "../config.ts";
 import { type Kind, shareOfBatches } from "./admission.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload } from "./overload.ts";
+import type { Partitioner } from "./partitioner.ts";
 
 /** Orders that share a limit. */
 export type Lane = ReturnType<typeof createLane>;
@@ -48,17 +49,24 @@ function createLane(config: ProducerConfig, metrics: IntakeMetrics) {
   };
 }
 
-/** A lane for each partition whose number is asked for. */
+/** A lane for all, or with PARTITIONER=customer one for each partition. */
 export function createLanes(config: ProducerConfig, metrics: IntakeMetrics) {
   const lanes = new Map<number, Lane>();
+
+  function ofPartition(partition: number): Lane {
+    let lane = lanes.get(partition);
+    if (lane === undefined) {
+      lane = createLane(config, metrics);
+      lanes.set(partition, lane);
+    }
+    return lane;
+  }
+
   return {
-    of(partition: number): Lane {
-      let lane = lanes.get(partition);
-      if (lane === undefined) {
-        lane = createLane(config, metrics);
-        lanes.set(partition, lane);
-      }
-      return lane;
+    /** Of a customer's orders; undefined where the customer matters and is not known yet. */
+    of(customer: string | undefined, partitioner: Partitioner | undefined): Lane | undefined {
+      if (config.PARTITIONER === "batch") return ofPartition(0);
+      return customer === undefined ? undefined : ofPartition(partitioner?.forGroup(0)(customer) ?? 0);
     },
     lowestLimit: () =>
       Math.min(config.MAX_IN_FLIGHT_ORDERS, ...[...lanes.values()].map(({ limit }) => limit())),
