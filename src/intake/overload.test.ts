@@ -58,7 +58,8 @@ const waits = (ends: { waitedMs: number }[]) => ends.map(({ waitedMs }) => waite
 const of = (sorted: number[], share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 const sheddedBelow = (bound: number, { refused }: Told) => refused.filter(({ limit }) => limit < bound);
 const endOf = ({ endsMs }: Told, phase: number) => endsMs[phase] as number;
-const seeds = Array.from({ length: 8 }, (_, n) => 1 + n);
+/** The last ones found what others did not. */
+const seeds = [1, 2, 3, 4, 8, 16, 58, 62];
 
 describe.each([0.9, 0.6, 0.3, 0.1, 0.05])("capacity falls to a share of %p", (share) => {
   test.each(seeds)("seed %p: it is used, no queue stands, and when it is back so is everything", (n) => {

@@ -111,7 +111,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       cut = undefined;
       return;
     }
-    if (!cut) cut = { atMs: nowMs, waitMs: Math.max(meanMs, (inFlight * goalMs) / room), inFlight };
+    if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
     else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
     limit = Math.min(most, Math.max(least, room));
