@@ -6,12 +6,14 @@ import type { Target } from "./targets.ts";
 
 /** Upper bounds; a figure without one is only reported. */
 export interface Goals {
-  /** Orders whose first try was not accepted, as clients see it that never try again. */
+  /** Orders whose first try was not accepted, as clients see it that never try again; unreplayed ones not counted. */
   firstTryFailed?: number;
   /** The same as a share of all orders sent meanwhile. */
   firstTryFailedShare?: number;
   /** Orders not accepted in the end, after a good client's retries. */
   failed?: number;
+  /** Orders in batches that the balancer can't replay, whose first answer was lost with their producer. */
+  unreplayed?: number;
   /** From the first order that fails or is late until new orders are well again. */
   recoveryMs?: number;
   /** The same, counted from the heal. */

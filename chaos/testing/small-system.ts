@@ -96,6 +96,7 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
       const [firstStatus = 0, status = 0] = [statuses[0], statuses.at(-1)];
       const fate = id !== undefined ? "accepted" : unknown ? "unknown" : "refused";
       const told = {
+        sent: "single",
         startedMs,
         endedMs: Date.now(),
         attempts: statuses.length,
