@@ -118,7 +118,10 @@ test("a load in pieces ends when it is told to, and what is under way is unknown
     if (nth === 0 && text.endsWith("0\r\n\r\n")) accept(socket);
   });
   const stopping = new AbortController();
-  const done = sendInPieces(url, "run", [{ rate: 1_000, seconds: 600 }], stopping.signal);
+  const done = sendInPieces(url, "run", [{ rate: 1_000, seconds: 600 }], {
+    stop: stopping.signal,
+    retries: 3,
+  });
   await until("some are under way", () => all.length > 5);
   stopping.abort(new Error("told to stop"));
   const { answers, dropped } = await done;
@@ -131,7 +134,10 @@ test("a load in pieces ends when it is told to, and what is under way is unknown
 
 test("a load in pieces keeps its rate whatever the answers, until its last step is over", async () => {
   const { url } = await listener(({ text }, socket) => /(0\r\n\r\n|\}\]?)$/.test(text) && accept(socket));
-  const { answers, dropped } = await sendInPieces(url, "run", [{ rate: 300, seconds: 2 }], never);
+  const { answers, dropped } = await sendInPieces(url, "run", [{ rate: 300, seconds: 2 }], {
+    stop: never,
+    retries: 3,
+  });
   // Two a second, and one at once.
   expect(dropped).toBe(0);
   expect(answers.map(({ key }) => key).sort()).toEqual(["run-p0", "run-p1", "run-p2", "run-p3", "run-p4"]);

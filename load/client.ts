@@ -18,7 +18,12 @@ const slowMs = { least: 1_000, most: 4_000 };
  * @param url of the balancer
  * @param stop ends it at once: what has no answer then is unknown
  */
-export async function place(url: string, request: MixedRequest, stop: AbortSignal): Promise<ClientAnswer[]> {
+export async function place(
+  url: string,
+  request: MixedRequest,
+  stop: AbortSignal,
+  retries = maxRetries,
+): Promise<ClientAnswer[]> {
   const told = createTold(request);
   const beganMs = Date.now();
   const deadlineMs = beganMs + orderLimitMs;
@@ -27,7 +32,7 @@ export async function place(url: string, request: MixedRequest, stop: AbortSigna
     if (stop.aborted) break;
     told.hear(answer);
     const waitMs = waitBeforeRetryMs(tries, answer.retryAfter);
-    if (!told.again() || tries > maxRetries || Date.now() + waitMs >= deadlineMs) break;
+    if (!told.again() || tries > retries || Date.now() + waitMs >= deadlineMs) break;
     await until(() => stop.aborted, waitMs);
   }
   if (stop.aborted) told.interrupt(beganMs, Date.now());

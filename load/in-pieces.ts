@@ -23,7 +23,7 @@ export async function sendInPieces(
   url: string,
   run: string,
   steps: readonly Step[],
-  stop: AbortSignal,
+  { stop, retries }: { stop: AbortSignal; retries: number },
 ): Promise<InPieces> {
   const startMs = performance.now();
   const lastMs = 1_000 * steps.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -34,7 +34,7 @@ export async function sendInPieces(
   const send = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     open.add(promise);
-    void place(url, inPiecesOf(run, sent), stop).then((told) => {
+    void place(url, inPiecesOf(run, sent), stop, retries).then((told) => {
       answers.push(...told);
       open.delete(promise);
       resolve();

@@ -10,13 +10,14 @@ import http from "k6/http";
 import { Rate } from "k6/metrics";
 import { lineOf } from "./answers.ts";
 import { type MixedRequest, repeatAfterMs, requestOf } from "./mix.ts";
-import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
+import { orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
 import { summarize } from "./thresholds.ts";
 import { createTold } from "./told.ts";
 
 const accepted = new Rate("orders_accepted");
 /** A try of which not every order was accepted: a 207 alone does not say so. */
 const failed = new Rate("tries_failed");
+const retries = Number(__ENV.RETRIES);
 
 export default function () {
   const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest);
@@ -32,7 +33,7 @@ export default function () {
     const answer = send();
     failed.add(!told.accepted());
     const waitMs = waitBeforeRetryMs(tries, answer.headers["Retry-After"]);
-    if (!told.again() || tries > maxRetries || Date.now() + waitMs >= deadlineMs) break;
+    if (!told.again() || tries > retries || Date.now() + waitMs >= deadlineMs) break;
     sleep(waitMs / 1_000);
   }
   if (request.repeated && told.accepted()) {

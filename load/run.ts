@@ -12,6 +12,7 @@ import { until } from "../infra/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "./answers.ts";
 import { withoutK6 } from "./environment.ts";
 import { sendInPieces } from "./in-pieces.ts";
+import { maxRetries } from "./policy.ts";
 import { k6Options, type Profile, stepsOf } from "./profiles.ts";
 import type { Outcome } from "./thresholds.ts";
 
@@ -26,6 +27,8 @@ export type LoadOptions = {
   durationSeconds: number;
   /** Connections that k6 may have at once, where fewer than usual. */
   users?: number;
+  /** How often an order is tried again; as a good client does by default. */
+  retries?: number;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
@@ -75,12 +78,12 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const runId = crypto.randomUUID();
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
-    const { url, profile, rate, durationSeconds, users } = options;
+    const { url, profile, rate, durationSeconds, users, retries = maxRetries } = options;
     await Bun.write(files.config, JSON.stringify(k6Options(profile, rate, durationSeconds, users)));
     await Bun.write(files.record, "");
     const failed = new AbortController();
     const k6 = exitCodeOf(
-      run(k6Command({ URL: url, RUN: runId, SUMMARY: files.summary }, files), {
+      run(k6Command({ URL: url, RUN: runId, RETRIES: `${retries}`, SUMMARY: files.summary }, files), {
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
@@ -96,7 +99,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const ending = AbortSignal.any([stop, failed.signal]);
     // The same hour for both, however long k6 takes to begin.
     await until(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
-    const inPieces = await sendInPieces(url, runId, stepsOf(profile, rate, durationSeconds), ending);
+    const steps = stepsOf(profile, rate, durationSeconds);
+    const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
     await k6;
     const ofK6 = withInterrupted(readAnswers(await Bun.file(files.record).text()), runId, Date.now());
     const answers = [...ofK6, ...inPieces.answers];
