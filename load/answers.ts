@@ -3,7 +3,7 @@
  * One line an order, made in k6 and read here; nothing that only one of the two has may be imported.
  */
 import type { Fate } from "../src/outcomes.ts";
-import { requestOf, type Sent, type SentOrder } from "./mix.ts";
+import { requestOf, type Sent, type SentOrder, usualBatchEvery } from "./mix.ts";
 
 /** What the client knows of one order in the end. */
 export type ClientAnswer = SentOrder & {
@@ -68,6 +68,7 @@ export function withInterrupted(
   answers: readonly ClientAnswer[],
   run: string,
   endedMs: number,
+  batchEvery = usualBatchEvery,
 ): ClientAnswer[] {
   const byKey = new Map(answers.map((answer) => [answer.key, answer]));
   let count = 0;
@@ -76,7 +77,7 @@ export function withInterrupted(
     count = Math.max(count, Number.parseInt(answer.key.slice(run.length + 1), 10) + 1);
     startedMs = Math.min(startedMs, answer.startedMs);
   }
-  return Array.from({ length: count }, (_, n) => requestOf(run, n)).flatMap(({ sent, orders }) =>
+  return Array.from({ length: count }, (_, n) => requestOf(run, n, batchEvery)).flatMap(({ sent, orders }) =>
     orders.map((order) => {
       const known = byKey.get(order.key);
       if (known) startedMs = known.startedMs;

@@ -34,8 +34,8 @@ export const replayableBytes = 15_000;
 /** How long after its acceptance a request is sent once more. */
 export const repeatAfterMs = 1_000;
 
-/** One request in so many is a batch, and one single order in so many is repeated. */
-const batchEvery = 150;
+/** One request in so many is a batch, unless more are wanted; and one single order in so many is repeated. */
+export const usualBatchEvery = 150;
 const repeatEvery = 50;
 const batchSizes = [40, 2, 120, 5, 100, 10, 200, 3];
 /** Batches from this size on have notes, which take them above the balancer's buffer; smaller ones are repeated. */
@@ -44,11 +44,12 @@ const repeatedUpTo = 10;
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Of what k6 sends. */
-export const ordersPerRequest = (batchEvery - 1 + mean(batchSizes)) / batchEvery;
+/** Of the requests that come in one go. */
+export const ordersPerRequest = (batchEvery = usualBatchEvery): number =>
+  (batchEvery - 1 + mean(batchSizes)) / batchEvery;
 
 /** The n-th of the requests that come in one go. */
-export function requestOf(run: string, n: number): MixedRequest {
+export function requestOf(run: string, n: number, batchEvery = usualBatchEvery): MixedRequest {
   if (n % batchEvery === 2) return batchOf(run, n, Math.floor(n / batchEvery));
   return request(`${run}-${n}`, n, { repeated: n % repeatEvery === 1 });
 }

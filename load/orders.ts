@@ -10,7 +10,7 @@ import http from "k6/http";
 import { Rate } from "k6/metrics";
 import { lineOf } from "./answers.ts";
 import { type MixedRequest, repeatAfterMs, requestOf } from "./mix.ts";
-import { orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
+import { waitBeforeRetryMs } from "./policy.ts";
 import { summarize } from "./thresholds.ts";
 import { createTold } from "./told.ts";
 
@@ -18,11 +18,13 @@ const accepted = new Rate("orders_accepted");
 /** A try of which not every order was accepted: a 207 alone does not say so. */
 const failed = new Rate("tries_failed");
 const retries = Number(__ENV.RETRIES);
+const limitMs = Number(__ENV.LIMIT_MS);
+const batchEvery = Number(__ENV.BATCH_EVERY);
 
 export default function () {
-  const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest);
+  const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest, batchEvery);
   const told = createTold(request);
-  const deadlineMs = Date.now() + orderLimitMs;
+  const deadlineMs = Date.now() + limitMs;
   const send = () => {
     const startedMs = Date.now();
     const answer = post(request, deadlineMs - startedMs);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readArguments } from "./arguments.ts";
-import { inPiecesOf, ordersPerPieces, ordersPerRequest, requestOf } from "./mix.ts";
+import { inPiecesOf, type MixedRequest, ordersPerPieces, ordersPerRequest, requestOf } from "./mix.ts";
 import { orderLimitMs } from "./policy.ts";
 import { inPiecesDue, k6Options, profileDefaults, profiles, stepsOf } from "./profiles.ts";
 
@@ -37,17 +37,18 @@ test("a ramp goes up in even steps, a spike up and down again", () => {
 });
 
 test("the rate is that of the orders, whoever sends them and in whatever they come", () => {
-  const counted = (of: typeof requestOf, perRequest: number) => {
+  const counted = (of: (run: string, n: number) => MixedRequest, perRequest: number) => {
     const count = 1_200;
     const orders = Array.from({ length: count }, (_, n) => of("run", n).orders.length);
     expect(orders.reduce((sum, one) => sum + one, 0)).toBeCloseTo(count * perRequest);
   };
-  counted(requestOf, ordersPerRequest);
+  counted(requestOf, ordersPerRequest());
+  counted((run, n) => requestOf(run, n, 10), ordersPerRequest(10));
   counted(inPiecesOf, ordersPerPieces);
   const { orders } = k6Options("steady", 1_000, 60).scenarios;
   const perSecond = ("rate" in orders ? orders.rate : 0) / Number.parseInt(orders.timeUnit, 10);
   const inPieces = inPiecesDue(stepsOf("steady", 1_000, 60), 60) / 60;
-  expect(perSecond * ordersPerRequest + inPieces * ordersPerPieces).toBeCloseTo(1_000, 0);
+  expect(perSecond * ordersPerRequest() + inPieces * ordersPerPieces).toBeCloseTo(1_000, 0);
 });
 
 test("what comes in pieces follows the steps, and ends with them", () => {
@@ -59,7 +60,7 @@ test("what comes in pieces follows the steps, and ends with them", () => {
 });
 
 test("fewer connections are had where they are asked for", () => {
-  const { orders } = k6Options("steady", 4_000, 60, 1_500).scenarios;
+  const { orders } = k6Options("steady", 4_000, 60, { users: 1_500 }).scenarios;
   expect([orders.preAllocatedVUs, orders.maxVUs]).toEqual([1_500, 1_500]);
 });
 

@@ -2,7 +2,7 @@
  * The profiles of load: how the rate goes over time, and what must hold. Always at an arrival rate, never by users
  * who wait for an answer before they order again: those would send less just when the system is slow.
  */
-import { ordersPerPieces, ordersPerRequest } from "./mix.ts";
+import { ordersPerPieces, ordersPerRequest, usualBatchEvery } from "./mix.ts";
 import { orderLimitMs } from "./policy.ts";
 
 export const profiles = ["smoke", "steady", "ramp", "spike", "soak"] as const;
@@ -32,7 +32,7 @@ const inPiecesShare = 0.05;
  */
 const stallSeconds = 8;
 const usersAtOnce = 2_000;
-const mostUsers = 2_700;
+export const mostUsers = 2_700;
 /** Beyond the client's own limit for an order, so that k6 interrupts none. */
 const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
 
@@ -74,9 +74,14 @@ const thresholds: Record<Profile, Record<string, string[]>> = {
  * @param rate in orders; k6 counts requests, of which there are fewer
  * @param users at most, where that is to be less than there may be
  */
-export function k6Options(profile: Profile, rate: number, durationSeconds: number, users = mostUsers) {
+export function k6Options(
+  profile: Profile,
+  rate: number,
+  durationSeconds: number,
+  { users = mostUsers, batchEvery = usualBatchEvery } = {},
+) {
   const steps = stepsOf(profile, rate, durationSeconds);
-  const requests = (orders: number) => ((1 - inPiecesShare) * orders) / ordersPerRequest;
+  const requests = (orders: number) => ((1 - inPiecesShare) * orders) / ordersPerRequest(batchEvery);
   const most = Math.min(users, Math.ceil(requests(rate) * (orderLimitMs / 1_000)));
   const common = {
     preAllocatedVUs: Math.min(usersAtOnce, most, Math.ceil(requests(rate) * stallSeconds)),

@@ -12,8 +12,9 @@ import { until } from "../infra/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "./answers.ts";
 import { withoutK6 } from "./environment.ts";
 import { sendInPieces } from "./in-pieces.ts";
-import { maxRetries } from "./policy.ts";
-import { k6Options, type Profile, stepsOf } from "./profiles.ts";
+import { usualBatchEvery } from "./mix.ts";
+import { maxRetries, orderLimitMs } from "./policy.ts";
+import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
 import type { Outcome } from "./thresholds.ts";
 
 export type { Profile };
@@ -27,8 +28,10 @@ export type LoadOptions = {
   durationSeconds: number;
   /** Connections that k6 may have at once, where fewer than usual. */
   users?: number;
-  /** How often an order is tried again; as a good client does by default. */
-  retries?: number;
+  /** One of so many requests of k6's is a batch, where more than usual are. */
+  batchEvery?: number;
+  /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
+  patienceMs?: number;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
@@ -78,12 +81,21 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const runId = crypto.randomUUID();
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
-    const { url, profile, rate, durationSeconds, users, retries = maxRetries } = options;
-    await Bun.write(files.config, JSON.stringify(k6Options(profile, rate, durationSeconds, users)));
+    const { url, profile, rate, durationSeconds, users = mostUsers } = options;
+    const { patienceMs, batchEvery = usualBatchEvery } = options;
+    const retries = patienceMs === undefined ? maxRetries : 0;
+    await Bun.write(
+      files.config,
+      JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
+    );
     await Bun.write(files.record, "");
+    const variables = {
+      ...{ URL: url, RUN: runId, SUMMARY: files.summary },
+      ...{ RETRIES: `${retries}`, LIMIT_MS: `${patienceMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
+    };
     const failed = new AbortController();
     const k6 = exitCodeOf(
-      run(k6Command({ URL: url, RUN: runId, RETRIES: `${retries}`, SUMMARY: files.summary }, files), {
+      run(k6Command(variables, files), {
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
@@ -102,7 +114,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const steps = stepsOf(profile, rate, durationSeconds);
     const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
     await k6;
-    const ofK6 = withInterrupted(readAnswers(await Bun.file(files.record).text()), runId, Date.now());
+    const heard = readAnswers(await Bun.file(files.record).text());
+    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery);
     const answers = [...ofK6, ...inPieces.answers];
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));

@@ -1,4 +1,4 @@
-// Twice as much as the system holds, for a minute, by clients that never wait and never try again. What it holds is
+// Twice as much as the system holds, for a minute, by clients that wait for a short time only and never try again. What it holds is
 // found out first, by sending more and more until a tenth is not accepted. Much is to be refused, and that truly: what
 // is judged is that nothing is lost, doubled or refused and yet there, not how much is accepted.
 import { thisMachine, which } from "../../infra/setup/machine.ts";
@@ -9,27 +9,25 @@ import type { ClientAnswer } from "../history.ts";
 import { type System, tierOf } from "../system.ts";
 import { type Fault, inWords } from "./fault.ts";
 
-const probe = { firstRate: 500, seconds: 8, doublings: 6 };
+const probe = { firstRate: 1_000, seconds: 8, doublings: 5 };
 /** Less than this share accepted, and there was too much. */
 const heldShare = 0.9;
 const seconds = 60;
 /** Connections: with those of the load that goes on, within what Docker's proxy takes (load/profiles.ts). */
-const users = 1_200;
+const users = 2_000;
+/** So that a connection is free again for the next request, however long the system takes: an open loop. */
+const patienceMs = 2_000;
+/** More batches than usual: each connection waits for one request, and single orders alone would be no overload. */
+const batchEvery = 10;
 
 export const overload: Fault = {
   what: "sends the balancer twice as many orders as the system takes, for a minute",
   inject: async (system, targets, { stop, told, ratePerS = 0 }) => {
     refuse(targets);
     const send = async (rate: number, durationSeconds: number) => {
-      const options = {
-        url: system.url,
-        profile: "steady",
-        rate,
-        durationSeconds,
-        users,
-        retries: 0,
-      } as const;
-      const result = await startLoad({ ...options, ...(stop && { stop }) }).done;
+      const usual = { url: system.url, profile: "steady", rate, durationSeconds } as const;
+      const options = { ...usual, users, batchEvery, patienceMs, ...(stop && { stop }) };
+      const result = await startLoad(options).done;
       told?.(result.answers);
       stop?.throwIfAborted();
       return result;
