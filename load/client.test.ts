@@ -117,6 +117,7 @@ test("a load in pieces ends when it is told to, and what is under way is unknown
   const { url, all } = await listener(({ text }, socket, nth) => {
     if (nth === 0 && text.endsWith("0\r\n\r\n")) accept(socket);
   });
+  const beganMs = Date.now();
   const stopping = new AbortController();
   const done = sendInPieces(url, "run", [{ rate: 1_000, seconds: 600 }], {
     stop: stopping.signal,
@@ -128,6 +129,10 @@ test("a load in pieces ends when it is told to, and what is under way is unknown
   expect(dropped).toBe(0);
   expect(new Set(answers.map(({ fate }) => fate))).toEqual(new Set(["accepted", "unknown"]));
   expect(answers.find(({ fate }) => fate === "unknown")).toMatchObject({ attempts: 0, status: 0 });
+  for (const { startedMs, endedMs } of answers) {
+    expect(startedMs).toBeGreaterThanOrEqual(beganMs);
+    expect(endedMs).toBeGreaterThanOrEqual(startedMs);
+  }
   const keys = answers.map(({ key }) => key.split("/")[0]);
   expect(new Set(keys)).toEqual(new Set(Array.from({ length: new Set(keys).size }, (_, n) => `run-p${n}`)));
 });

@@ -1,6 +1,6 @@
 // Holds unfinished bodies at a balancer, half of them within its buffer and half beyond it, and says once a second how
-// many: `bun slow-bodies-client.ts http://haproxy:8080 750`. Whatever is closed on it begins anew. Runs alone in a
-// container, so it imports nothing of ours.
+// many: `bun slow-bodies-client.ts http://haproxy:8080 750`. Whatever is closed on it begins anew; after an hour it ends,
+// should nobody have healed it. Runs alone in a container, so it imports nothing of ours.
 import { connect } from "node:net";
 
 const [url = "", count = "0"] = process.argv.slice(-2);
@@ -9,6 +9,7 @@ const trickleMs = 2_000;
 const againMs = 500;
 /** Above the balancer's buffer: it is passed on to a producer, and goes on from there. */
 const beyondBuffer = 17_600;
+const lastsMs = 3_600_000;
 let held = 0;
 
 const head = (path: string, length: number) =>
@@ -36,3 +37,4 @@ function hold(n: number): void {
 
 for (let n = 0; n < Number(count); n += 1) hold(n);
 setInterval(() => console.log(`held ${held}`), 1_000);
+setTimeout(() => process.exit(0), lastsMs);
