@@ -1,6 +1,6 @@
-// Twice as much as the system holds, for a minute, by clients that wait for a short time only and never try again. What it holds is
-// found out first, by sending more and more until a tenth is not accepted. Much is to be refused, and that truly: what
-// is judged is that nothing is lost, doubled or refused and yet there, not how much is accepted.
+// Twice as much as the system holds, for a minute, by clients that wait for a short time only and never try again. What
+// it holds is found out first, by sending more and more until a tenth is not accepted. Much is to be refused, and that
+// truly: what is judged is that nothing is lost, doubled or refused and yet there, not how much is accepted.
 import { thisMachine, which } from "../../infra/setup/machine.ts";
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
