@@ -9,15 +9,15 @@ import { SetupError } from "../infra/setup/step.ts";
 import type { Topology } from "../infra/topology.ts";
 import { type ConsumerConfig, consumerConfig } from "../src/config.ts";
 import { effectTable } from "../src/handle.ts";
-import { orderId } from "../src/order-id.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
-import type {
-  ClientAnswer,
-  CommittedOffset,
-  DeadLetter,
-  History,
-  LedgerRow,
-  TopicRecord,
+import {
+  type ClientAnswer,
+  type CommittedOffset,
+  type DeadLetter,
+  type History,
+  type LedgerRow,
+  orderIdOf,
+  type TopicRecord,
 } from "./history.ts";
 import { placeOf } from "./reconcile-evidence.ts";
 
@@ -55,7 +55,7 @@ export async function collectFrom(
   client: readonly ClientAnswer[],
   commits: readonly CommittedOffset[] = [],
 ): Promise<History> {
-  const ids = new Set(client.map(({ customer, key }) => orderId(customer, key)));
+  const ids = new Set(client.map(orderIdOf));
   const startMs = client.reduce(
     (least, { startedMs }) => Math.min(least, startedMs),
     Number.POSITIVE_INFINITY,

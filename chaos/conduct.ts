@@ -3,6 +3,7 @@
 import type { Container } from "../infra/topology.ts";
 import { until } from "../infra/until.ts";
 import { type FaultName, faults } from "./faults/registry.ts";
+import type { ClientAnswer } from "./history.ts";
 import { seeded } from "./random.ts";
 import type { RunEvent } from "./report/events.ts";
 import { scenarios } from "./scenarios.ts";
@@ -17,6 +18,10 @@ export interface Conduct {
   /** Told of everything as it happens. */
   tell(event: RunEvent): void;
   stop: AbortSignal;
+  /** Orders per second that are sent meanwhile. */
+  ratePerS?: number;
+  /** Takes what clients of the faults' own were told. */
+  told?(answers: readonly ClientAnswer[]): void;
 }
 
 /**
@@ -26,7 +31,7 @@ export interface Conduct {
 export async function conduct(
   system: System,
   schedule: Schedule,
-  { tell, stop }: Conduct,
+  { tell, stop, ratePerS = 0, told = () => undefined }: Conduct,
 ): Promise<string[]> {
   const times = new Map<string, number>();
   const say = (kind: RunEvent["kind"], text: string, of: Pick<RunEvent, "fault" | "round"> = {}) =>
@@ -65,7 +70,10 @@ export async function conduct(
         const names = victims.map(({ name }) => name).join(", ");
         const apart = from ? `, from ${from.map(({ name }) => name).join(", ")}` : "";
         say("fault", `${fault}: ${names || "nobody"}${apart}`, { fault: label, round });
-        const remark = await faults[fault].inject(system, victims, { stop, ...(from && { from }) });
+        const remark = await faults[fault].inject(system, victims, {
+          ...{ stop, ratePerS, told },
+          ...(from && { from }),
+        });
         if (remark) say("note", remark);
       }
       await wait(holdMs, stop);

@@ -11,12 +11,18 @@ import { freePorts } from "../infra/ports.ts";
 import { thisMachine } from "../infra/setup/machine.ts";
 import { e2eProject } from "../infra/testing/suites.ts";
 import { type Container, openTopology, type Topology } from "../infra/topology.ts";
+import { place } from "../load/client.ts";
+import { requestOf } from "../load/mix.ts";
 import { until } from "../src/testing/until.ts";
+import { collect } from "./collect.ts";
 import { conduct } from "./conduct.ts";
-import { healAll } from "./faults/registry.ts";
+import { faults, healAll } from "./faults/registry.ts";
+import type { ClientAnswer } from "./history.ts";
+import { reconcile } from "./reconcile.ts";
 import { plan } from "./schedule.ts";
 import { settle } from "./settle.ts";
 import { openSystem, type System, type Tier } from "./system.ts";
+import { findTargets } from "./targets.ts";
 
 const WHOLE_LIMIT_MS = 120_000;
 const IMAGES_LIMIT_MS = 1_200_000;
@@ -119,12 +125,50 @@ test("cut off from one broker, a producer reaches the others, and after that all
   expect(await reached()).toEqual(["kafka1", "kafka2", "kafka3"]);
 });
 
+test("bodies that never end are held at the balancer while others order, until it is healed", async () => {
+  const unfinished = async () =>
+    (
+      await capture(
+        ["docker", "ps", "--quiet", "--filter", `label=coffee-orders.slow-bodies=${e2eProject}_edge`],
+        {
+          limitMs: 30_000,
+        },
+      )
+    ).stdout
+      .split("\n")
+      .filter(Boolean).length;
+  expect(await chaos("slow-bodies", "balancer")).toMatch(/\b[1-3],?\d{3} of 3000 unfinished bodies are held/);
+  expect(await unfinished()).toBe(4);
+  const order = requestOf(crypto.randomUUID(), 0);
+  expect(await place(system.url, order, AbortSignal.timeout(30_000))).toMatchObject([{ fate: "accepted" }]);
+  await chaos("heal");
+  expect(await unfinished()).toBe(0);
+});
+
+test("a producer is killed with batches under way, none of which is refused that is written", async () => {
+  const victims = await findTargets(system, { tier: "producer", nth: 2 });
+  const answers: ClientAnswer[] = [];
+  const said = await faults["kill-batches"].inject(system, victims, {
+    told: (told) => answers.push(...told),
+  });
+  expect(said).toMatch(/^1[0-6] batches were under way/);
+  expect((await states("producer"))[1]).toBe("exited");
+  await faults["kill-batches"].heal(system, await system.again(victims));
+  expect(await states("producer")).toEqual(["running", "running", "running"]);
+  const { accepted, held, faults: found } = reconcile(await settledHistory(answers));
+  expect({ held, found }).toEqual({ held: true, found: [] });
+  expect(accepted).toBeGreaterThan(1_000);
+});
+
 test("who is meant but not there is said, and nobody is hit", async () => {
   for (const wrong of [
     ["kill", "ledger", "--nth", "2"],
     ["reload", "broker"],
     ["disk-full", "broker", "--nth", "1"],
     ["partition", "producer"],
+    ["kill-batches", "consumer"],
+    ["slow-bodies", "producer"],
+    ["overload", "broker"],
   ])
     expect((await run(...wrong)).code).toBe(1);
   expect(await down()).toEqual([]);
@@ -165,6 +209,22 @@ async function chaos(...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(...argv);
   expect({ code, stderr }).toEqual({ code: 0, stderr });
   return stdout;
+}
+
+/** Everything that was left behind, when what was accepted is handled. */
+async function settledHistory(answers: readonly ClientAnswer[]) {
+  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
+  await using ledger = await topology.ledger();
+  await until(
+    "all is handled",
+    async () => {
+      const ids = ledger.array(accepted, "TEXT");
+      const [row] = await ledger`SELECT count(*)::int AS n FROM ledger WHERE id = ANY(${ids}::uuid[])`;
+      return row.n === accepted.length;
+    },
+    120_000,
+  );
+  return collect(topology, answers);
 }
 
 async function states(tier: Tier): Promise<string[]> {

@@ -1,4 +1,4 @@
-// The fourth way to be wrong: a producer that is content with the leader's acknowledgement (acks=1). It needs real
+// One more way to be wrong: a producer that is content with the leader's acknowledgement (acks=1). It needs real
 // brokers, since what it loses is lost between replicas, and the mock's are bookkeeping. Both followers stand still
 // while orders come in, then the leader is killed before they could fetch: whoever had only the leader's word has
 // nothing, and whoever waits for every in-sync replica loses nothing.

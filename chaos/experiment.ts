@@ -111,12 +111,18 @@ export async function experiment(
       (error) => over.abort(error),
     );
     const ending = AbortSignal.any([stop, over.signal]);
+    const ofFaults: ClientAnswer[] = [];
     let shortcomings: string[] | undefined;
     let stoppedMs = 0;
     try {
       shortcomings = await conduct(system, schedule, {
         tell: record,
         stop: ending,
+        ratePerS,
+        told: (answers) => {
+          // Not as arguments: there may be a hundred thousand of them.
+          for (const answer of answers) ofFaults.push(answer);
+        },
       });
       phase("the last answers");
       await until(() => ending.aborted, lastAnswersMs, 100);
@@ -130,7 +136,7 @@ export async function experiment(
         await load.stop();
       }
     }
-    return { answers: (await load.done).answers, shortcomings, stoppedMs };
+    return { answers: [...(await load.done).answers, ...ofFaults], shortcomings, stoppedMs };
   }
 }
 

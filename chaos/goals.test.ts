@@ -16,6 +16,7 @@ const recovery = (fault: string, figures: Partial<Recovery> = {}): Recovery => (
     sent: 1_000,
     firstTryFailed: 0,
     failed: 0,
+    unreplayed: 0,
     recoveryMs: 0,
   },
   ...{ steadyAfterMs: 0, longestMs: 50, longestUnseenMs: 100, drainedAfterMs: 0 },
@@ -63,6 +64,17 @@ test("a first try that failed breaks a promise where clients are to see none, an
     "producer-kill-2: 3 orders failed at their first try, where clients are to see none",
   ]);
   expect(broken(recovery("balancer-kill", { firstTryFailed: 3 }))).toEqual([]);
+});
+
+test("a batch that the balancer can't replay may lose its answer with its producer, and nothing else may", () => {
+  expect(broken(recovery("producer-kill", { firstTryFailed: 200, unreplayed: 200 }))).toEqual([]);
+  expect(broken(recovery("producer-kill", { firstTryFailed: 203, unreplayed: 200 }))).toEqual([
+    "producer-kill: 3 orders failed at their first try, where clients are to see none",
+  ]);
+  expect(outcome("producer-kill", { firstTryFailed: 200, unreplayed: 200 })?.figures).toMatchObject({
+    ...{ firstTryFailed: 0, unreplayed: 200 },
+  });
+  expect(broken(recovery("producer-kill", { failed: 1, firstTryFailed: 1, unreplayed: 1 }))).toHaveLength(1);
 });
 
 test("a worse figure than it should be breaks nothing, and is not passed over", () => {
@@ -131,6 +143,6 @@ test("the table has a line for each fault, and one for each figure that misses i
   );
   const lines = outcomeTable(outcomes).split("\n");
   expect(lines).toHaveLength(4);
-  expect(lines[1]).toMatch(/^consumer-kill +0 +0 +0\.0 s/);
+  expect(lines[1]).toMatch(/^consumer-kill +0 +0 +0 +0\.0 s/);
   expect(lines[3]).toBe("missed: producer-kill: firstTryFailed 7, at most 0");
 });

@@ -95,11 +95,13 @@ function goalsOf(labels: readonly string[]): Goals {
 }
 
 function figuresOf(recovery: Recovery, redelivered: number): Outcome["figures"] {
-  const { sent, firstTryFailed, failed, recoveryMs, steadyAfterMs, healedAfterMs = 0 } = recovery;
+  const { sent, failed, unreplayed, recoveryMs, steadyAfterMs, healedAfterMs = 0 } = recovery;
+  const firstTryFailed = recovery.firstTryFailed - unreplayed;
   return {
     firstTryFailed,
     firstTryFailedShare: sent === 0 ? 0 : firstTryFailed / sent,
     failed,
+    unreplayed,
     recoveryMs,
     afterHealMs: Math.max(0, steadyAfterMs - healedAfterMs),
     longestMs: recovery.longestMs,

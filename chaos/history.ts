@@ -3,8 +3,13 @@
  * ledger and its effects, the dead letters, and what the group had committed when. The verdict is a function of this.
  */
 import type { ClientAnswer } from "../load/answers.ts";
+import { orderId } from "../src/order-id.ts";
 
 export type { ClientAnswer };
+
+/** The id that an order has, whether or not its client was told it: alone or in a batch, by the key that it was sent under. */
+export const orderIdOf = ({ customer, key }: Pick<ClientAnswer, "customer" | "key" | "sent">): string =>
+  orderId(customer, key);
 
 /** A record of the orders' topic. */
 export type TopicRecord = { id: string; partition: number; offset: number; timestampMs: number };

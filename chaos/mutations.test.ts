@@ -104,6 +104,52 @@ describe("an order that is sent again through another producer, since the first 
   );
 });
 
+describe("batches, of which the first answer was lost", () => {
+  async function run(mutation: "none" | "refuses-written", to: "one" | "both") {
+    await using small = await system();
+    await small.startConsumer("none");
+    await using one = await startProducer(small.env, mutation);
+    await using other = await startProducer(small.env, mutation);
+    const [producers, deaf] = to === "one" ? [[one], false] : [[one, other], true];
+    // Of 2, 5, 10 and 3 orders.
+    await Promise.all([1, 3, 5, 7].map((n) => small.batch("b", n, producers, { deaf })));
+    return (await small.verdict()).verdict;
+  }
+
+  test(
+    "are handled once, each of their orders",
+    async () => {
+      expect(await run("none", "both")).toMatchObject({
+        ...{ held: true, accepted: 20, handled: 20, retried: 20, firstTryFailed: 20 },
+        ...{ topicDuplicates: 20, ledgerDuplicates: [], phantoms: [], mistaken: [] },
+      });
+    },
+    testLimitMs,
+  );
+
+  test(
+    "are caught when some of their orders are called refused that are written",
+    async () => {
+      const { held, accepted, refused, phantoms, faults } = await run("refuses-written", "one");
+      expect({ held, accepted, refused }).toEqual({ held: false, accepted: 16, refused: 4 });
+      expect(phantoms).toHaveLength(4);
+      expect(faults).toEqual(["phantoms 4: refused and yet there"]);
+    },
+    testLimitMs,
+  );
+
+  test(
+    "are unknown, and so no phantoms, when it was the second answer that called them refused",
+    async () => {
+      expect(await run("refuses-written", "both")).toMatchObject({
+        ...{ held: true, accepted: 16, refused: 0, phantoms: [] },
+        unknown: { handled: 4, waiting: 0, absent: 0 },
+      });
+    },
+    testLimitMs,
+  );
+});
+
 describe("orders while no broker can be reached", () => {
   async function run(mutation: "none" | "answers-first") {
     await using small = await system();

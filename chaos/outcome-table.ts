@@ -4,6 +4,7 @@ import type { Outcome } from "./goals.ts";
 const columns: [title: string, cell: (outcome: Outcome) => string][] = [
   ["fault", ({ fault }) => fault],
   ["failed at first", ({ figures }) => count(figures.firstTryFailed)],
+  ["unreplayed", ({ figures }) => count(figures.unreplayed)],
   ["after retry", ({ figures }) => count(figures.failed)],
   ["recovery", ({ figures }) => seconds(figures.recoveryMs)],
   ["longest", ({ figures }) => seconds(figures.longestMs)],

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { stopWhenTold } from "../infra/child.ts";
 import { thisMachine } from "../infra/setup/machine.ts";
 import { SetupError } from "../infra/setup/step.ts";
+import { ignoredVariables } from "../load/environment.ts";
 import { experiment } from "./experiment.ts";
 import { lastWord } from "./goals.ts";
 import { outcomeTable } from "./outcome-table.ts";
@@ -34,6 +35,8 @@ try {
 }
 
 async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): Promise<number> {
+  const ignored = ignoredVariables(machine.env);
+  if (ignored) machine.say(ignored);
   const schedule = plan(settings);
   const { seed, rounds, expectedMs } = schedule;
   const minutes = Math.ceil(expectedMs / 60_000);

@@ -73,6 +73,35 @@ describe("the promise was kept", () => {
       { dead: [{ id: idOf("a"), partition: 0, offset: 7, reason: "another order under this id" }] },
       { handled: 1, deadLettered: 0 },
     ],
+    [
+      "when the orders of a batch fared differently",
+      {
+        client: [
+          told("b/0", { sent: "batch" }),
+          told("b/1", { sent: "batch", fate: "refused" }),
+          told("b/2", { sent: "batch", fate: "unknown" }),
+        ],
+        topic: [record("b/0", 0), record("b/2", 1)],
+        ledger: [row("b/0", 0), row("b/2", 1)],
+        effects: [effect("b/0"), effect("b/2")],
+        commits: [at(2)],
+      },
+      { accepted: 1, refused: 1, unknown: { handled: 1, waiting: 0, absent: 0 } },
+    ],
+    [
+      "when an accepted order was sent once more, and accepted again",
+      {
+        client: [told("a", { againStatus: 202, againId: idOf("a") })],
+        topic: [record("a", 0), record("a", 1)],
+        commits: [at(2)],
+      },
+      { accepted: 1, handled: 1, retried: 0, topicDuplicates: 1 },
+    ],
+    [
+      "when an accepted order was sent once more, and refused for now",
+      { client: [told("a", { againStatus: 503 })] },
+      { accepted: 1, handled: 1 },
+    ],
     ["when offsets go on", { commits: [at(0, 1), at(1, 2), at(1, 3)] }, { offsetRegressions: [] }],
   ];
   test.each(kept)("%s", (_, changes, expected) => {
@@ -181,6 +210,41 @@ describe("the promise was broken", () => {
     [
       "an order was accepted under another's id",
       { client: [told("a", { id: idOf("b") })] },
+      { mistaken: [idOf("a")] },
+      "mistaken 1",
+    ],
+    [
+      "an order of a batch was refused and is in the log",
+      {
+        client: [told("b/0", { sent: "batch" }), told("b/1", { sent: "batch", fate: "refused" })],
+        topic: [record("b/0", 0), record("b/1", 1)],
+        ledger: [row("b/0", 0)],
+        effects: [effect("b/0")],
+      },
+      { phantoms: [idOf("b/1")] },
+      "phantoms 1: refused and yet there",
+    ],
+    [
+      "an order of a batch was accepted and is nowhere",
+      { client: [told("a"), told("b/1", { sent: "streamed-slow" })] },
+      { lost: [{ id: idOf("b/1"), key: "b/1", where: "not in the log" }] },
+      "lost 1",
+    ],
+    [
+      "an order of a batch was given the id of its neighbour",
+      { client: [told("a"), told("b/0", { id: idOf("b/1") })] },
+      { mistaken: [idOf("b/0")] },
+      "mistaken 1",
+    ],
+    [
+      "an accepted order was accepted under another id when it was sent once more",
+      { client: [told("a", { againStatus: 202, againId: idOf("b") })] },
+      { mistaken: [idOf("a")] },
+      "mistaken 1: accepted under another id, or denied when sent again",
+    ],
+    [
+      "an accepted order was called a fault when it was sent once more",
+      { client: [told("a", { againStatus: 422 })] },
       { mistaken: [idOf("a")] },
       "mistaken 1",
     ],

@@ -10,14 +10,15 @@
  * - ledger duplicate: an effect was applied more than once, whoever the client and whatever it was told.
  * - offset regression: a committed offset went back.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
- * - mistaken: a 202 named another id than that of customer and key.
+ * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
+ *   called a fault, or accepted under another id.
  * - order violation, where one customer's orders share a partition: an order that was answered before the next one
  *   was sent lies behind it in the log, or was handled after it.
  *
  * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
  */
-import { orderId } from "../src/order-id.ts";
-import type { History } from "./history.ts";
+import { isContradicted } from "../load/told.ts";
+import { type History, orderIdOf } from "./history.ts";
 import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
 import type { Missing, Verdict } from "./verdict.ts";
@@ -28,10 +29,7 @@ export type ReconcileOptions = { partitioner?: "batch" | "customer" };
 /** Judges a finished run. */
 export function reconcile(history: History, { partitioner = "batch" }: ReconcileOptions = {}): Verdict {
   const evidence = evidenceOf(history);
-  const orders = history.client.map((answer) => ({
-    ...answer,
-    orderId: orderId(answer.customer, answer.key),
-  }));
+  const orders = history.client.map((answer) => ({ ...answer, orderId: orderIdOf(answer) }));
   const told = (fate: "accepted" | "refused" | "unknown") => orders.filter((order) => order.fate === fate);
   const isHandled = ({ orderId }: { orderId: string }) => (evidence.effects.get(orderId) ?? 0) > 0;
   const isKnown = ({ orderId }: { orderId: string }) => leftTrace(evidence, orderId);
@@ -67,7 +65,9 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
     }),
     phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
     ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
-    mistaken: accepted.filter(({ id, orderId }) => id !== orderId).map(({ orderId: id }) => id),
+    mistaken: accepted
+      .filter((order) => order.id !== order.orderId || isContradicted(order))
+      .map(({ orderId: id }) => id),
     skipped: history.topic
       .filter((record) => isPassed(evidence, record) && !evidence.rows.has(record.id))
       .filter((record) => !evidence.dead.has(record.id))
@@ -117,7 +117,7 @@ function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): 
     ],
     [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
     [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
-    [mistaken.length, `mistaken ${mistaken.length}: accepted under another order's id`],
+    [mistaken.length, `mistaken ${mistaken.length}: accepted under another id, or denied when sent again`],
     [skipped.length, `skipped ${skipped.length}: committed without being handled`],
     [
       offsetRegressions.length,

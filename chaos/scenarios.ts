@@ -6,12 +6,14 @@ import type { Target } from "./targets.ts";
 
 /** Upper bounds; a figure without one is only reported. */
 export interface Goals {
-  /** Orders whose first try was not accepted, as clients see it that never try again. */
+  /** Orders whose first try was not accepted, as clients see it that never try again; unreplayed ones not counted. */
   firstTryFailed?: number;
   /** The same as a share of all orders sent meanwhile. */
   firstTryFailedShare?: number;
   /** Orders not accepted in the end, after a good client's retries. */
   failed?: number;
+  /** Orders in batches that the balancer can't replay, whose first answer was lost with their producer. */
+  unreplayed?: number;
   /** From the first order that fails or is late until new orders are well again. */
   recoveryMs?: number;
   /** The same, counted from the heal. */
@@ -29,6 +31,8 @@ export interface Scenario {
   targets: Target[];
   /** From whom the targets are cut off. */
   from?: Target;
+  /** How long the injection itself takes, about, where that is more than a moment. */
+  injectMs?: number;
   /** From the injection's end to the heal. */
   holdMs: number;
   /** From the heal until no order may be refused any more on its account, where longer than usual (goals.ts). */
@@ -70,6 +74,13 @@ const table = {
     targets: [{ tier: "producer" }],
     holdMs: 10_000,
     goals: { firstTryFailed: 0, failed: 0, recoveryMs: 3_000 },
+  },
+  "producer-kill-batches": {
+    fault: "kill-batches",
+    targets: [{ tier: "producer" }],
+    injectMs: 15_000,
+    holdMs: 5_000,
+    goals: { failed: 0 },
   },
   "producer-partition": {
     fault: "partition",
@@ -169,6 +180,22 @@ const table = {
     holdMs: 2_000,
     goals: { failed: 0, recoveryMs: 5_000 },
   },
+  // In the suite together with a leader's death: neither may make it worse for those who order.
+  "slow-bodies": {
+    fault: "slow-bodies",
+    targets: [{ tier: "balancer" }],
+    injectMs: 10_000,
+    holdMs: 20_000,
+    goals: { failed: 0, recoveryMs: 5_000, longestMs: 10_000 },
+  },
+  // What it is for is to have orders refused: whether that is true is the verdict's to say.
+  overload: {
+    fault: "overload",
+    targets: [{ tier: "balancer" }],
+    injectMs: 120_000,
+    holdMs: 0,
+    goals: {},
+  },
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({
@@ -184,17 +211,31 @@ export type ScenarioName = keyof typeof table;
 export const scenarios: Readonly<Record<ScenarioName, Scenario>> = table;
 export const scenarioNames = Object.keys(table) as ScenarioName[];
 
-/** What `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes. */
-export const suites: Readonly<Record<"quick" | "full", readonly ScenarioName[]>> = {
-  quick: ["producer-kill", "balancer-reload", "broker-kill-leader", "zookeeper-kill-leader", "consumer-kill"],
-  full: scenarioNames.filter(
-    (name) => name !== "none" && name !== "broker-slow" && name !== "broker-disk-full",
-  ),
+const quick = [
+  "producer-kill",
+  "balancer-reload",
+  "broker-kill-leader",
+  "zookeeper-kill-leader",
+  "consumer-kill",
+] as const;
+const notInFull: ReadonlySet<ScenarioName> = new Set(["none", "broker-slow", "broker-disk-full"]);
+
+/**
+ * The rounds that `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes.
+ */
+export const suites: Readonly<Record<"quick" | "full", readonly (readonly ScenarioName[])[]>> = {
+  quick: quick.map((name) => [name]),
+  full: scenarioNames
+    .filter((name) => !notInFull.has(name))
+    .map((name) => (name === "slow-bodies" ? [name, "broker-kill-leader"] : [name])),
 };
+
+/** Faults that take nobody down. */
+const keepingAll: ReadonlySet<FaultName> = new Set(["none", "reload", "slow", "slow-bodies", "overload"]);
 
 /** How many of a tier are gone at once while it lasts; `size` of them there are. */
 export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {
-  if (fault === "none" || fault === "reload" || fault === "slow") return 0;
+  if (keepingAll.has(fault)) return 0;
   const counts = targets
     .filter((target) => target.tier === tier)
     .map(({ count = 1 }) => (count === "all" ? size : count));

@@ -97,8 +97,9 @@ function draw(random: () => number, leftMs: number, withoutMajority: boolean): S
   const drawn: ScenarioName[] = [];
   for (const name of shuffled(scenarioNames, random)) {
     const { fault, targets } = scenarios[name];
-    // A rolling restart waits for the whole system to be well, a full disk is not everywhere to be had.
-    const alone = fault === "restart" || fault === "none" || fault === "disk-full";
+    // A rolling restart waits for the whole system to be well, a full disk is not everywhere to be had; beside an
+    // overload nothing else could be seen.
+    const alone = ["restart", "none", "disk-full", "overload"].includes(fault);
     const taken = new Set(drawn.flatMap((other) => scenarios[other].targets.map(({ tier }) => tier)));
     const together = [...drawn, name];
     if (alone || lengthOf(together) > leftMs || targets.some(({ tier }) => taken.has(tier))) continue;
@@ -117,5 +118,6 @@ function lengthOf(names: readonly ScenarioName[]): number {
     .filter((name) => scenarios[name].fault === "restart")
     .flatMap((name) => scenarios[name].targets)
     .reduce((sum, { tier }) => sum + tierSizes[tier], 0);
-  return restarted * restartMs + holdOf(names) + settleMs + restMs.most;
+  const injectMs = names.reduce((sum, name) => sum + (scenarios[name].injectMs ?? 0), 0);
+  return restarted * restartMs + injectMs + holdOf(names) + settleMs + restMs.most;
 }

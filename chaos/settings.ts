@@ -20,7 +20,7 @@ export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAM
 Real load and seeded faults on the topology of \`make up\`, which is started if it does not run; then what the clients
 were told is held against what the system has. Exit 0: the promise held; 1: broken; 2: could not be put to the test.
 
-  --suite quick       the default: ${suites.quick.join(", ")}
+  --suite quick       the default: ${suites.quick.flat().join(", ")}
   --suite full        every row of the table of targets
   --faults a,b+c      these, one round after the other; with + at once
   --duration 600      seconds: draws faults by the seed, or repeats the named ones, while they fit
@@ -70,10 +70,10 @@ function read(args: string[]) {
   }
 }
 
-function roundsOf(suite: string): ScenarioName[][] {
+function roundsOf(suite: string): readonly (readonly ScenarioName[])[] {
   if (suite !== "quick" && suite !== "full")
     throw new SetupError(`"${suite}" is no suite. There are: quick, full`);
-  return suites[suite].map((name) => [name]);
+  return suites[suite];
 }
 
 const roundOf = (round: string): ScenarioName[] =>

@@ -13,7 +13,9 @@ export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SE
 Profiles, with the rate (the highest, where it varies) and duration unless told otherwise:
 ${listed.join("\n")}
 
---record keeps the client's record: a line for each order.
+The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
+some in slow pieces. Beyond it, one request in fifty is sent once more when it has been accepted.
+--record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
 export type Settings = {
@@ -53,5 +55,8 @@ export function readArguments(args: string[]): Settings | undefined {
   if (!amount) throw new Error(`--duration ${values.duration}: 60s, 10m or 1h is expected`);
   const durationSeconds = Number(amount) * (secondsIn[unit] ?? 1);
   const { url, ledger, record } = values;
+  if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
+    throw new Error(`--url ${url}: http://host:port is expected`);
+  if (record === "") throw new Error("--record: a path is expected");
   return { profile, rate, durationSeconds, url, ledger, record };
 }

@@ -3,7 +3,9 @@
  * there once, with one ticket. After `make up`: `bun run load --profile steady --rate 1000`.
  */
 import { Stopped, stopWhenTold } from "../infra/child.ts";
+import { thisMachine } from "../infra/setup/machine.ts";
 import { readArguments, type Settings, usage } from "./arguments.ts";
+import { ignoredVariables } from "./environment.ts";
 import { stepsOf } from "./profiles.ts";
 import { tally } from "./record.ts";
 import { startLoad } from "./run.ts";
@@ -20,6 +22,8 @@ try {
 
 async function load({ ledger, record, ...settings }: Settings): Promise<number> {
   const stop = stopWhenTold();
+  const ignored = ignoredVariables(thisMachine().env);
+  if (ignored) console.error(ignored);
   const { profile, rate, durationSeconds } = settings;
   const result = await startLoad({
     ...settings,

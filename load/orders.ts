@@ -1,50 +1,55 @@
 /**
- * A good client of the balancer, run by k6: posts one order an iteration under a key of its own, tries again with the
- * same key as load/policy.ts says, and writes down what it was told, one line an order on k6's console output. That
- * is the cheapest way out of k6 which needs no k6 of one's own: 45 of the 325 µs of CPU that an order costs here.
- * Run by load/run.ts, which gives it the profile and the variables.
+ * A good client of the balancer, run by k6: sends one request an iteration under a key of its own, tries again with
+ * the same key as load/policy.ts says, and writes down what it was told of each order, one line an order on k6's console
+ * output. That is the cheapest way out of k6 which needs no k6 of one's own: 45 of the 325 µs of CPU that an order
+ * costs here. Run by load/run.ts, which gives it the profile and the variables.
  */
 import { sleep } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
 import { Rate } from "k6/metrics";
-import { lineOf, orderOf } from "./answers.ts";
-import { maxRetries, orderLimitMs, readSetback, waitBeforeRetryMs } from "./policy.ts";
+import { lineOf } from "./answers.ts";
+import { type MixedRequest, repeatAfterMs, requestOf } from "./mix.ts";
+import { waitBeforeRetryMs } from "./policy.ts";
 import { summarize } from "./thresholds.ts";
+import { createTold } from "./told.ts";
 
 const accepted = new Rate("orders_accepted");
-const url = `${__ENV.URL}/orders`;
+/** A try of which not every order was accepted: a 207 alone does not say so. */
+const failed = new Rate("tries_failed");
+const retries = Number(__ENV.RETRIES);
+const limitMs = Number(__ENV.LIMIT_MS);
+const batchEvery = Number(__ENV.BATCH_EVERY);
 
 export default function () {
-  const { key, customer, body } = orderOf(`${__ENV.RUN}`, exec.scenario.iterationInTest);
-  const text = JSON.stringify(body);
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
-  const startedMs = Date.now();
-  const deadlineMs = startedMs + orderLimitMs;
-  let firstStatus = 0;
-  let unknown = false;
-  for (let attempts = 1; ; attempts += 1) {
-    const timeout = deadlineMs - Date.now();
-    const answer = http.post(url, text, { headers, timeout });
-    const { status } = answer;
-    const endedMs = Date.now();
-    if (attempts === 1) firstStatus = status;
-    const told = { key, customer, startedMs, endedMs, attempts, firstStatus, status };
-    if (status === 202) {
-      accepted.add(true);
-      console.log(lineOf({ ...told, fate: "accepted", id: `${answer.json("id")}` }));
-      return;
-    }
-    const { fate, again } = readSetback(status);
-    unknown ||= fate === "unknown";
-    const waitMs = waitBeforeRetryMs(attempts, answer.headers["Retry-After"]);
-    if (!again || attempts > maxRetries || endedMs + waitMs >= deadlineMs) {
-      accepted.add(false);
-      console.log(lineOf({ ...told, fate: unknown ? "unknown" : "refused" }));
-      return;
-    }
+  const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest, batchEvery);
+  const told = createTold(request);
+  const deadlineMs = Date.now() + limitMs;
+  const send = () => {
+    const startedMs = Date.now();
+    const answer = post(request, deadlineMs - startedMs);
+    told.hear({ status: answer.status, text: answer.body as string | null, startedMs, endedMs: Date.now() });
+    return answer;
+  };
+  for (let tries = 1; ; tries += 1) {
+    const answer = send();
+    failed.add(!told.accepted());
+    const waitMs = waitBeforeRetryMs(tries, answer.headers["Retry-After"]);
+    if (!told.again() || tries > retries || Date.now() + waitMs >= deadlineMs) break;
     sleep(waitMs / 1_000);
   }
+  if (request.repeated && told.accepted()) {
+    sleep(repeatAfterMs / 1_000);
+    send();
+  }
+  const answers = told.answers();
+  for (const { fate } of answers) accepted.add(fate === "accepted");
+  console.log(answers.map(lineOf).join("\n"));
+}
+
+function post({ path, key, body }: MixedRequest, timeout: number) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  return http.post(`${__ENV.URL}${path}`, body, { headers, timeout });
 }
 
 /** Instead of k6's own summary: what load/run.ts wants to know, in a file. */

@@ -10,6 +10,13 @@ test("a client reads of every answer what the table says, and tries again where 
   }
 });
 
+test("an answer that calls itself unknown is believed, one that calls itself refused only where its status allows it", () => {
+  expect(readSetback(503, "unknown")).toEqual({ fate: "unknown", again: true });
+  expect(readSetback(422, "unknown")).toEqual({ fate: "unknown", again: false });
+  expect(readSetback(502, "refused")).toEqual({ fate: "unknown", again: true });
+  expect(readSetback(503, "refused")).toEqual({ fate: "refused", again: true });
+});
+
 test("no answer at all leaves it unknown", () => {
   expect(readSetback(0)).toEqual({ fate: "unknown", again: true });
 });

@@ -13,10 +13,14 @@ const retryFactor = 3;
 /** What an answer that is not a 202 says of the order, by the table of answers in the README. */
 export type Setback = { fate: "refused" | "unknown"; again: boolean };
 
-/** @param status the answer's, 0 where there was none or half of one */
-export function readSetback(status: number): Setback {
-  if (status === 408 || status === 429 || status === 503) return { fate: "refused", again: true };
-  return status >= 400 && status < 500 ? { fate: "refused", again: false } : { fate: "unknown", again: true };
+/**
+ * @param status the answer's, 0 where there was none or half of one
+ * @param said the answer's member `fate`: unknown counts whatever the status, refused only where that allows it
+ */
+export function readSetback(status: number, said?: string): Setback {
+  const faulty = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  const refused = faulty || status === 408 || status === 429 || status === 503;
+  return { fate: refused && said !== "unknown" ? "refused" : "unknown", again: !faulty };
 }
 
 /**

@@ -2,6 +2,7 @@
  * The profiles of load: how the rate goes over time, and what must hold. Always at an arrival rate, never by users
  * who wait for an answer before they order again: those would send less just when the system is slow.
  */
+import { ordersPerPieces, ordersPerRequest, usualBatchEvery } from "./mix.ts";
 import { orderLimitMs } from "./policy.ts";
 
 export const profiles = ["smoke", "steady", "ramp", "spike", "soak"] as const;
@@ -20,14 +21,18 @@ export const profileDefaults: Record<Profile, { what: string; rate: number; dura
   soak: { what: "a constant rate for long", rate: 500, durationSeconds: 1_800 },
 };
 
+/** The share of the orders whose bodies come in chunks or slowly: load/in-pieces.ts sends those, k6 all others. */
+const inPiecesShare = 0.05;
+
 /**
- * One user, and so one connection, for each order under way: ready for a stall of some seconds, because k6 drops what
+ * One user, and so one connection, for each request under way: ready for a stall of some seconds, because k6 drops what
  * it has no user for. No more than that, because each user costs, and because the proxy through which Docker
  * publishes a port on 127.0.0.1 takes about 3,300 connections (six of its 20,000 descriptors each) and ends at one more.
+ * With what comes in pieces it stays below 3,000 connections of one address.
  */
 const stallSeconds = 8;
 const usersAtOnce = 2_000;
-const mostUsers = 3_000;
+export const mostUsers = 2_700;
 /** Beyond the client's own limit for an order, so that k6 interrupts none. */
 const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
 
@@ -47,7 +52,7 @@ export function stepsOf(profile: Profile, rate: number, durationSeconds: number)
 
 const everyOrder = {
   orders_accepted: ["rate==1"],
-  http_req_failed: ["rate==0"],
+  tries_failed: ["rate==0"],
   dropped_iterations: ["count==0"],
 };
 
@@ -64,29 +69,60 @@ const thresholds: Record<Profile, Record<string, string[]>> = {
   soak: { ...everyOrder, http_req_duration: ["p(99)<1000"] },
 };
 
-/** A profile as k6's own options. */
-export function k6Options(profile: Profile, rate: number, durationSeconds: number) {
+/**
+ * A profile as k6's own options.
+ * @param rate in orders; k6 counts requests, of which there are fewer
+ * @param users at most, where that is to be less than there may be
+ */
+export function k6Options(
+  profile: Profile,
+  rate: number,
+  durationSeconds: number,
+  { users = mostUsers, batchEvery = usualBatchEvery } = {},
+) {
   const steps = stepsOf(profile, rate, durationSeconds);
-  const users = {
-    preAllocatedVUs: Math.min(usersAtOnce, rate * stallSeconds),
-    maxVUs: Math.min(mostUsers, rate * (orderLimitMs / 1_000)),
+  const requests = (orders: number) => ((1 - inPiecesShare) * orders) / ordersPerRequest(batchEvery);
+  const most = Math.min(users, Math.ceil(requests(rate) * (orderLimitMs / 1_000)));
+  const common = {
+    preAllocatedVUs: Math.min(usersAtOnce, most, Math.ceil(requests(rate) * stallSeconds)),
+    maxVUs: most,
     gracefulStop,
-    timeUnit: "1s",
+    timeUnit: `${timeUnitSeconds}s`,
   };
+  const target = (orders: number) => Math.round(requests(orders) * timeUnitSeconds);
   const seconds = (value: number) => `${Math.round(value * 1_000)}ms`;
-  const [first] = steps;
+  const [first = { rate }] = steps;
   const orders =
     steps.length === 1
-      ? { executor: "constant-arrival-rate", rate, duration: seconds(durationSeconds), ...users }
+      ? {
+          executor: "constant-arrival-rate",
+          rate: target(rate),
+          duration: seconds(durationSeconds),
+          ...common,
+        }
       : {
           executor: "ramping-arrival-rate",
-          startRate: first?.rate,
+          startRate: target(first.rate),
           // To a step in no time, and then along it.
           stages: steps.flatMap((step) => [
-            { target: step.rate, duration: "0s" },
-            { target: step.rate, duration: seconds(step.seconds) },
+            { target: target(step.rate), duration: "0s" },
+            { target: target(step.rate), duration: seconds(step.seconds) },
           ]),
-          ...users,
+          ...common,
         };
   return { scenarios: { orders }, thresholds: thresholds[profile] };
+}
+
+/** k6 takes whole numbers only: of requests in so long. */
+const timeUnitSeconds = 100;
+
+/** How many requests in pieces are due when a profile has run for so long. */
+export function inPiecesDue(steps: readonly Step[], elapsedSeconds: number): number {
+  let left = elapsedSeconds;
+  let orders = 0;
+  for (const { rate, seconds } of steps) {
+    orders += rate * Math.min(seconds, Math.max(0, left));
+    left -= seconds;
+  }
+  return (orders * inPiecesShare) / ordersPerPieces;
 }

@@ -1,14 +1,20 @@
 /**
- * Puts load on the balancer with k6, and brings back what its client was told, order by order. k6 runs in a process
- * group of its own and never outlives the load.
+ * Puts load on the balancer, with k6 and beside it with what k6 can't send, and brings back what the clients were told,
+ * order by order. k6 runs in a process group of its own and never outlives the load. Loads that run at once share
+ * nothing: each has its own run id in every key, its own files, and no port.
  */
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ending, run } from "../infra/child.ts";
 import { thisMachine, withTools } from "../infra/setup/machine.ts";
-import { type ClientAnswer, readAnswers, withInterrupted } from "./answers.ts";
-import { k6Options, type Profile } from "./profiles.ts";
+import { until } from "../infra/until.ts";
+import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "./answers.ts";
+import { withoutK6 } from "./environment.ts";
+import { sendInPieces } from "./in-pieces.ts";
+import { usualBatchEvery } from "./mix.ts";
+import { maxRetries, orderLimitMs } from "./policy.ts";
+import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
 import type { Outcome } from "./thresholds.ts";
 
 export type { Profile };
@@ -17,10 +23,16 @@ export type LoadOptions = {
   /** Of the balancer: http://127.0.0.1:8080 */
   url: string;
   profile: Profile;
-  /** Orders per second; for a profile that varies, its highest. */
+  /** Orders per second, all together; for a profile that varies, its highest. */
   rate: number;
   durationSeconds: number;
-  /** Where the client's record is kept; in a temporary file by default. */
+  /** Connections that k6 may have at once, where fewer than usual. */
+  users?: number;
+  /** One of so many requests of k6's is a batch, where more than usual are. */
+  batchEvery?: number;
+  /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
+  patienceMs?: number;
+  /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
   stop?: AbortSignal;
@@ -41,6 +53,8 @@ export type Load = {
 const thresholdsCrossed = 99;
 /** To start, to wait for the last answers, and to sum up. */
 const besidesSeconds = 120;
+/** Until the first answer that k6 gets. */
+const beginLimitMs = 10_000;
 
 /** Starts at once. */
 export function startLoad(options: LoadOptions): Load {
@@ -59,7 +73,7 @@ export function startLoad(options: LoadOptions): Load {
 async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadResult> {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
   const files = {
-    record: options.recordPath ?? join(folder, "answers"),
+    record: join(folder, "answers"),
     config: join(folder, "config.json"),
     summary: join(folder, "summary.json"),
     log: join(folder, "log"),
@@ -67,27 +81,49 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const runId = crypto.randomUUID();
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
-    const { profile, rate, durationSeconds } = options;
-    await Bun.write(files.config, JSON.stringify(k6Options(profile, rate, durationSeconds)));
+    const { url, profile, rate, durationSeconds, users = mostUsers } = options;
+    const { patienceMs, batchEvery = usualBatchEvery } = options;
+    const retries = patienceMs === undefined ? maxRetries : 0;
+    await Bun.write(
+      files.config,
+      JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
+    );
     await Bun.write(files.record, "");
-    const exitCode = await exitCodeOf(
-      run(k6Command({ URL: options.url, RUN: runId, SUMMARY: files.summary }, files), {
+    const variables = {
+      ...{ URL: url, RUN: runId, SUMMARY: files.summary },
+      ...{ RETRIES: `${retries}`, LIMIT_MS: `${patienceMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
+    };
+    const failed = new AbortController();
+    const k6 = exitCodeOf(
+      run(k6Command(variables, files), {
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
-        env: { GOGC: "400", ...withTools(thisMachine()) },
+        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())) },
         output: hidden ?? "inherit",
       }),
       stop,
-    );
-    if (exitCode !== 0 && exitCode !== thresholdsCrossed)
+    ).then(async (exitCode) => {
+      if (exitCode === 0 || exitCode === thresholdsCrossed) return;
       throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(files.log).text()}`);
-    const answers = withInterrupted(readAnswers(await Bun.file(files.record).text()), runId, Date.now());
+    });
+    k6.catch((error) => failed.abort(error));
+    const ending = AbortSignal.any([stop, failed.signal]);
+    // The same hour for both, however long k6 takes to begin.
+    await until(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
+    const steps = stepsOf(profile, rate, durationSeconds);
+    const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
+    await k6;
+    const heard = readAnswers(await Bun.file(files.record).text());
+    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery);
+    const answers = [...ofK6, ...inPieces.answers];
+    if (options.recordPath !== undefined)
+      await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
     // Who is ended early sums nothing up.
-    const outcome: Outcome = stop.aborted
+    const { dropped, crossed }: Outcome = stop.aborted
       ? { dropped: 0, crossed: [] }
       : await Bun.file(files.summary).json();
-    return { ...outcome, answers };
+    return { dropped: dropped + inPieces.dropped, crossed, answers };
   } finally {
     if (hidden !== undefined) closeSync(hidden);
     rmSync(folder, { recursive: true });

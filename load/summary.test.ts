@@ -7,6 +7,7 @@ import { summarize } from "./thresholds.ts";
 const answer = (startedMs: number, latencyMs: number, changes: Partial<ClientAnswer> = {}): ClientAnswer => ({
   key: `run-${startedMs}`,
   customer: "c1",
+  sent: "single",
   startedMs,
   endedMs: startedMs + latencyMs,
   attempts: 1,
@@ -24,26 +25,28 @@ test("percentiles are by nearest rank", () => {
 
 test("a run in a few lines", () => {
   const answers = [
-    ...Array.from({ length: 100 }, (_, n) => answer(10_000 + n * 20, 10)),
+    ...Array.from({ length: 99 }, (_, n) => answer(10_000 + n * 20, 10)),
+    answer(11_980, 10, { againStatus: 202, againId: "an-id" }),
     answer(12_000, 2_500, { attempts: 2, firstStatus: 503 }),
     answer(12_100, 30_000, { attempts: 4, firstStatus: 0, status: 0, fate: "unknown" }),
-    answer(12_200, 5, { firstStatus: 422, status: 422, fate: "refused" }),
+    answer(12_200, 5, { firstStatus: 422, status: 422, fate: "refused", sent: "batch-slow" }),
   ];
-  const lines = summaryLines({ answers, dropped: 7, crossed: ["http_req_failed: rate==0"] }, [
+  const lines = summaryLines({ answers, dropped: 7, crossed: ["tries_failed: rate==0"] }, [
     { rate: 50, seconds: 3 },
   ]);
-  expect(lines.join("\n")).toBe(`  sent        103 orders in 3 s, 7 dropped
+  expect(lines.join("\n")).toBe(`  sent        103 orders in 3 s, 7 requests dropped
+  mix         single 102, batch-slow 1; accepted and sent again 1
   answered    accepted 101, refused 1, unknown 1
   tries       2 orders needed more than one; first tries that failed: 1 × 503, 1 × no answer, 1 × 422
   latency     median 10 ms, p95 10 ms, p99 2.5 s, p99.9 30.0 s, longest 30.0 s
   rate        ██▁  at most 50/s
   p99         ▁▁█  10 ms to 30.0 s
-  thresholds  crossed: http_req_failed: rate==0`);
+  thresholds  crossed: tries_failed: rate==0`);
 });
 
 test("a run in which nothing was sent says so", () => {
   expect(summaryLines({ answers: [], dropped: 0, crossed: [] }, [])[0]).toBe(
-    "  sent        0 orders in 1 s, 0 dropped",
+    "  sent        0 orders in 1 s, 0 requests dropped",
   );
 });
 
@@ -87,7 +90,7 @@ describe("the knee", () => {
 test("k6's own verdict: what was dropped, and which thresholds were crossed", () => {
   const metrics = {
     dropped_iterations: { values: { count: 3 }, thresholds: { "count==0": { ok: false } } },
-    http_req_failed: { values: { rate: 0 }, thresholds: { "rate==0": { ok: true } } },
+    tries_failed: { values: { rate: 0 }, thresholds: { "rate==0": { ok: true } } },
     vus: { values: {} },
   };
   expect(summarize({ metrics })).toEqual({ dropped: 3, crossed: ["dropped_iterations: count==0"] });

@@ -25,7 +25,8 @@ export function summaryLines({ answers, dropped, crossed }: LoadResult, steps: r
   const sorted = latencies(answers);
   const at = (percent: number) => inMs(percentile(sorted, percent));
   return [
-    row("sent", `${count(answers.length)} orders in ${seconds} s, ${count(dropped)} dropped`),
+    row("sent", `${count(answers.length)} orders in ${seconds} s, ${count(dropped)} requests dropped`),
+    row("mix", mixLine(answers)),
     row(
       "answered",
       `accepted ${count(of("accepted"))}, refused ${count(of("refused"))}, unknown ${count(of("unknown"))}`,
@@ -87,6 +88,15 @@ function stepLine(answers: readonly ClientAnswer[], steps: readonly Step[], star
 
 const latencies = (answers: readonly ClientAnswer[]): number[] =>
   ascending(answers.map(({ startedMs, endedMs }) => endedMs - startedMs));
+
+/** The orders by how they were sent; those that were sent once more after they had been accepted. */
+function mixLine(answers: readonly ClientAnswer[]): string {
+  const ways = [...Map.groupBy(answers, ({ sent }) => sent)].map(
+    ([sent, orders]) => `${sent} ${count(orders.length)}`,
+  );
+  const again = answers.filter(({ againStatus }) => againStatus !== undefined).length;
+  return `${ways.join(", ")}; accepted and sent again ${count(again)}`;
+}
 
 function firstFailures(answers: readonly ClientAnswer[]): string {
   const failed = Map.groupBy(

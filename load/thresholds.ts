@@ -6,7 +6,7 @@ type K6Summary = {
 };
 
 export type Outcome = {
-  /** Orders that k6 should have sent and did not, for want of users. */
+  /** Requests that should have been sent and were not, for want of connections. */
   dropped: number;
   /** Thresholds that were crossed; none: all is well. */
   crossed: string[];

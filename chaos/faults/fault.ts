@@ -2,6 +2,7 @@
 // another process too, after one that was killed, and does nothing where there is nothing to heal.
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
+import type { ClientAnswer } from "../history.ts";
 import type { System } from "../system.ts";
 
 export interface FaultOptions {
@@ -9,6 +10,10 @@ export interface FaultOptions {
   from?: Container[];
   /** Ends what takes long: whoever sets it off heals next. */
   stop?: AbortSignal;
+  /** Orders per second that are sent meanwhile, by others. */
+  ratePerS?: number;
+  /** Takes what clients of the fault's own were told: their orders are orders of the run as well. */
+  told?(answers: readonly ClientAnswer[]): void;
 }
 
 export interface Fault {
@@ -18,6 +23,12 @@ export interface Fault {
   inject(system: System, targets: Container[], options: FaultOptions): Promise<string | undefined>;
   /** Undoes it wherever it was done. */
   heal(system: System, containers: Container[]): Promise<void>;
+}
+
+/** What became of a fault's own orders, in words. */
+export function inWords(answers: readonly ClientAnswer[]): string {
+  const of = (fate: ClientAnswer["fate"]) => answers.filter((answer) => answer.fate === fate).length;
+  return `accepted ${of("accepted")}, refused ${of("refused")}, unknown ${of("unknown")}`;
 }
 
 /** Starts what does not run. */

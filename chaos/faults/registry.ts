@@ -3,12 +3,15 @@ import type { System, Tier } from "../system.ts";
 import { diskFull } from "./disk-full.ts";
 import type { Fault } from "./fault.ts";
 import { kill } from "./kill.ts";
+import { killBatches } from "./kill-batches.ts";
 import { none } from "./none.ts";
+import { overload } from "./overload.ts";
 import { partition } from "./partition.ts";
 import { pause } from "./pause.ts";
 import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
 import { slow } from "./slow.ts";
+import { slowBodies } from "./slow-bodies.ts";
 import { stop } from "./stop.ts";
 
 // In the order in which they are healed: what is frozen wakes first, what lies down starts last.
@@ -18,9 +21,12 @@ const all = {
   partition,
   slow,
   "disk-full": diskFull,
+  "slow-bodies": slowBodies,
+  overload,
   reload,
   restart,
   kill,
+  "kill-batches": killBatches,
   stop,
 };
 

@@ -83,6 +83,7 @@ describe("a fault's recovery", () => {
         healedAfterMs: 10 * second,
         sent: 400,
         firstTryFailed: 0,
+        unreplayed: 0,
         failed: 0,
         recoveryMs: 0,
         steadyAfterMs: 0,
@@ -114,6 +115,17 @@ describe("a fault's recovery", () => {
       failed: 15,
       firstTryFailed: 15,
     });
+  });
+
+  test("tells batches that can't be replayed, and lost their answer, from whatever else failed at first", () => {
+    const lost = { firstStatus: 502, attempts: 2 };
+    const [recovery] = of((at) => {
+      if (!broken(at)) return {};
+      if (at < faultMs + 400) return { ...lost, sent: "streamed" };
+      if (at < faultMs + 700) return { ...lost, sent: "streamed-slow" };
+      return at < faultMs + 1_000 ? { ...lost, sent: "batch" } : { firstStatus: 503, sent: "streamed" };
+    });
+    expect(recovery).toMatchObject({ firstTryFailed: 15, unreplayed: 7, failed: 0 });
   });
 
   test("begins with the fault for orders that were under way then", () => {

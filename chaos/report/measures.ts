@@ -1,7 +1,6 @@
 /** What a run's history says in figures: pure, from the client's record, the ledger's times and the events. */
 import { ascending, percentile } from "../../load/percentile.ts";
-import { orderId } from "../../src/order-id.ts";
-import type { ClientAnswer, History } from "../history.ts";
+import { type ClientAnswer, type History, orderIdOf } from "../history.ts";
 import type { RunEvent } from "./events.ts";
 import { type Recovery, recoveriesOf } from "./recoveries.ts";
 import { type Unavailability, unavailabilityOf } from "./unavailability.ts";
@@ -40,7 +39,7 @@ const secondMs = 1_000;
 export function measure({ client, ledger }: History, events: readonly RunEvent[]): Measures {
   const handledAtMs = new Map(ledger.map((row) => [row.id, row.handledAtMs]));
   const orders = client.map(
-    (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderId(answer.customer, answer.key)) }),
+    (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderIdOf(answer)) }),
   );
   // What came before the first order is of no interest to anybody who orders.
   const beginnings =

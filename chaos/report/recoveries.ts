@@ -19,6 +19,11 @@ export type Recovery = {
   sent: number;
   firstTryFailed: number;
   failed: number;
+  /**
+   * Those among them whose answer was lost with the producer that had their batch, which was too large for the balancer
+   * to keep: it can't replay it, and says 502, as the README has it.
+   */
+  unreplayed: number;
   /** The longest stretch of orders that failed or were late, by when they were sent: then new orders are well again. */
   recoveryMs: number;
   /** From the fault to the end of the last such stretch. */
@@ -77,6 +82,7 @@ function recoveryOf(
     sent: concerned.length,
     firstTryFailed: count(({ firstStatus }) => firstStatus !== 202),
     failed: count(({ fate }) => fate !== "accepted"),
+    unreplayed: count(({ sent, firstStatus }) => sent.startsWith("streamed") && firstStatus === 502),
     recoveryMs: most(stretches.map(lengthMs)),
     steadyAfterMs: (stretches.at(-1)?.toMs ?? atMs) - atMs,
     longestMs: most(concerned.map(({ startedMs, endedMs }) => endedMs - startedMs)),

@@ -9,7 +9,18 @@ export const idOf = (key: string, customer = "c1"): string => orderId(customer, 
 export function told(key: string, changes: Partial<ClientAnswer> = {}): ClientAnswer {
   const { customer = "c1", fate = "accepted" } = changes;
   const status = { accepted: 202, refused: 503, unknown: 504 }[fate];
-  const answer = { key, customer, startedMs: 0, endedMs: 0, attempts: 1, firstStatus: status, status, fate };
+  const sent = "single" as const;
+  const answer = {
+    key,
+    customer,
+    sent,
+    startedMs: 0,
+    endedMs: 0,
+    attempts: 1,
+    firstStatus: status,
+    status,
+    fate,
+  };
   return { ...answer, ...(fate === "accepted" && { id: idOf(key, customer) }), ...changes };
 }
 

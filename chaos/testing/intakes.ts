@@ -1,4 +1,4 @@
-/** Producers inside the test's own process: the project's, and two that answer too early. */
+/** Producers inside the test's own process: the project's, two that answer too early, and one that belies itself. */
 import Kafka from "node-rdkafka";
 import { type ProducerConfig, producerConfig } from "../../src/config.ts";
 import { createIntakeApp } from "../../src/intake/app.ts";
@@ -10,9 +10,10 @@ import { clientOptions } from "../../src/kafka/client.ts";
 import { createLogger } from "../../src/log.ts";
 import { createRegistry } from "../../src/metrics.ts";
 import { orderId } from "../../src/order-id.ts";
+import { OutcomeError } from "../../src/outcomes.ts";
 import { until } from "../../src/testing/until.ts";
 
-export type Mutation = "none" | "answers-first" | "one-ack";
+export type Mutation = "none" | "answers-first" | "one-ack" | "refuses-written";
 
 export type TestProducer = Awaited<ReturnType<typeof startProducer>>;
 
@@ -23,9 +24,13 @@ export async function startProducer(env: Record<string, string>, mutation: Mutat
   const registry = createRegistry(config.INSTANCE);
   const metrics = createIntakeMetrics(registry);
   const honest = createIntake(config, log, metrics);
-  const { intake, settled } = await { none: asItIs, "answers-first": answersFirst, "one-ack": oneAck }[
-    mutation
-  ](honest, config);
+  const mutations = {
+    none: asItIs,
+    "answers-first": answersFirst,
+    "one-ack": oneAck,
+    "refuses-written": refusesWritten,
+  };
+  const { intake, settled } = await mutations[mutation](honest, config);
   const { app } = createIntakeApp(config, { intake, metrics, registry, log });
   await until("the producer is ready", async () => (await app.request("/readyz")).ok);
   return {
@@ -55,6 +60,22 @@ async function answersFirst(honest: Intake): Promise<Chosen> {
     },
   };
   return { intake, settled: () => Promise.all(reports) };
+}
+
+/** Says of every fifth order that it is refused when it is written, as what passes on another's answer might. */
+async function refusesWritten(honest: Intake): Promise<Chosen> {
+  let count = 0;
+  const intake: Intake = {
+    ...honest,
+    async submit(order, given) {
+      count += 1;
+      const isBelied = count % 5 === 0;
+      const acceptance = await honest.submit(order, given);
+      if (isBelied) throw new OutcomeError("overloaded", "it is written all the same");
+      return acceptance;
+    },
+  };
+  return { intake, settled: async () => undefined };
 }
 
 /** Content with the leader's own acknowledgement (acks=1), as many a producer's default once was. */

@@ -4,7 +4,8 @@
  */
 import { join } from "node:path";
 import { SQL } from "bun";
-import { readSetback } from "../../load/policy.ts";
+import { batchOf, type MixedRequest } from "../../load/mix.ts";
+import { createTold } from "../../load/told.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { eachLine } from "../../src/testing/each-line.ts";
 import { openTopics } from "../../src/testing/kafka.ts";
@@ -36,6 +37,26 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
   const answers: ClientAnswer[] = [];
   const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
   let sampler: CommitSampler | undefined;
+
+  async function post(
+    request: Omit<MixedRequest, "repeated">,
+    to: readonly TestProducer[],
+    { deaf = false }: { deaf?: boolean },
+  ): Promise<void> {
+    const told = createTold(request);
+    for (const [n, producer] of to.entries()) {
+      const startedMs = Date.now();
+      const response = await producer.request(request.path, {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": request.key },
+        body: request.body,
+      });
+      const text = await response.text();
+      const heard = deaf && n === 0 ? { status: 0, text: null } : { status: response.status, text };
+      told.hear({ ...heard, startedMs, endedMs: Date.now() });
+    }
+    answers.push(...told.answers());
+  }
 
   return {
     env,
@@ -71,39 +92,18 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
     },
 
     /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
-    async order(
-      key: string,
-      customer: string,
-      to: readonly TestProducer[],
-      { deaf = false } = {},
-    ): Promise<void> {
-      const startedMs = Date.now();
-      const statuses: number[] = [];
-      let unknown = false;
-      let id: string | undefined;
-      for (const [n, producer] of to.entries()) {
-        const response = await producer.request("/orders", {
-          method: "POST",
-          headers: { "content-type": "application/json", "idempotency-key": key },
-          body: JSON.stringify({ customer, coffee: "latte", size: "small", quantity: 1 }),
-        });
-        const heard = !(deaf && n === 0);
-        const status = heard ? response.status : 0;
-        statuses.push(status);
-        if (status === 202) ({ id } = (await response.json()) as { id: string });
-        else unknown ||= readSetback(status).fate === "unknown";
-      }
-      const [firstStatus = 0, status = 0] = [statuses[0], statuses.at(-1)];
-      const fate = id !== undefined ? "accepted" : unknown ? "unknown" : "refused";
-      const told = {
-        startedMs,
-        endedMs: Date.now(),
-        attempts: statuses.length,
-        firstStatus,
-        status,
-        fate,
-      } as const;
-      answers.push({ key, customer, ...told, ...(id !== undefined && { id }) });
+    async order(key: string, customer: string, to: readonly TestProducer[], options = {}): Promise<void> {
+      const body = JSON.stringify({ customer, coffee: "latte", size: "small", quantity: 1 });
+      await post(
+        { ...{ key, body }, path: "/orders", sent: "single", orders: [{ key, customer }] },
+        to,
+        options,
+      );
+    },
+
+    /** The same with a batch: the n-th of a run. */
+    async batch(run: string, n: number, to: readonly TestProducer[], options = {}): Promise<void> {
+      await post(batchOf(run, n), to, options);
     },
 
     /** How many orders the ledger has so far. */
