@@ -137,7 +137,7 @@ test("bodies that never end are held at the balancer while others order, until i
     ).stdout
       .split("\n")
       .filter(Boolean).length;
-  expect(await chaos("slow-bodies", "balancer")).toMatch(/\b[1-3],?\d{3} of 3000 unfinished bodies are held/);
+  expect(await chaos("slow-bodies", "balancer")).toMatch(/\b[1-9]\d{2,} of 3000 unfinished bodies are held/);
   expect(await unfinished()).toBe(4);
   const order = requestOf(crypto.randomUUID(), 0);
   expect(await place(system.url, order, AbortSignal.timeout(30_000))).toMatchObject([{ fate: "accepted" }]);
@@ -151,7 +151,7 @@ test("a producer is killed with batches under way, none of which is refused that
   const said = await faults["kill-batches"].inject(system, victims, {
     told: (told) => answers.push(...told),
   });
-  expect(said).toMatch(/^1[0-6] batches were under way/);
+  expect(said).toMatch(/^([5-9]|10) batches were under way/);
   expect((await states("producer"))[1]).toBe("exited");
   await faults["kill-batches"].heal(system, await system.again(victims));
   expect(await states("producer")).toEqual(["running", "running", "running"]);

@@ -6,7 +6,8 @@ import { connect } from "node:net";
 const [url = "", count = "0"] = process.argv.slice(-2);
 const { hostname, port } = new URL(url);
 const trickleMs = 2_000;
-const againMs = 500;
+/** Whoever turns them away is not to be busy with that alone. */
+const againMs = 3_000;
 /** Above the balancer's buffer: it is passed on to a producer, and goes on from there. */
 const beyondBuffer = 17_600;
 const lastsMs = 3_600_000;

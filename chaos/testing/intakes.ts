@@ -67,10 +67,10 @@ async function refusesWritten(honest: Intake): Promise<Chosen> {
   let count = 0;
   const intake: Intake = {
     ...honest,
-    async submit(order, given) {
+    async submit(...order) {
       count += 1;
       const isBelied = count % 5 === 0;
-      const acceptance = await honest.submit(order, given);
+      const acceptance = await honest.submit(...order);
       if (isBelied) throw new OutcomeError("overloaded", "it is written all the same");
       return acceptance;
     },
