@@ -3,7 +3,7 @@
  * before the server allows it. Pure, for every client of the project, whatever runs it.
  */
 
-/** Longest time for one order, over all tries; above the balancer's limit for one (25 s). */
+/** Longest time for one order, over all tries; the balancer's for one try of the client's (lb/haproxy.cfg). */
 export const orderLimitMs = 30_000;
 export const maxRetries = 3;
 /** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */

@@ -38,7 +38,7 @@ export const suites: Suite[] = [
     files: /^(src|native|examples)\//,
     filesAtOnce: 2,
   },
-  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 6, files: /^lb\// },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
   { name: "load", what: "the load and its record", limitMinutes: 3, files: /^load\/(?!e2e)/ },
   {
     name: "chaos",
