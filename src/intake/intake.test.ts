@@ -328,6 +328,21 @@ describe.concurrent("an order is answered by its deadline, and then its fate is 
     await until("none is under way", async () => (await intake.metric("orders_in_flight")) === 0);
   });
 
+  test("while the producer drains too", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1" });
+    await intake.ready();
+    // So that each broker is connected.
+    for (let n = 0; n < 3; n += 1) await intake.post(anOrder);
+    slow(cluster, 4_000);
+    const answer = intake.post(anOrder, { "answer-by": String(Date.now()) });
+    await full(intake);
+    const drained = intake.intake.drain();
+    // Without its deadline it would be accepted 4 s later, when whoever asked has gone.
+    expect(await problemOf(await answer)).toEqual(unknown);
+    await drained;
+  });
+
   test("what is acknowledged later is remembered: sent again, it is answered as it was", async () => {
     using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);

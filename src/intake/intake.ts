@@ -233,10 +233,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       draining = "noticed";
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
-      clearInterval(lookingAfter);
       groups.flush();
       const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
+      // Deadlines hold meanwhile too.
       await session.flush(Math.min(config.DELIVERY_TIMEOUT_MS, leftMs));
+      clearInterval(lookingAfter);
       const givenUp = pending.size;
       for (const order of pending.values())
         finish(order).reject(unknown(order, "this producer shut down first"));
