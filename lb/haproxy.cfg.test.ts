@@ -27,6 +27,12 @@ describe("HAProxy takes it without a warning", () => {
     expect(exitCode).toBe(1);
     expect(said).toContain(name);
   });
+
+  test("nor with an empty secret, by which anybody could tell the keys", () => {
+    const { exitCode, said } = check({ ...servers, LB_KEY_SECRET: "" });
+    expect(exitCode).toBe(1);
+    expect(said).toContain("LB_KEY_SECRET");
+  });
 });
 
 function check(env: Record<string, string>) {
