@@ -447,6 +447,20 @@ test("when ever more wait too long no more is taken than comes through, until so
   });
 });
 
+test("who is refused before the body is read, when the customer is not known, is counted too", async () => {
+  using cluster = startOrdersCluster();
+  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1", DELIVERY_TIMEOUT_MS: "1000" };
+  await using intake = startIntake({ ...env, PARTITIONER: "customer" });
+  await intake.ready();
+  slow(cluster, silenceMs);
+  const taken = intake.post(anOrder);
+  await full(intake);
+  const before = await intake.metric("orders_shed_total");
+  expect((await intake.post(anOrder)).status).toBe(503);
+  expect(await intake.metric("orders_shed_total")).toBe(before + 1);
+  await taken;
+});
+
 test("where the customer decides on the partition, one that is overloaded takes no other's place", async () => {
   using cluster = startOrdersCluster();
   const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1000000", MAX_IN_FLIGHT_BYTES: "1000000000" };

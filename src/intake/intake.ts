@@ -186,6 +186,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       if (obstacle) return obstacle;
       const full = admission.full(kind, bytes);
       const lane = lanes.of(customer, partitioner);
+      if (!lane && full !== undefined) metrics.shed("bound");
       const detail = lane ? lane.obstacle(kind, performance.now(), full) : full;
       return detail === undefined ? undefined : { outcome: "overloaded", detail };
     },
