@@ -292,6 +292,12 @@ describe.concurrent("an order is answered by its deadline, and then its fate is 
     await intake.ready();
     // One broker is prompt, so that what waits for another is sent once more, and then none answers any more.
     cluster.setBrokerRttMs(1, 60_000);
+    let lagMs = 0;
+    let tickMs = performance.now();
+    const ticks = setInterval(() => {
+      lagMs = Math.max(lagMs, performance.now() - tickMs);
+      tickMs = performance.now();
+    }, 10);
     const waiting: Promise<{ answer: Response; tookMs: number }>[] = [];
     const post = async () => {
       const startedMs = performance.now();
@@ -305,11 +311,12 @@ describe.concurrent("an order is answered by its deadline, and then its fate is 
     slow(cluster, 60_000);
     waiting.push(post());
     const all = await Promise.all(waiting);
+    clearInterval(ticks);
     for (const { answer } of all) if (answer.status !== 202) expect(await problemOf(answer)).toEqual(unknown);
     const late = all.filter(({ answer }) => answer.status === 504);
     expect(late.length).toBeGreaterThan(0);
-    // A copy's own time limit begins a second later at least.
-    for (const { tookMs } of late) expect(tookMs).toBeWithin(deliveryMs, deliveryMs + 900);
+    // A copy's own time limit begins a second later at least. Where this process did not run, nobody could be answered.
+    for (const { tookMs } of late) expect(tookMs).toBeWithin(deliveryMs, deliveryMs + 800 + lagMs);
   });
 
   test("that the balancer set, for a single order and for a batch", async () => {

@@ -99,12 +99,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     const { promise, resolve, reject } = Promise.withResolvers<Acceptance>();
     const bytes = Buffer.byteLength(record.value ?? "");
     const sinceMs = performance.now();
-    const ending = { promise, resolve, reject };
-    const taken = {
-      ...{ id, order, record, kind, bytes, lane, sinceMs, deadlineMs, group: 0 },
-      copies: 0,
-      ...ending,
-    };
+    const ending = { group: 0, copies: 0, promise, resolve, reject };
+    const taken = { id, order, record, kind, bytes, lane, sinceMs, deadlineMs, ...ending };
     lane.taken(kind);
     admission.enter(kind, bytes, 1);
     pending.set(id, taken);
@@ -116,8 +112,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     windowMs: config.BATCH_WINDOW_MS,
     // By customer a group is a request for each partition, answered one by one: those who were answered come in between.
     gathers: config.PARTITIONER === "batch",
-    send(orders, group) {
+    send(held, group) {
       const nowMs = performance.now();
+      // Whose time was over while it was held has its answer.
+      const orders = held.filter(({ done }) => !done);
+      for (let n = orders.length; n < held.length; n += 1) groups.settled(group);
       // Nothing was taken before there was one.
       const partitionOf = (partitioner as Partitioner).forGroup(nowMs);
       for (const order of orders) {
