@@ -102,7 +102,7 @@ test("200 of one address leave the batches of others served", async () => {
   await clients(balancer, 1, 200, unfinished);
   await until(
     "they have all that one address may have",
-    async () => (await underWay(balancer, "batches")) === 12,
+    async () => (await underWay(balancer, "batches")) === 8,
   );
   // First, while they have their places: those are theirs for 10 s.
   const refused = await connectHttp(balancer.port, addressOf(0));
@@ -118,12 +118,12 @@ test("200 of one address leave the batches of others served", async () => {
 test("a batch that comes byte by byte holds its place for 10 s, and no longer, whoever goes on sending", async () => {
   await using system = await start();
   const { balancer } = system;
-  const slow = await clients(balancer, 1, 10, unfinished);
+  const slow = await clients(balancer, 1, 8, unfinished);
   const trickle = setInterval(() => {
     for (const connection of slow) if (connection.isOpen) connection.write(" ");
   }, 200);
   try {
-    await until("they are under way", async () => (await underWay(balancer, "batches")) === 10);
+    await until("they are under way", async () => (await underWay(balancer, "batches")) === 8);
     await until("none is any more", async () => (await underWay(balancer, "batches")) === 0, 20_000);
   } finally {
     clearInterval(trickle);
@@ -137,7 +137,7 @@ test.each([
   await using system = await start();
   const { balancer } = system;
   const bytes = httpRequest("POST", "/orders/batch", headers) + " ".repeat(17_500);
-  const slow = await clients(balancer, 1, 10, bytes);
+  const slow = await clients(balancer, 1, 8, bytes);
   for (const connection of slow) {
     const { status, body } = await connection.answer();
     expect([status, JSON.parse(body)]).toEqual([
@@ -167,15 +167,15 @@ test.each([
   expect(await sessions()).toBe(before);
 });
 
-test("150 batches of a megabyte that end together take no order's place, and little memory", async () => {
+test("152 batches of a megabyte that end together take no order's place, and little memory", async () => {
   await using system = await start();
   const { balancer, producers } = system;
   const whole = batchOf(1_000);
   const body = whole.padEnd(1_000_000, " ");
   const sending = await clients(
     balancer,
-    15,
-    10,
+    19,
+    8,
     httpRequest("POST", "/orders/batch", jsonBody, body).slice(0, -1),
   );
   // Who is refused while it sends may find the connection closed, and no answer.

@@ -1,10 +1,10 @@
 /**
- * How a good client reads an answer and when it tries again: with the same key, at most three times within 30 s, not
+ * How a good client reads an answer and when it tries again: with the same key, at most three times within 35 s, not
  * before the server allows it. Pure, for every client of the project, whatever runs it.
  */
 
-/** Longest time for one order, over all tries; the balancer's for one try of the client's (lb/haproxy.cfg). */
-export const orderLimitMs = 30_000;
+/** Longest time for one order, over all tries; above the balancer's 30 s (lb/haproxy.cfg). */
+export const orderLimitMs = 35_000;
 export const maxRetries = 3;
 /** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */
 const retryBaseMs = 500;

@@ -7,7 +7,7 @@ import { startCrowd } from "./crowd.ts";
 import { each, type Fault, inWords, startAgain } from "./fault.ts";
 
 /** So many that one of three producers is all but certain to have some of them, and no more than one address may. */
-const clients = 8;
+const clients = 6;
 /** Each has had an answer and sent the next one: connections, caches and groups are as under load. */
 const warmBatches = 3 * clients;
 const warmLimitMs = 20_000;

@@ -18,7 +18,7 @@ const glossary: Record<string, string> = {
   "redelivered, topic duplicate":
     "at-least-once at work: seen by the consumers, and recognised by the ledger",
   "first try failed":
-    "the first answer was no 202; the client tried again with the same key, at most three times in 30 s",
+    "the first answer was no 202; the client tried again with the same key, at most three times in 35 s",
   "new orders wait": "the longest stretch in which more than 1 % of the orders sent failed or took over 1 s",
   longest: "the longest that any order took, those included that were under way when the fault struck",
   "handling waits": "the longest from the 202 to the row in the ledger",
