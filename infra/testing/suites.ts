@@ -58,7 +58,7 @@ export const suites: Suite[] = [
   {
     name: "e2e",
     what: "the topology on containers",
-    limitMinutes: 38,
+    limitMinutes: 34,
     files: /^(infra|chaos|load)\/e2e/,
     onContainers: true,
     cleanUp: () =>
