@@ -126,7 +126,8 @@ describe("a refusal by a producer", () => {
         ]);
       }
       expect(broken.requests.length).toBeGreaterThan(0);
-      expect(broken.requests.length).toBeLessThan(keys.length);
+      // A batch goes where the fewest are, which may be the same one every time.
+      if (path === "/orders") expect(broken.requests.length).toBeLessThan(keys.length);
     },
   );
 });
@@ -157,7 +158,9 @@ describe("whatever an answer's status, its fate is what the producer says in Ord
         else expectProblem(answer, "connection_lost");
         expect(answer.headers.get("order-fate")).toBeNull();
       }
-    expect(broken.requests.length).toBeWithin(1, 2 * keys.length);
+    const first = broken.requests.filter((request) => request.startsWith("POST /orders HTTP"));
+    expect(first.length).toBeWithin(1, keys.length);
+    expect(broken.requests.length).toBeGreaterThan(first.length);
   });
 });
 
