@@ -171,7 +171,12 @@ export function openApi() {
           responses: {
             "202": {
               description: "Accepted: at least two replicas have it.",
-              headers: { Location: { schema: { type: "string", format: "uri-reference" } } },
+              headers: {
+                Location: {
+                  description: "Where the order is looked up; its query is the order's place on the topic.",
+                  schema: { type: "string", format: "uri-reference" },
+                },
+              },
               content: json(ref("Accepted")),
             },
             ...problems(intakeProblems),
