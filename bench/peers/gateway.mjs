@@ -41,6 +41,8 @@ export const topic = process.env.ORDERS_TOPIC ?? "orders";
  */
 export async function serve(send) {
   const app = fastify();
+  // What the product's balancer wants to know of every answer (lb/haproxy.cfg).
+  app.addHook("onSend", async (_, reply) => void reply.header("order-fate", "accepted"));
   let accepted = 0;
   const place = async (placed) => {
     const id = crypto.randomUUID();

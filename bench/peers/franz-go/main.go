@@ -85,6 +85,8 @@ func main() {
 		accepted.Add(1)
 		w.Header().Set("content-type", "application/json")
 		w.Header().Set("location", "/orders/"+o.ID)
+		// What the product's balancer wants to know of every answer (lb/haproxy.cfg).
+		w.Header().Set("order-fate", "accepted")
 		w.WriteHeader(http.StatusAccepted)
 		_ = json.NewEncoder(w).Encode(acceptance{o.ID, record.Partition, record.Offset})
 	})
