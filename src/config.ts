@@ -116,7 +116,7 @@ const producerSchema = Type.Object({
   ),
   OVERLOAD_AFTER_MS: whole(
     "longest that orders should wait for their acknowledgement: in overload no more are taken than are acknowledged within it",
-    1_000,
+    2_000,
     10,
     10 * minuteMs,
   ),

@@ -9,6 +9,8 @@
  * - Waits below the target raise the limit by the square root of target / wait.
  * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
  *   more wait, or orders are refused, by whichever bound. What was sent before that is not judged again.
+ * - And only if all waited long, for three windows of half the target each: where some are quick, it is a partition that
+ *   waits (a broker died), and what is over sooner is a hiccup. CoDel (RFC 8289) looks at the quickest likewise.
  * - A stall (an election) is no overload. Without acknowledgements nothing changes, and the waits of what was taken in a
  *   stall are ignored: for as long as the stall was, since within that time they are done, unless too much came.
  * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised
@@ -33,6 +35,8 @@ const growth = 2;
  */
 const excess = 1 / 2;
 const deviations = 4;
+/** So many windows in a row in which even the quickest waited for half the target. */
+const lasting = 3;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
 const unusual = 2;
 /** What is left in each window of the longest silence. */
@@ -67,6 +71,9 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let acknowledged = 0;
   let counted = 0;
   let waitedMs = 0;
+  let quickestMs = 0;
+  /** Windows in a row in which all waited long. */
+  let slow = 0;
   /** Since waits were last good: orders refused, and the fewest under way. */
   let refused = 0;
   let low = 0;
@@ -76,6 +83,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
     acknowledged = 0;
     counted = 0;
     waitedMs = 0;
+    quickestMs = Number.POSITIVE_INFINITY;
   }
 
   function calm(): void {
@@ -91,10 +99,13 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
     if (meanMs < goalMs) {
       limit = Math.min(most, limit * Math.min(growth, Math.sqrt(goalMs / meanMs)));
       cut = undefined;
+      slow = 0;
       calm();
       return;
     }
     low = Math.min(low, inFlight);
+    slow = quickestMs < goalMs / 2 ? 0 : slow + 1;
+    if (slow < (cut ? 1 : lasting)) return;
     // By what is acknowledged in this window, which may begin with a lump and end without; and by what waits how long.
     const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
     if (refused + inFlight - low < excess * room + deviations * Math.sqrt(room)) return;
@@ -158,6 +169,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
       }
       if (cut && sinceMs < cut.atMs) return;
       counted += 1;
+      quickestMs = Math.min(quickestMs, waited);
       waitedMs += Math.min(waited, longest * goalMs);
     },
   };
