@@ -488,7 +488,7 @@ test("where the customer decides on the partition, one that is overloaded takes 
   const post = async (customer: string, answered: (answer: Response) => unknown) => {
     await answered(await intake.post({ ...anOrder, customer }));
   };
-  for (let atOnce = 1; refused.length === 0 && atOnce < 100; atOnce += 1) {
+  for (let atOnce = 1; refused.length === 0 && atOnce < 300; atOnce += 1) {
     for (let n = 0; n < atOnce; n += 1)
       answers.push(post(slowest, async (answer) => answer.ok || refused.push(await problemOf(answer))));
     answers.push(post(quick, ({ status }) => expect(status).toBe(202)));
