@@ -80,7 +80,7 @@ export const benchmarks: Record<string, Benchmark> = {
         {
           path: "/orders/batch",
           orders: 100,
-          // Thirty hundreds: as many as a producer takes at a time, MAX_IN_FLIGHT_ORDERS, but for some.
+          // Thirty hundreds: as many as a producer takes of batches at a time, but for some.
           connections: connections(context, 1, 8, 30),
           starts: direct([product, byCustomer, "no Kafka", batcher], context),
         },

@@ -36,9 +36,10 @@ type Program = {
 };
 
 const bun = process.execPath;
+/** Batches may have half of what may be in flight: so thirty requests of a hundred orders fit, as ever. */
 const product = (env: Record<string, string> = {}): Program => ({
   argv: [bun, join(root, "producer.ts")],
-  env,
+  env: { MAX_IN_FLIGHT_ORDERS: "8000", ...env },
 });
 const nodePeer = (name: string): Program => ({ argv: [peerNode, peerScript(name)] });
 
