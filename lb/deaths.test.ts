@@ -94,7 +94,7 @@ test("one that hangs is ejected, and what it had is sent to another one", async 
   await using producers = await startProducers(cluster.env);
   await using balancer = await startBalancer({
     producers: producers.ports,
-    replace: { "timeout server 10s": "timeout server 2s" },
+    replace: { "timeout server 7500ms": "timeout server 2s" },
   });
   await using load = startLoad(balancer.port, ratePerS);
   await recorded(load, 300);

@@ -14,7 +14,7 @@ const says = (status: string, fate: string | undefined, body = "{}") => ({
 const accepted = says("202 Accepted", "accepted");
 const refused = says("503 Service Unavailable", "refused", '{"fate":"refused"}');
 /** Shorter than in the configuration, so that the tests do not take minutes. */
-const shortTimeLimit = { "timeout server 10s": "timeout server 500ms" };
+const shortTimeLimit = { "timeout server 7500ms": "timeout server 500ms" };
 
 /** One order over a connection of its own. */
 async function post(
@@ -210,8 +210,8 @@ describe("where every try fails", () => {
     expect(answer.headers.get("idempotency-key")).toBe(
       headerOf(broken.requests[0] ?? "", "idempotency-key") ?? "",
     );
-    // The first try and two more.
-    expect(broken.requests.length).toBe(3);
+    // The first try and three more.
+    expect(broken.requests.length).toBe(4);
   });
 
   test("it did not come in time: 504, unknown", async () => {

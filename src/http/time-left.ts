@@ -5,7 +5,7 @@
 
 /**
  * Never less: clocks of two hosts differ, and an order that is here is worth a try. The balancer allows for it, since its
- * last try begins when the time is up and lasts 10 s.
+ * last try begins when the time is up and lasts 7.5 s.
  */
 const leastMs = 1_000;
 
