@@ -1,0 +1,24 @@
+/**
+ * Time as the consumer's core takes it: the process's own, or virtual time in a simulation, where a minute takes no time
+ * and happens the same way for the same seed.
+ */
+export type Clock = {
+  /** Milliseconds on a scale of its own that is never set back: for durations and times of what comes next. */
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+  /** Calls it later. @returns what calls it off */
+  timer(ms: number, action: () => void): () => void;
+  /** Lets whatever else is waiting have its turn. */
+  nextTurn(): Promise<void>;
+};
+
+/** The process's own time. */
+export const realClock: Clock = {
+  nowMs: () => performance.now(),
+  sleep: (ms) => Bun.sleep(ms),
+  timer(ms, action) {
+    const timer = setTimeout(action, ms);
+    return () => clearTimeout(timer);
+  },
+  nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+};
