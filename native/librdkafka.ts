@@ -45,6 +45,27 @@ const mends = [
                      rd_kafka_msgq_may_wakeup(&rktp->rktp_msgq, now) &&
                      (wakeup_q`,
   },
+  /**
+   * librdkafka knows a topic's id and tells nobody. It notices that the id has changed and goes on reading at the old offset
+   * (its own FIXME in rd_kafka_topic_metadata_update0), so that whoever needs to know asks for it (group.cc).
+   */
+  {
+    file: "src/rdkafka_metadata_cache.c",
+    wrong:
+      "struct rd_kafka_metadata_cache_entry *\nrd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {",
+    right: `void coffee_orders_cached_topic_id(rd_kafka_t *rk, const char *topic, rd_kafka_Uuid_t *id);
+void coffee_orders_cached_topic_id(rd_kafka_t *rk, const char *topic, rd_kafka_Uuid_t *id) {
+        const struct rd_kafka_metadata_cache_entry *rkmce;
+        rd_kafka_rdlock(rk);
+        rkmce = rd_kafka_metadata_cache_find(rk, topic, 1);
+        if (rkmce)
+                *id = rkmce->rkmce_metadata_internal_topic.topic_id;
+        rd_kafka_rdunlock(rk);
+}
+
+struct rd_kafka_metadata_cache_entry *
+rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
+  },
   {
     file: "src/rdkafka_partition.c",
     wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",

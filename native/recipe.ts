@@ -12,8 +12,8 @@ import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
 /** What the addon has besides node-rdkafka and librdkafka. */
-const ours = ["client_handles.cc", "malloc.cc", "send.cc", "reports.cc", "records.cc"].map((file) =>
-  join(import.meta.dir, file),
+const ours = ["client_handles.cc", "malloc.cc", "send.cc", "reports.cc", "records.cc", "group.cc"].map(
+  (file) => join(import.meta.dir, file),
 );
 const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags", "rd_kafka_conf_set_dr_msg_cb"];
 const nanDir = join(packageDir, "..", "nan");

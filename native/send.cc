@@ -44,9 +44,10 @@ void Headers(Reader& from, int32_t count, std::vector<rd_kafka_vu_t>& into) {
   for (; count > 0; count--) {
     auto header = Argument(RD_KAFKA_VTYPE_HEADER);
     auto name_bytes = from.Number();
-    header.u.header.size = from.Number();
+    auto value_bytes = from.Number();
+    header.u.header.size = value_bytes < 0 ? 0 : value_bytes;
     header.u.header.name = static_cast<const char*>(from.Text(name_bytes + 1));
-    header.u.header.val = from.Text(static_cast<int32_t>(header.u.header.size));
+    header.u.header.val = from.Text(value_bytes);
     into.push_back(header);
   }
 }

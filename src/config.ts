@@ -138,6 +138,7 @@ const consumerSchema = Type.Object({
   RETRY_TIMEOUT_MS: whole("time from the first failed attempt to the last", 2 * minuteMs, 0, 60 * minuteMs),
   LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 500, 1, 5_000),
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
+  BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 67_108_864, 1, 2 ** 40),
 });
 
 /** Settings of the producer tier. */

@@ -3,6 +3,7 @@
  * `commits-first` calls every record finished when it comes in, `no-key` has a ledger that knows no order twice.
  * Run by tests as a process, so that it can be killed. The handler takes its time: there is work under way when it is.
  */
+import { realClock } from "../../src/clock.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handle, schema } from "../../src/handle.ts";
 import { createDeadLetters } from "../../src/handling/dead-letters.ts";
@@ -55,10 +56,17 @@ async function consume(mutation: Mutation): Promise<void> {
   const commitsFirst = {
     ...scheduler,
     push(works: readonly Work[]) {
-      for (const { owner, slot } of works) owner.offsets.finish(slot);
+      for (const { slot } of works) slot.tracker.finish(slot);
       scheduler.push(works);
     },
   };
   const chosen = mutation === "commits-first" ? commitsFirst : scheduler;
-  await createGroupMember(config, { consumer, demands, scheduler: chosen, metrics, log }).run();
+  await createGroupMember(config, {
+    consumer,
+    demands,
+    scheduler: chosen,
+    metrics,
+    log,
+    clock: realClock,
+  }).run();
 }

@@ -1,4 +1,5 @@
-/** Commits the finished prefix of each partition, one request at a time, and knows which failures are harmless. */
+/** Commits the finished part of each partition, one request at a time, and knows which failures are harmless. */
+import type { Clock } from "../clock.ts";
 import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { Logger } from "../log.ts";
 import type { HandlingMetrics } from "./metrics.ts";
@@ -22,30 +23,31 @@ const betweenGenerations = /generation id|rebalance in progress/i;
 const reasonOf = (message: string) =>
   lostOwnership.test(message) ? "lost" : betweenGenerations.test(message) ? "rebalance" : "other";
 
-export function createCommitter(parts: { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger }) {
-  const { consumer, metrics, log } = parts;
+export function createCommitter(parts: {
+  consumer: Pick<KafkaConsumer, "commit">;
+  metrics: HandlingMetrics;
+  log: Logger;
+  clock: Clock;
+}) {
+  const { consumer, metrics, log, clock } = parts;
   let underWay = false;
   let notBeforeMs = 0;
   let lastMs = Number.NEGATIVE_INFINITY;
 
-  /** The offset to commit, where it is ahead of what is committed. */
-  const due = ({ offsets, committed, lost }: OwnedPartition): number | undefined => {
-    const next = lost ? undefined : offsets.committable();
-    return next !== undefined && next > (committed ?? -1) ? next : undefined;
-  };
+  const due = ({ offsets, lost }: OwnedPartition) => (lost ? undefined : offsets.due());
 
   async function send(partitions: OwnedPartition[]): Promise<void> {
-    const offsets = new Map(partitions.map((owner) => [owner, due(owner) as number]));
-    const request = consumer.commit(
-      new Map([...offsets].map(([{ partition }, offset]) => [partition, offset])),
-    );
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    // Each log's own: what is acknowledged late must not count for the one after it.
+    const commits = partitions.flatMap((owner) => {
+      const commit = due(owner);
+      return commit ? [{ owner, tracker: owner.offsets, commit }] : [];
     });
     try {
-      await Promise.race([request, late]);
-      for (const [owner, offset] of offsets) owner.committed = offset;
+      await consumer.commit(
+        commits.map(({ owner: { partition }, commit }) => ({ partition, ...commit })),
+        timeoutMs,
+      );
+      for (const { tracker, commit } of commits) tracker.acknowledged(commit);
       metrics.commits.inc();
     } catch (error) {
       const reason = reasonOf((error as Error).message);
@@ -53,9 +55,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
       log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
-      notBeforeMs = performance.now() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
-    } finally {
-      clearTimeout(timer);
+      notBeforeMs = clock.nowMs() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
     }
   }
 
@@ -65,7 +65,7 @@ export function createCommitter(parts: { consumer: KafkaConsumer; metrics: Handl
      * @param urgent partitions are being given up
      */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
-      const nowMs = performance.now();
+      const nowMs = clock.nowMs();
       const interval = urgent ? urgentIntervalMs : intervalMs;
       if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
       const dirty = [...partitions].filter((owner) => due(owner) !== undefined);

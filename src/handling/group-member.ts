@@ -1,17 +1,19 @@
 /**
  * The consumer's loop: it polls without ever stopping, hands records to the scheduler, commits what is finished,
- * and meets the group's demands. Giving up partitions means: take in no more of them, finish what lies before records
- * that are finished already, for they could not be committed else, wait for what is running (both at most so long),
- * commit, and only then let go; so a clean hand-over redelivers nothing.
+ * and meets the group's demands. Giving up partitions means: take in no more of them, begin no more, wait for what is
+ * running, commit, with what is finished behind the committed offset, and only then let go (each wait is bounded); so a
+ * clean hand-over redelivers nothing that is finished.
  */
+import type { Clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import type { Logger } from "../log.ts";
 import { createCommitter } from "./committer.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { type OwnedPartition, ownPartition } from "./partitions.ts";
+import { createOwnership } from "./ownership.ts";
+import type { OwnedPartition } from "./partitions.ts";
 import type { createScheduler } from "./scheduler.ts";
-import { type Work, workOf } from "./work.ts";
+import type { Work } from "./work.ts";
 
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
@@ -22,82 +24,62 @@ const afterErrorMs = 250;
 const gaugesMs = 100;
 /** Longer than a record waits that nothing holds up. */
 const copiesMs = 2_000;
-const lookUpTimeoutMs = 5_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
-/** The part of it for closing gaps: what fails or hangs in one does not hold up the group for longer. */
-const closeGapsTimeoutMs = 3_000;
 
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 export type GroupMember = ReturnType<typeof createGroupMember>;
 
-/** @param demands the group's demands, oldest first; the consumer's onRebalance appends to it */
-export function createGroupMember(
-  config: ConsumerConfig,
-  parts: {
-    consumer: KafkaConsumer;
-    demands: Rebalance[];
-    scheduler: ReturnType<typeof createScheduler<Work>>;
-    metrics: HandlingMetrics;
-    log: Logger;
-  },
-) {
-  const { consumer, demands, scheduler, metrics, log } = parts;
-  const owned = new Map<number, OwnedPartition>();
-  const committer = createCommitter({ consumer, metrics, log });
+/** What a member is made of. `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
+export type MemberParts = {
+  consumer: KafkaConsumer;
+  demands: Rebalance[];
+  scheduler: ReturnType<typeof createScheduler<Work>>;
+  metrics: HandlingMetrics;
+  log: Logger;
+  clock: Clock;
+};
+
+export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
+  const { consumer, demands, scheduler, metrics, log, clock } = parts;
+  const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
+  const committer = createCommitter(parts);
+  const gauges = createGauges(config, parts, owned);
+  /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
+  let takingOn = false;
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
   let leaving = false;
   let leftAtMs = 0;
-  let lastPollMs = performance.now();
-  let gaugesAtMs = 0;
+  let lastPollMs = clock.nowMs();
   let copiesAtMs = 0;
 
   function meetDemands(): void {
-    if (releasing && !release(releasing)) return;
+    if (takingOn || (releasing && !release(releasing))) return;
     const demand = demands.shift();
     if (!demand) return;
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
     if (demand.kind === "assign") {
-      for (const partition of demand.partitions) owned.set(partition, ownPartition(partition));
-      consumer.assign(demand.partitions);
-      void lookUpCommitted(demand.partitions.map((partition) => owned.get(partition) as OwnedPartition));
-    } else {
-      const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
-      for (const partition of partitions) partition.leaving = true;
-      scheduler.drop(({ owner, slot }) => owner.leaving && slot.offset > owner.offsets.newestBegun());
-      releasing = { partitions, sinceMs: performance.now() };
+      takingOn = true;
+      void takeOn(demand.partitions, () => leaving).finally(() => {
+        takingOn = false;
+      });
+      return;
     }
-    metrics.owned.set(owned.size);
-  }
-
-  /** Where the group stands in partitions that are taken on, for the gauges: nothing waits for it. */
-  async function lookUpCommitted(partitions: OwnedPartition[]): Promise<void> {
-    try {
-      const found = await consumer.committed(
-        partitions.map(({ partition }) => partition),
-        lookUpTimeoutMs,
-      );
-      // Where nothing is committed, reading begins at the beginning.
-      for (const owner of partitions) owner.inherited = found.get(owner.partition) ?? 0;
-    } catch (error) {
-      log.warn({ kafka: (error as Error).message }, "the committed offsets are not known yet");
+    const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
+    for (const owner of partitions) {
+      owner.leaving = true;
+      owner.revoked.abort(new Error("the partition was taken away"));
     }
+    scheduler.drop(({ owner }) => owner.leaving);
+    releasing = { partitions, sinceMs: clock.nowMs() };
   }
 
   /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
   function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
-    const forMs = performance.now() - sinceMs;
-    const gaps = partitions.some(({ offsets, lost }) => offsets.hasGap() && !lost);
-    if (gaps && forMs < closeGapsTimeoutMs) return false;
-    if (partitions.some(({ revoked }) => !revoked.signal.aborted)) {
-      for (const { revoked } of partitions) revoked.abort(new Error("the partition was taken away"));
-      scheduler.drop(({ owner }) => owner.revoked.signal.aborted);
-    }
+    const forMs = clock.nowMs() - sinceMs;
     const late = forMs > revokeTimeoutMs;
     const running = partitions.some((partition) => partition.running > 0);
     if (!late && (running || !committer.settled(partitions))) return false;
@@ -105,17 +87,16 @@ export function createGroupMember(
       log.warn({ running }, "letting partitions go before their work or commit was finished");
       for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
     }
-    const numbers = partitions.map(({ partition }) => partition);
     // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
     const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
     if (paused.length > 0) consumer.resume(paused);
-    for (const partition of numbers) {
+    for (const { partition } of partitions) {
       owned.delete(partition);
-      forget(partition);
+      gauges.forget(partition);
     }
-    consumer.unassign(numbers);
+    consumer.unassign(partitions.map(({ partition }) => partition));
     metrics.owned.set(owned.size);
-    metrics.revokeSeconds.observe((performance.now() - sinceMs) / 1_000);
+    metrics.revokeSeconds.observe(forMs / 1_000);
     releasing = undefined;
     return true;
   }
@@ -126,63 +107,41 @@ export function createGroupMember(
     const batch = config.LEDGER_BATCH_ORDERS;
     const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
     const waitMs = enough ? enoughMs : idleMs;
-    if (enough && performance.now() < lastPollMs + idleMs) return consumer.wait(waitMs);
+    if (enough && clock.nowMs() < lastPollMs + idleMs) return consumer.wait(waitMs);
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
-    lastPollMs = performance.now();
+    lastPollMs = clock.nowMs();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
-    const works: Work[] = [];
-    for (const record of records) {
-      const owner = owned.get(record.partition);
-      const slot = owner?.leaving ? undefined : owner?.offsets.add(record.offset);
-      if (owner && slot) works.push(workOf(record, owner, slot));
-    }
+    watchTopic();
+    const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) scheduler.push(works);
     // There may be more at once; work that is under way goes on in between.
-    if (records.length + errors.length === pollRecords) await nextTurn();
+    if (records.length + errors.length === pollRecords) await clock.nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
 
   /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
   function holdBack(): void {
+    const mostBytes = config.BACKLOG_BYTES / owned.size;
     for (const owner of owned.values()) {
       if (owner.leaving) continue;
-      const backlog = owner.offsets.uncovered();
-      const wanted = owner.paused ? backlog > config.BACKLOG_RECORDS / 2 : backlog >= config.BACKLOG_RECORDS;
-      if (wanted === owner.paused) continue;
+      const { offsets, paused, partition } = owner;
+      const full = Math.max(
+        offsets.unfinished() / config.BACKLOG_RECORDS,
+        offsets.unfinishedBytes() / mostBytes,
+      );
+      const wanted = paused ? full > 1 / 2 : full >= 1;
+      if (wanted === paused) continue;
       owner.paused = wanted;
-      if (wanted) consumer.pause([owner.partition]);
-      else consumer.resume([owner.partition]);
+      if (wanted) consumer.pause([partition]);
+      else consumer.resume([partition]);
     }
   }
 
   /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
   function keepOnlyWhatWaits(): void {
-    if (performance.now() < copiesAtMs) return;
-    copiesAtMs = performance.now() + copiesMs;
+    if (clock.nowMs() < copiesAtMs) return;
+    copiesAtMs = clock.nowMs() + copiesMs;
     scheduler.eachWaiting(({ record }) => record.stillWaiting());
-  }
-
-  function setGauges(): void {
-    if (performance.now() < gaugesAtMs) return;
-    gaugesAtMs = performance.now() + gaugesMs;
-    for (const { partition, offsets, committed: own, inherited, paused } of owned.values()) {
-      const place = { topic: config.ORDERS_TOPIC, partition };
-      const end = consumer.end(partition);
-      const committed = own ?? inherited;
-      const finished = offsets.committable() ?? committed;
-      const position = offsets.position() ?? committed;
-      metrics.paused.set(place, Number(paused));
-      if (position !== undefined) metrics.position.set(place, position);
-      if (committed !== undefined) metrics.committed.set(place, committed);
-      if (end !== undefined) metrics.end.set(place, end);
-      if (end !== undefined && finished !== undefined) metrics.lag.set(place, Math.max(0, end - finished));
-    }
-  }
-
-  function forget(partition: number): void {
-    const place = { topic: config.ORDERS_TOPIC, partition: String(partition) };
-    for (const gauge of [metrics.paused, metrics.position, metrics.committed, metrics.end, metrics.lag])
-      gauge.remove(place);
   }
 
   return {
@@ -190,14 +149,15 @@ export function createGroupMember(
     async run(): Promise<void> {
       while (
         !leaving ||
-        performance.now() < leftAtMs + lastDemandsMs ||
+        clock.nowMs() < leftAtMs + lastDemandsMs ||
         owned.size > 0 ||
-        demands.length > 0
+        demands.length > 0 ||
+        takingOn
       ) {
         meetDemands();
         holdBack();
         committer.commit(owned.values(), releasing !== undefined);
-        setGauges();
+        gauges.set();
         keepOnlyWhatWaits();
         await poll();
       }
@@ -205,10 +165,57 @@ export function createGroupMember(
     /** Gives everything back, the way any revocation goes. */
     leave(): void {
       leaving = true;
-      leftAtMs = performance.now();
+      leftAtMs = clock.nowMs();
       consumer.leave();
     },
     /** Milliseconds since the last poll ended. */
-    sincePollMs: (): number => performance.now() - lastPollMs,
+    sincePollMs: (): number => clock.nowMs() - lastPollMs,
+    /** Milliseconds for which records were in hand and none was finished. */
+    withoutProgressMs: gauges.withoutProgressMs,
+  };
+}
+
+/** What is told of each partition, now and then. */
+function createGauges(
+  { ORDERS_TOPIC: topic }: ConsumerConfig,
+  { consumer, metrics, clock }: MemberParts,
+  owned: ReadonlyMap<number, OwnedPartition>,
+) {
+  let nextMs = 0;
+  let finished = 0;
+  let progressMs = clock.nowMs();
+
+  return {
+    set(): void {
+      if (clock.nowMs() < nextMs) return;
+      nextMs = clock.nowMs() + gaugesMs;
+      let nowFinished = 0;
+      let unfinished = 0;
+      for (const { partition, offsets, paused } of owned.values()) {
+        const place = { topic, partition };
+        const { end } = consumer.watermarks(partition);
+        const committed = offsets.committed() ?? 0;
+        const position = offsets.position() ?? committed;
+        const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+        metrics.paused.set(place, Number(paused));
+        metrics.position.set(place, position);
+        metrics.committed.set(place, committed);
+        metrics.oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+        if (end >= 0) metrics.end.set(place, end);
+        if (end >= 0) metrics.lag.set(place, Math.max(0, end - position) + offsets.unfinished());
+        nowFinished += position - offsets.unfinished();
+        unfinished += offsets.unfinished();
+      }
+      if (unfinished === 0 || nowFinished !== finished) progressMs = clock.nowMs();
+      finished = nowFinished;
+    },
+    forget(partition: number): void {
+      const place = { topic, partition: String(partition) };
+      for (const gauge of [metrics.paused, metrics.position, metrics.committed, metrics.oldest])
+        gauge.remove(place);
+      metrics.end.remove(place);
+      metrics.lag.remove(place);
+    },
+    withoutProgressMs: (): number => clock.nowMs() - progressMs,
   };
 }

@@ -25,7 +25,16 @@ export function createHandlingMetrics(registry: Registry) {
   });
   for (const reason of ["lost", "rebalance", "other"]) commitFailures.inc({ reason }, 0);
 
+  const restarts = new Counter({
+    name: "kafka_partition_restarts_total",
+    help: "Logs that began anew under this consumer: cut (offsets went back), made anew (topic), or aged away.",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const reason of ["truncated", "recreated", "retention"]) restarts.inc({ reason }, 0);
+
   return {
+    restarts,
     verdict: (verdict: Verdict, orders: number): void => verdicts[verdict].inc(orders),
     commitFailures,
     dead: counter("orders_dead_total", "Records given up and sent to the dead-letter topic."),
@@ -50,5 +59,9 @@ export function createHandlingMetrics(registry: Registry) {
     committed: ofPartition("kafka_partition_committed", "Offset last committed by this consumer."),
     end: ofPartition("kafka_partition_end", "Offset at the end of the partition, as last fetched."),
     lag: ofPartition("kafka_partition_lag_records", "Records that are not finished."),
+    oldest: ofPartition(
+      "kafka_partition_oldest_unfinished_seconds",
+      "Age of the oldest record that was taken on and is not finished; 0: none.",
+    ),
   };
 }

@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createOffsetTracker, type Slot } from "./offsets.ts";
+import type { CommittedOffset } from "../kafka/places.ts";
+import { createOffsetTracker, type OffsetTracker, type Slot, topicOf } from "./offsets.ts";
+
+const topic = "AAAAAAAAAAAAAAAAAAAAAQ";
+const size = 100;
+const add = (tracker: OffsetTracker, offset: number, epoch = 1) => tracker.add(offset, epoch, size, 0);
+const fresh = () => createOffsetTracker(undefined, topic);
 
 /** Offsets as a partition has them: ascending, with gaps where transactions or compaction left some. */
 const offsets = fc
@@ -18,7 +24,7 @@ test("whatever order records finish in: never past an unfinished one, never back
       ),
       fc.array(fc.nat(5), { minLength: 1 }),
       ([list, finishing], bursts) => {
-        const tracker = createOffsetTracker();
+        const tracker = fresh();
         const slots = new Map<number, Slot>();
         const unfinished = new Set<number>();
         const coming = [...list];
@@ -26,7 +32,7 @@ test("whatever order records finish in: never past an unfinished one, never back
         let before = -1;
         for (let turn = 0; later.length > 0; turn += 1) {
           for (const offset of coming.splice(0, 1 + (bursts[turn % bursts.length] as number))) {
-            slots.set(offset, tracker.add(offset) as Slot);
+            slots.set(offset, add(tracker, offset) as Slot);
             unfinished.add(offset);
             expect(tracker.position()).toBe(offset + 1);
           }
@@ -36,77 +42,143 @@ test("whatever order records finish in: never past an unfinished one, never back
           tracker.finish(slots.get(offset) as Slot);
           unfinished.delete(offset);
 
-          const next = tracker.committable();
+          const next = tracker.due()?.offset;
           for (const open of unfinished) if (next !== undefined) expect(next).toBeLessThanOrEqual(open);
           expect(next ?? -1).toBeGreaterThanOrEqual(before);
+          expect(tracker.unfinished()).toBe(unfinished.size);
+          expect(tracker.unfinishedBytes()).toBe(unfinished.size * size);
           before = next ?? -1;
         }
-        expect(tracker.committable()).toBe((list.at(-1) as number) + 1);
-        expect(tracker.uncovered()).toBe(0);
+        expect(tracker.due()?.offset).toBe((list.at(-1) as number) + 1);
       },
     ),
   );
 });
 
-test("the prefix is as long as it can be: what is finished without a gap is committed", () => {
+test("what was finished behind the committed offset is not taken on by the next owner, and everything else is", () => {
   fc.assert(
-    fc.property(fc.array(fc.boolean(), { maxLength: 100 }), (finished) => {
-      const tracker = createOffsetTracker();
-      const slots = finished.map((_, offset) => tracker.add(offset) as Slot);
-      for (const [offset, done] of finished.entries()) if (done) tracker.finish(slots[offset] as Slot);
-      const firstOpen = finished.indexOf(false);
-      const prefix = firstOpen < 0 ? finished.length : firstOpen;
-      expect(tracker.committable()).toBe(prefix === 0 ? undefined : prefix);
-      expect(tracker.uncovered()).toBe(finished.length - prefix);
-    }),
+    fc.property(
+      offsets,
+      fc.infiniteStream(fc.boolean()),
+      fc.nat(200),
+      fc.array(fc.nat(200), { maxLength: 5 }),
+      (list, isFinished, handOver, crashes) => {
+        // One owner after another takes on what comes, finishes some of it, and the last commit of each is what the next
+        // one knows: nothing unfinished may be missing, and nothing that a commit told as finished may come twice.
+        let start: CommittedOffset | undefined;
+        const finished = new Set<number>();
+        for (const readTo of [handOver, ...crashes, 1_000]) {
+          const told = new Set(finished);
+          const tracker = createOffsetTracker(start, topic);
+          const from = start?.offset ?? 0;
+          for (const offset of list.filter((one) => one >= from).slice(0, readTo)) {
+            const slot = add(tracker, offset);
+            expect(slot === undefined).toBe(told.has(offset));
+            if (slot && (readTo === 1_000 || isFinished.next().value)) {
+              tracker.finish(slot);
+              finished.add(offset);
+            }
+          }
+          start = tracker.due() ?? start;
+        }
+        expect([...finished].sort((a, b) => a - b)).toEqual(list);
+      },
+    ),
   );
 });
 
-test("there is a gap while something begun, or before it, is not finished", () => {
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom("waits", "runs", "finished"), { maxLength: 100 }), (states) => {
-      const tracker = createOffsetTracker();
-      const slots = states.map((_, offset) => tracker.add(offset) as Slot);
-      for (const [offset, state] of states.entries()) {
-        const slot = slots[offset] as Slot;
-        if (state !== "waits") tracker.begin(slot);
-        if (state === "finished") tracker.finish(slot);
-      }
-      const newestBegun = states.findLastIndex((state) => state !== "waits");
-      expect(tracker.newestBegun()).toBe(newestBegun);
-      expect(tracker.hasGap()).toBe(states.slice(0, newestBegun + 1).some((state) => state !== "finished"));
-    }),
-  );
+test("a commit in the middle of what an earlier owner told keeps the rest of it", () => {
+  const first = fresh();
+  const slots = Array.from({ length: 10 }, (_, offset) => add(first, offset) as Slot);
+  for (const offset of [1, 5, 6, 8]) first.finish(slots[offset] as Slot);
+  const second = createOffsetTracker(first.due(), topic);
+  second.finish(add(second, 0) as Slot);
+  const commit = second.due() as CommittedOffset;
+  expect(commit.offset).toBe(1);
+  const third = createOffsetTracker(commit, topic);
+  const taken = [1, 2, 3, 4, 5, 6, 7, 8, 9].filter((offset) => add(third, offset) !== undefined);
+  expect(taken).toEqual([1, 2, 3, 4, 7, 9].filter((offset) => offset >= 1 && taken.includes(offset)));
+  expect(taken).not.toContain(5);
+  expect(taken).not.toContain(8);
+  expect(taken).toContain(7);
 });
 
-test("a record that is delivered again is not taken on again", () => {
-  fc.assert(
-    fc.property(fc.array(fc.nat(50)), (delivered) => {
-      const tracker = createOffsetTracker();
-      const taken = delivered.filter((offset) => tracker.add(offset) !== undefined);
-      const rising = delivered.filter((offset, index) => offset > Math.max(-1, ...delivered.slice(0, index)));
-      expect(taken).toEqual(rising);
-    }),
-  );
+test("what a later leader wrote, or another topic holds, is another record under the same offset", () => {
+  const first = fresh();
+  const slots = [0, 1, 2, 3].map((offset) => add(first, offset, 4) as Slot);
+  first.finish(slots[1] as Slot);
+  first.finish(slots[3] as Slot);
+  const start = first.due() as CommittedOffset;
+  expect(start).toMatchObject({ offset: 0, leaderEpoch: 4 });
+  expect(topicOf(start)).toBe(topic);
+  const same = createOffsetTracker({ ...start }, topic);
+  expect([0, 1, 2, 3].map((offset) => add(same, offset, 4) === undefined)).toEqual([
+    false,
+    true,
+    false,
+    true,
+  ]);
+  const cut = createOffsetTracker({ ...start }, topic);
+  expect([0, 1, 2, 3].map((offset) => add(cut, offset, offset < 2 ? 4 : 5) === undefined)).toEqual([
+    ...[false, true, false, false],
+  ]);
+  const anew = createOffsetTracker({ ...start }, "AAAAAAAAAAAAAAAAAAAAAg");
+  expect([0, 1, 2, 3].map((offset) => add(anew, offset, 4) === undefined)).toEqual(Array(4).fill(false));
 });
 
-test("nothing is to be committed before anything is finished", () => {
-  const tracker = createOffsetTracker();
-  expect([tracker.committable(), tracker.position(), tracker.uncovered()]).toEqual([undefined, undefined, 0]);
-  tracker.add(7);
-  expect([tracker.committable(), tracker.position(), tracker.uncovered()]).toEqual([undefined, 8, 1]);
+test("offsets that do not grow belong to another log; a hole does not", () => {
+  const tracker = createOffsetTracker({ offset: 7, leaderEpoch: 1, metadata: "" }, topic);
+  expect([6, 7, 9].map(tracker.goesBack)).toEqual([true, false, false]);
+  add(tracker, 9);
+  expect([8, 9, 10].map(tracker.goesBack)).toEqual([true, true, false]);
+  expect(fresh().goesBack(0)).toBe(false);
 });
 
-test("two million records pass in the memory of those in hand", () => {
-  const tracker = createOffsetTracker();
+test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
+  const tracker = fresh();
+  const slots = Array.from({ length: 20_000 }, (_, offset) => add(tracker, offset) as Slot);
+  for (const slot of slots) if (slot.offset % 2 === 1) tracker.finish(slot);
+  const start = tracker.due() as CommittedOffset;
+  expect(start.offset).toBe(0);
+  expect(start.metadata.length).toBeWithin(3_900, 4_001);
+  const next = createOffsetTracker(start, topic);
+  const taken = slots.filter(({ offset }) => add(next, offset) !== undefined).map(({ offset }) => offset);
+  expect(taken.filter((offset) => offset % 2 === 0)).toHaveLength(10_000);
+  expect(taken.length).toBeLessThan(19_500);
+});
+
+test.each(["", "somebody else's", "1", `1,${topic},x`, `1,${topic},4,zz`, "2,?,?,1,1"])(
+  "metadata that says nothing of use (%s) is passed over",
+  (metadata) => {
+    const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
+    for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
+  },
+);
+
+test("nothing is to be committed before anything is finished, nor again what is acknowledged", () => {
+  const tracker = fresh();
+  expect([tracker.due(), tracker.position(), tracker.unfinished()]).toEqual([undefined, undefined, 0]);
+  const slot = add(tracker, 7) as Slot;
+  expect([tracker.due(), tracker.position(), tracker.unfinished()]).toEqual([undefined, 8, 1]);
+  tracker.finish(slot);
+  const commit = tracker.due() as CommittedOffset;
+  expect(commit.offset).toBe(8);
+  tracker.acknowledged(commit);
+  expect([tracker.due(), tracker.committed()]).toEqual([undefined, 8]);
+});
+
+test("two million records pass behind one that is not finished, in the memory of those in hand", () => {
+  const tracker = fresh();
+  add(tracker, 0);
   const window: Slot[] = [];
   Bun.gc(true);
   const { rss } = process.memoryUsage();
-  for (let offset = 0; offset < 2_000_000; offset += 1) {
-    window.push(tracker.add(offset) as Slot);
+  for (let offset = 1; offset < 2_000_000; offset += 1) {
+    window.push(add(tracker, offset) as Slot);
     if (window.length === 100) for (const slot of window.splice(0).reverse()) tracker.finish(slot);
   }
+  for (const slot of window) tracker.finish(slot);
   Bun.gc(true);
   expect(process.memoryUsage().rss - rss).toBeLessThan(64 * 2 ** 20);
-  expect(tracker.committable()).toBe(2_000_000);
+  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic},1,1,16v7j` });
 });

@@ -1,56 +1,135 @@
 /**
- * The commit rule for one partition, as long as this consumer owns it: the committed offset is the one after the
- * contiguous prefix of finished records. It never passes an unfinished record and never goes back, whatever order
- * the records finish in. Pure: it knows neither Kafka nor time.
+ * The commit rule for one partition, for as long as its log is the same one: what is committed is the offset of the first
+ * record that is not finished, and with it, as metadata, which of those behind it are. It never passes an unfinished
+ * record, whatever order the records finish in. An offset that is not larger than the newest one does not belong to this
+ * log any more, but to one that was cut, or to a topic that was made anew: that takes a new tracker. Pure: it knows
+ * neither Kafka nor time.
  */
+import type { CommittedOffset } from "../kafka/places.ts";
 
-/** A record's place in its partition. */
-export type Slot = { readonly offset: number; finished: boolean };
+/** A record that is taken on and not finished. */
+export type Slot = {
+  readonly tracker: OffsetTracker;
+  readonly offset: number;
+  readonly bytes: number;
+  /** When it was written, ms since the epoch, as Kafka tells it; -1: not told. */
+  readonly timestampMs: number;
+};
 
 export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
-/** A tracker for one ownership of one partition; a new ownership needs a new one. */
-export function createOffsetTracker() {
-  let slots: Slot[] = [];
-  let head = 0;
-  let newest = -1;
-  let newestBegun = -1;
-  let next: number | undefined;
+/** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
+const maxMetadata = 4_000;
+const form = "1";
 
-  return {
-    /** Takes a record on; undefined when it, or one behind it, was taken on already (a repeated fetch). */
-    add(offset: number): Slot | undefined {
-      if (offset <= newest) return undefined;
+/**
+ * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
+ * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
+ */
+export function createOffsetTracker(start: CommittedOffset | undefined, topicId: string) {
+  let known = start && finishedBehind(start, topicId);
+  /** What is not finished, in the order of the offsets. */
+  const open = new Map<number, Slot>();
+  let newest = start === undefined ? undefined : start.offset - 1;
+  let leaderEpoch = start?.leaderEpoch ?? -1;
+  let bytes = 0;
+  let committed = start;
+  let progressed = false;
+
+  const committable = (): number | undefined =>
+    open.keys().next().value ?? (newest === undefined ? undefined : newest + 1);
+
+  const tracker = {
+    /** Whether an offset can only come from another log than the newest one. */
+    goesBack: (offset: number): boolean => newest !== undefined && offset <= newest,
+    /** Takes a record on; undefined when it is known as finished. @param epoch its leader's */
+    add(offset: number, epoch: number, size: number, timestampMs: number): Slot | undefined {
       newest = offset;
-      const slot = { offset, finished: false };
-      slots.push(slot);
+      leaderEpoch = Math.max(leaderEpoch, epoch);
+      // What a later leader wrote there is another record.
+      if (known && epoch > known.leaderEpoch) known = undefined;
+      while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
+      if (known?.ranges[0] && known.ranges[0][0] <= offset) return undefined;
+      const slot = { tracker, offset, bytes: size, timestampMs };
+      open.set(offset, slot);
+      bytes += size;
       return slot;
     },
-    /** The record's handling begins. */
-    begin(slot: Slot): void {
-      newestBegun = Math.max(newestBegun, slot.offset);
-    },
-    /** The newest record whose handling has begun; -1: none. */
-    newestBegun: (): number => newestBegun,
-    /** Whether a commit would not cover all that was begun: something before it is not finished. */
-    hasGap: (): boolean => newestBegun >= (next ?? 0),
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(slot: Slot): void {
-      slot.finished = true;
-      for (let first = slots[head]; first?.finished; first = slots[head]) {
-        next = first.offset + 1;
-        head += 1;
-      }
-      if (head > 1_024 && head * 2 > slots.length) {
-        slots = slots.slice(head);
-        head = 0;
-      }
+      if (open.delete(slot.offset)) bytes -= slot.bytes;
+      progressed = true;
     },
-    /** The offset to commit; undefined while no prefix is finished. */
-    committable: (): number | undefined => next,
+    /** The offset to commit; undefined while nothing is known of the partition. */
+    committable,
     /** The offset after the newest record taken on; undefined before the first. */
-    position: (): number | undefined => (newest < 0 ? undefined : newest + 1),
-    /** Records taken on and not yet covered by `committable`. */
-    uncovered: (): number => slots.length - head,
+    position: (): number | undefined => (newest === undefined ? undefined : newest + 1),
+    unfinished: (): number => open.size,
+    unfinishedBytes: (): number => bytes,
+    /** The first record that is not finished. */
+    oldest: (): Slot | undefined => open.values().next().value,
+    /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
+    due(): CommittedOffset | undefined {
+      const offset = committable();
+      if (!progressed || offset === undefined || newest === undefined) return undefined;
+      const ranges = rangesOf(offset, newest, open.keys(), known);
+      const metadata = encoded(`${form},${topicId},${leaderEpoch}`, offset, ranges);
+      if (offset === committed?.offset && metadata === committed.metadata) return undefined;
+      return { offset, leaderEpoch, metadata };
+    },
+    committed: (): number | undefined => committed?.offset,
+    /** A commit of what was due is acknowledged. */
+    acknowledged(commit: CommittedOffset): void {
+      committed = commit;
+    },
   };
+  return tracker;
+}
+
+/** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
+type Finished = { leaderEpoch: number; ranges: [from: number, to: number][] };
+
+/** Between those that are not, and what an earlier owner told of offsets that have not come again. */
+function* rangesOf(offset: number, newest: number, unfinished: Iterable<number>, known?: Finished) {
+  let at = offset;
+  for (const next of unfinished) {
+    if (next > at) yield [at, next] as const;
+    at = next + 1;
+  }
+  if (at <= newest) yield [at, newest + 1] as const;
+  for (const [from, to] of known?.ranges ?? [])
+    if (to > newest + 1) yield [Math.max(from, newest + 1), to] as const;
+}
+
+/** From the committed offset on, by turns how many are not finished and how many are, in base 36; as far as there is room. */
+function encoded(head: string, offset: number, ranges: Iterable<readonly [number, number]>): string {
+  let text = head;
+  let at = offset;
+  for (const [from, to] of ranges) {
+    const runs = `,${(from - at).toString(36)},${(to - from).toString(36)}`;
+    if (text.length + runs.length > maxMetadata) break;
+    text += runs;
+    at = to;
+  }
+  return text;
+}
+
+/** What metadata says is finished; undefined where it is of another topic, somebody else's, or says nothing. */
+function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string): Finished | undefined {
+  const [version, id, epoch, ...runs] = metadata.split(",");
+  if (version !== form || id !== topicId || runs.length === 0) return undefined;
+  const ranges: Finished["ranges"] = [];
+  let at = offset;
+  for (let n = 0; n + 1 < runs.length; n += 2) {
+    const from = at + Number.parseInt(runs[n] as string, 36);
+    at = from + Number.parseInt(runs[n + 1] as string, 36);
+    ranges.push([from, at]);
+  }
+  return { leaderEpoch: Number(epoch), ranges };
+}
+
+/** The topic whose id a commit has in its metadata; undefined where it says none. */
+export function topicOf({ metadata }: CommittedOffset): string | undefined {
+  const [version, id] = metadata.split(",");
+  return version === form && id !== "-" ? id : undefined;
 }

@@ -1,11 +1,12 @@
 /** The partitions that this consumer owns just now, each with its commit rule and the work it still holds. */
-import { createOffsetTracker, type OffsetTracker } from "./offsets.ts";
+import type { OffsetTracker } from "./offsets.ts";
 
 /** One ownership of a partition, from its assignment to its revocation. */
 export type OwnedPartition = {
   readonly partition: number;
-  readonly offsets: OffsetTracker;
-  /** It is to be given up: nothing more is taken on, only what lies before finished records is still begun. */
+  /** Of the log as it is now: another one when that began anew. */
+  offsets: OffsetTracker;
+  /** It is to be given up: nothing more is taken on, and nothing more is begun. */
   leaving: boolean;
   /** Aborts when the partition is taken away: what has not begun is dropped, what runs may end. */
   readonly revoked: AbortController;
@@ -14,24 +15,18 @@ export type OwnedPartition = {
   /** Records whose handling, or whose dead letter, has begun and not ended. */
   running: number;
   paused: boolean;
-  /** What the group had committed when the ownership began; undefined until that is known. */
-  inherited: number | undefined;
-  /** What was committed during this ownership. */
-  committed: number | undefined;
   /** The group gave the partition to another member before this one's last commit: there is no point in trying. */
   lost: boolean;
 };
 
 /** An ownership that begins now. */
-export const ownPartition = (partition: number): OwnedPartition => ({
+export const ownPartition = (partition: number, offsets: OffsetTracker): OwnedPartition => ({
   partition,
-  offsets: createOffsetTracker(),
+  offsets,
   leaving: false,
   revoked: new AbortController(),
   stopped: new AbortController(),
   running: 0,
   paused: false,
-  inherited: undefined,
-  committed: undefined,
   lost: false,
 });

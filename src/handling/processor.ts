@@ -38,10 +38,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   /** Handles a batch. @returns the works to be tried again, in the order given; never rejects */
   async function run(batch: Work[]): Promise<Work[]> {
     const works = batch.filter(isOwned);
-    for (const { owner, slot } of works) {
-      owner.running += 1;
-      owner.offsets.begin(slot);
-    }
+    for (const { owner } of works) owner.running += 1;
     try {
       const orders: Work[] = [];
       for (const work of works) {
@@ -95,7 +92,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         const verdict = verdicts[index] as Verdict;
         counts[verdict] += 1;
         if (verdict === "conflict") giveUp(work, "conflict: another order was handled under the same id");
-        else work.owner.offsets.finish(work.slot);
+        else work.slot.tracker.finish(work.slot);
       });
       for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
       return [];
@@ -161,7 +158,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     }
     log.error({ orderId, topic, partition, offset, reason, attempts }, "dead letter");
     metrics.dead.inc();
-    owner.offsets.finish(slot);
+    slot.tracker.finish(slot);
   }
 
   /** Repeats what failed for the ledger's sake for as long as it takes, unless all partitions concerned are gone. */

@@ -2,6 +2,7 @@
  * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
  * are as strong as configured, to the group.
  */
+import { realClock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -19,6 +20,8 @@ import type { Work } from "./work.ts";
 const retryMs = 1_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
+/** Orders in hand and none finished: whatever holds them up, somebody should look. */
+const noProgressMs = 60_000;
 
 /** Starts at once. */
 export function startConsumer(
@@ -79,7 +82,7 @@ export function startConsumer(
       batchLimit: processor.batchLimit,
       run: processor.run,
     });
-    member = createGroupMember(config, { consumer, demands, scheduler, metrics, log });
+    member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock: realClock });
     obstacle = undefined;
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
@@ -94,7 +97,11 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (obstacle) return obstacle;
-      return member && member.sincePollMs() > stuckMs ? "the loop is stuck" : undefined;
+      if (member && member.sincePollMs() > stuckMs) return "the loop is stuck";
+      const stillMs = member?.withoutProgressMs() ?? 0;
+      return stillMs > noProgressMs
+        ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
+        : undefined;
     },
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {

@@ -52,12 +52,32 @@ export async function request<Answer>(
   opened ??= open();
   const api = opened;
   const client = newClient(api, options);
+  try {
+    return await answerTo(client, timeoutMs, { ...exchange, send: (queue) => exchange.send(client, queue) });
+  } finally {
+    api.rd_kafka_destroy_flags(client, 0);
+  }
+}
+
+/**
+ * The same for a client that is there. Its answer comes to a queue of its own, which nothing else comes to.
+ * @param signal ends the wait, before the client is disconnected
+ * @throws Error as `request`; and when the request can't be made
+ */
+export async function answerTo<Answer>(
+  client: Pointer,
+  timeoutMs: number,
+  exchange: { send: (queue: Pointer) => void; read: (event: Pointer) => Answer },
+  signal?: AbortSignal,
+): Promise<Answer> {
+  opened ??= open();
+  const api = opened;
   const queue = present(api.rd_kafka_queue_new(client), "queue");
   try {
-    exchange.send(client, queue);
-    const deadline = Date.now() + timeoutMs;
+    exchange.send(queue);
+    const deadline = performance.now() + timeoutMs;
     let event = api.rd_kafka_queue_poll(queue, 0);
-    while (event === null && Date.now() < deadline) {
+    while (event === null && performance.now() < deadline && !signal?.aborted) {
       await Bun.sleep(pollMs);
       event = api.rd_kafka_queue_poll(queue, 0);
     }
@@ -71,7 +91,6 @@ export async function request<Answer>(
     }
   } finally {
     api.rd_kafka_queue_destroy(queue);
-    api.rd_kafka_destroy_flags(client, 0);
   }
 }
 

@@ -7,6 +7,7 @@ import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions } from "./client.ts";
 import { openFetched, type Taken } from "./fetched.ts";
+import { openPlaces, type Start } from "./places.ts";
 import { clientOf } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
@@ -60,19 +61,16 @@ export async function openConsumer(
           kind: error.code === assignPartitions ? "assign" : "revoke",
           partitions: assignment.map(({ partition }) => partition),
         }),
-      offset_commit_cb: true,
     } as Kafka.ConsumerGlobalConfig,
     { "auto.offset.reset": "earliest" },
   );
   client.on("event.error", (error) => options.onError(error.message));
-  let commitSettled: ((error?: string) => void) | undefined;
-  client.on("offset.commit", (error) => commitSettled?.(error?.message));
 
   await new Promise<void>((resolve, reject) => {
     client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
   });
   let wake: () => void = () => undefined;
-  const { wakeUps, fetched } = await opened();
+  const { wakeUps, fetched, memberPlaces } = await opened();
   client.subscribe([topic]);
   const places = (partitions: number[]) => partitions.map((partition) => ({ topic, partition }));
 
@@ -81,7 +79,11 @@ export async function openConsumer(
     try {
       const handle = clientOf((client as unknown as { name: string }).name);
       const wakeUps = openWakeUps(handle, () => wake(), "consumer");
-      return { wakeUps, fetched: openFetched(handle, topic) };
+      return {
+        wakeUps,
+        fetched: openFetched(handle, topic),
+        memberPlaces: openPlaces(handle, config.CONSUMER_GROUP, topic),
+      };
     } catch (error) {
       await disconnect(client);
       throw error;
@@ -99,45 +101,31 @@ export async function openConsumer(
       await promise;
       clearTimeout(timer);
     },
-    assign: (partitions: number[]): void => void client.incrementalAssign(places(partitions)),
-    unassign: (partitions: number[]): void => void client.incrementalUnassign(places(partitions)),
+    /** Takes partitions on, from where it is told. */
+    assign: (starts: readonly Start[]): void => memberPlaces.assign(starts),
+    unassign: (partitions: readonly number[]): void => memberPlaces.unassign(partitions),
+    /** Reads partitions that are taken on already from their oldest record again. */
+    restart(partitions: readonly number[]): void {
+      memberPlaces.unassign(partitions);
+      memberPlaces.assign(
+        partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })),
+      );
+    },
     pause: (partitions: number[]): void => void client.pause(places(partitions)),
     resume: (partitions: number[]): void => void client.resume(places(partitions)),
-    /** The offset at the partition's end, as last fetched; undefined before the first fetch. */
-    end(partition: number): number | undefined {
-      const { highOffset } = client.getWatermarkOffsets(topic, partition);
-      return highOffset >= 0 ? highOffset : undefined;
+    /** Offset of the oldest record and that after the newest, as last fetched; -1 before the first fetch. */
+    watermarks(partition: number): { low: number; end: number } {
+      const { lowOffset, highOffset } = client.getWatermarkOffsets(topic, partition);
+      return { low: lowOffset, end: highOffset };
     },
-    /** The offsets that the group committed last; none for a partition of which nothing is committed. */
-    committed(partitions: number[], timeoutMs: number): Promise<Map<number, number>> {
-      return new Promise((resolve, reject) => {
-        client.committed(places(partitions), timeoutMs, (error, found) => {
-          if (error) return reject(error);
-          const known = found.flatMap(({ partition, offset = -1 }) =>
-            offset >= 0 ? [[partition, offset] as const] : [],
-          );
-          resolve(new Map(known));
-        });
-      });
-    },
-    /**
-     * Commits the offset of the next record of each partition. One commit at a time; polls must go on meanwhile.
-     * @throws Error with the coordinator's or librdkafka's words
-     */
-    commit(offsets: ReadonlyMap<number, number>): Promise<void> {
-      return new Promise((resolve, reject) => {
-        commitSettled = (error) => {
-          commitSettled = undefined;
-          if (error === undefined) resolve();
-          else reject(new Error(error));
-        };
-        client.commit([...offsets].map(([partition, offset]) => ({ topic, partition, offset })));
-      });
-    },
+    committed: memberPlaces.committed,
+    topicId: memberPlaces.topicId,
+    commit: memberPlaces.commit,
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
     /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
+      await memberPlaces.close();
       await wakeUps.close();
       fetched.close();
       await disconnect(client);

@@ -46,6 +46,9 @@ async function roundTrip(
   }
 }
 
+const fromTheBeginning = (partition: number) =>
+  ({ partition, offset: "beginning", leaderEpoch: -1 }) as const;
+
 async function readAll(member: KafkaConsumer, demands: Rebalance[], count: number, most: number) {
   const found: DeliveredRecord[] = [];
   await until("every record came", async () => {
@@ -54,7 +57,7 @@ async function readAll(member: KafkaConsumer, demands: Rebalance[], count: numbe
     expect(records.length).toBeLessThanOrEqual(most);
     found.push(...records);
     const demand = demands.shift();
-    if (demand) member.assign(demand.partitions);
+    if (demand) member.assign(demand.partitions.map(fromTheBeginning));
     if (records.length === 0) await member.wait(20);
     return found.length >= count;
   });
@@ -132,7 +135,7 @@ test("who waits is woken by a record, long before the time is over", async () =>
   await until("the partition is assigned", async () => {
     member.poll(10);
     const demand = demands.shift();
-    if (demand) member.assign(demand.partitions);
+    if (demand) member.assign(demand.partitions.map(fromTheBeginning));
     else await member.wait(20);
     return demand;
   });

@@ -176,8 +176,8 @@ function createEncoder() {
     let pairs = 0;
     for (const header of headers)
       for (const name in header) {
-        const value = header[name] as string | Buffer;
-        reserve(2, name.length + 1 + value.length);
+        const value = header[name] as string | Buffer | null;
+        reserve(2, name.length + 1 + (value?.length ?? 0));
         put(name);
         texts[used++] = 0;
         put(value);
