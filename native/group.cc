@@ -71,6 +71,19 @@ EXPORTED char* coffee_orders_unassign(rd_kafka_t* client, const char* topic, con
   return ErrorOf(error);
 }
 
+/**
+ * Reads partitions that are taken on from their oldest record again; waits for it, so that what is taken afterwards comes
+ * from there. Returns what is wrong, or null.
+ */
+EXPORTED char* coffee_orders_rewind(rd_kafka_t* client, const char* topic, const char* places, int32_t timeout_ms) {
+  auto list = Places(topic, places);
+  auto error = rd_kafka_seek_partitions(client, list, timeout_ms);
+  for (int at = 0; error == nullptr && at < list->cnt; at++)
+    if (list->elems[at].err) error = rd_kafka_error_new(list->elems[at].err, "%s", rd_kafka_err2str(list->elems[at].err));
+  rd_kafka_topic_partition_list_destroy(list);
+  return ErrorOf(error);
+}
+
 /** Commits places; the answer comes to the queue. Returns an error's code, or 0. */
 EXPORTED int32_t coffee_orders_commit(rd_kafka_t* client, const char* topic, const char* places,
                                       rd_kafka_queue_t* queue) {

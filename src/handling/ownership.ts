@@ -26,6 +26,7 @@ export function createOwnership(
   const { consumer, metrics, log, clock } = parts;
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
+  let rewindAtMs = 0;
 
   /** Looks up where the group stands, for as long as it takes or until the group is left, and takes partitions on. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
@@ -78,26 +79,48 @@ export function createOwnership(
     const anew = topicId !== undefined && topicId !== id;
     topicId = id;
     if (!anew) return;
-    const owners = [...owned.values()].filter(({ leaving }) => !leaving);
-    for (const owner of owners) {
+    for (const owner of owned.values()) {
       restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
       owner.offsets = createOffsetTracker(undefined, id);
-      if (owner.paused) consumer.resume([owner.partition]);
-      owner.paused = false;
+      owner.rewinding = true;
     }
-    if (owners.length > 0) consumer.restart(owners.map(({ partition }) => partition));
+  }
+
+  /** Not by giving partitions up and taking them on: the group could take that for an answer to a demand of its own. */
+  function rewind(): void {
+    if (clock.nowMs() < rewindAtMs) return;
+    for (const owner of owned.values()) {
+      if (!owner.rewinding || owner.leaving) continue;
+      try {
+        if (owner.paused) consumer.resume([owner.partition]);
+        owner.paused = false;
+        consumer.rewind([owner.partition]);
+        owner.rewinding = false;
+      } catch (error) {
+        const { partition } = owner;
+        log.warn(
+          { partition, kafka: (error as Error).message },
+          "not read from the beginning yet, trying again",
+        );
+        // It waits, and it may not be the only one.
+        rewindAtMs = clock.nowMs() + retryMs;
+      }
+    }
   }
 
   return {
     owned,
     takeOn,
     /** Learns whether the topic is another one by now; costs nothing, librdkafka asks the brokers by itself. */
-    watchTopic: () => topicIs(consumer.topicId()),
+    watchTopic(): void {
+      topicIs(consumer.topicId());
+      rewind();
+    },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {
       const { partition, offset, leaderEpoch, bytes, timestampMs } = record;
       const owner = owned.get(partition);
-      if (!owner || owner.leaving) return undefined;
+      if (!owner || owner.leaving || owner.rewinding) return undefined;
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) {
         restarted("truncated", { partition, from, to: offset });

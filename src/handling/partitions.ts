@@ -15,6 +15,8 @@ export type OwnedPartition = {
   /** Records whose handling, or whose dead letter, has begun and not ended. */
   running: number;
   paused: boolean;
+  /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
+  rewinding: boolean;
   /** The group gave the partition to another member before this one's last commit: there is no point in trying. */
   lost: boolean;
 };
@@ -28,5 +30,6 @@ export const ownPartition = (partition: number, offsets: OffsetTracker): OwnedPa
   stopped: new AbortController(),
   running: 0,
   paused: false,
+  rewinding: false,
   lost: false,
 });

@@ -104,13 +104,7 @@ export async function openConsumer(
     /** Takes partitions on, from where it is told. */
     assign: (starts: readonly Start[]): void => memberPlaces.assign(starts),
     unassign: (partitions: readonly number[]): void => memberPlaces.unassign(partitions),
-    /** Reads partitions that are taken on already from their oldest record again. */
-    restart(partitions: readonly number[]): void {
-      memberPlaces.unassign(partitions);
-      memberPlaces.assign(
-        partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })),
-      );
-    },
+    rewind: memberPlaces.rewind,
     pause: (partitions: number[]): void => void client.pause(places(partitions)),
     resume: (partitions: number[]): void => void client.resume(places(partitions)),
     /** Offset of the oldest record and that after the newest, as last fetched; -1 before the first fetch. */

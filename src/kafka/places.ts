@@ -12,6 +12,7 @@ const open = () =>
   dlopen(library, {
     coffee_orders_assign: { args: [pointer, pointer, pointer], returns: pointer },
     coffee_orders_unassign: { args: [pointer, pointer, pointer], returns: pointer },
+    coffee_orders_rewind: { args: [pointer, pointer, pointer, i32], returns: pointer },
     coffee_orders_commit: { args: [pointer, pointer, pointer, pointer], returns: i32 },
     coffee_orders_ask_committed: { args: [pointer, pointer, pointer, pointer, pointer], returns: nothing },
     coffee_orders_committed: { args: [pointer], returns: pointer },
@@ -27,6 +28,7 @@ export type CommittedOffset = Omit<Commit, "partition">;
 /** Where reading begins: at an offset, at the oldest record, or where the group has committed. */
 export type Start = { partition: number; offset: number | "beginning" | "committed"; leaderEpoch: number };
 
+const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_STORED. */
 const logical = { beginning: -2, committed: -1_000 };
 
@@ -74,6 +76,16 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
       must(api.coffee_orders_unassign(client, name, lines(partitions.map((partition) => [partition])))),
+    /**
+     * Reads partitions that are taken on from their oldest record again. Blocks, for what is polled afterwards has to come
+     * from there. @throws Error with librdkafka's words
+     */
+    rewind: (partitions: readonly number[]): void =>
+      must(
+        api.coffee_orders_rewind(
+          ...[client, name, lines(partitions.map((one) => [one, logical.beginning])), rewindTimeoutMs],
+        ),
+      ),
     /**
      * Commits. Each commit has its own answer: a late one settles no other.
      * @throws Error with the coordinator's or librdkafka's words, or when no answer came in time
