@@ -2,6 +2,7 @@
  * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
  * are as strong as configured, to the group.
  */
+import { realClock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -10,7 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
-import type { Effect } from "./handler.ts";
+import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 import { createScheduler } from "./scheduler.ts";
@@ -23,7 +24,7 @@ const stuckMs = 10_000;
 /** Starts at once. */
 export function startConsumer(
   config: ConsumerConfig,
-  parts: Effect & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
+  parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
@@ -62,7 +63,7 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
-    await persist("no ledger", () => ledger.open(parts.schema));
+    await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
     await persist("no topic to rely on", checkTopics);
     const demands: Rebalance[] = [];
@@ -73,12 +74,11 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    const processor = createProcessor(config, { ...parts, deadLetters });
-    const scheduler = createScheduler<Work>({
-      concurrency: config.HANDLER_CONCURRENCY,
-      batchLimit: processor.batchLimit,
-      run: processor.run,
+    const processor = createProcessor(config, {
+      ...parts,
+      ...{ deadLetters, clock: realClock, random: Math.random },
     });
+    const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
     member = createGroupMember(config, { consumer, demands, scheduler, metrics, log });
     obstacle = undefined;
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
