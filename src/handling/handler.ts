@@ -35,12 +35,17 @@ export class Reject extends Error {
   override name = "Reject";
 }
 
+/** Whose fault a failure is; late: the order's time was over. */
+export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };
+
 /** What a thrown value says, be it an Error, nothing at all, or an object that throws when it is looked at. */
-export function faultOf(thrown: unknown): { kind: "later" | "reject" | "attempt"; reason: string } {
+export function faultOf(thrown: unknown): Fault {
   try {
     if (!(thrown instanceof Error)) return { kind: "attempt", reason: `thrown: ${String(thrown)}` };
-    const kind = thrown instanceof RetryLater ? "later" : thrown instanceof Reject ? "reject" : "attempt";
-    return { kind, reason: `${thrown.name}: ${thrown.message}` };
+    const reason = `${thrown.name}: ${thrown.message}`;
+    if (thrown instanceof RetryLater) return { kind: "later", reason };
+    if (thrown instanceof Reject) return { kind: "reject", reason };
+    return { kind: thrown.name === "TimeoutError" ? "late" : "attempt", reason };
   } catch {
     return { kind: "attempt", reason: "thrown: something that can't be told" };
   }

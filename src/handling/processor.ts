@@ -13,9 +13,9 @@ import { createBatchLimit } from "./batch-limit.ts";
 import { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
-import { faultOf, type Handler } from "./handler.ts";
+import { type Fault, faultOf, type Handler } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { Abandoned, createRecorder, type Ends } from "./recorder.ts";
+import { Abandoned, createRecorder, type Ends, isLate } from "./recorder.ts";
 import type { Admission } from "./scheduler.ts";
 import { createWaitingOrders } from "./waiting.ts";
 import { entryOf, isOwned, type Work } from "./work.ts";
@@ -42,7 +42,11 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random } = parts;
   const effects = "effect" in handler;
   const batchLimit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
-  const recorder = createRecorder({ ...parts, onSuccess: batchLimit.succeeded });
+  const recorder = createRecorder({
+    ...parts,
+    onSuccess: batchLimit.succeeded,
+    onBrokenOff: batchLimit.brokenOff,
+  });
   const waiting = createWaitingOrders(metrics);
   const breaker = createBreaker({
     clock,
@@ -94,12 +98,11 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     });
     if (!shared) return conclude(works, ends);
     // The time of a batch is too short to count as an attempt's: who needs more goes alone.
-    const late = [...ends].filter(([, end]) => typeof end === "object" && isLate(end));
-    if (late.length * 10 > works.length) batchLimit.brokenOff();
-    for (const [work] of late) {
-      work.alone = true;
-      ends.delete(work);
-    }
+    for (const [work, end] of ends)
+      if (typeof end === "object" && isLate(end)) {
+        work.alone = true;
+        ends.delete(work);
+      }
     return conclude(works, ends);
   }
 
@@ -126,6 +129,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     try {
       await attempt(handler, work, deadline, undefined);
       done();
+      breaker.note(1, []);
     } finally {
       deadline.stop();
     }
@@ -167,7 +171,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     if (counts.handled > 0) handledAtMs = clock.nowMs();
     const faults = new Map(failed.map((work) => [work, faultOf((ends.get(work) as Failure).error)]));
     const ownFault = breaker.note(
-      counts.handled,
+      effects ? 0 : counts.handled,
       failed.flatMap((work) =>
         faults.get(work)?.kind === "reject"
           ? []
@@ -189,9 +193,9 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   }
 
   /** Puts off an order that failed. @returns false when it is given up, or nothing is to be done for it any more */
-  function isPutOff(work: Work, { kind, reason }: ReturnType<typeof faultOf>, ownFault: boolean): boolean {
+  function isPutOff(work: Work, { kind, reason }: Fault, ownFault: boolean): boolean {
     if (!isOwned(work)) return false;
-    const counted = kind === "reject" || (kind === "attempt" && ownFault);
+    const counted = kind === "reject" || (kind !== "later" && ownFault);
     const nowMs = clock.nowMs();
     work.alone = true;
     work.failures += 1;
@@ -260,9 +264,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
 }
 
 const finish = ({ owner, slot }: Work): void => owner.offsets.finish(slot);
-
-/** Whether an order ran out of time, be it its handler or a statement. */
-const isLate = ({ error }: Failure): boolean => error instanceof Error && error.name === "TimeoutError";
 
 /** What any database, header and log line takes: bounded, well-formed, without control characters. */
 const oneLine = (text: string): string =>

@@ -14,6 +14,7 @@ import {
 import type { Logger } from "../log.ts";
 import { type Deadline, startDeadline } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
+import { faultOf } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { entryOf, isOwned, type Work } from "./work.ts";
 
@@ -23,13 +24,19 @@ const ledgerRetryMaxMs = 1_000;
 /** How it ended for each order; none for one that was not come to, because an earlier one of its customer failed. */
 export type Ends = Map<Work, Verdict | Failure>;
 
+/** Whether an order ran out of time, be it its handler or a statement. */
+export const isLate = ({ error }: Failure): boolean => faultOf(error).kind === "late";
+
 /** Applies an order; undefined when that is done already. */
 export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void> | undefined;
 
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
 
-/** @param parts.onSuccess is told of each transaction with handlers: its orders, and how long they took together */
+/**
+ * @param parts.onSuccess is told of each transaction with handlers: its orders, and how long they took together
+ * @param parts.onBrokenOff is told when many of a batch did not end in its time
+ */
 export function createRecorder(parts: {
   ledger: Ledger;
   metrics: HandlingMetrics;
@@ -37,8 +44,9 @@ export function createRecorder(parts: {
   clock: Clock;
   random: () => number;
   onSuccess: (orders: number, handlersMs: number) => void;
+  onBrokenOff: () => void;
 }) {
-  const { ledger, metrics, log, clock, random, onSuccess } = parts;
+  const { ledger, metrics, log, clock, random, onSuccess, onBrokenOff } = parts;
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
@@ -86,6 +94,7 @@ export function createRecorder(parts: {
   async function record(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Ends> {
     const ends: Ends = new Map();
     const failedCustomers = new Set<string>();
+    let lateRounds = 0;
     async function part(all: Work[]): Promise<void> {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
       if (works.length === 0) return;
@@ -104,6 +113,14 @@ export function createRecorder(parts: {
             ends.set(work, failure);
             failedCustomers.add(work.customer);
           } else rest.push(work);
+        }
+        const late = [...failures.values()].filter(isLate).length;
+        lateRounds += Number(late > 0);
+        // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
+        if (lateRounds > 1 || late * 10 > all.length) onBrokenOff();
+        if (lateRounds > 1) {
+          for (const { customer } of rest) failedCustomers.add(customer);
+          return;
         }
         const half = allFound ? rest.length : Math.ceil(rest.length / 2);
         await part(rest.slice(0, half));
