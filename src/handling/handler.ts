@@ -50,3 +50,13 @@ export function faultOf(thrown: unknown): Fault {
     return { kind: "attempt", reason: "thrown: something that can't be told" };
   }
 }
+
+/** Longer reasons are cut: a header is no place for a stack. */
+const maxReason = 1_000;
+
+/** What any database, header and log line takes: bounded, well-formed, without control characters. */
+export const oneLine = (text: string): string =>
+  text
+    .slice(0, maxReason)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ");

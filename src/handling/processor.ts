@@ -13,7 +13,7 @@ import { createBatchLimit } from "./batch-limit.ts";
 import { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
-import { type Fault, faultOf, type Handler } from "./handler.ts";
+import { type Fault, faultOf, type Handler, oneLine } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { Abandoned, createRecorder, type Ends, isLate } from "./recorder.ts";
 import type { Admission } from "./scheduler.ts";
@@ -22,8 +22,6 @@ import { entryOf, isOwned, type Work } from "./work.ts";
 
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
-/** Longer reasons are cut: a header is no place for a stack. */
-const maxReason = 1_000;
 
 export type Processor = ReturnType<typeof createProcessor>;
 
@@ -42,11 +40,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random } = parts;
   const effects = "effect" in handler;
   const batchLimit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
-  const recorder = createRecorder({
-    ...parts,
-    onSuccess: batchLimit.succeeded,
-    onBrokenOff: batchLimit.brokenOff,
-  });
+  const recorder = createRecorder({ ...parts, batchLimit });
   const waiting = createWaitingOrders(metrics);
   const breaker = createBreaker({
     clock,
@@ -108,31 +102,25 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
 
   /** An effect elsewhere, then its row. The customer's next order waits for both, another customer's for the first. */
   async function effect(work: Work, free: () => void): Promise<Work[]> {
-    const works = [work];
-    try {
-      // Should the row fail, the effect is not repeated for that.
-      work.effected ||= await isKnown(work);
-      if (!work.effected) await callEffect(work);
-      work.effected = true;
-    } catch (error) {
-      if (error instanceof Abandoned) throw error;
-      return conclude(works, new Map([[work, { place: "handler", error }]]));
+    // Should the row fail, the effect is not repeated for that.
+    work.effected ||= await isKnown(work);
+    if (!work.effected) {
+      const deadline = startDeadline(clock, config.HANDLER_TIMEOUT_MS);
+      const done = observed();
+      try {
+        await attempt(handler, work, deadline, undefined);
+        done();
+        breaker.note(1, []);
+        work.effected = true;
+      } catch (error) {
+        return conclude([work], new Map([[work, { place: "handler", error }]]));
+      } finally {
+        deadline.stop();
+      }
     }
     free();
     const end = await record(work);
-    return conclude(works, end ? new Map([[work, end]]) : new Map());
-  }
-
-  async function callEffect(work: Work): Promise<void> {
-    const deadline = startDeadline(clock, config.HANDLER_TIMEOUT_MS);
-    const done = observed();
-    try {
-      await attempt(handler, work, deadline, undefined);
-      done();
-      breaker.note(1, []);
-    } finally {
-      deadline.stop();
-    }
+    return conclude([work], end ? new Map([[work, end]]) : new Map());
   }
 
   /** Which orders the ledger has already: their effect is done. */
@@ -170,22 +158,13 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
     if (counts.handled > 0) handledAtMs = clock.nowMs();
     const faults = new Map(failed.map((work) => [work, faultOf((ends.get(work) as Failure).error)]));
-    const ownFault = breaker.note(
-      effects ? 0 : counts.handled,
-      failed.flatMap((work) =>
-        faults.get(work)?.kind === "reject"
-          ? []
-          : {
-              customer: work.customer,
-              first: work.failures === 0,
-              giveBack: () => {
-                work.attempts = 0;
-                work.begunAtMs = undefined;
-                work.failedAtMs = undefined;
-              },
-            },
-      ),
-    );
+    const attempts = failed.filter((work) => faults.get(work)?.kind !== "reject");
+    const noted = attempts.map((work) => ({
+      customer: work.customer,
+      first: work.failures === 0,
+      giveBack: () => Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined }),
+    }));
+    const ownFault = breaker.note(effects ? 0 : counts.handled, noted);
     return works.filter((work) => {
       const fault = faults.get(work);
       return fault ? isPutOff(work, fault, ownFault) : !ends.has(work);
@@ -264,10 +243,3 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
 }
 
 const finish = ({ owner, slot }: Work): void => owner.offsets.finish(slot);
-
-/** What any database, header and log line takes: bounded, well-formed, without control characters. */
-const oneLine = (text: string): string =>
-  text
-    .slice(0, maxReason)
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, " ");

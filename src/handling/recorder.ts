@@ -14,6 +14,7 @@ import {
 import type { Logger } from "../log.ts";
 import { type Deadline, startDeadline } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
+import type { createBatchLimit } from "./batch-limit.ts";
 import { faultOf } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { entryOf, isOwned, type Work } from "./work.ts";
@@ -33,20 +34,16 @@ export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
 
-/**
- * @param parts.onSuccess is told of each transaction with handlers: its orders, and how long they took together
- * @param parts.onBrokenOff is told when many of a batch did not end in its time
- */
+/** @param parts.batchLimit is told how long handlers took together, and when many of a batch did not end in its time */
 export function createRecorder(parts: {
   ledger: Ledger;
   metrics: HandlingMetrics;
   log: Logger;
   clock: Clock;
   random: () => number;
-  onSuccess: (orders: number, handlersMs: number) => void;
-  onBrokenOff: () => void;
+  batchLimit: Pick<ReturnType<typeof createBatchLimit>, "succeeded" | "brokenOff">;
 }) {
-  const { ledger, metrics, log, clock, random, onSuccess, onBrokenOff } = parts;
+  const { ledger, metrics, log, clock, random, batchLimit } = parts;
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
@@ -82,7 +79,7 @@ export function createRecorder(parts: {
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
-        if (deadline) onSuccess(works.length, endMs - startMs);
+        if (deadline) batchLimit.succeeded(works.length, endMs - startMs);
         return verdicts;
       } finally {
         deadline?.stop();
@@ -117,7 +114,7 @@ export function createRecorder(parts: {
         const late = [...failures.values()].filter(isLate).length;
         lateRounds += Number(late > 0);
         // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
-        if (lateRounds > 1 || late * 10 > all.length) onBrokenOff();
+        if (lateRounds > 1 || late * 10 > all.length) batchLimit.brokenOff();
         if (lateRounds > 1) {
           for (const { customer } of rest) failedCustomers.add(customer);
           return;

@@ -3,27 +3,19 @@ import type { HandlingMetrics } from "./metrics.ts";
 import type { OwnedPartition } from "./partitions.ts";
 import { entryOf, type Work } from "./work.ts";
 
-/** Attempts counted so far, when the next may begin (on the clock's scale), and why the last one failed. */
-export type WaitingOrder = { attempts: number; nextAtMs: number; reason: string };
 /** Whether it waits for a dependency (`RetryLater`, or all fail) or for another attempt of its own. */
 export type WaitingFor = "dependency" | "attempt";
 
-export function createWaitingOrders(metrics: HandlingMetrics) {
+export function createWaitingOrders({ waiting: gauge }: Pick<HandlingMetrics, "waiting">) {
   const waiting = new Map<string, { work: Work; why: WaitingFor; reason: string }>();
-  const counts: Record<WaitingFor, number> = { dependency: 0, attempt: 0 };
   const watched = new WeakSet<OwnedPartition>();
-
-  function change(why: WaitingFor, by: number): void {
-    counts[why] += by;
-    metrics.waiting.set({ for: why }, counts[why]);
-  }
 
   function remove(work: Work): void {
     const { id } = entryOf(work).order;
     const found = waiting.get(id);
     if (found?.work !== work) return;
     waiting.delete(id);
-    change(found.why, -1);
+    gauge.dec({ for: found.why });
   }
 
   return {
@@ -34,7 +26,7 @@ export function createWaitingOrders(metrics: HandlingMetrics) {
       const other = waiting.get(id);
       if (other) remove(other.work);
       waiting.set(id, { work, why, reason });
-      change(why, 1);
+      gauge.inc({ for: why });
       if (watched.has(owner)) return;
       watched.add(owner);
       // What was taken away waits with the next owner.
@@ -42,11 +34,12 @@ export function createWaitingOrders(metrics: HandlingMetrics) {
         for (const { work } of waiting.values()) if (work.owner === owner) remove(work);
       });
     },
-    of(id: string): WaitingOrder | undefined {
+    /** Of an order that waits: attempts counted, when the next may begin (on the clock's scale), why the last failed. */
+    of(id: string): { attempts: number; nextAtMs: number; reason: string } | undefined {
       const found = waiting.get(id);
-      if (!found) return undefined;
-      const { attempts, notBeforeMs } = found.work;
-      return { attempts, nextAtMs: notBeforeMs, reason: found.reason };
+      return (
+        found && { attempts: found.work.attempts, nextAtMs: found.work.notBeforeMs, reason: found.reason }
+      );
     },
   };
 }
