@@ -3,7 +3,7 @@
  * offset committed to Kafka. Run with `bun run consumer`; src/config.ts lists the variables.
  */
 import { consumerConfig } from "./src/config.ts";
-import { handle, schema } from "./src/handle.ts";
+import { handler, migrations } from "./src/handle.ts";
 import { createHandlingApp } from "./src/handling/app.ts";
 import { createHandlingMetrics } from "./src/handling/metrics.ts";
 import { startConsumer } from "./src/handling/tier.ts";
@@ -21,7 +21,7 @@ const ledger = createLedger(config.LEDGER_URL, {
   connections: config.HANDLER_CONCURRENCY,
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
-const consumer = startConsumer(config, { handle, schema, ledger, metrics, log });
+const consumer = startConsumer(config, { handler, migrations, ledger, metrics, log });
 const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
 const server = startWith(() => serve(app, config, log));
 

@@ -67,11 +67,13 @@ async function consumer(takesMs: number): Promise<void> {
   const metrics = createHandlingMetrics(createRegistry("bench"));
   let handled = 0;
   startConsumer(config, {
-    handle: async () => {
-      if (takesMs > 0) await Bun.sleep(takesMs);
-      handled += 1;
+    handler: {
+      async apply() {
+        if (takesMs > 0) await Bun.sleep(takesMs);
+        handled += 1;
+      },
     },
-    schema: [],
+    migrations: [],
     ledger,
     metrics,
     log: createLogger("bench", config),

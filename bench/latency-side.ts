@@ -1,6 +1,6 @@
 /** The consumer of bench/latency.ts: for each line that it gets it tells which orders were handled since the last, and when. */
 import { consumerConfig } from "../src/config.ts";
-import { handle, schema } from "../src/handle.ts";
+import { handler, migrations } from "../src/handle.ts";
 import { createHandlingMetrics } from "../src/handling/metrics.ts";
 import { startConsumer } from "../src/handling/tier.ts";
 import { createLedger } from "../src/ledger/open.ts";
@@ -17,12 +17,12 @@ const ledger = createLedger(config.LEDGER_URL, {
 const metrics = createHandlingMetrics(createRegistry("bench"));
 let handled: [id: string, atMs: number][] = [];
 startConsumer(config, {
-  handle,
-  schema,
+  handler,
+  migrations,
   ledger: {
     ...ledger,
-    async record(entries, apply) {
-      const verdicts = await ledger.record(entries, apply);
+    async record(entries, apply, statementTimeoutMs) {
+      const verdicts = await ledger.record(entries, apply, statementTimeoutMs);
       const nowMs = performance.timeOrigin + performance.now();
       for (const { order } of entries) handled.push([order.id, nowMs]);
       return verdicts;

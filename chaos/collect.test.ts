@@ -3,7 +3,7 @@ import { SQL } from "bun";
 import { freePorts } from "../infra/ports.ts";
 import { SetupError } from "../infra/setup/step.ts";
 import { consumerConfig } from "../src/config.ts";
-import { handle, schema } from "../src/handle.ts";
+import { handler, migrations } from "../src/handle.ts";
 import { createLedger } from "../src/ledger/open.ts";
 import { type OrdersCluster, startOrdersCluster } from "../src/testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../src/testing/postgres.ts";
@@ -22,7 +22,7 @@ beforeAll(async () => {
   server = startPostgres();
   env = { ...cluster.env, LEDGER_URL: server.url, HANDLER_ATTEMPTS: "1" };
   const ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
-  await ledger.open(schema);
+  await ledger.open(migrations);
   await ledger.close();
 }, 60_000);
 afterAll(() => {
@@ -36,7 +36,7 @@ test("everything of this run is found wherever it lies, and nothing of others", 
   const config = consumerConfig(env);
   await using _consumer = startTestConsumer(env, async (placed, context) => {
     if (placed.customer === "unlucky") throw new Error("no milk");
-    await handle(placed, context);
+    if ("apply" in handler) await handler.apply(placed, context);
   });
   const committed = (count: number) =>
     until(

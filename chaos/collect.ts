@@ -149,7 +149,9 @@ async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger
   const ledger: LedgerRow[] = await sql`
     SELECT id, "partition", "offset"::float8, deliveries, (extract(epoch FROM handled_at) * 1000)::float8 AS "handledAtMs"
     FROM ledger WHERE id = ANY(${wanted}::uuid[])`;
-  const effects: { id: string }[] =
-    await sql`SELECT order_id AS id FROM ${sql(effectTable)} WHERE order_id = ANY(${wanted}::text[])`;
+  // An effect that lies elsewhere can't be counted: the row stands for it.
+  const effects: { id: string }[] = effectTable
+    ? await sql`SELECT order_id AS id FROM ${sql(effectTable)} WHERE order_id = ANY(${wanted}::text[])`
+    : ledger.map(({ id }) => ({ id }));
   return { ledger: [...ledger], effects: [...effects] };
 }

@@ -143,13 +143,27 @@ test("no answer in time: the call is aborted and made again, and after the last 
   expect(calls.map(({ key }) => key).lastIndexOf(stuck as string)).toBe(calls.length - 2);
 }, 60_000);
 
-test("a refusal is an attempt that failed: the order is tried again later and handled", async () => {
+test("a kitchen that is busy costs no attempt: the order is tried again later and handled", async () => {
   answer = () =>
     calls.length < 3 ? new Response("the oven is cold", { status: 503 }) : new Response("cooking");
-  const { consumer, place } = setting({ RETRY_BASE_MS: "10" });
+  const { consumer, place } = setting({ RETRY_BASE_MS: "10", HANDLER_ATTEMPTS: "1" });
   await place("a");
   await using running = consumer();
   await until("it is handled", async () => (await running.metric("orders_handled_total")) === 1, 30_000);
   expect(calls).toHaveLength(3);
   expect(await running.metric("orders_retried_total")).toBe(2);
+}, 60_000);
+
+test("a refusal is final: a dead letter at once, with the reason", async () => {
+  answer = () => new Response("no such coffee", { status: 422 });
+  const { consumer, place, dead } = setting();
+  await place("a");
+  await using running = consumer();
+  await until("it is dead", async () => (await running.metric("orders_dead_total")) === 1, 30_000);
+  expect(calls).toHaveLength(1);
+  const [letter] = await dead();
+  expect(letter?.headers).toMatchObject({
+    "dead.reason": "Reject: the kitchen answered 422",
+    "dead.attempts": "1",
+  });
 }, 60_000);

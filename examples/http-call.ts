@@ -3,26 +3,37 @@
  * `./` for `../src/` in the imports, and put the kitchen's address into `kitchenUrl`.
  *
  * What holds: the call is made at least once for each order, and the order counts as handled only after a good
- * answer. It is made again when a consumer dies between the answer and the commit, or when no answer came in time;
- * always under the same Idempotency-Key, the order's id, by which the kitchen recognises it.
+ * answer. It is made again when a consumer dies between the answer and the ledger's row, or when no answer came in
+ * time; always under the same Idempotency-Key, the order's id, by which the kitchen recognises it.
  */
-import type { Handler } from "../src/handling/handler.ts";
+import { type Handler, Reject, RetryLater } from "../src/handling/handler.ts";
 
 const kitchenUrl = "http://127.0.0.1:9100/tickets";
 
 /** No tables of its own: the ledger's row is all there is to write. */
-export const schema: readonly string[] = [];
+export const migrations: readonly string[] = [];
+
+/** The effects lie with the kitchen: load, proof and demo can't count them. */
+export const effectTable: string | undefined = undefined;
 
 /** Orders at the kitchen. */
-export const handle: Handler = async (order, { signal }) => {
-  const response = await fetch(kitchenUrl, {
-    method: "POST",
-    headers: { "content-type": "application/json", "idempotency-key": order.id },
-    body: JSON.stringify(order),
-    // Without it the call would go on after the order is tried again, here or at another consumer.
-    signal,
-  });
-  // Leaves the connection fit for the next call.
-  await response.arrayBuffer();
-  if (!response.ok) throw new Error(`the kitchen answered ${response.status}`);
+export const handler: Handler = {
+  async effect(order, { signal }) {
+    const response = await fetch(kitchenUrl, {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": order.id },
+      body: JSON.stringify(order),
+      // Without it the call would go on after the order is tried again, here or at another consumer.
+      signal,
+    }).catch((error) => {
+      // No answer in time may be this order's doing, and is an attempt; no connection is not.
+      throw signal.aborted ? error : new RetryLater("the kitchen can't be reached", { cause: error });
+    });
+    // Leaves the connection fit for the next call.
+    await response.arrayBuffer();
+    const { status, ok } = response;
+    if (ok) return;
+    if (status === 429 || status >= 500) throw new RetryLater(`the kitchen answered ${status}`);
+    throw new Reject(`the kitchen answered ${status}`);
+  },
 };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { schema } from "../src/handle.ts";
+import { migrations } from "../src/handle.ts";
 import type { Entry, Ledger } from "../src/ledger/ledger.ts";
 import { createLedger } from "../src/ledger/open.ts";
 import { type PostgresServer, startPostgres } from "../src/testing/postgres.ts";
@@ -13,7 +13,7 @@ let ledger: Ledger;
 beforeAll(async () => {
   server = startPostgres();
   ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
-  await ledger.open(schema);
+  await ledger.open(migrations);
 }, 60_000);
 afterAll(async () => {
   await ledger.close();

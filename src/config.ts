@@ -131,6 +131,7 @@ const consumerSchema = Type.Object({
   CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),
+  EFFECT_CONCURRENCY: whole("effects outside the ledger under way at once", 64, 1, 10_000),
   HANDLER_TIMEOUT_MS: whole("deadline of one attempt to handle an order", 10_000, 10, 10 * minuteMs),
   HANDLER_ATTEMPTS: whole("attempts before an order becomes a dead letter", 10, 1, 100),
   RETRY_BASE_MS: whole("wait after the first failed attempt; doubles with each", 100, 1, minuteMs),

@@ -5,7 +5,7 @@
  */
 import { realClock } from "../../src/clock.ts";
 import { consumerConfig } from "../../src/config.ts";
-import { handle, schema } from "../../src/handle.ts";
+import { handler, migrations } from "../../src/handle.ts";
 import { createDeadLetters } from "../../src/handling/dead-letters.ts";
 import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
@@ -32,7 +32,7 @@ async function consume(mutation: Mutation): Promise<void> {
   const options = { connections: config.HANDLER_CONCURRENCY, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
   const ledger =
     mutation === "no-key" ? createKeylessLedger(config.LEDGER_URL) : createLedger(config.LEDGER_URL, options);
-  await ledger.open(schema);
+  await ledger.open(migrations);
   const demands: Rebalance[] = [];
   const consumer = await openConsumer(config, {
     onRebalance: (rebalance) => demands.push(rebalance),
@@ -41,18 +41,15 @@ async function consume(mutation: Mutation): Promise<void> {
   const processor = createProcessor(config, {
     ledger,
     deadLetters: createDeadLetters(config, log),
-    handle: async (order, context) => {
-      await Bun.sleep(handlingMs);
-      await handle(order, context);
+    handler: {
+      async apply(order, context) {
+        await Bun.sleep(handlingMs);
+        if ("apply" in handler) await handler.apply(order, context);
+      },
     },
-    metrics,
-    log,
+    ...{ metrics, log, clock: realClock, random: Math.random },
   });
-  const scheduler = createScheduler<Work>({
-    concurrency: config.HANDLER_CONCURRENCY,
-    batchLimit: processor.batchLimit,
-    run: processor.run,
-  });
+  const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
   const commitsFirst = {
     ...scheduler,
     push(works: readonly Work[]) {

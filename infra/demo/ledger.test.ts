@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { handle, schema } from "../../src/handle.ts";
+import { handler, migrations } from "../../src/handle.ts";
 import type { Entry } from "../../src/ledger/ledger.ts";
 import { createSqliteLedger } from "../../src/ledger/sqlite.ts";
 import { openLedger } from "./ledger.ts";
@@ -25,10 +25,12 @@ test("what the consumers' ledger wrote is read while they write: deliveries, and
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-demo-ledger-"));
   const path = join(folder, "ledger.sqlite");
   const consumers = createSqliteLedger(path);
-  const effect: Parameters<typeof consumers.record>[1] = (one, tx) =>
-    handle(one.order, { tx, attempt: 1, signal: new AbortController().signal });
+  const effect: Parameters<typeof consumers.record>[1] = async (one, tx) => {
+    const context = { tx, attempt: 1, signal: new AbortController().signal };
+    if ("apply" in handler) await handler.apply(one.order, context);
+  };
   try {
-    await consumers.open(schema);
+    await consumers.open(migrations);
     using ledger = openLedger(path);
     expect(ledger.counts()).toEqual({ handled: 0, redelivered: 0 });
     expect(ledger.read()).toEqual(new Map());

@@ -23,8 +23,11 @@ export function openLedger(path: string) {
       const rows = database.query<{ id: string; deliveries: number }, []>(
         "SELECT id, deliveries FROM ledger",
       );
+      // An effect that lies elsewhere can't be counted: the row stands for it.
       const effects = database.query<{ id: string; effects: number }, []>(
-        `SELECT order_id AS id, count(*) AS effects FROM ${effectTable} GROUP BY order_id`,
+        effectTable
+          ? `SELECT order_id AS id, count(*) AS effects FROM ${effectTable} GROUP BY order_id`
+          : "SELECT id, 1 AS effects FROM ledger",
       );
       const orders = new Map<string, Handled>();
       for (const { id, deliveries } of rows.iterate()) orders.set(id, { deliveries, effects: 0 });

@@ -1,4 +1,7 @@
-/** What a handler is: the contract that src/handle.ts fulfils, and whoever replaces it. */
+/**
+ * What a handler is: the contract that src/handle.ts fulfils, and whoever replaces it. Whose fault a failure is, the
+ * handler says by what it throws: nothing is guessed.
+ */
 import type { Tx } from "../ledger/ledger.ts";
 import type { PlacedOrder } from "../validation.ts";
 
@@ -6,14 +9,54 @@ import type { PlacedOrder } from "../validation.ts";
 export type HandlerContext = {
   /** Aborts when the attempt's time is over, or when the order's partition can't be kept until the end. */
   signal: AbortSignal;
-  /** 1 for the first attempt. */
+  /** 1 for the first attempt; what was nobody's fault is not counted. */
   attempt: number;
-  /** The ledger's transaction. */
-  tx: Tx;
 };
 
-/** Handles one order. Whatever it throws makes the attempt a failed one, to be tried again later. */
-export type Handler = (order: PlacedOrder, context: HandlerContext) => Promise<void>;
+/**
+ * Handles one order. `apply` works in the ledger's transaction, many orders in one: for effects in the ledger's
+ * database. `effect` works outside of any transaction, with a concurrency of its own: for effects elsewhere. They may
+ * throw RetryLater or Reject; anything else is an attempt that failed, to be tried again later.
+ */
+export type Handler =
+  | { apply(order: PlacedOrder, context: HandlerContext & { tx: Tx }): Promise<void> }
+  | { effect(order: PlacedOrder, context: HandlerContext): Promise<void> };
 
-/** What a consumer does with orders: the handler, and the DDL statements of the tables that its effect needs. */
-export type Effect = { handle: Handler; schema: readonly string[] };
+/** What a consumer does with orders: the handler, and the numbered DDL steps of the tables that its effect needs. */
+export type Handling = { handler: Handler; migrations: readonly string[] };
+
+/** It is not the order's fault, e.g. a dependency is down: no attempt is counted, the order waits. */
+export class RetryLater extends Error {
+  override name = "RetryLater";
+}
+
+/** The order can never be handled: a dead letter at once, with this reason. */
+export class Reject extends Error {
+  override name = "Reject";
+}
+
+/** Whose fault a failure is; late: the order's time was over. */
+export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };
+
+/** What a thrown value says, be it an Error, nothing at all, or an object that throws when it is looked at. */
+export function faultOf(thrown: unknown): Fault {
+  try {
+    if (!(thrown instanceof Error)) return { kind: "attempt", reason: `thrown: ${String(thrown)}` };
+    const reason = `${thrown.name}: ${thrown.message}`;
+    if (thrown instanceof RetryLater) return { kind: "later", reason };
+    if (thrown instanceof Reject) return { kind: "reject", reason };
+    return { kind: thrown.name === "TimeoutError" ? "late" : "attempt", reason };
+  } catch {
+    return { kind: "attempt", reason: "thrown: something that can't be told" };
+  }
+}
+
+/** Longer reasons are cut: a header is no place for a stack. */
+const maxReason = 1_000;
+
+/** What any database, header and log line takes: bounded, well-formed, without control characters. */
+export const oneLine = (text: string): string =>
+  text
+    .slice(0, maxReason)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ");

@@ -41,6 +41,22 @@ export function createHandlingMetrics(registry: Registry) {
     retried: counter("orders_retried_total", "Attempts that failed and were put off."),
     rebalances: counter("kafka_rebalances_total", "Assignments and revocations of partitions."),
     commits: counter("kafka_commits_total", "Commits acknowledged by the group coordinator."),
+    waiting: new Gauge({
+      name: "orders_waiting",
+      help: "Orders that wait: for a dependency of the handler, or for another attempt of their own.",
+      labelNames: ["for"],
+      registers,
+    }),
+    lettersWaiting: new Gauge({
+      name: "letters_waiting",
+      help: "Records that are given up and whose dead letter is not acknowledged yet.",
+      registers,
+    }),
+    breakerOpen: new Gauge({
+      name: "handler_breaker_open",
+      help: "1 while handling is held back because it fails for all.",
+      registers,
+    }),
     handlerSeconds: latencyHistogram(
       registry,
       "order_handler_duration_seconds",

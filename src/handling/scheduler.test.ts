@@ -1,15 +1,19 @@
 /** Runs of the scheduler that fast-check makes up, on a clock that only the test moves. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import fc from "fast-check";
+import { type Clock, realClock } from "../clock.ts";
 import { createScheduler } from "./scheduler.ts";
 
 type Fate = "done" | "again" | "later";
 type Work = {
   customer: string;
   notBeforeMs: number;
+  alone: boolean;
   sequence: number;
   state: "waiting" | "running" | "done";
 };
+
+const clock: Clock = { ...realClock, nowMs: () => Date.now() };
 
 beforeEach(() => {
   jest.useFakeTimers({ now: 0 });
@@ -36,7 +40,8 @@ function createRun(concurrency: number, limit: number) {
 
   const scheduler = createScheduler<Work>({
     concurrency,
-    batchLimit: () => limit,
+    admits: () => ({ most: limit, waitMs: 0, freshFirst: false }),
+    clock,
     run(works) {
       expect(works.length).toBeWithin(1, limit + 1);
       for (const [index, work] of works.entries()) {
@@ -61,7 +66,7 @@ function createRun(concurrency: number, limit: number) {
     push(customers: string[]) {
       const works = customers.map((customer): Work => {
         sequence += 1;
-        return { customer, notBeforeMs: 0, sequence, state: "waiting" };
+        return { customer, notBeforeMs: 0, alone: false, sequence, state: "waiting" };
       });
       alive.push(...works);
       scheduler.push(works);

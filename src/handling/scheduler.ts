@@ -1,71 +1,118 @@
 /**
  * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. A
- * customer whose order has to wait for another attempt is set aside and holds up nobody else.
+ * customer whose order has to wait for another attempt is set aside and holds up nobody else; what failed once goes
+ * alone, and leaves others their share of the batches at once.
  */
+import type { Clock } from "../clock.ts";
 
-/** The scheduler's view of a piece of work: not to be begun before its time (ms since the epoch). */
-export type Scheduled = { readonly customer: string; readonly notBeforeMs: number };
+/** The scheduler's view of a piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
+export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
+
+/** What may begin: most works in the next batch; none at all for so long. `freshFirst`: before what failed once. */
+export type Admission = { most: number; waitMs: number; freshFirst: boolean };
 
 type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
 /**
  * @param options.concurrency batches at once
- * @param options.batchLimit most works in the next batch; asked each time
+ * @param options.admits asked before each batch
  * @param options.run handles a batch, keeping each customer's order, and resolves with the works that have to be
- *   tried again, in the order given; must not reject
+ *   tried again, in the order given; must not reject. Calls `free` when another batch may begin, its end at the latest
  */
 export function createScheduler<Work extends Scheduled>(options: {
   concurrency: number;
-  batchLimit: () => number;
-  run: (batch: Work[]) => Promise<Work[]>;
+  admits: () => Admission;
+  run: (batch: Work[], free: () => void) => Promise<Work[]>;
+  clock: Clock;
 }) {
-  const { concurrency, batchLimit, run } = options;
+  const { concurrency, admits, run, clock } = options;
   /** Every customer with work that waits or runs. */
   const queues = new Map<string, Queue<Work>>();
-  /** Those that can begin now: something waits, nothing runs, the first is due. */
+  /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
   let ready: Queue<Work>[] = [];
+  let readyAlone: Queue<Work>[] = [];
   let running = 0;
+  let runningAlone = 0;
   let runningWorks = 0;
+  let lastWasAlone = false;
+  let stopWaiting: (() => void) | undefined;
+
+  /** While others could begin, what goes alone takes turns with them and has half of the room; else all but one. */
+  function aloneIsNext(freshFirst: boolean): boolean {
+    if (readyAlone.length === 0) return false;
+    if (ready.length === 0) return runningAlone < Math.max(1, concurrency - 1);
+    return !freshFirst && !lastWasAlone && runningAlone < Math.ceil(concurrency / 2);
+  }
 
   function pump(): void {
-    while (running < concurrency && ready.length > 0) {
-      const limit = Math.max(1, batchLimit());
-      const nowMs = Date.now();
-      const batch: Work[] = [];
-      const taken: Queue<Work>[] = [];
-      while (batch.length < limit && taken.length < ready.length) {
-        const queue = ready[taken.length] as Queue<Work>;
-        const late = queue.waiting.findIndex((work) => work.notBeforeMs > nowMs);
-        const due = late < 0 ? queue.waiting.length : late;
-        batch.push(...queue.waiting.splice(0, Math.min(due, limit - batch.length)));
-        taken.push(queue);
+    while (running < concurrency && ready.length + readyAlone.length > 0) {
+      const { most, waitMs, freshFirst } = admits();
+      if (most < 1) {
+        stopWaiting?.();
+        stopWaiting = clock.timer(waitMs, pump);
+        return;
       }
-      ready = ready.slice(taken.length);
-      running += 1;
-      runningWorks += batch.length;
-      void run(batch).then((again) => {
-        running -= 1;
-        runningWorks -= batch.length;
-        for (const queue of taken) {
-          if (again.length > 0)
-            queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
-          release(queue);
-        }
-        pump();
-      });
+      const alone = aloneIsNext(freshFirst);
+      if (!alone && ready.length === 0) return;
+      if (alone) {
+        const queue = readyAlone.shift() as Queue<Work>;
+        begin(queue.waiting.splice(0, 1), [queue], true);
+      } else begin(...gather(most), false);
     }
+  }
+
+  /** Takes a batch from those that are ready, and their queues with it. */
+  function gather(most: number): [Work[], Queue<Work>[]] {
+    const nowMs = clock.nowMs();
+    const batch: Work[] = [];
+    const taken: Queue<Work>[] = [];
+    while (batch.length < most && taken.length < ready.length) {
+      const queue = ready[taken.length] as Queue<Work>;
+      const end = queue.waiting.findIndex(({ notBeforeMs, alone }) => alone || notBeforeMs > nowMs);
+      const due = end < 0 ? queue.waiting.length : end;
+      batch.push(...queue.waiting.splice(0, Math.min(due, most - batch.length)));
+      taken.push(queue);
+    }
+    ready = ready.slice(taken.length);
+    return [batch, taken];
+  }
+
+  function begin(batch: Work[], taken: Queue<Work>[], alone: boolean): void {
+    running += 1;
+    runningAlone += Number(alone);
+    runningWorks += batch.length;
+    lastWasAlone = alone;
+    let held = true;
+    const free = () => {
+      if (held) {
+        running -= 1;
+        runningAlone -= Number(alone);
+      }
+      held = false;
+      pump();
+    };
+    void run(batch, free).then((again) => {
+      runningWorks -= batch.length;
+      for (const queue of taken) {
+        if (again.length > 0)
+          queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
+        release(queue);
+      }
+      free();
+    });
   }
 
   /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */
   function release(queue: Queue<Work>): void {
     const first = queue.waiting[0];
+    const waitMs = first ? first.notBeforeMs - clock.nowMs() : 0;
     if (!first) queues.delete(queue.customer);
-    else if (first.notBeforeMs <= Date.now()) ready.push(queue);
-    else
-      setTimeout(() => {
+    else if (waitMs > 0)
+      clock.timer(waitMs, () => {
         release(queue);
         pump();
-      }, first.notBeforeMs - Date.now());
+      });
+    else (first.alone ? readyAlone : ready).push(queue);
   }
 
   return {
@@ -87,7 +134,7 @@ export function createScheduler<Work extends Scheduled>(options: {
      * others, one of whom must not keep the next customers' orders away.
      */
     inHand(mostOfCustomer: number): number {
-      const nowMs = Date.now();
+      const nowMs = clock.nowMs();
       let count = runningWorks;
       for (const { waiting } of queues.values())
         if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
@@ -100,8 +147,10 @@ export function createScheduler<Work extends Scheduled>(options: {
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {
       for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));
-      for (const { customer, waiting } of ready) if (waiting.length === 0) queues.delete(customer);
-      ready = ready.filter(({ waiting }) => waiting.length > 0);
+      const all = [...ready, ...readyAlone];
+      ready = [];
+      readyAlone = [];
+      for (const queue of all) release(queue);
     },
   };
 }

@@ -11,7 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
-import type { Effect } from "./handler.ts";
+import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 import { createScheduler } from "./scheduler.ts";
@@ -26,7 +26,7 @@ const noProgressMs = 60_000;
 /** Starts at once. */
 export function startConsumer(
   config: ConsumerConfig,
-  parts: Effect & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
+  parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
@@ -65,7 +65,7 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
-    await persist("no ledger", () => ledger.open(parts.schema));
+    await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
     await persist("no topic to rely on", checkTopics);
     const demands: Rebalance[] = [];
@@ -76,12 +76,11 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    const processor = createProcessor(config, { ...parts, deadLetters });
-    const scheduler = createScheduler<Work>({
-      concurrency: config.HANDLER_CONCURRENCY,
-      batchLimit: processor.batchLimit,
-      run: processor.run,
+    const processor = createProcessor(config, {
+      ...parts,
+      ...{ deadLetters, clock: realClock, random: Math.random },
     });
+    const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
     member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock: realClock });
     obstacle = undefined;
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");

@@ -14,12 +14,28 @@ export type Work = {
   /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
   readonly customer: string;
   readonly decoded: { entry: Entry } | { fault: string };
-  /** Attempts that failed so far, and when the first did, ms since the epoch. */
+  /** Attempts that failed and were counted, and of them when the first began and when it failed. All times are the clock's. */
   attempts: number;
+  begunAtMs: number | undefined;
   failedAtMs: number | undefined;
-  /** When the next attempt may begin, ms since the epoch. */
+  /** All failures, whosever fault they were: they make the next wait longer. */
+  failures: number;
+  /** When the next attempt may begin. */
   notBeforeMs: number;
+  /** What failed once shares no transaction any more. */
+  alone: boolean;
+  /** Its effect elsewhere is done, and only not recorded yet. */
+  effected: boolean;
 };
+
+/** Whether its partition still belongs to this consumer. */
+export const isOwned = ({ owner }: Work): boolean => !owner.revoked.signal.aborted;
+
+/** The order in a record that could be decoded. */
+export function entryOf({ decoded }: Work): Entry {
+  if ("entry" in decoded) return decoded.entry;
+  throw new Error("an undecodable record has no order");
+}
 
 /** Makes work of a record. Whatever is in it, this does not throw: what can't be decoded says so. */
 export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slot): Work {
@@ -32,8 +48,12 @@ export function workOf(record: DeliveredRecord, owner: OwnedPartition, slot: Slo
       "entry" in decoded ? decoded.entry.order.customer : `\u0000${record.partition}/${record.offset}`,
     decoded,
     attempts: 0,
+    begunAtMs: undefined,
     failedAtMs: undefined,
+    failures: 0,
     notBeforeMs: 0,
+    alone: false,
+    effected: false,
   };
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { entryOf } from "../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
-import type { Entry, Ledger, Tx } from "./ledger.ts";
+import { BatchError, type Entry, type Ledger, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 let server: PostgresServer;
@@ -31,6 +31,12 @@ const effectsOf = async (ledger: Ledger, id: string): Promise<number> => {
     found = Number(row?.n);
   });
   return found;
+};
+
+const failureOf = async (recording: Promise<unknown>): Promise<BatchError> => {
+  const error: unknown = await recording.catch((error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  return error as BatchError;
 };
 
 describe.each([
@@ -86,11 +92,66 @@ describe.each([
       await write(entry, tx);
       if (entry === bad) throw new Error("the milk is sour");
     });
-    await expect(failing).rejects.toThrow("the milk is sour");
+    const failed = await failureOf(failing);
+    expect([...failed.failures.keys()]).toEqual([bad]);
+    expect(failed.failures.get(bad)).toMatchObject({
+      place: "handler",
+      error: { message: "the milk is sour" },
+    });
     expect(await ledger.find(good.order.id)).toBeUndefined();
     expect(await effectsOf(ledger, good.order.id)).toBe(0);
     expect(await ledger.record([good, bad], write)).toEqual(["handled", "handled"]);
     expect(await effectsOf(ledger, good.order.id)).toBe(1);
+  });
+
+  test("all that fail by themselves are named, whatever they throw, and nobody else", async () => {
+    const entries = Array.from({ length: 20 }, (_, index) => entryOf(`c${index}`));
+    const thrown = new Map<Entry, unknown>([
+      [entries[3] as Entry, undefined],
+      [entries[9] as Entry, Object.create(null)],
+      [entries[17] as Entry, "text"],
+    ]);
+    const failing = ledger.record(entries, async (entry, tx) => {
+      await write(entry, tx);
+      if (thrown.has(entry)) throw thrown.get(entry);
+    });
+    const { failures, all } = await failureOf(failing);
+    expect(all).toBe(true);
+    expect(new Map([...failures].map(([entry, { error }]) => [entry, error]))).toEqual(thrown);
+  });
+
+  test("a statement that failed dooms its transaction, also when the handler swallows it or does not wait for it", async () => {
+    for (const wait of [true, false]) {
+      const [good, bad] = [entryOf("c1"), entryOf("c2")];
+      const failing = ledger.record([good, bad], async (entry, tx) => {
+        if (entry === bad) {
+          const refused = tx`INSERT INTO nowhere VALUES (1)`;
+          if (wait) await refused.catch(() => undefined);
+        }
+        await write(entry, tx).catch(() => undefined);
+      });
+      const { failures } = await failureOf(failing);
+      expect([...failures.keys()]).toEqual([bad]);
+      expect(failures.get(bad)?.place).toBe("statement");
+      expect(await ledger.find(good.order.id)).toBeUndefined();
+    }
+  });
+
+  test("whole numbers are numbers", async () => {
+    const rows: unknown[] = [];
+    await ledger.record([entryOf("c1")], async (_, tx) => {
+      rows.push(
+        ...(await tx`SELECT count(*) AS n, max(at) AS at FROM (SELECT ${5_000_000_000} + 0 AS at) AS times`),
+      );
+    });
+    expect(rows.map((row) => ({ ...(row as object) }))).toEqual([{ n: 1, at: 5_000_000_000 }]);
+  });
+
+  test("which orders it has already, it says for many at once", async () => {
+    const [old, fresh] = [entryOf("c1"), entryOf("c2")];
+    await ledger.record([old], write);
+    expect([...(await ledger.known([old.order.id, fresh.order.id]))]).toEqual([old.order.id]);
+    expect((await ledger.known([])).size).toBe(0);
   });
 
   test("an order is not known as handled before its effect is committed", async () => {
@@ -115,13 +176,14 @@ describe.each([
     ];
     for (const cause of causes) {
       let thrown: unknown;
-      const failing = ledger.record([entryOf("c1")], async () => {
+      const entry = entryOf("c1");
+      const failing = ledger.record([entry], async () => {
         await cause().catch((error) => {
           thrown = error;
           throw error;
         });
       });
-      expect(await failing.catch((error) => error)).toBe(thrown);
+      expect((await failureOf(failing)).failures.get(entry)?.error).toBe(thrown);
       expect(thrown).toBeInstanceOf(Error);
     }
   });

@@ -53,16 +53,21 @@ export type Burial = {
 export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
 
 export interface Ledger {
-  /** Makes the tables where they are missing, and those of the effect (its DDL statements). */
-  open(effectSchema: readonly string[]): Promise<void>;
+  /** Makes the tables where they are missing, and those of the effect (its DDL steps). */
+  open(migrations: readonly string[]): Promise<void>;
   /**
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.
+   * @param statementTimeoutMs longest that one statement of `apply` may take, where the database can end it
    * @returns a verdict for each entry, in their order
-   * @throws what `apply` threw, or LedgerUnavailableError; nothing was written then, or, if the connection broke
-   *   during the commit, all of it (the next try finds the rows)
+   * @throws BatchError or LedgerUnavailableError; nothing was written then, or, if the connection broke during the
+   *   commit, all of it (the next try finds the rows)
    */
-  record(entries: readonly Entry[], apply: Apply): Promise<Verdict[]>;
+  record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Verdict[]>;
+  /** Which of these orders have a row already. */
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
+  readonly longestApplyMs?: number;
   /** Notes a dead letter; repeating it changes nothing. */
   bury(burial: Burial): Promise<void>;
   /** What is known of an order; a handled one is handled, whatever befell its other records. */
@@ -79,11 +84,24 @@ export class LedgerUnavailableError extends Error {
 }
 
 /**
- * Carries what `apply` threw past the database's own error handling: a connection that breaks inside an effect may
- * be any other server's, and says nothing about the ledger.
+ * Why an entry failed, and where: in the handler, in one of its statements, or in the database's refusal of the record
+ * itself.
  */
-export class EffectError extends Error {
-  override name = "EffectError";
+export type Failure = { place: "handler" | "statement" | "record"; error: unknown };
+
+/**
+ * A batch of which nothing was written, for some entries' sake. All that failed by themselves are in `failures`, unless
+ * not `all` could be found: then others may be at fault too. None at all: the database does not say whose it was.
+ */
+export class BatchError extends Error {
+  override name = "BatchError";
+  readonly failures: ReadonlyMap<Entry, Failure>;
+  readonly all: boolean;
+  constructor(failures: ReadonlyMap<Entry, Failure>, all: boolean, cause?: unknown) {
+    super("some orders of the batch failed", { cause });
+    this.failures = failures;
+    this.all = all;
+  }
 }
 
 /** How an entry that was not new relates to the row that is there. */
@@ -96,21 +114,69 @@ export function verdictOf(
 }
 
 /**
- * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them
- * before it fails, so that none works on after the transaction's end.
- * @throws EffectError with the first error
+ * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and
+ * their statements, so that none works on after the transaction's end. A statement that failed dooms the transaction,
+ * on each database and also when the handler says nothing of it.
+ * @param execute runs a statement; @param isCollateral whether its error says only that one before it failed
+ * @throws BatchError; LedgerUnavailableError when a statement met one
  */
 export async function applyByCustomer(
   entries: readonly Entry[],
-  apply: (entry: Entry) => Promise<void> | undefined,
+  apply: Apply,
+  execute: Tx,
+  isCollateral: (error: unknown) => boolean = () => false,
 ): Promise<void> {
+  const failures = new Map<Entry, Failure>();
+  /** Entries whose statements failed for another's sake. */
+  const struck = new Set<Entry>();
+  /** Statements under way, the oldest first: that is the one that the database is at. */
+  const statements = new Map<Promise<unknown>, Entry>();
+  let unavailable: LedgerUnavailableError | undefined;
+  let over = false;
+
+  const txOf = (entry: Entry) =>
+    ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
+      const refusal = over ? { error: new Error("the ledger's transaction is over") } : failures.get(entry);
+      const rows = refusal ? Promise.reject(refusal.error) : execute(strings, ...values);
+      statements.set(rows, entry);
+      // Also one that nobody waits for is heard.
+      rows.then(
+        () => statements.delete(rows),
+        (error) => {
+          statements.delete(rows);
+          if (error instanceof LedgerUnavailableError) unavailable ??= error;
+          else if (isCollateral(error)) struck.add(entry);
+          else if (!failures.has(entry)) failures.set(entry, { place: "statement", error });
+        },
+      );
+      return rows;
+    }) as Tx;
+
+  /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
+  const failed = (entry: Entry, error: unknown) => {
+    const own = failures.get(entry);
+    if (own && own.error === error) return;
+    const underWay = [...statements.values()];
+    const heldUp = underWay[0] !== entry && underWay.includes(entry);
+    if (!own && (heldUp || struck.has(entry))) struck.add(entry);
+    else failures.set(entry, { place: "handler", error });
+  };
+
   /** The last of each customer's effects that is not done. */
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const { customer } = entry.order;
-    const applied = customers.get(customer)?.then(() => apply(entry)) ?? apply(entry);
+    const begin = () =>
+      apply(entry, txOf(entry))?.catch((error) => {
+        failed(entry, error);
+        throw error;
+      });
+    const applied = customers.get(customer)?.then(begin) ?? begin();
     if (applied) customers.set(customer, applied);
   }
-  const failed = (await Promise.allSettled(customers.values())).find(({ status }) => status === "rejected");
-  if (failed) throw new EffectError("the effect failed", { cause: (failed as PromiseRejectedResult).reason });
+  await Promise.allSettled(customers.values());
+  await Promise.allSettled(statements.keys());
+  over = true;
+  if (unavailable) throw unavailable;
+  if (failures.size > 0 || struck.size > 0) throw new BatchError(failures, struck.size === 0);
 }

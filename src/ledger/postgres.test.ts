@@ -4,7 +4,7 @@ import { SQL } from "bun";
 import { entryOf } from "../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
 import { until } from "../testing/until.ts";
-import { type Ledger, LedgerUnavailableError } from "./ledger.ts";
+import { BatchError, type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 let server: PostgresServer;
@@ -111,6 +111,64 @@ test("two transactions that block each other: the database's choice of a victim 
   const [victim] = ends.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
   expect(ends.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   expect(victim?.reason).toBeInstanceOf(LedgerUnavailableError);
+});
+
+test("a statement that takes too long is ended on the server, and is the order's doing: nobody else's", async () => {
+  const [slow, ...others] = ["a", "b", "c"].map((customer) => entryOf(customer));
+  const record = ledger.record(
+    [slow as Entry, ...others],
+    async (entry, tx) => {
+      await (entry === slow ? tx`SELECT pg_sleep(600)` : tx`SELECT 1`);
+    },
+    200,
+  );
+  const error: BatchError = await record.catch((error) => error);
+  expect([...error.failures]).toMatchObject([
+    [slow, { place: "statement", error: { name: "TimeoutError" } }],
+  ]);
+  expect(error.all).toBe(false);
+  await asOperator(async (sql) => {
+    const [{ busy }] = await sql`SELECT count(*)::int AS busy FROM pg_stat_activity
+      WHERE usename = 'consumer' AND state <> 'idle'`;
+    expect(busy).toBe(0);
+  });
+});
+
+test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
+  const entry = entryOf("c1");
+  await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);
+  const hasty = createLedger(ledgerUrl, { connections: 1, handlerTimeoutMs: 10_000 });
+  await asOperator((sql) =>
+    sql.begin(async (lock) => {
+      await lock`LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE`;
+      await expect(hasty.record([entry], async () => {})).rejects.toThrow(LedgerUnavailableError);
+    }),
+  );
+  await asOperator((sql) => sql`ALTER ROLE consumer RESET lock_timeout`);
+  await hasty.close();
+});
+
+test("the commit of a transaction that PostgreSQL had given up is reported: it is no success", async () => {
+  await asOperator(async (sql) => {
+    const swallowed = sql.begin(async (tx) => {
+      await tx`SELECT 1 / 0`.catch(() => undefined);
+    });
+    await expect(swallowed).rejects.toMatchObject({ code: "ERR_POSTGRES_COMMIT_ROLLED_BACK" });
+  });
+});
+
+test("a constraint that is found at the commit is the record's, whosever it is", async () => {
+  await asOperator(
+    (sql) => sql`CREATE TABLE IF NOT EXISTS once (n INTEGER UNIQUE DEFERRABLE INITIALLY DEFERRED)`,
+  );
+  const error: BatchError = await ledger
+    .record([entryOf("a"), entryOf("b")], async (_, tx) => {
+      await tx`INSERT INTO once VALUES (1)`;
+    })
+    .catch((error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  expect([error.failures.size, error.all]).toEqual([0, false]);
+  expect((error.cause as { errno: string }).errno).toBe("23505");
 });
 
 test("what the record is to blame for is not the ledger's failure", async () => {

@@ -2,7 +2,7 @@
 import { SQL } from "bun";
 import {
   applyByCustomer,
-  EffectError,
+  BatchError,
   type Entry,
   type Ledger,
   type LedgerOptions,
@@ -29,6 +29,8 @@ const tables = [
 const schemaLock = 727_001;
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
+/** Ends on the server what the client no longer waits for, before it stops waiting. */
+const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
 const lookUpTimeoutMs = 5_000;
@@ -46,7 +48,10 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       url,
       max: connections + 2,
       connectionTimeout: connectTimeoutS,
+      // Numbers are numbers in each database: see `plain`.
+      bigint: true,
       connection: {
+        statement_timeout: ownStatementTimeoutMs,
         // A consumer that is frozen inside a transaction must not keep its orders' rows from whoever takes over.
         idle_in_transaction_session_timeout: handlerTimeoutMs + idleMarginMs,
       },
@@ -66,7 +71,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
     try {
       return await Promise.race([work(used), late]);
     } catch (error) {
-      throw error instanceof EffectError ? error.cause : blamed(error);
+      throw blamed(error);
     } finally {
       clearTimeout(timer);
     }
@@ -81,43 +86,46 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
   }
 
-  const transaction = <T>(work: (sql: SQL, tx: Tx) => Promise<T>): Promise<T> =>
-    ask(
-      (sql) =>
-        sql.begin(async (connection) => {
-          let open = true;
-          const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
-            if (!open) throw new Error("the ledger's transaction is over");
-            try {
-              return await connection(strings, ...values);
-            } catch (error) {
-              throw blamed(error);
-            }
-          }) as Tx;
-          try {
-            return await work(connection, tx);
-          } finally {
-            open = false;
-          }
-        }),
-      handlerTimeoutMs + answerTimeoutMs,
-      replace,
-    );
+  /** A statement may begin at the end of its handler's time, and has as much again. */
+  const transaction = <T>(work: (sql: SQL) => Promise<T>): Promise<T> =>
+    ask((sql) => sql.begin(work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
 
   return {
-    open: (effectSchema) =>
+    open: (migrations) =>
       transaction(async (sql) => {
+        await sql`SET LOCAL statement_timeout = 0`;
         await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
-        for (const statement of [...tables, ...effectSchema]) await sql.unsafe(statement);
+        for (const statement of [...tables, ...migrations]) await sql.unsafe(statement);
       }),
 
-    record: (entries, apply) =>
-      transaction(async (sql, tx) => {
-        const verdicts = await insert(sql, entries);
+    record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) =>
+      transaction(async (sql) => {
+        const execute = async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+          try {
+            return plain(await sql(strings, ...values));
+          } catch (error) {
+            if (codeOf(error) !== statementCancelled) throw blamed(error);
+            throw Object.assign(error as Error, { name: "TimeoutError" });
+          }
+        };
+        const verdicts = await insert(sql, entries, statementTimeoutMs).catch((error) => {
+          throw isOfRecord(error) ? new BatchError(new Map(), false, error) : unavailable(error);
+        });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        await applyByCustomer(fresh, (entry) => apply(entry, tx));
+        const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
+        await applyByCustomer(fresh, apply, execute as Tx, isCollateral);
         return verdicts;
+      }).catch((error) => {
+        if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
+        // Found at the commit, e.g. by a deferred constraint.
+        throw new BatchError(new Map(), false, error);
       }),
+
+    known: (ids) =>
+      ask(async (sql) => {
+        const rows = await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
+        return new Set(rows.map(({ id }: { id: string }) => id));
+      }, answerTimeoutMs),
 
     bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
       ask(async (sql) => {
@@ -156,10 +164,10 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
 
 /**
  * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
- * consumers with overlapping batches do not deadlock.
+ * consumers with overlapping batches do not deadlock. In the same round trip the statements that follow get their limit.
  * @returns a verdict for each entry, in their order
  */
-async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
+async function insert(sql: SQL, entries: readonly Entry[], statementTimeoutMs: number): Promise<Verdict[]> {
   const first = new Map<string, number>();
   for (const [index, { order }] of entries.entries()) if (!first.has(order.id)) first.set(order.id, index);
   const sorted = [...first.keys()].sort().map((id) => entries[first.get(id) as number] as Entry);
@@ -170,7 +178,8 @@ async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
       ${column(({ order }) => order.id)}::uuid[], ${column(({ order }) => order.customer)}::text[],
       ${column(({ digest }) => digest)}::text[], ${column(({ partition }) => partition)}::int[],
       ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[])
-    ON CONFLICT (id) DO NOTHING RETURNING id`;
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, (SELECT set_config('statement_timeout', ${String(statementTimeoutMs)}, true))`;
   const verdicts: Verdict[] = [];
   for (const { id } of inserted) verdicts[first.get(id) as number] = "handled";
   const others = [...entries.keys()].filter((index) => verdicts[index] === undefined);
@@ -186,9 +195,29 @@ async function insert(sql: SQL, entries: readonly Entry[]): Promise<Verdict[]> {
   return verdicts;
 }
 
+/** Integers as numbers, where a number can hold them. */
+function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
+  for (const row of rows)
+    for (const [name, value] of Object.entries(row))
+      if (typeof value === "bigint")
+        Object.assign(row, { [name]: Number.isSafeInteger(Number(value)) ? Number(value) : String(value) });
+  return rows;
+}
+
+/** PostgreSQL's error codes; source: its manual, appendix A. */
+const statementCancelled = "57014";
+const inFailedTransaction = "25P02";
+const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
+/** Whether it was the record's content that the ledger's own statement failed for: data, or a constraint. */
+const isOfRecord = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
+
+const unavailable = (error: unknown) =>
+  error instanceof LedgerUnavailableError
+    ? error
+    : new LedgerUnavailableError((error as Error).message, { cause: error });
+
 /** The error as the contract names it: the database's own failures apart from all others. */
-const blamed = (error: unknown): unknown =>
-  isUnavailable(error) ? new LedgerUnavailableError((error as Error).message, { cause: error }) : error;
+const blamed = (error: unknown): unknown => (isUnavailable(error) ? unavailable(error) : error);
 
 /**
  * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of
@@ -197,8 +226,9 @@ const blamed = (error: unknown): unknown =>
  * as a server is that has handed over). Source: PostgreSQL manual, appendix A.
  */
 function isUnavailable(error: unknown): boolean {
-  const { code, errno } = error as { code?: string; errno?: string };
   if (error instanceof LedgerUnavailableError) return true;
+  if (error instanceof BatchError) return false;
+  const { code, errno } = error as { code?: string; errno?: string };
   if (typeof errno === "string" && /^(08|25006|28|3D|40|53|57|58)/.test(errno)) return true;
   return (
     typeof code === "string" &&

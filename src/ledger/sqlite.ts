@@ -5,12 +5,14 @@
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
 import {
   applyByCustomer,
-  EffectError,
+  BatchError,
+  type Entry,
   type Ledger,
   LedgerUnavailableError,
   type LedgerView,
   type SqlValue,
   type Tx,
+  type Verdict,
   verdictOf,
 } from "./ledger.ts";
 
@@ -27,6 +29,8 @@ const tables = [
 ];
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
+/** The file has one writer: whoever holds it keeps all consumers from theirs. */
+const longestApplyMs = 1_000;
 
 type Row = { digest: string; partition: number; offset: number };
 type Dead = { dead_at: string; reason: string; attempts: number };
@@ -57,7 +61,7 @@ export function createSqliteLedger(path: string): Ledger {
     try {
       return await work();
     } catch (error) {
-      throw error instanceof EffectError ? error.cause : blamed(error);
+      throw blamed(error);
     }
   }
 
@@ -83,80 +87,73 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
-  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  async function transaction<T>(work: () => T | Promise<T>): Promise<T> {
     await locked("BEGIN IMMEDIATE");
-    let open = true;
-    const tx = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      if (!open) throw new Error("the ledger's transaction is over");
-      try {
-        return database()
-          .query(strings.join("?"))
-          .all(...(values as SQLQueryBindings[]));
-      } catch (error) {
-        throw blamed(error);
-      }
-    }) as Tx;
     try {
-      const result = await work(tx);
-      open = false;
+      const result = await work();
       await locked("COMMIT");
       return result;
     } catch (error) {
-      open = false;
       if (database().inTransaction) database().run("ROLLBACK");
       throw error;
     }
   }
 
+  const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+    try {
+      return database()
+        .query(strings.join("?"))
+        .all(...(values as SQLQueryBindings[]));
+    } catch (error) {
+      throw blamed(error);
+    }
+  }) as Tx;
+
   return {
-    open: (effectSchema) =>
+    open: (migrations) =>
       exclusively(async () => {
         await locked("PRAGMA journal_mode = WAL");
         await locked("PRAGMA synchronous = FULL");
         await transaction(async () => {
-          for (const statement of [...tables, ...effectSchema]) database().run(statement);
+          for (const statement of [...tables, ...migrations]) database().run(statement);
         });
       }),
 
     record: (entries, apply) =>
       exclusively(() =>
-        transaction(async (tx) => {
-          const handledAt = new Date().toISOString();
-          const insert = database().query(
-            `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-          );
-          const count = database().query<Row, [string, string]>(
-            `UPDATE ledger SET deliveries = deliveries + (digest = ?) WHERE id = ?
-             RETURNING digest, "partition", "offset"`,
-          );
-          const verdicts = entries.map((entry) => {
-            const { order, digest, partition, offset } = entry;
-            const { changes } = insert.run(
-              order.id,
-              order.customer,
-              digest,
-              partition,
-              offset,
-              order.placedAt,
-              handledAt,
-            );
-            if (changes === 1) return "handled" as const;
-            return verdictOf(entry, count.get(digest, order.id) as Row);
-          });
-          await applyByCustomer(
-            entries.filter((_, index) => verdicts[index] === "handled"),
-            (entry) => apply(entry, tx),
-          );
+        transaction(async () => {
+          const verdicts = insert(database(), entries);
+          const fresh = entries.filter((_, index) => verdicts[index] === "handled");
+          await applyByCustomer(fresh, apply, execute);
           return verdicts;
         }),
-      ),
+      ).catch((error) => {
+        if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
+        // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
+        if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code))
+          throw new BatchError(new Map(), false, error);
+        throw new LedgerUnavailableError(String(error), { cause: error });
+      }),
+
+    longestApplyMs,
+
+    known: (ids) =>
+      ask(() => {
+        const rows = reader()
+          .query<{ id: string }, [string]>(
+            "SELECT id FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
+          )
+          .all(JSON.stringify(ids));
+        return new Set(rows.map(({ id }) => id));
+      }),
 
     bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
       exclusively(() =>
-        transaction(async (tx) => {
-          await tx`INSERT INTO dead_letters VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason},
-            ${attempts}, ${new Date().toISOString()}) ON CONFLICT DO NOTHING`;
+        transaction(() => {
+          const burial = [topic, partition, offset, orderId, reason, attempts, new Date().toISOString()];
+          database()
+            .query("INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            .run(...burial);
         }),
       ),
 
@@ -168,6 +165,32 @@ export function createSqliteLedger(path: string): Ledger {
       openedToLook?.close();
     },
   };
+}
+
+/** Inserts what is new and counts a delivery for what is not. @returns a verdict for each entry, in their order */
+function insert(database: Database, entries: readonly Entry[]): Verdict[] {
+  const handledAt = new Date().toISOString();
+  const add = database.query(
+    `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  );
+  const count = database.query<Row, [string, string]>(
+    `UPDATE ledger SET deliveries = deliveries + (digest = ?) WHERE id = ?
+     RETURNING digest, "partition", "offset"`,
+  );
+  return entries.map((entry) => {
+    const { order, digest, partition, offset } = entry;
+    const { changes } = add.run(
+      order.id,
+      order.customer,
+      digest,
+      partition,
+      offset,
+      order.placedAt,
+      handledAt,
+    );
+    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, order.id) as Row);
+  });
 }
 
 function find(database: Database, id: string): LedgerView | undefined {

@@ -3,7 +3,7 @@
  * has begun is not committed, however long one looks at it.
  */
 import { consumerConfig } from "../config.ts";
-import { handle, schema } from "../handle.ts";
+import { handler, migrations } from "../handle.ts";
 import { createHandlingApp } from "../handling/app.ts";
 import { createHandlingMetrics } from "../handling/metrics.ts";
 import { startConsumer } from "../handling/tier.ts";
@@ -22,12 +22,14 @@ const ledger = createLedger(config.LEDGER_URL, {
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
 const { unready, drain } = startConsumer(config, {
-  async handle(order, context) {
-    await handle(order, context);
-    log.info({ id: order.id }, "hanging");
-    await new Promise(() => undefined);
+  handler: {
+    async apply(order, context) {
+      if ("apply" in handler) await handler.apply(order, context);
+      log.info({ id: order.id }, "hanging");
+      await new Promise(() => undefined);
+    },
   },
-  ...{ schema, ledger, metrics, log },
+  ...{ migrations, ledger, metrics, log },
 });
 serve(createHandlingApp({ ledger, unready, registry, log }), config, log);
 onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

@@ -99,7 +99,11 @@ export async function needlesslyRedelivered(...consumers: TestConsumer[]): Promi
  * Starts one that logs nothing; with `await using` it is drained at the end. Its session is the shortest: the mock
  * cluster lets each rebalance after a group's first last nearly as long as that.
  */
-export function startTestConsumer(env: Record<string, string>, handle: Handler = async () => {}) {
+export function startTestConsumer(
+  env: Record<string, string>,
+  handling: Handler | Extract<Handler, { apply: unknown }>["apply"] = async () => {},
+  migrations: readonly string[] = [],
+) {
   const config = consumerConfig({
     LOG_LEVEL: "fatal",
     SESSION_TIMEOUT_MS: "6000",
@@ -114,7 +118,10 @@ export function startTestConsumer(env: Record<string, string>, handle: Handler =
     connections: config.HANDLER_CONCURRENCY,
     handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
   });
-  const consumer = startConsumer(config, { handle, schema: [], ledger, metrics, log });
+  const consumer = startConsumer(config, {
+    handler: typeof handling === "function" ? { apply: handling } : handling,
+    ...{ migrations, ledger, metrics, log },
+  });
   const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
   const metric = async (name: string): Promise<number> => sumOf(await registry.metrics(), name);
   let draining: Promise<void> | undefined;

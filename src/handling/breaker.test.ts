@@ -1,0 +1,94 @@
+/** The breaker on a clock that only the test moves. */
+import { expect, test } from "bun:test";
+import { realClock } from "../clock.ts";
+import { createBreaker } from "./breaker.ts";
+
+function createRun() {
+  let nowMs = 0;
+  const changes: boolean[] = [];
+  const given: number[] = [];
+  const breaker = createBreaker({
+    clock: { ...realClock, nowMs: () => nowMs },
+    random: () => 1,
+    onChange: (open) => changes.push(open),
+  });
+  let customers = 0;
+  const fails = (count: number, first = true) =>
+    Array.from({ length: count }, () => {
+      const customer = ++customers;
+      return { customer: `c${customer}`, first, giveBack: () => given.push(customer) };
+    });
+  return {
+    ...{ breaker, changes, given, fails },
+    pass(ms: number) {
+      nowMs += ms;
+    },
+  };
+}
+
+test("nearly all of the newest first attempts fail: it opens, gives the attempts back, and counts none while open", () => {
+  const { breaker, changes, given, fails } = createRun();
+  expect(breaker.note(100, [])).toBe(true);
+  expect(breaker.note(0, fails(4))).toBe(true);
+  // As busy as it was, it takes so many until the newest are nearly all failures.
+  expect(breaker.note(0, fails(60))).toBe(false);
+  expect(changes).toEqual([true]);
+  expect(given).toEqual([1, 2, 3, 4]);
+  expect(breaker.note(0, fails(5))).toBe(false);
+  expect(breaker.admits().most).toBe(0);
+});
+
+test("poison among good orders does not open it, also one order that fails for ever", () => {
+  const { breaker, changes, fails, pass } = createRun();
+  for (let round = 0; round < 100; round += 1) {
+    breaker.note(4, fails(1));
+    breaker.note(0, fails(3, false));
+    pass(100);
+  }
+  expect(changes).toEqual([]);
+  const one = { customer: "one", first: false, giveBack: () => undefined };
+  for (let round = 0; round < 100; round += 1) {
+    breaker.note(0, [one]);
+    pass(1_000);
+  }
+  expect(changes).toEqual([]);
+});
+
+test("where little comes, five customers' orders in a row open it", () => {
+  const { breaker, changes, fails, pass } = createRun();
+  breaker.note(1, []);
+  for (const expected of [[], [], [], [], [true]]) {
+    pass(5_000);
+    breaker.note(0, fails(1));
+    expect(changes).toEqual(expected);
+  }
+});
+
+test("it probes one at a time, after longer and longer, and a success closes it", () => {
+  const { breaker, changes, fails, pass } = createRun();
+  breaker.note(0, fails(20));
+  const waits: number[] = [];
+  for (let probe = 0; probe < 7; probe += 1) {
+    const { most, waitMs } = breaker.admits();
+    expect(most).toBe(0);
+    waits.push(waitMs);
+    pass(waitMs);
+    expect(breaker.admits().most).toBe(1);
+    const ended = breaker.begin();
+    expect(breaker.admits().most).toBe(0);
+    breaker.note(0, fails(1, false));
+    ended();
+  }
+  expect(waits).toEqual([500, 500, 1_000, 2_000, 4_000, 8_000, 10_000]);
+  breaker.note(1, []);
+  expect(changes).toEqual([true, false]);
+  expect(breaker.admits().most).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("a probe that says nothing is followed by the next at once", () => {
+  const { breaker, fails, pass } = createRun();
+  breaker.note(0, fails(20));
+  pass(500);
+  breaker.begin()();
+  expect(breaker.admits().most).toBe(1);
+});

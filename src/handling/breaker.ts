@@ -1,0 +1,103 @@
+/**
+ * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then nothing new is begun but a
+ * probe now and then, and what fails is no order's fault: the attempts that opened the breaker are given back, and none
+ * is counted while it is open. Any order that is handled closes it.
+ */
+import type { Clock } from "../clock.ts";
+import { backoffMs } from "./backoff.ts";
+
+/** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
+export type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
+
+/** Open when of the newest first attempts so many fail, of so many customers, all of them within the window. */
+const failedShare = 0.9;
+const fewestOutcomes = 10;
+const fewestCustomers = 5;
+const windowMs = 10_000;
+/** What is looked at: the newest reports with at least so many outcomes. */
+const newestOutcomes = 50;
+const mostReports = 200;
+const probeBaseMs = 500;
+const probeMaxMs = 10_000;
+
+export type Breaker = ReturnType<typeof createBreaker>;
+
+/** @param options.onChange is told each change, before anything else happens */
+export function createBreaker(options: {
+  clock: Clock;
+  random: () => number;
+  onChange: (open: boolean) => void;
+}) {
+  const { clock, random, onChange } = options;
+  let reports: { atMs: number; handled: number; failed: FailedAttempt[] }[] = [];
+  let handledAtMs = Number.NEGATIVE_INFINITY;
+  let open = false;
+  let probing = false;
+  let probes = 0;
+  let probeAtMs = 0;
+
+  const customersOf = (failed: FailedAttempt[]) => new Set(failed.map(({ customer }) => customer)).size;
+
+  /** Whether nearly all of late fails, or, where there is little to see, so many in a row. */
+  function isSystemic(nowMs: number): boolean {
+    let handled = 0;
+    const failed: FailedAttempt[] = [];
+    for (let at = reports.length - 1; at >= 0 && handled + failed.length < newestOutcomes; at -= 1) {
+      const report = reports[at] as (typeof reports)[number];
+      if (report.atMs < nowMs - windowMs) break;
+      handled += report.handled;
+      failed.push(...report.failed.filter(({ first }) => first));
+    }
+    const outcomes = handled + failed.length;
+    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes)
+      return customersOf(failed) >= fewestCustomers;
+    const inARow = reports.filter(({ atMs }) => atMs > handledAtMs).flatMap((report) => report.failed);
+    return (
+      handledAtMs < nowMs - windowMs && customersOf(inARow.filter(({ first }) => first)) >= fewestCustomers
+    );
+  }
+
+  function change(to: boolean): void {
+    open = to;
+    reports = [];
+    probes = 0;
+    probeAtMs = clock.nowMs() + backoffMs(1, probeBaseMs, probeMaxMs, random);
+    onChange(open);
+  }
+
+  return {
+    /** What may begin now: everything, one probe, or nothing for so long. */
+    admits(): { most: number; waitMs: number } {
+      if (!open) return { most: Number.POSITIVE_INFINITY, waitMs: 0 };
+      const waitMs = probing ? probeMaxMs : probeAtMs - clock.nowMs();
+      return { most: waitMs > 0 ? 0 : 1, waitMs };
+    },
+    /** Work begins. @returns what is to be called at its end */
+    begin(): () => void {
+      if (!open || probing) return () => undefined;
+      probing = true;
+      const failedBefore = probes;
+      return () => {
+        probing = false;
+        // A probe that said nothing, e.g. a record that was handled before, is followed by the next at once.
+        if (open && probes > failedBefore)
+          probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
+      };
+    },
+    /** Notes how attempts ended. @returns whether those that failed are the orders' own */
+    note(handled: number, failed: FailedAttempt[]): boolean {
+      const nowMs = clock.nowMs();
+      const wasOpen = open;
+      if (handled > 0) handledAtMs = nowMs;
+      if (open && handled > 0) change(false);
+      if (open) probes += Number(failed.length > 0);
+      if (wasOpen) return false;
+      reports.push({ atMs: nowMs, handled, failed });
+      if (reports.length > mostReports) reports.shift();
+      if (failed.length === 0 || !isSystemic(nowMs)) return true;
+      for (const report of reports.slice(0, -1)) for (const { giveBack } of report.failed) giveBack();
+      change(true);
+      return false;
+    },
+  };
+}
