@@ -13,14 +13,15 @@ namespace {
 // is its name's length, its value's, its name, its value. A length of -1: there is none.
 struct Head {
   double offset;
+  double timestamp; // ms since the epoch, or -1
   int32_t partition;
   int32_t error; // rd_kafka_resp_err_t; its text is the value
   int32_t key_bytes;
   int32_t value_bytes;
   int32_t header_bytes;
-  int32_t unused;
+  int32_t leader_epoch; // or -1
 };
-static_assert(sizeof(Head) == 32);
+static_assert(sizeof(Head) == 40);
 
 struct Batch {
   std::vector<rd_kafka_message_t*> messages;
@@ -52,12 +53,14 @@ void EachHeader(rd_kafka_message_t* message, Visit visit) {
 }
 
 Head HeadOf(rd_kafka_message_t* message) {
-  Head head{static_cast<double>(message->offset), message->partition, message->err, kNone, kNone, 0, 0};
+  auto timestamp = static_cast<double>(rd_kafka_message_timestamp(message, nullptr));
+  Head head{static_cast<double>(message->offset), timestamp, message->partition, message->err, kNone, kNone, 0, kNone};
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     const char* text = rd_kafka_message_errstr(message);
     head.value_bytes = LengthOf(text, std::strlen(text));
     return head;
   }
+  head.leader_epoch = rd_kafka_message_leader_epoch(message);
   head.key_bytes = LengthOf(message->key, message->key_len);
   head.value_bytes = LengthOf(message->payload, message->len);
   EachHeader(message, [&](const char*, int32_t name_bytes, const void*, int32_t value_bytes) {

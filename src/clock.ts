@@ -5,6 +5,8 @@
 export type Clock = {
   /** Milliseconds on a scale of its own that is never set back: for durations and times of what comes next. */
   nowMs(): number;
+  /** Milliseconds since the epoch, for what comes from elsewhere. */
+  epochMs(): number;
   sleep(ms: number): Promise<void>;
   /** Calls it later. @returns what calls it off */
   timer(ms: number, action: () => void): () => void;
@@ -15,6 +17,7 @@ export type Clock = {
 /** The process's own time. */
 export const realClock: Clock = {
   nowMs: () => performance.now(),
+  epochMs: () => Date.now(),
   sleep: (ms) => Bun.sleep(ms),
   timer(ms, action) {
     const timer = setTimeout(action, ms);

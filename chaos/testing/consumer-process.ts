@@ -39,7 +39,7 @@ async function consume(mutation: Mutation): Promise<void> {
   });
   const processor = createProcessor(config, {
     ledger,
-    deadLetters: createDeadLetters(config, log),
+    deadLetters: createDeadLetters(config, { log }),
     handle: async (order, context) => {
       await Bun.sleep(handlingMs);
       await handle(order, context);

@@ -100,7 +100,15 @@ async function oneAck(honest: Intake, config: ProducerConfig): Promise<Chosen> {
         const partition = partitionForKey(order.customer, config.TOPIC_PARTITIONS);
         waiting.set(id, (error, offset) => (error ? reject(error) : resolve({ id, partition, offset })));
         const { topic, value, headers } = recordOf(order, id, config.ORDERS_TOPIC);
-        client.produce(topic, partition, Buffer.from(value ?? ""), id, undefined, undefined, headers);
+        client.produce(
+          topic,
+          partition,
+          Buffer.from(value ?? ""),
+          id,
+          undefined,
+          undefined,
+          headers as Kafka.MessageHeader[],
+        );
       }),
     async drain() {
       await new Promise<void>((resolve) => void client.disconnect(5_000, () => resolve()));

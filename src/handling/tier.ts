@@ -26,7 +26,7 @@ export function startConsumer(
   parts: Effect & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
-  const deadLetters = createDeadLetters(config, log);
+  const deadLetters = createDeadLetters(config, { log });
   let member: GroupMember | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
@@ -94,7 +94,7 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (obstacle) return obstacle;
-      return member && member.sincePollMs() > stuckMs ? "the loop is stuck" : undefined;
+      return member && member.sincePollMs() > stuckMs ? "the loop is stuck" : deadLetters.unready();
     },
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {

@@ -18,10 +18,10 @@ const open = () =>
   }).symbols;
 let opened: ReturnType<typeof open> | undefined;
 
-/** Of a record's head in native/records.cc: a double, then 32-bit numbers. */
-const headBytes = 32;
-const headWords = 8;
-const headDoubles = 4;
+/** Of a record's head in native/records.cc: two doubles, then 32-bit numbers. */
+const headBytes = 40;
+const headWords = 10;
+const headDoubles = 5;
 const lengthBytes = 4;
 
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
@@ -43,9 +43,18 @@ export class DeliveredRecord {
     readonly topic: string,
     readonly partition: number,
     readonly offset: number,
+    /** Of the leader that appended it (KIP-320): what comes later has none that is lower. -1: not told. */
+    readonly leaderEpoch: number,
+    /** Milliseconds since the epoch, as the producer or the broker gave it; -1: none. */
+    readonly timestampMs: number,
     private batch: Buffer,
     private layout: Layout,
   ) {}
+
+  /** Of key, value and headers. */
+  get bytes(): number {
+    return endOf(this.layout) - this.layout.keyAt;
+  }
 
   /** Copies its bytes, once. */
   own(): void {
@@ -81,7 +90,7 @@ export class DeliveredRecord {
       const nameAt = at + 2 * lengthBytes;
       const valueAt = nameAt + nameBytes;
       const name = this.batch.toString("utf8", nameAt, valueAt);
-      found.push({ [name]: part(this.batch, valueAt, Math.max(0, headerValueBytes)) as Buffer });
+      found.push({ [name]: part(this.batch, valueAt, headerValueBytes) });
       at = valueAt + Math.max(0, headerValueBytes);
     }
     return found;
@@ -134,10 +143,11 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
-    const [error, keyBytes, valueBytes, headerBytes] = [word(3), word(4), word(5), word(6)];
-    const layout = { keyAt, keyBytes, valueBytes, headerBytes };
-    const record = new DeliveredRecord(topic, word(2), doubles[n * headDoubles] as number, memory, layout);
-    if (error === 0) records.push(record);
+    const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
+    const offset = doubles[n * headDoubles] as number;
+    const timestampMs = doubles[n * headDoubles + 1] as number;
+    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
+    if (word(5) === 0) records.push(record);
     else errors.push(String(record.value));
     keyAt = endOf(layout);
   }

@@ -10,15 +10,20 @@ import { openReports, type Report } from "./reports.ts";
 import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
-/** One record to be sent. Headers are name and value pairs. */
+/** Headers are name and value pairs, a pair an object. */
+export type RecordHeaders = Record<string, string | Buffer | null>[];
+
+/** One record to be sent. */
 export type OutgoingRecord = {
   topic: string;
   partition: number;
   key: string | Buffer | null;
   value: string | Buffer | null;
-  headers: Kafka.MessageHeader[];
+  headers: RecordHeaders;
+  /** Milliseconds since the epoch; none: now. */
+  timestampMs?: number;
   /** Headers before those, which one array gives to many records: encoded only once. */
-  sharedHeaders?: Kafka.MessageHeader[];
+  sharedHeaders?: RecordHeaders;
 };
 
 /** What becomes of records that are handed over together; n counts them from 0. */

@@ -19,7 +19,7 @@ test("the longest order fits into the longest batch, with all that is added to i
   const added =
     `${key}${value}`.length -
     JSON.stringify(anOrder).length +
-    pairs.reduce((sum, [name, text]) => sum + name.length + text.length + headerBytes, 0);
+    pairs.reduce((sum, [name, text]) => sum + name.length + (text?.length ?? 0) + headerBytes, 0);
   const longest = config.MAX_BODY_BYTES + added + traceBytes + 2 * headerBytes + kafkaBytes;
   expect(longest).toBeLessThanOrEqual(longestBatchBytes(config, config.ORDERS_TOPIC));
   // Small orders go together, and a topic that takes each may not take them all.
