@@ -5,22 +5,24 @@
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { clientOptions } from "../src/kafka/client.ts";
-import type { OutgoingRecord } from "../src/kafka/producer.ts";
+import { openFetched } from "../src/kafka/fetched.ts";
+import type { RecordHeaders } from "../src/kafka/producer.ts";
+import { clientOf } from "../src/kafka/sender.ts";
 
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */
 const stallTimeoutMs = 20_000;
-const pollMs = 50;
+const pollMs = 5;
 const pollRecords = 1_000;
 
-/** A record with the time of its writing, ms since the epoch. */
+/** A record with the time of its writing, ms since the epoch: what is read here, or the same from elsewhere. */
 export type ReadRecord = {
   topic: string;
   partition: number;
   offset: number;
   key: Buffer | null;
   value: Buffer | null;
-  headers: OutgoingRecord["headers"];
+  headers: RecordHeaders;
   timestampMs: number;
 };
 
@@ -45,17 +47,18 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     // Where the beginning is deleted meanwhile, reading goes on after it.
     { "auto.offset.reset": "earliest" },
   );
+  let fetched: ReturnType<typeof openFetched> | undefined;
   // What lasts is noticed as an answer that does not come.
   consumer.on("event.error", () => undefined);
   try {
     await called<unknown>((done) => consumer.connect({ topic, timeout: callTimeoutMs }, done));
-    consumer.setDefaultConsumeTimeout(pollMs);
     const metadata = await called<Kafka.Metadata>((done) =>
       consumer.getMetadata({ topic, timeout: callTimeoutMs }, done),
     );
     const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
     if (partitions.length === 0) throw new Error(`the topic ${topic} does not exist`);
     const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(id)));
+    fetched = openFetched(clientOf((consumer as unknown as { name: string }).name), topic);
     return { topic, ranges: ranges.sort((a, b) => a.partition - b.partition), read, close };
   } catch (error) {
     await close();
@@ -80,13 +83,12 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     const wanted = ranges.filter(({ start, end }) => start < end);
     const ends = new Map(wanted.map(({ partition, end }) => [partition, end]));
     const open = new Set(ends.keys());
-    const atEnd = ({ partition }: { partition: number }) => open.delete(partition);
-    consumer.on("partition.eof", atEnd);
     consumer.assign(wanted.map(({ partition, start }) => ({ topic, partition, offset: start })));
     let deadline = Date.now() + stallTimeoutMs;
     try {
       while (open.size > 0) {
-        const records = await called<Kafka.Message[]>((done) => consumer.consume(pollRecords, done));
+        const { records, ended } = fetched?.take(pollRecords) ?? { records: [], ended: [] };
+        if (records.length === 0) await Bun.sleep(pollMs);
         if (records.length > 0) deadline = Date.now() + stallTimeoutMs;
         else if (Date.now() > deadline)
           throw new Error(
@@ -94,17 +96,18 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
           );
         for (const record of records) {
           const end = ends.get(record.partition) ?? 0;
-          if (record.offset < end && (await take(stamped(record))) === "enough") return;
+          if (record.offset < end && (await take(record)) === "enough") return;
           if (record.offset >= end - 1) open.delete(record.partition);
         }
+        for (const partition of ended) open.delete(partition);
       }
     } finally {
-      consumer.off("partition.eof", atEnd);
       consumer.unassign();
     }
   }
 
   function close(): Promise<void> {
+    fetched?.close();
     return new Promise((resolve) => {
       const giveUp = setTimeout(resolve, callTimeoutMs);
       consumer.disconnect(() => {
@@ -114,22 +117,6 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     });
   }
 }
-
-/** A record as node-rdkafka gives it, in the project's own form. */
-const stamped = ({
-  topic,
-  partition,
-  offset,
-  key,
-  value,
-  headers,
-  timestamp,
-}: Kafka.Message): ReadRecord => ({
-  ...{ topic, partition, offset, value },
-  key: typeof key === "string" ? Buffer.from(key) : (key ?? null),
-  headers: headers ?? [],
-  timestampMs: timestamp ?? 0,
-});
 
 /** A call of node-rdkafka's as a promise. */
 function called<Answer>(

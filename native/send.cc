@@ -11,8 +11,8 @@ extern "C" __thread int coffee_orders_more_follow;
 
 namespace {
 
-// As src/kafka/sender.ts writes them: numbers and texts in step. A record is its partition, the lengths of its key and
-// value (-1: it has none) and how many headers it has; a header is the lengths of its name and value. The texts are key,
+// As src/kafka/sender.ts writes them: numbers and texts in step. A record is its partition, its time as two
+// halves, the lower first (0: now), the lengths of its key and value (-1: it has none) and how many headers it has; a header is the lengths of its name and value. The texts are key,
 // value, and for each header its name, which ends with a NUL, and its value.
 struct Reader {
   const int32_t* numbers;
@@ -57,7 +57,7 @@ std::vector<bool> MoreFollow(Reader from, uint64_t count) {
   std::vector<int32_t> partitions;
   for (uint64_t n = 0; n < count; n++) {
     partitions.push_back(from.Number());
-    from.numbers += 2;
+    from.numbers += 4;
     from.numbers += 2 * from.Number();
   }
   std::vector<bool> more(count);
@@ -97,6 +97,9 @@ __attribute__((visibility("default"))) void coffee_orders_send(
     arguments.resize(common);
     auto partition = Argument(RD_KAFKA_VTYPE_PARTITION);
     partition.u.i32 = from.Number();
+    auto time = Argument(RD_KAFKA_VTYPE_TIMESTAMP);
+    time.u.i64 = static_cast<uint32_t>(from.Number());
+    time.u.i64 |= static_cast<int64_t>(from.Number()) << 32;
     auto key_bytes = from.Number();
     auto value_bytes = from.Number();
     auto headers = from.Number();
@@ -104,6 +107,7 @@ __attribute__((visibility("default"))) void coffee_orders_send(
     opaque.u.ptr = reinterpret_cast<void*>(first_opaque + n);
     arguments.push_back(partition);
     arguments.push_back(opaque);
+    if (time.u.i64 != 0) arguments.push_back(time);
     arguments.push_back(Bytes(RD_KAFKA_VTYPE_KEY, from.Text(key_bytes), key_bytes));
     arguments.push_back(Bytes(RD_KAFKA_VTYPE_VALUE, from.Text(value_bytes), value_bytes));
     Headers(from, headers, arguments);

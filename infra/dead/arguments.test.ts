@@ -18,6 +18,11 @@ test("filters, ages and times are understood", () => {
     name: "redrive",
     which: { sinceMs: nowMs - 90_000, beforeMs: Date.parse("2026-01-31") },
     limit: Infinity,
+    dryRun: false,
+  });
+  expect(read("redrive", "--all", "--limit", "2", "--after", "3/17", "--dry-run")).toMatchObject({
+    after: { partition: 3, offset: 17 },
+    dryRun: true,
   });
   expect(read("redrive", "3/17", "--limit", "1")).toMatchObject({ which: { partition: 3, offset: 17 } });
   expect(read("purge", "--before", "7d")).toMatchObject({ beforeMs: nowMs - 7 * 86_400_000, yes: false });
@@ -36,6 +41,8 @@ test.each<[string[], RegExp]>([
   [["list", "--since", "yesterday"], /--since takes a time/],
   [["show"], /PARTITION\/OFFSET/],
   [["show", "3"], /PARTITION\/OFFSET.*not 3/],
+  [["redrive", "--reason", ""], /--reason is empty.*--all/],
+  [["redrive", "--all", "--after", "17"], /PARTITION\/OFFSET/],
   [["redrive"], /--all for every letter/],
   [["redrive", "--limit", "5"], /--all for every letter/],
   [["redrive", "--all", "--customer", "c1"], /one of/],

@@ -21,6 +21,10 @@ Filters, all of which must apply (list, redrive):
 
 Options:
   --limit N                  at most N letters: list shows the newest (default 50), redrive takes the first
+                             and says where it stopped
+  --after PARTITION/OFFSET   redrive goes on after this letter, where it stopped before
+  --dry-run                  redrive sends nothing and says which letters would have no second effect, because the
+                             ledger has their order (LEDGER_URL)
   --json                     one JSON document instead of text (list, show)
   --yes                      purge asks no question
 
@@ -34,7 +38,7 @@ export type Command =
   | { name: "help" }
   | { name: "list"; filter: Filter; limit: number; json: boolean }
   | { name: "show"; place: Place; json: boolean }
-  | { name: "redrive"; which: Place | Filter; limit: number }
+  | { name: "redrive"; which: Place | Filter; limit: number; after?: Place; dryRun: boolean }
   | { name: "purge"; beforeMs: number; yes: boolean };
 
 /** The command line makes no sense; the message says why. */
@@ -51,6 +55,8 @@ const options = {
   since: { type: "string" },
   before: { type: "string" },
   limit: { type: "string" },
+  after: { type: "string" },
+  "dry-run": { type: "boolean" },
   json: { type: "boolean" },
   all: { type: "boolean" },
   yes: { type: "boolean" },
@@ -62,7 +68,7 @@ const filters: Option[] = ["reason", "order", "customer", "since", "before"];
 const taken: Record<string, Option[]> = {
   list: [...filters, "limit", "json"],
   show: ["json"],
-  redrive: [...filters, "limit", "all"],
+  redrive: [...filters, "limit", "after", "dry-run", "all"],
   purge: ["before", "all", "yes"],
 };
 
@@ -92,6 +98,8 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
   if (name === "list") return { name, filter, limit: limitOf(values.limit, defaultRows), json };
   if (name === "show") return { name, place: placeOf(rest[0]), json };
   if (name === "redrive") {
+    const empty = Object.entries(values).find(([option, value]) => value === "" && option !== "after");
+    if (empty) throw new UsageError(`--${empty[0]} is empty, which means every letter: say --all for that`);
     const chosen = [rest.length > 0, filtered, values.all ?? false].filter(Boolean).length;
     if (chosen !== 1)
       throw new UsageError("redrive takes one of: PARTITION/OFFSET, filters, or --all for every letter");
@@ -99,6 +107,8 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
       name,
       which: rest.length > 0 ? placeOf(rest[0]) : filter,
       limit: limitOf(values.limit, Infinity),
+      ...(values.after !== undefined && { after: placeOf(values.after) }),
+      dryRun: values["dry-run"] ?? false,
     };
   }
   if ((values.all ?? false) === filtered) throw new UsageError("purge takes one of: --before TIME, or --all");

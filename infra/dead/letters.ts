@@ -30,7 +30,7 @@ export type Filter = {
 
 /** Reads what a letter says. Whatever is on the topic, this does not throw. */
 export function letterOf(record: ReadRecord): Letter {
-  const headers = new Map(textHeaders(record));
+  const headers = ours(record);
   const number = (name: string) => {
     const text = headers.get(prefix + name) ?? "";
     return /^\d+$/.test(text) ? Number(text) : null;
@@ -64,19 +64,36 @@ export function matches(letter: Letter, filter: Filter): boolean {
   );
 }
 
-/** The record as it was before it was given up: its bytes, key and headers, without what the letter added. */
-export const original = ({
-  key,
-  value,
-  headers,
-}: ReadRecord): Pick<OutgoingRecord, "key" | "value" | "headers"> => ({
-  key,
-  value,
-  headers: headers.filter((header) => !Object.keys(header).some((name) => name.startsWith(prefix))),
-});
+/** How many of a letter's headers are its record's: `dead.headers` says it; undefined for letters of before it. */
+function ownHeaders({ headers }: ReadRecord): number | undefined {
+  const at = headers.findLastIndex((header, n) => String(header[`${prefix}headers`]) === String(n));
+  return at < 0 ? undefined : at;
+}
+
+/** The record as it was before it was given up: its bytes, key, headers and time, without what the letter added. */
+export function original(
+  record: ReadRecord,
+): Pick<OutgoingRecord, "key" | "value" | "headers" | "timestampMs"> {
+  const { key, value, headers } = record;
+  const own = ownHeaders(record);
+  const isOurs = (header: object) => Object.keys(header).some((name) => name.startsWith(prefix));
+  if (own === undefined) return { key, value, headers: headers.filter((header) => !isOurs(header)) };
+  const timestampMs = Number(ours(record).get(`${prefix}timestamp`));
+  return { key, value, headers: headers.slice(0, own), ...(timestampMs > 0 && { timestampMs }) };
+}
+
+/** What the letter itself says, by name. */
+const ours = (record: ReadRecord): Map<string, string> =>
+  new Map(textHeaders({ headers: record.headers.slice(ownHeaders(record) ?? 0) }));
+
+/** The digest of the value that a letter had to leave out; undefined for one that is whole. */
+export function digestOfStub(record: ReadRecord): string | undefined {
+  const said = ours(record);
+  return said.has(`${prefix}cut`) ? said.get(`${prefix}sha256`) : undefined;
+}
 
 /** A record's headers as names and texts. */
-export const textHeaders = ({ headers }: ReadRecord): [string, string][] =>
+export const textHeaders = ({ headers }: Pick<ReadRecord, "headers">): [string, string][] =>
   headers.flatMap((header) =>
     Object.entries(header).map(([name, value]): [string, string] => [name, String(value)]),
   );

@@ -4,11 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type KafkaConfig, kafkaConfig } from "../../src/config.ts";
+import { openProducer } from "../../src/kafka/producer.ts";
 import { orderId } from "../../src/order-id.ts";
 import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../src/testing/kafka.ts";
 import { startTier } from "../../src/testing/tier-process.ts";
 import { until } from "../../src/testing/until.ts";
 import { capture } from "../capture.ts";
+import { openTopicReader, type ReadRecord } from "../read-topic.ts";
 
 let cluster: OrdersCluster;
 let directory: string;
@@ -36,6 +39,7 @@ const order = {
   placedAt: "2026-01-31T09:00:00.000Z",
 };
 const value = JSON.stringify(order);
+const garbage = Buffer.from([0xff, 0x00, 0x7b]);
 const deadHeaders = (changes: Record<string, string> = {}) => ({
   "dead.reason": "Error: the milk is sour",
   "dead.attempts": "5",
@@ -47,7 +51,6 @@ const deadHeaders = (changes: Record<string, string> = {}) => ({
 });
 
 describe("letters", () => {
-  const garbage = Buffer.from([0xff, 0x00, 0x7b]);
   beforeAll(async () => {
     await cluster.put("orders.dead", [
       { partition: 3, key: Buffer.from(id), value, headers: { ce_id: id, ...deadHeaders() } },
@@ -183,7 +186,64 @@ test("redriving sends the record as it was to where it was, and repeating it han
     30_000,
   );
   expect(await count("handled")).toBe(1);
+  const dry = await dead(["redrive", "--reason", "milk", "--dry-run"], { ...env, LEDGER_URL });
+  expect(dry.stdout).toContain("2 dead letters meant, 2 without a second effect. Dry run: nothing was sent.");
 }, 60_000);
+
+test("a burial and a redrive keep headers, their null values, dead.* of its own and the time; a stub leads back", async () => {
+  const env = { ...cluster.env, ORDERS_TOPIC: "whole", DEAD_TOPIC: "whole.dead" };
+  const layout = { partitions: partitionCount, replicationFactor: 3 };
+  for (const topic of ["whole", "whole.dead"]) cluster.createTopic(topic, layout);
+  const headers = [
+    { a: null },
+    { b: Buffer.alloc(0) },
+    { "dead.reason": Buffer.from("of old") },
+    { a: garbage },
+  ];
+  const time = 1_700_000_000_123;
+  const config = kafkaConfig(env);
+  const producer = await openProducer(config, {
+    lingerMs: 0,
+    deliveryTimeoutMs: 5_000,
+    maxBytes: 10_000_000,
+  });
+  const common = { topic: "whole", partition: 4, key: garbage, headers, timestampMs: time };
+  const values = [garbage, Buffer.alloc(2_200_000, "x")];
+  for (const value of values) producer.produce({ ...common, value }, () => undefined);
+  await producer.close(5_000);
+  const LEDGER_URL = `sqlite:${join(directory, "whole.sqlite")}`;
+  await using consumer = startTier("consumer", { ...env, LEDGER_URL, CONSUMER_GROUP: "whole" });
+  const dies = (count: number) =>
+    until("given up", async () => (await consumer.metric("orders_dead_total")) === count, 30_000);
+  await dies(2);
+  const letters = await everything(config, "whole.dead");
+  expect(letters[0]).toMatchObject({ key: garbage, value: garbage, timestampMs: time });
+  expect(letters[0]?.headers.slice(0, 4)).toEqual(headers);
+  expect(letters[1]).toMatchObject({ key: garbage, value: null });
+
+  const dry = await dead(["redrive", "--all", "--dry-run", "--limit", "1"], { ...env, LEDGER_URL });
+  expect(dry.stdout).toStartWith("4/0  would be handled\n1 dead letter meant, 0 without a second effect.");
+  expect(dry.stdout).toContain("--after 4/0\n");
+  const { stdout } = await dead(["redrive", "--all"], env);
+  expect(stdout).toStartWith("2 dead letters meant: 2 sent to whole and acknowledged");
+  const again = (await everything(config, "whole")).slice(2);
+  expect(again.map(({ value }) => value)).toEqual(values);
+  for (const { key, headers: found, timestampMs } of again)
+    expect({ key, found, timestampMs }).toEqual({ key: garbage, found: headers, timestampMs: time });
+  const rest = await dead(["redrive", "--all", "--after", "4/0", "--limit", "1"], env);
+  expect(rest.stdout).toContain("1 dead letter meant: 1 sent");
+}, 60_000);
+
+async function everything(config: KafkaConfig, topic: string) {
+  const reader = await openTopicReader(config, topic);
+  const found: ReadRecord[] = [];
+  await reader.read(reader.ranges, (record) => {
+    found.push(record);
+    return undefined;
+  });
+  await reader.close();
+  return found;
+}
 
 test("what is missing or out of reach is told, with its exit code", async () => {
   expect(await dead(["redrive"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--all") });

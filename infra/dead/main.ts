@@ -1,11 +1,12 @@
 /** `bun run dead`: what was given up, why, and what to do about it. `bun run dead --help` says how. */
-import { ConfigError, type KafkaConfig, kafkaConfig } from "../../src/config.ts";
+import { ConfigError, consumerConfig, type KafkaConfig, kafkaConfig } from "../../src/config.ts";
+import { createLedger } from "../../src/ledger/open.ts";
 import { openTopicReader, type TopicReader } from "../read-topic.ts";
-import { type Command, readArguments, UsageError, usage } from "./arguments.ts";
+import { type Command, type Place, readArguments, UsageError, usage } from "./arguments.ts";
 import { counted } from "./letters.ts";
 import { list, show } from "./list.ts";
 import { planPurge, purge } from "./purge.ts";
-import { redrive } from "./redrive.ts";
+import { foresee, redrive } from "./redrive.ts";
 
 try {
   const command = readArguments(Bun.argv.slice(2));
@@ -37,12 +38,41 @@ async function redriveAndSay(
   reader: TopicReader,
   command: Asked<"redrive">,
 ): Promise<void> {
-  const { meant, repeated, acknowledged, failed, error } = await redrive(config, reader, command);
+  if (command.dryRun) return foreseeAndSay(reader, command);
+  const { meant, repeated, acknowledged, failed, error, stoppedAt } = await redrive(config, reader, command);
   console.log(
     `${counted(meant)} meant: ${acknowledged} sent to ${config.ORDERS_TOPIC} and acknowledged, ` +
       `${repeated} the same record as another, ${failed} failed.`,
   );
+  sayWhere(stoppedAt);
   if (failed > 0) throw new Error(`${error}; repeat the command, which is harmless`);
+}
+
+function sayWhere(stoppedAt: Place | undefined): void {
+  if (stoppedAt)
+    console.log(
+      `Stopped at the limit; go on with the same command and --after ${stoppedAt.partition}/${stoppedAt.offset}`,
+    );
+}
+
+async function foreseeAndSay(reader: TopicReader, command: Asked<"redrive">): Promise<void> {
+  const config = consumerConfig();
+  const options = { connections: 1, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
+  const ledger = createLedger(config.LEDGER_URL, options);
+  try {
+    const { letters, stoppedAt } = await foresee(ledger, reader, command);
+    for (const { place, handled } of letters)
+      console.log(
+        `${place.partition}/${place.offset}  ${handled ? "no second effect: the ledger has its order" : "would be handled"}`,
+      );
+    const handled = letters.filter((letter) => letter.handled).length;
+    console.log(
+      `${counted(letters.length)} meant, ${handled} without a second effect. Dry run: nothing was sent.`,
+    );
+    sayWhere(stoppedAt);
+  } finally {
+    await ledger.close();
+  }
 }
 
 async function askAndPurge(config: KafkaConfig, reader: TopicReader, command: Asked<"purge">): Promise<void> {

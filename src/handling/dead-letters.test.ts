@@ -9,10 +9,11 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { kafkaConfig } from "../config.ts";
+import { type KafkaConfig, kafkaConfig } from "../config.ts";
 import { createLogger } from "../log.ts";
 import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../testing/kafka.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../testing/test-consumer.ts";
+import { until } from "../testing/until.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 
 setDefaultTimeout(60_000);
@@ -27,6 +28,9 @@ beforeEach(() => {
   place = newPlace(cluster);
 });
 afterEach(() => place[Symbol.dispose]());
+
+const quiet = () => createLogger("test", { INSTANCE: "test", LOG_LEVEL: "fatal" });
+const lettersOn = (config: KafkaConfig, log = quiet()) => createDeadLetters(config, { log });
 
 const valid = JSON.parse(String(recordOf("valid").value));
 const garbage = Buffer.from([0x00, 0xff, 0xfe, 0x0d, 0x0a, 0x80]);
@@ -101,7 +105,7 @@ describe("an undecodable record", () => {
 test("headers are kept as they are, also those that are not text", async () => {
   const { ORDERS_TOPIC, DEAD_TOPIC, ...env } = place.env;
   const config = kafkaConfig({ ...env, ORDERS_TOPIC, DEAD_TOPIC });
-  const letters = createDeadLetters(config, createLogger("test", { INSTANCE: "test", LOG_LEVEL: "fatal" }));
+  const letters = lettersOn(config);
   const headers = [{ text: Buffer.from("é") }, { bytes: garbage }, { nul: Buffer.from("a\0b") }];
   const record = { topic: ORDERS_TOPIC, partition: 5, offset: 7, key: null, value: garbage, headers };
   await letters.bury(record as never, { reason: "test", attempts: 1 }, new AbortController().signal);
@@ -118,7 +122,7 @@ test("headers are kept as they are, also those that are not text", async () => {
 test("a topic that is too weak gets no letter", async () => {
   const config = kafkaConfig({ ...place.env, REPLICATION_FACTOR: "4" });
   const log = createLogger("test", { INSTANCE: "test", LOG_LEVEL: "fatal" });
-  const letters = createDeadLetters(config, log);
+  const letters = lettersOn(config, log);
   const record = { topic: "orders", partition: 0, offset: 0, key: null, value: garbage, headers: [] };
   const failed = new AbortController();
   const said: unknown[] = [];
@@ -176,3 +180,103 @@ test("a reason that no header and no database would take is made one that they d
   expect(letter?.headers["dead.reason"]).toHaveLength(1_000);
   expect(await consumer.metric("orders_dead_total")).toBe(1);
 });
+
+/** A record of a partition, as a consumer would have been given it. */
+const delivered = (partition: number, value: Buffer, offset = 0) =>
+  ({ topic: place.topic, partition, offset, key: null, value, headers: [], timestampMs: -1 }) as never;
+const cause = { reason: "test", attempts: 1 };
+const never = new AbortController().signal;
+const produce = 0;
+
+test("a record too large for a letter leaves a stub, which says what it was, and holds up no other", async () => {
+  const value = Buffer.alloc(2_200_000, "x");
+  await place.put([{ value, key: Buffer.from("huge"), headers: { colour: "red" } }]);
+  await place.put(Array.from({ length: 12 }, (_, partition) => ({ value: "junk", partition })));
+  await using consumer = startTestConsumer(place.env);
+  await place.commits(13);
+  expect(await consumer.metric("orders_dead_total")).toBe(13);
+  const stub = (await place.letters()).find(({ headers }) => "dead.cut" in headers);
+  expect(stub).toMatchObject({ partition: 0, value: null, key: Buffer.from("huge") });
+  expect(stub?.headers).toMatchObject({
+    ...{ colour: "red", "dead.headers": "1", "dead.cut": "value,timestamp", "dead.bytes": "2200000" },
+    ...{ "dead.topic": place.topic, "dead.partition": "0", "dead.offset": "0" },
+    "dead.sha256": Bun.CryptoHasher.hash("sha256", value, "hex"),
+  });
+});
+
+test("headers too large for a letter are left out too", async () => {
+  await place.put([{ value: "junk", key: Buffer.from("k"), headers: { huge: "h".repeat(2_200_000) } }]);
+  await using consumer = startTestConsumer(place.env);
+  await consumer.reaches("orders_dead_total", 1);
+  const [stub] = await place.letters();
+  expect(stub).toMatchObject({ value: null, key: null });
+  expect(stub?.headers).toMatchObject({ "dead.cut": "key,value,headers,timestamp", "dead.bytes": "4" });
+});
+
+test.each([
+  ["too large", 10, "value,timestamp"],
+  ["a list too large", 18, "value,timestamp"],
+])("what the brokers find %p is tried once more as it is, then as a stub", async (_, code, cut) => {
+  const letters = lettersOn(kafkaConfig(kafkaEnv()));
+  cluster.pushRequestErrors(produce, [code]);
+  await letters.bury(delivered(0, garbage), cause, never);
+  cluster.pushRequestErrors(produce, [code, code]);
+  await letters.bury(delivered(1, garbage), cause, never);
+  await letters.close();
+  const [whole, stub] = await place.letters();
+  expect(whole?.value).toEqual(garbage);
+  expect(stub?.value).toBeNull();
+  expect(stub?.headers["dead.cut"]).toBe(cut);
+});
+
+test("a letter refused for its own sake keeps its value if it goes without its timestamp", async () => {
+  const letters = lettersOn(kafkaConfig(kafkaEnv()));
+  const invalidTimestamp = 32;
+  cluster.pushRequestErrors(produce, [invalidTimestamp, invalidTimestamp]);
+  await letters.bury(delivered(0, garbage), cause, never);
+  expect(letters.unready()).toBeUndefined();
+  await letters.close();
+  expect(await place.letters()).toMatchObject([{ value: garbage }]);
+});
+
+test("without permission letters are held, and go when there is one; the reason is told meanwhile", async () => {
+  const letters = lettersOn(kafkaConfig(kafkaEnv()));
+  const denied = 29;
+  cluster.setTopicError(place.deadTopic, denied);
+  let buried = false;
+  const burial = letters.bury(delivered(0, garbage), cause, never).then(() => {
+    buried = true;
+  });
+  await until("it is said", () => letters.unready());
+  expect(letters.unready()).toMatch(/^1 dead letters are held: /);
+  expect(buried).toBe(false);
+  cluster.setTopicError(place.deadTopic, 0);
+  await burial;
+  expect(letters.unready()).toBeUndefined();
+  await letters.close();
+});
+
+test("letters for a partition without a leader hold up none of another", async () => {
+  const letters = lettersOn(kafkaConfig(kafkaEnv()));
+  cluster.setPartitionLeader(place.deadTopic, 0, -1);
+  const ended = new AbortController();
+  const held = Array.from({ length: 600 }, (_, n) =>
+    letters.bury(delivered(0, garbage, n), cause, ended.signal),
+  );
+  for (const one of held) one.catch(() => undefined);
+  let others = 0;
+  for (let n = 0; n < 3_000; n += 1)
+    void letters.bury(delivered(1 + (n % 11), garbage, n), cause, never).then(() => {
+      others += 1;
+    });
+  await until("all others are acknowledged", () => others === 3_000);
+  ended.abort();
+  cluster.setPartitionLeader(place.deadTopic, 0, 2);
+  await Promise.allSettled(held);
+  await letters.close();
+});
+
+const kafkaEnv = () => {
+  const { LEDGER_URL, CONSUMER_GROUP, ...env } = place.env;
+  return env;
+};

@@ -29,7 +29,7 @@ export function startConsumer(
   parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
-  const deadLetters = createDeadLetters(config, log);
+  const deadLetters = createDeadLetters(config, { log });
   let member: GroupMember | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
@@ -100,7 +100,7 @@ export function startConsumer(
       const stillMs = member?.withoutProgressMs() ?? 0;
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
-        : undefined;
+        : deadLetters.unready();
     },
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {

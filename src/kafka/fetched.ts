@@ -100,10 +100,12 @@ export class DeliveredRecord {
 const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
   bytes < 0 ? null : batch.subarray(at, at + bytes);
 
-/** What was taken: records, and what librdkafka had to say instead of one. */
-export type Taken = { records: DeliveredRecord[]; errors: string[] };
+/** What was taken: records, what librdkafka had to say instead of one, and partitions that are read to their end. */
+export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
-const nothingTaken: Taken = { records: [], errors: [] };
+const nothingTaken: Taken = { records: [], errors: [], ended: [] };
+/** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
+const partitionEnd = -191;
 
 export type Fetched = ReturnType<typeof openFetched>;
 
@@ -140,6 +142,7 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
   const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
   const records: DeliveredRecord[] = [];
   const errors: string[] = [];
+  const ended: number[] = [];
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
@@ -148,8 +151,9 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
     const timestampMs = doubles[n * headDoubles + 1] as number;
     const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
     if (word(5) === 0) records.push(record);
+    else if (word(5) === partitionEnd) ended.push(word(4));
     else errors.push(String(record.value));
     keyAt = endOf(layout);
   }
-  return { records, errors };
+  return { records, errors, ended };
 }

@@ -20,6 +20,8 @@ export type OutgoingRecord = {
   key: string | Buffer | null;
   value: string | Buffer | null;
   headers: RecordHeaders;
+  /** Milliseconds since the epoch; none: now. */
+  timestampMs?: number;
   /** Headers before those, which one array gives to many records: encoded only once. */
   sharedHeaders?: RecordHeaders;
 };

@@ -93,9 +93,14 @@ test("what Kafka refuses is reported in its words, and what comes after it is no
   }
   await producer.close(0);
   expect(reports).toEqual([
-    { error: undefined, partition: 3, offset: expect.any(Number) },
-    { error: expect.stringMatching(/^Broker: .*record/i), partition: 3, offset: undefined },
-    { error: undefined, partition: 3, offset: (reports[0]?.offset ?? 0) + 1 },
+    { error: undefined, code: 0, partition: 3, offset: expect.any(Number) },
+    {
+      error: expect.stringMatching(/^Broker: .*record/i),
+      code: invalidRecord,
+      partition: 3,
+      offset: undefined,
+    },
+    { error: undefined, code: 0, partition: 3, offset: (reports[0]?.offset ?? 0) + 1 },
   ]);
 });
 
@@ -107,7 +112,7 @@ test("what no broker takes in time is reported in librdkafka's words", async () 
   for (const partition of [0, 7]) producer.produce(record("{}", partition), (one) => reports.push(one));
   await until("both have their reports", () => reports.length === 2);
   await producer.close(0);
-  const late = { error: "Local: Message timed out", offset: undefined };
+  const late = { error: "Local: Message timed out", code: -192, offset: undefined };
   expect(reports.sort((one, other) => one.partition - other.partition)).toEqual([
     { ...late, partition: 0 },
     { ...late, partition: 7 },

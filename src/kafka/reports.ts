@@ -20,6 +20,8 @@ let opened: ReturnType<typeof open> | undefined;
 /** A delivery report: no error means acknowledged by all in-sync replicas. */
 export type Report = {
   error: string | undefined;
+  /** The same as rd_kafka_resp_err_t; 0: none. */
+  code: number;
   partition: number;
   /** None where a broker recognised the record as a repetition, which is acknowledged too. */
   offset: number | undefined;
@@ -56,8 +58,10 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
         for (let n = 0; n < count; n += 1) {
           const tag = doubles[n * reportDoubles] as number;
           const offset = doubles[n * reportDoubles + 1] as number;
+          const code = words[n * reportWords + 5] as number;
           onReport(tag, {
-            error: errorOf(words[n * reportWords + 5] as number),
+            error: errorOf(code),
+            code,
             partition: words[n * reportWords + 4] as number,
             offset: offset >= 0 ? offset : undefined,
           });

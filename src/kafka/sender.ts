@@ -40,6 +40,8 @@ export class RefusedRecord extends Error {
   constructor(
     message: string,
     readonly reason: "queue full" | "client failed" | "too large" | "other",
+    /** The same as rd_kafka_resp_err_t, where librdkafka was asked. */
+    readonly code = 0,
   ) {
     super(message);
   }
@@ -77,10 +79,11 @@ export function openSender(client: Pointer, lingers: boolean) {
   /** Why a record was refused. @param error of type rd_kafka_error_t, which is destroyed */
   function refusal(error: Pointer): RefusedRecord {
     const message = new CString(api.rd_kafka_error_string(error) as Pointer).toString();
-    const reason = reasons[api.rd_kafka_error_code(error)] ?? "other";
+    const code = api.rd_kafka_error_code(error);
+    const reason = reasons[code] ?? "other";
     const failed = api.rd_kafka_error_is_fatal(error) !== 0;
     api.rd_kafka_error_destroy(error);
-    return new RefusedRecord(message, failed ? "client failed" : reason);
+    return new RefusedRecord(message, failed ? "client failed" : reason, code);
   }
 
   /** Queues records that have a topic and their shared headers in common. @returns an error for each, or 0 */
@@ -176,7 +179,7 @@ function createEncoder() {
     let pairs = 0;
     for (const header of headers)
       for (const name in header) {
-        const value = header[name] as string | Buffer | null;
+        const value = header[name] ?? null;
         reserve(2, name.length + 1 + (value?.length ?? 0));
         put(name);
         texts[used++] = 0;
@@ -192,9 +195,11 @@ function createEncoder() {
       count = 0;
       used = 0;
     },
-    add({ partition, key, value, headers }: OutgoingRecord): void {
-      reserve(3, (key?.length ?? 0) + (value?.length ?? 0));
+    add({ partition, key, value, headers, timestampMs = 0 }: OutgoingRecord): void {
+      reserve(5, (key?.length ?? 0) + (value?.length ?? 0));
       numbers[count++] = partition;
+      numbers[count++] = timestampMs | 0;
+      numbers[count++] = Math.floor(timestampMs / 2 ** 32);
       put(key);
       put(value);
       addHeaders(headers);

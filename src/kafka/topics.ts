@@ -11,6 +11,8 @@ import { batchBytes, maxRecordBytes, type PartitionState } from "./producer.ts";
 
 const timeoutMs = 10_000;
 const alreadyExists = 36;
+/** Longer batches than that would meet a broker's socket.request.max.bytes, and fill the client's queue. */
+const mostBytes = 67_108_864;
 const weekMs = 604_800_000;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
 const aroundOrderBytes = 2_048;
@@ -72,6 +74,21 @@ function demandsOf(config: KafkaConfig, topic: string): Demand[] {
       otherwise: "set it to -1",
     },
   ];
+}
+
+/**
+ * The longest batch that a topic takes, and how long it keeps a record. Where a topic's configuration is not asked for,
+ * the least that would be demanded, and for ever.
+ * @throws Error when the brokers can't be asked
+ */
+export async function topicLimits(config: KafkaConfig, topic: string) {
+  const actual: Map<string, string> =
+    config.MIN_INSYNC_REPLICAS > 1
+      ? await describeTopicConfigs(clientOptions(config), topic, timeoutMs)
+      : new Map();
+  const limit = Number(actual.get("max.message.bytes") ?? longestBatchBytes(config, topic));
+  const retentionMs = Number(actual.get("retention.ms") ?? -1);
+  return { maxBytes: Math.min(limit, mostBytes), retentionMs: retentionMs < 0 ? Infinity : retentionMs };
 }
 
 /** Creates a topic as configured; one that exists is left as it is. @throws Error with the brokers' words. */
