@@ -61,6 +61,9 @@ const schemas = {
     deadAt: time,
     reason: { type: "string" },
     attempts: integer,
+    topic: { type: "string" },
+    partition: integer,
+    offset: integer,
   }),
 };
 

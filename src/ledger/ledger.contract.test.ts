@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { entryOf } from "../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import { until } from "../testing/until.ts";
 import type { Entry, Ledger, Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
@@ -177,6 +178,26 @@ describe.each([
     });
     await ledger.record([entry], write);
     expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled" });
+  });
+
+  test("many are found at once: the handled, the dead with the place of the newest letter, and no others", async () => {
+    const [handled, dead, unknown] = [entryOf("c1"), entryOf("c2"), entryOf("c3")];
+    await ledger.record([handled], write);
+    const burial = { topic: "orders", partition: 3, orderId: dead.order.id, reason: "sour", attempts: 5 };
+    // Neither the place nor the time of the first alone decides.
+    await ledger.bury({ ...burial, offset: dead.offset + 1_000_000, reason: "older" });
+    const beforeMs = Date.now();
+    await until("the clock goes on", () => Date.now() > beforeMs);
+    await ledger.bury({ ...burial, offset: dead.offset });
+    await ledger.bury({ ...burial, offset: handled.offset + 1, orderId: handled.order.id });
+    const views = await other.findMany([handled, dead, unknown].map(({ order }) => order.id));
+    expect([...views.keys()].sort()).toEqual([handled.order.id, dead.order.id].sort());
+    expect(views.get(handled.order.id)).toMatchObject({ status: "handled", offset: handled.offset });
+    expect(views.get(dead.order.id)).toMatchObject({
+      ...{ status: "dead", reason: "sour", attempts: 5 },
+      ...{ topic: "orders", partition: 3, offset: dead.offset },
+    });
+    expect(await ledger.findMany([])).toEqual(new Map());
   });
 
   test("any text that JSON carries is kept as it is", async () => {

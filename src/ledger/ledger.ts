@@ -37,7 +37,17 @@ export type LedgerView =
       partition: number;
       offset: number;
     }
-  | { id: string; status: "dead"; deadAt: string; reason: string; attempts: number };
+  | {
+      id: string;
+      status: "dead";
+      deadAt: string;
+      reason: string;
+      attempts: number;
+      /** Where its record was given up. */
+      topic: string;
+      partition: number;
+      offset: number;
+    };
 
 /** A record that was given up, by its place on its topic. */
 export type Burial = {
@@ -67,6 +77,8 @@ export interface Ledger {
   bury(burial: Burial): Promise<void>;
   /** What is known of an order; a handled one is handled, whatever befell its other records. */
   find(id: string): Promise<LedgerView | undefined>;
+  /** The same of many orders at once; those that nothing is known of are missing. */
+  findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
   close(): Promise<void>;
 }
 

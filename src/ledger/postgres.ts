@@ -7,12 +7,12 @@ import {
   type Ledger,
   type LedgerOptions,
   LedgerUnavailableError,
-  type LedgerView,
   type SqlValue,
   type Tx,
   type Verdict,
   verdictOf,
 } from "./ledger.ts";
+import { findInPostgres } from "./look-up.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -104,6 +104,8 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       replace,
     );
 
+  const findMany = (ids: readonly string[]) => ask((sql) => findInPostgres(sql, ids), lookUpTimeoutMs);
+
   return {
     open: (effectSchema) =>
       transaction(async (sql) => {
@@ -125,30 +127,8 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
       }, answerTimeoutMs),
 
-    find: (id) =>
-      ask(async (sql): Promise<LedgerView | undefined> => {
-        const [row] =
-          await sql`SELECT handled_at, deliveries, "partition", "offset" FROM ledger WHERE id = ${id}`;
-        if (row)
-          return {
-            id,
-            status: "handled",
-            handledAt: row.handled_at.toISOString(),
-            deliveries: row.deliveries,
-            partition: row.partition,
-            offset: Number(row.offset),
-          };
-        const [dead] = await sql`SELECT dead_at, reason, attempts FROM dead_letters WHERE order_id = ${id}
-          ORDER BY dead_at DESC LIMIT 1`;
-        if (!dead) return undefined;
-        return {
-          id,
-          status: "dead",
-          deadAt: dead.dead_at.toISOString(),
-          reason: dead.reason,
-          attempts: dead.attempts,
-        };
-      }, lookUpTimeoutMs),
+    find: async (id) => (await findMany([id])).get(id),
+    findMany,
 
     close: () => pool.close({ timeout: connectTimeoutS }),
   };

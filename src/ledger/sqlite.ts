@@ -8,11 +8,11 @@ import {
   EffectError,
   type Ledger,
   LedgerUnavailableError,
-  type LedgerView,
   type SqlValue,
   type Tx,
   verdictOf,
 } from "./ledger.ts";
+import { findInSqlite } from "./look-up.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -29,7 +29,6 @@ const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
 
 type Row = { digest: string; partition: number; offset: number };
-type Dead = { dead_at: string; reason: string; attempts: number };
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
@@ -108,6 +107,8 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
+  const findMany = (ids: readonly string[]) => ask(() => findInSqlite(reader(), ids));
+
   return {
     open: (effectSchema) =>
       exclusively(async () => {
@@ -160,7 +161,8 @@ export function createSqliteLedger(path: string): Ledger {
         }),
       ),
 
-    find: (id) => ask((): LedgerView | undefined => find(reader(), id)),
+    find: async (id) => (await findMany([id])).get(id),
+    findMany,
 
     async close() {
       await tail;
@@ -168,21 +170,6 @@ export function createSqliteLedger(path: string): Ledger {
       openedToLook?.close();
     },
   };
-}
-
-function find(database: Database, id: string): LedgerView | undefined {
-  const row = database
-    .query<Row & { handled_at: string; deliveries: number }, [string]>("SELECT * FROM ledger WHERE id = ?")
-    .get(id);
-  if (row) {
-    const { handled_at: handledAt, deliveries, partition, offset } = row;
-    return { id, status: "handled", handledAt, deliveries, partition, offset };
-  }
-  const dead = database
-    .query<Dead, [string]>("SELECT * FROM dead_letters WHERE order_id = ? ORDER BY dead_at DESC")
-    .get(id);
-  if (!dead) return undefined;
-  return { id, status: "dead", deadAt: dead.dead_at, reason: dead.reason, attempts: dead.attempts };
 }
 
 /** The error as the contract names it: the file's own failures apart from all others. */
