@@ -128,6 +128,11 @@ describe.each([["sqlite", newSqlite] as const, ["postgres", newPostgres] as cons
       );
     });
 
+    test("a version without any step of its own cares for none that was applied", async () => {
+      await openWith([effects]);
+      await openWith([]);
+    });
+
     test.each([
       ["lacks a column", "id TEXT NOT NULL", /effects\.n is missing, not integer/i],
       ["has another type", "id TEXT NOT NULL, n TEXT", /effects\.n is text, not integer/i],
@@ -188,12 +193,15 @@ describe.each([["sqlite", newSqlite] as const, ["postgres", newPostgres] as cons
 test("PostgreSQL that fails in the middle of a step is waited for, the step is not to blame", async () => {
   const url = await newPostgres();
   const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
-  const opening = ledger.open([effects, "SELECT pg_terminate_backend(pg_backend_pid())"]);
+  const opening = ledger.open([
+    effects,
+    "DO $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$",
+  ]);
   await expect(opening).rejects.toThrow(LedgerUnavailableError);
   await ledger.close();
 });
 
-test("functions and types in steps, and a role that may make no schemas", async () => {
+test("functions, types and views in steps, and a role that may make no schemas", async () => {
   const url = await newPostgres();
   await byHand(url, "CREATE ROLE clerk LOGIN", "GRANT CREATE ON SCHEMA public TO clerk");
   const typed = "CREATE TYPE milk AS ENUM ('oat'); CREATE TABLE effects (id TEXT, milk milk)";
@@ -207,7 +215,8 @@ test("functions and types in steps, and a role that may make no schemas", async 
   await owner.open([
     typed,
     `CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NOTIFY effects; RETURN NULL; END $$;
-     CREATE TRIGGER told AFTER INSERT ON effects EXECUTE FUNCTION tell()`,
+     CREATE TRIGGER told AFTER INSERT ON effects EXECUTE FUNCTION tell();
+     CREATE MATERIALIZED VIEW milks AS SELECT DISTINCT milk FROM effects`,
   ]);
   await owner.close();
 });
