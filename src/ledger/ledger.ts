@@ -63,8 +63,12 @@ export type Burial = {
 export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
 
 export interface Ledger {
-  /** Makes the tables where they are missing, and those of the effect (its DDL steps). */
-  open(migrations: readonly string[]): Promise<void>;
+  /**
+   * Brings the ledger's tables and those of the effect to where this version needs them: see ./migrations.ts.
+   * @param effectMigrations numbered by their place from 1; each one or more statements, applied once
+   * @throws SchemaError when the database is not what they say, or LedgerUnavailableError
+   */
+  open(effectMigrations: readonly string[]): Promise<void>;
   /**
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.

@@ -13,6 +13,7 @@ import {
   verdictOf,
 } from "./ledger.ts";
 import { findInPostgres } from "./look-up.ts";
+import { migratePostgres, migrationTimeoutMs } from "./migrations.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -25,8 +26,6 @@ const tables = [
     PRIMARY KEY (topic, "partition", "offset"))`,
   `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
 ];
-/** Any number, the same in every consumer: they make the tables one after another. */
-const schemaLock = 727_001;
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
 /** Ends on the server what the client no longer waits for, before it stops waiting. */
@@ -93,12 +92,12 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
   const findMany = (ids: readonly string[]) => ask((sql) => findInPostgres(sql, ids), lookUpTimeoutMs);
 
   return {
-    open: (migrations) =>
-      transaction(async (sql) => {
-        await sql`SET LOCAL statement_timeout = 0`;
-        await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
-        for (const statement of [...tables, ...migrations]) await sql.unsafe(statement);
-      }),
+    open: (effect) =>
+      ask(
+        (sql) => sql.begin((connection) => migratePostgres(connection, { ledger: tables, effect }, blamed)),
+        migrationTimeoutMs,
+        replace,
+      ),
 
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) =>
       transaction(async (sql) => {

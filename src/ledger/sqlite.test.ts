@@ -58,7 +58,12 @@ test("a lock that another process holds is waited for, and nothing else stands s
 test("a full disk is the ledger's failure, not the order's, and it recovers when there is room", async () => {
   const full = createLedger(`sqlite:${join(directory, "full.sqlite")}`, options);
   const table = "CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, text TEXT NOT NULL)";
-  await full.open([table, "PRAGMA max_page_count = 20"]);
+  const limitTo = (pages: string) =>
+    full.record([entryOf("c1")], async (_, tx) => {
+      await (tx as unknown as (text: string[]) => Promise<unknown>)([`PRAGMA max_page_count = ${pages}`]);
+    });
+  await full.open([table]);
+  await limitTo("20");
   const entry = entryOf("c1");
   const text = "x".repeat(100_000);
   const record = () =>
@@ -70,7 +75,7 @@ test("a full disk is the ledger's failure, not the order's, and it recovers when
   await expect(full.bury(burial)).rejects.toThrow(LedgerUnavailableError);
   expect(await full.find(entry.order.id)).toBeUndefined();
 
-  await full.open(["PRAGMA max_page_count = 1000000"]);
+  await limitTo("1000000");
   expect(await record()).toEqual(["handled"]);
   await full.close();
 });

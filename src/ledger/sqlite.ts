@@ -15,6 +15,7 @@ import {
   verdictOf,
 } from "./ledger.ts";
 import { findInSqlite } from "./look-up.ts";
+import { migrateSqlite } from "./migrations.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -110,13 +111,11 @@ export function createSqliteLedger(path: string): Ledger {
   const findMany = (ids: readonly string[]) => ask(() => findInSqlite(reader(), ids));
 
   return {
-    open: (migrations) =>
+    open: (effect) =>
       exclusively(async () => {
         await locked("PRAGMA journal_mode = WAL");
         await locked("PRAGMA synchronous = FULL");
-        await transaction(async () => {
-          for (const statement of [...tables, ...migrations]) database().run(statement);
-        });
+        await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blamed));
       }),
 
     record: (entries, apply) =>

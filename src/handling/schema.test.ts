@@ -1,0 +1,30 @@
+/** A consumer whose database does not fit it: it says so and handles nothing, until somebody has put that right. */
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { newPlace, recordsOf, startTestConsumer } from "../testing/test-consumer.ts";
+import { until } from "../testing/until.ts";
+
+let cluster: OrdersCluster;
+beforeAll(() => {
+  cluster = startOrdersCluster();
+});
+afterAll(() => cluster[Symbol.dispose]());
+
+test("an older table is the reason of being unready, no order dies of it, and all are handled once it fits", async () => {
+  using place = newPlace(cluster);
+  using database = new Database(place.env.LEDGER_URL.slice("sqlite:".length), { create: true });
+  database.run("CREATE TABLE ledger (id TEXT PRIMARY KEY, customer TEXT NOT NULL)");
+  await place.put(recordsOf(20));
+  await using consumer = startTestConsumer(place.env);
+  await until("the consumer says what is wrong", () =>
+    consumer.unready()?.includes("ledger.digest is missing"),
+  );
+  expect(await consumer.metric("orders_handled_total")).toBe(0);
+  expect(await place.letters()).toEqual([]);
+  database.run("DROP TABLE ledger");
+  await place.commits(20);
+  expect(consumer.unready()).toBeUndefined();
+  expect(await consumer.metric("orders_handled_total")).toBe(20);
+  expect(await place.letters()).toEqual([]);
+}, 40_000);

@@ -1,0 +1,148 @@
+/**
+ * The tables of the ledger and of the effect, in numbered steps: each is applied once to a database, in order, by
+ * whoever starts first. A consumer does not start on tables that are not what its steps make: it would fail order after
+ * order. So tables that are there without a step noted (made by CREATE TABLE IF NOT EXISTS) are adopted if they fit.
+ */
+import { Database } from "bun:sqlite";
+import type { SQL } from "bun";
+import { LedgerUnavailableError } from "./ledger.ts";
+
+/** Steps by owner. A step is one or more statements that may run in a transaction; its number is its place from 1. */
+export type Migrations = Readonly<Record<"ledger" | "effect", readonly string[]>>;
+
+/** The database is not as this version needs it. The text says what is wrong and what to do; nothing was changed. */
+export class SchemaError extends Error {
+  override name = "SchemaError";
+}
+
+type Column = { table: string; name: string; type: string; optional: boolean | number };
+/** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
+type Ask = <Row>(statements: string) => Promise<Row[]>;
+/** The error as the ledger's contract names it. */
+type Blamed = (error: unknown) => unknown;
+
+/** Longest for all steps, with waiting for others that apply them. */
+export const migrationTimeoutMs = 600_000;
+/** Any number, the same in every consumer. */
+const schemaLock = 727_001;
+const book = `CREATE TABLE IF NOT EXISTS schema_migrations (
+  owner TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL, applied_at TEXT NOT NULL,
+  PRIMARY KEY (owner, version))`;
+
+const columnsInPostgres = `
+  SELECT relname AS "table", attname AS name, atthasdef OR attidentity <> '' OR NOT attnotnull AS optional,
+    format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END AS type
+  FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+  WHERE relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped AND pg_table_is_visible(attrelid)
+    AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`;
+const columnsInSqlite = `
+  SELECT m.name AS "table", c.name, upper(c.type) || iif(c."notnull", ' NOT NULL', '') AS type,
+    NOT c."notnull" OR c.dflt_value IS NOT NULL AS optional
+  FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'`;
+
+/**
+ * @param sql a transaction
+ * @throws SchemaError, or what the database says of its own failures
+ */
+export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: Blamed): Promise<void> {
+  await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
+  await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
+  const ask: Ask = (statements) =>
+    sql.unsafe(statements).catch((error: unknown) => {
+      throw blamed(error);
+    });
+  const steps = await migrate(migrations, ask);
+  const actual = await ask<Column>(columnsInPostgres);
+  await ask("SAVEPOINT scratch");
+  // Temporary tables need fewer rights, but do not go with materialized views.
+  const [may] = await sql`SELECT has_database_privilege(current_database(), 'CREATE') AS make,
+    current_setting('search_path') AS path`;
+  if (may.make) await ask("CREATE SCHEMA migrations_scratch");
+  await ask(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
+  for (const step of steps) await ask(step);
+  const expected = await ask<Column>(columnsInPostgres);
+  await ask("ROLLBACK TO SAVEPOINT scratch");
+  refuseMisfits(expected, actual);
+}
+
+/**
+ * @param database with a transaction under way
+ * @throws SchemaError, or what the database says of its own failures
+ */
+export async function migrateSqlite(
+  database: Database,
+  migrations: Migrations,
+  blamed: Blamed,
+): Promise<void> {
+  const steps = await migrate(migrations, async (statements) => {
+    try {
+      if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
+      database.run(statements);
+      return [];
+    } catch (error) {
+      throw blamed(error);
+    }
+  });
+  using scratch = new Database(":memory:");
+  for (const step of steps) scratch.run(step);
+  const [expected, actual] = [scratch, database].map((of) => of.query<Column, []>(columnsInSqlite).all());
+  refuseMisfits(expected ?? [], actual ?? []);
+}
+
+/** Applies what is new. @returns all steps */
+async function migrate(migrations: Migrations, ask: Ask): Promise<string[]> {
+  await ask(book);
+  // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
+  for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
+    const applied = await ask<{ version: number; digest: string }>(
+      `SELECT version, digest FROM schema_migrations WHERE owner = '${owner}'`,
+    );
+    for (const { version, digest } of applied) {
+      const step = steps[version - 1];
+      const which = `step ${version} of the ${owner}'s tables`;
+      if (step === undefined)
+        throw new SchemaError(
+          `the database is ahead of this version, which does not know ${which}: start a newer one`,
+        );
+      if (digestOf(step) !== digest)
+        throw new SchemaError(
+          `${which} was changed after it was applied: put it back as it was, and add a step for the change`,
+        );
+    }
+    for (const [index, step] of [...steps.entries()].slice(applied.length)) {
+      await ask(step).catch((error) => {
+        if (error instanceof LedgerUnavailableError) throw error;
+        throw new SchemaError(`step ${index + 1} of the ${owner}'s tables failed: ${error.message}`, {
+          cause: error,
+        });
+      });
+      await ask(`INSERT INTO schema_migrations VALUES
+        ('${owner}', ${index + 1}, '${digestOf(step)}', '${new Date().toISOString()}')`);
+    }
+  }
+  return Object.values(migrations).flat();
+}
+
+/** Columns of others are no fault where a row may do without. */
+function refuseMisfits(expected: readonly Column[], actual: readonly Column[]): void {
+  const nameOf = ({ table, name }: Column) => `${table}.${name}`;
+  const there = new Map(actual.map((column) => [nameOf(column), column.type]));
+  const tables = new Set(expected.map(({ table }) => table));
+  const names = new Set(expected.map(nameOf));
+  const faults = [
+    ...expected
+      .filter((column) => there.get(nameOf(column)) !== column.type)
+      .map((column) => `${nameOf(column)} is ${there.get(nameOf(column)) ?? "missing"}, not ${column.type}`),
+    ...actual
+      .filter((column) => tables.has(column.table) && !names.has(nameOf(column)) && !column.optional)
+      .map((column) => `${nameOf(column)} is unknown, and no row may be without it`),
+  ];
+  if (faults.length > 0)
+    throw new SchemaError(
+      `tables that were there do not fit this version: ${faults.join("; ")}. Add a step that changes them, or change them by hand`,
+    );
+}
+
+/** Of the words alone: a step may be laid out anew. */
+const digestOf = (step: string): string =>
+  new Bun.CryptoHasher("sha256").update(step.trim().replace(/\s+/g, " ")).digest("hex");
