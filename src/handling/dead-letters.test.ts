@@ -171,7 +171,7 @@ test("a copy of an order is counted, applies nothing, and is no dead letter", as
 test("a reason that no header and no database would take is made one that they do", async () => {
   await place.put([recordOf("1")]);
   const message = `\u0000\ud800\n${"x".repeat(100_000)}`;
-  await using consumer = startTestConsumer({ ...place.env, HANDLER_ATTEMPTS: "1" }, async () => {
+  await using consumer = startTestConsumer({ ...place.env, RETRY_TIMEOUT_MS: "0" }, async () => {
     throw new Error(message);
   });
   await place.commits(1);

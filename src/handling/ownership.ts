@@ -32,7 +32,9 @@ export function createOwnership(
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
     for (;;) {
       try {
-        const committed = await consumer.committed(partitions, lookUpTimeoutMs);
+        // The group demands that nothing is taken on, too.
+        const committed: ReadonlyMap<number, CommittedOffset> =
+          partitions.length > 0 ? await consumer.committed(partitions, lookUpTimeoutMs) : new Map();
         const id = consumer.topicId();
         if (id === undefined && [...committed.values()].some((start) => topicOf(start) !== undefined))
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
