@@ -1,4 +1,5 @@
 /** What a terminal shows of a run. */
+import { effectTable } from "../../src/handle.ts";
 import { clock, count, counted, duration } from "./format.ts";
 import type { Run } from "./report.ts";
 
@@ -9,6 +10,7 @@ export function summaryOf({ verdict, measures }: Run): string {
     `${counted(verdict.accepted, "order")} accepted, ${count(verdict.handled)} handled, ${counted(verdict.deadLettered, "dead letter")}, lost ${verdict.lost.length}, ledger duplicates ${verdict.ledgerDuplicates.length}, phantoms ${verdict.phantoms.length}`,
     `refused ${count(verdict.refused)}, unknown ${count(unknown.handled + unknown.waiting + unknown.absent)} (${count(unknown.handled)} of them handled); first try failed ${count(verdict.firstTryFailed)}`,
     `redelivered ${count(verdict.redeliveries)}, topic duplicates ${count(verdict.topicDuplicates)}: recognised by the ledger`,
+    ...(effectTable ? [] : ["effects are not counted: they lie elsewhere"]),
     ...verdict.faults.map((fault) => `BROKEN: ${fault}`),
   ];
   const recoveries = measures.recoveries.map((one) => [

@@ -1,4 +1,6 @@
 // One run of the demo: everything up, orders and deaths, everything down, and then the verdict.
+
+import { effectTable } from "../../src/handle.ts";
 import { until } from "../until.ts";
 import { DemoError } from "./error.ts";
 import { letOrdersFlow } from "./flow.ts";
@@ -57,6 +59,7 @@ export async function runDemo({ settings, screen, processes, folder, stop }: Sur
   const held = holds(verdict);
   screen.say("");
   if (!held) screen.say(`The ledger and everyone's log are kept in ${folder}.`);
+  if (!effectTable) screen.say("Effects are not counted: they lie elsewhere.");
   for (const line of verdictLines(verdict)) screen.say(line);
   return held;
 }

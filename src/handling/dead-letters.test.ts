@@ -171,6 +171,7 @@ test("a copy of an order is counted, applies nothing, and is no dead letter", as
 test("a reason that no header and no database would take is made one that they do", async () => {
   await place.put([recordOf("1")]);
   const message = `\u0000\ud800\n${"x".repeat(100_000)}`;
+  // Nothing else is handled meanwhile: without this it would be waited for whether the fault is the order's.
   await using consumer = startTestConsumer({ ...place.env, RETRY_TIMEOUT_MS: "0" }, async () => {
     throw new Error(message);
   });
