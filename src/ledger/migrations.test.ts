@@ -220,3 +220,22 @@ test("functions, types and views in steps, and a role that may make no schemas",
   ]);
   await owner.close();
 });
+
+test("a PostgreSQL that answers a commit before it is on disk is warned of, any other is not", async () => {
+  const url = await newPostgres();
+  const warnings: string[] = [];
+  const listen = ({ message }: Error) => warnings.push(message);
+  process.on("warning", listen);
+  const open = async () => {
+    const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
+    await ledger.open([effects]);
+    await ledger.close();
+    await new Promise(setImmediate);
+  };
+  await open();
+  expect(warnings).toEqual([]);
+  await byHand(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = off`);
+  await open();
+  process.off("warning", listen);
+  expect(warnings).toEqual([expect.stringContaining("synchronous_commit is off")]);
+});

@@ -63,6 +63,11 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
   const expected = await ask<Column>(columnsInPostgres);
   await ask("ROLLBACK TO SAVEPOINT scratch");
   refuseMisfits(expected, actual);
+  const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
+  if (durable === "off")
+    process.emitWarning(
+      "PostgreSQL's synchronous_commit is off: a crash of it loses orders whose offsets are committed",
+    );
 }
 
 /**
