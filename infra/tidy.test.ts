@@ -50,7 +50,7 @@ function allowed(path: string): string[] {
   if (path.startsWith("src/")) return isTest(path) ? ["src/", "native/"] : ["src/"];
   // Building the addon is a part of set-up.
   if (path.startsWith("native/")) return ["native/", "infra/setup/", "infra/child.ts"];
-  return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "room/", "src/"];
+  return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "proof/", "room/", "src/"];
 }
 
 test("what runs before the addon is built does not import it, however far down", () => {

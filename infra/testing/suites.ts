@@ -44,7 +44,7 @@ export const suites: Suite[] = [
     name: "chaos",
     what: "faults, and the verdict that they leave",
     limitMinutes: 4,
-    files: /^chaos\/(?!e2e)/,
+    files: /^(chaos|proof)\/(?!e2e)/,
   },
   { name: "infra", what: "set-up, commands, the tree itself", limitMinutes: 6, files: /^infra\/(?!e2e)/ },
   {

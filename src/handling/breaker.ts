@@ -14,6 +14,8 @@ const failedShare = 0.9;
 const fewestOutcomes = 10;
 const fewestCustomers = 5;
 const windowMs = 10_000;
+/** Longer than most outages: what then fails again, and nothing else is there to be tried, is held to be the orders' own. */
+const longestOutageMs = 15 * 60_000;
 /** What is looked at: the newest reports with at least so many outcomes. */
 const newestOutcomes = 50;
 const mostReports = 200;
@@ -32,6 +34,7 @@ export function createBreaker(options: {
   let reports: { atMs: number; handled: number; failed: FailedAttempt[] }[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
+  let openedAtMs = 0;
   let probing = false;
   let probes = 0;
   let probeAtMs = 0;
@@ -59,6 +62,7 @@ export function createBreaker(options: {
 
   function change(to: boolean): void {
     open = to;
+    if (open) openedAtMs = clock.nowMs();
     reports = [];
     probes = 0;
     probeAtMs = clock.nowMs() + backoffMs(1, probeBaseMs, probeMaxMs, random);
@@ -91,7 +95,7 @@ export function createBreaker(options: {
       if (handled > 0) handledAtMs = nowMs;
       if (open && handled > 0) change(false);
       if (open) probes += Number(failed.length > 0);
-      if (wasOpen) return false;
+      if (wasOpen) return nowMs > openedAtMs + longestOutageMs && failed.every(({ first }) => !first);
       reports.push({ atMs: nowMs, handled, failed });
       if (reports.length > mostReports) reports.shift();
       if (failed.length === 0 || !isSystemic(nowMs)) return true;

@@ -108,10 +108,11 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
     const waitMs = enough ? enoughMs : idleMs;
     if (enough && clock.nowMs() < lastPollMs + idleMs) return consumer.wait(waitMs);
+    // Before the poll: what it brings comes from where reading begins anew, if it does.
+    watchTopic();
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
     lastPollMs = clock.nowMs();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
-    watchTopic();
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) scheduler.push(works);
     // There may be more at once; work that is under way goes on in between.

@@ -122,6 +122,10 @@ test("what a later leader wrote, or another topic holds, is another record under
   expect([0, 1, 2, 3].map((offset) => add(cut, offset, offset < 2 ? 4 : 5) === undefined)).toEqual([
     ...[false, true, false, false],
   ]);
+  const later = createOffsetTracker({ ...start }, topic);
+  expect([0, 1, 2, 3].map((offset) => later.add(offset, 4, size, 1) === undefined)).toEqual(
+    Array(4).fill(false),
+  );
   const anew = createOffsetTracker({ ...start }, "AAAAAAAAAAAAAAAAAAAAAg");
   expect([0, 1, 2, 3].map((offset) => add(anew, offset, 4) === undefined)).toEqual(Array(4).fill(false));
 });
@@ -132,6 +136,24 @@ test("offsets that do not grow belong to another log; a hole does not", () => {
   add(tracker, 9);
   expect([8, 9, 10].map(tracker.goesBack)).toEqual([true, true, false]);
   expect(fresh().goesBack(0)).toBe(false);
+});
+
+test("a cut leaves what is below it as it was, and what is behind it is other records", () => {
+  const tracker = fresh();
+  const slots = [0, 1, 2, 3, 4].map((offset) => add(tracker, offset, 4) as Slot);
+  for (const offset of [0, 2, 4]) tracker.finish(slots[offset] as Slot);
+  tracker.acknowledged(tracker.due() as CommittedOffset);
+  expect(tracker.goesBack(3)).toBe(true);
+  tracker.cutAt(3);
+  expect([tracker.position(), tracker.unfinished(), tracker.unfinishedBytes()]).toEqual([3, 1, size]);
+  const anew = [3, 4].map((offset) => add(tracker, offset, 5) as Slot);
+  // One that was cut ends late: that says nothing of the record in its place.
+  tracker.finish(slots[3] as Slot);
+  expect(tracker.unfinished()).toBe(3);
+  for (const slot of anew) tracker.finish(slot);
+  expect(tracker.due()?.offset).toBe(1);
+  tracker.finish(slots[1] as Slot);
+  expect(tracker.due()).toMatchObject({ offset: 5, leaderEpoch: 5 });
 });
 
 test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
@@ -147,7 +169,7 @@ test("metadata stays within what a broker takes, and what is left out is handled
   expect(taken.length).toBeLessThan(19_500);
 });
 
-test.each(["", "somebody else's", "1", `1,${topic},x`, `1,${topic},4,zz`, "2,?,?,1,1"])(
+test.each(["", "somebody else's", "1", `1,${topic},x`, `1,${topic},4,0,zz`, "2,?,?,1,1"])(
   "metadata that says nothing of use (%s) is passed over",
   (metadata) => {
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
@@ -180,5 +202,5 @@ test("two million records pass behind one that is not finished, in the memory of
   for (const slot of window) tracker.finish(slot);
   Bun.gc(true);
   expect(process.memoryUsage().rss - rss).toBeLessThan(64 * 2 ** 20);
-  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic},1,1,16v7j` });
+  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic},1,0,1,16v7j` });
 });

@@ -1,9 +1,8 @@
 /**
  * The commit rule for one partition, for as long as its log is the same one: what is committed is the offset of the first
  * record that is not finished, and with it, as metadata, which of those behind it are. It never passes an unfinished
- * record, whatever order the records finish in. An offset that is not larger than the newest one does not belong to this
- * log any more, but to one that was cut, or to a topic that was made anew: that takes a new tracker. Pure: it knows
- * neither Kafka nor time.
+ * record, whatever order the records finish in. An offset that is not larger than the newest one is another record: the
+ * log was cut there. A topic that was made anew takes a new tracker. Pure: it knows neither Kafka nor time.
  */
 import type { CommittedOffset } from "../kafka/places.ts";
 
@@ -32,6 +31,7 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
   const open = new Map<number, Slot>();
   let newest = start === undefined ? undefined : start.offset - 1;
   let leaderEpoch = start?.leaderEpoch ?? -1;
+  let newestMs = -1;
   let bytes = 0;
   let committed = start;
   let progressed = false;
@@ -46,8 +46,10 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
     add(offset: number, epoch: number, size: number, timestampMs: number): Slot | undefined {
       newest = offset;
       leaderEpoch = Math.max(leaderEpoch, epoch);
-      // What a later leader wrote there is another record.
-      if (known && epoch > known.leaderEpoch) known = undefined;
+      newestMs = Math.max(newestMs, timestampMs);
+      // What a later leader wrote there is another record, and so is what is newer than all that there was, where a broker
+      // that stands alone goes on in the same epoch.
+      if (known && (epoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
       if (known?.ranges[0] && known.ranges[0][0] <= offset) return undefined;
       const slot = { tracker, offset, bytes: size, timestampMs };
@@ -55,10 +57,23 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
       bytes += size;
       return slot;
     },
+    /** The log was cut: from this offset on it holds other records. What is below it and not finished still counts. */
+    cutAt(offset: number): void {
+      for (const slot of open.values()) {
+        if (slot.offset < offset) continue;
+        open.delete(slot.offset);
+        bytes -= slot.bytes;
+      }
+      newest = offset - 1;
+      known = undefined;
+      progressed = true;
+    },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(slot: Slot): void {
-      if (open.delete(slot.offset)) bytes -= slot.bytes;
       progressed = true;
+      if (open.get(slot.offset) !== slot) return;
+      open.delete(slot.offset);
+      bytes -= slot.bytes;
     },
     /** The offset to commit; undefined while nothing is known of the partition. */
     committable,
@@ -73,7 +88,8 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
       const offset = committable();
       if (!progressed || offset === undefined || newest === undefined) return undefined;
       const ranges = rangesOf(offset, newest, open.keys(), known);
-      const metadata = encoded(`${form},${topicId},${leaderEpoch}`, offset, ranges);
+      const before = Math.max(newestMs, known?.newestMs ?? -1);
+      const metadata = encoded(`${form},${topicId},${leaderEpoch},${before}`, offset, ranges);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       return { offset, leaderEpoch, metadata };
     },
@@ -87,7 +103,7 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
 }
 
 /** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
-type Finished = { leaderEpoch: number; ranges: [from: number, to: number][] };
+type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, to: number][] };
 
 /** Between those that are not, and what an earlier owner told of offsets that have not come again. */
 function* rangesOf(offset: number, newest: number, unfinished: Iterable<number>, known?: Finished) {
@@ -116,7 +132,7 @@ function encoded(head: string, offset: number, ranges: Iterable<readonly [number
 
 /** What metadata says is finished; undefined where it is of another topic, somebody else's, or says nothing. */
 function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string): Finished | undefined {
-  const [version, id, epoch, ...runs] = metadata.split(",");
+  const [version, id, epoch, newestMs, ...runs] = metadata.split(",");
   if (version !== form || id !== topicId || runs.length === 0) return undefined;
   const ranges: Finished["ranges"] = [];
   let at = offset;
@@ -125,7 +141,7 @@ function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string):
     at = from + Number.parseInt(runs[n + 1] as string, 36);
     ranges.push([from, at]);
   }
-  return { leaderEpoch: Number(epoch), ranges };
+  return { leaderEpoch: Number(epoch), newestMs: Number(newestMs), ranges };
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */

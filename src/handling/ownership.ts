@@ -126,7 +126,7 @@ export function createOwnership(
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) {
         restarted("truncated", { partition, from, to: offset });
-        owner.offsets = createOffsetTracker(undefined, topicId ?? noTopicId);
+        owner.offsets.cutAt(offset);
       } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
       const slot = owner.offsets.add(offset, leaderEpoch, bytes, timestampMs);

@@ -4,7 +4,7 @@ import type { OffsetTracker } from "./offsets.ts";
 /** One ownership of a partition, from its assignment to its revocation. */
 export type OwnedPartition = {
   readonly partition: number;
-  /** Of the log as it is now: another one when that began anew. */
+  /** Of the topic as it is now: another one when that was made anew. */
   offsets: OffsetTracker;
   /** It is to be given up: nothing more is taken on, and nothing more is begun. */
   leaving: boolean;

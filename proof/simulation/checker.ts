@@ -1,0 +1,120 @@
+/**
+ * What must hold in every world. At each commit that the coordinator takes: no record that a later owner would not get is
+ * unfinished. At the end: whatever is in the log is handled or dead, each effect happened once, and nobody was blamed for
+ * another's fault. The commit is read with the core's own rule for the next owner: a range that this takes for finished
+ * counts as a claim.
+ */
+import { createOffsetTracker, topicOf } from "../../src/handling/offsets.ts";
+import type { CommittedOffset } from "../../src/kafka/places.ts";
+import type { Process } from "./clock.ts";
+import type { Kafka } from "./kafka.ts";
+import type { LedgerModel } from "./ledger.ts";
+import type { Letters } from "./letters.ts";
+import type { Stored } from "./log.ts";
+import type { Orders } from "./orders.ts";
+import { mostPolled } from "./reader.ts";
+
+export class Broken extends Error {
+  override name = "Broken";
+}
+
+export type Checker = ReturnType<typeof createChecker>;
+
+export function createChecker(parts: {
+  kafka: () => Kafka;
+  ledger: LedgerModel;
+  letters: Letters;
+  orders: Orders;
+  kind: "apply" | "effect";
+  backlogRecords: number;
+  broken: (what: string) => void;
+}) {
+  const { kafka, ledger, letters, orders, broken } = parts;
+  /** Taken by a process and not finished so far. */
+  const inHand = new Map<Process, Map<string, Stored>>();
+
+  const isFinished = ({ key, order }: Stored): boolean =>
+    letters.has(key) || (order !== undefined && ledger.rows.get(order.id)?.entry.order.note === order.note);
+
+  /** The records in a log that the next owner would not be given, were this committed; and those that it would. */
+  function split(
+    partition: number,
+    commit: CommittedOffset | undefined,
+  ): { passed: Stored[]; left: Stored[] } {
+    const log = kafka().logs()[partition];
+    if (!log) return { passed: [], left: [] };
+    const topicId = kafka().topicId();
+    const records = log.records();
+    if (!commit || (topicOf(commit) !== undefined && topicOf(commit) !== topicId))
+      return { passed: [], left: [...records] };
+    const end = commit.leaderEpoch < 0 ? log.end() : log.endOf(commit.leaderEpoch);
+    let from = Math.min(commit.offset, end);
+    if (from > log.end() || from < log.start()) from = log.start();
+    const tracker = createOffsetTracker(commit, topicId);
+    const passed: Stored[] = [];
+    const left: Stored[] = [];
+    for (const record of records) {
+      if (record.offset < from) passed.push(record);
+      // What goes back is of a log that was cut: nothing is known of it.
+      else if (from < commit.offset) left.push(record);
+      else if (!tracker.add(record.offset, record.leaderEpoch, 0, -1)) passed.push(record);
+      else left.push(record);
+    }
+    return { passed, left };
+  }
+
+  /** Still what is to be read there: no other topic, not cut off. */
+  const isInLog = (record: Stored): boolean => {
+    const [found] = kafka().logs()[record.partition]?.from(record.offset, 1) ?? [];
+    return found === record;
+  };
+
+  return {
+    committed(partition: number, commit: CommittedOffset): void {
+      const early = split(partition, commit).passed.find((record) => !isFinished(record));
+      if (early) broken(`a commit of partition ${partition} passes ${early.key}, which is not finished`);
+    },
+    /** Bounded memory: no more than the backlog, and what one poll brings. */
+    delivered(process: Process, record: Stored): void {
+      const held = inHand.get(process) ?? new Map<string, Stored>();
+      inHand.set(process, held);
+      held.set(String(record.key), record);
+      if (held.size <= parts.backlogRecords) return;
+      for (const [key, one] of held) if (isFinished(one) || !isInLog(one)) held.delete(key);
+      const most = kafka().logs().length * (parts.backlogRecords + mostPolled);
+      if (held.size > most) broken(`${process.name} holds ${held.size} records, more than ${most}`);
+    },
+    /** It holds nothing of a partition any more. */
+    forget(process: Process, partition: number): void {
+      const held = inHand.get(process);
+      for (const [key, one] of held ?? []) if (one.partition === partition) held?.delete(key);
+    },
+    /** What is still to be done; undefined: all of it is, and committed. */
+    undone(): string | undefined {
+      if (kafka().isAway()) return "the topic is away";
+      if (kafka().commitsUnderWay() > 0) return "a commit is on its way";
+      for (const log of kafka().logs())
+        for (const record of log.records())
+          if (!isFinished(record)) return `${record.key} is neither handled nor dead`;
+      for (const partition of kafka().logs().keys()) {
+        const [again] = split(partition, kafka().committed.get(partition)).left;
+        if (again) return `${again.key} is finished, and not committed`;
+      }
+      return undefined;
+    },
+    /** What holds at every end. */
+    end(fewLetters: number): void {
+      for (const [id, { effects }] of ledger.rows) {
+        const done = parts.kind === "apply" ? effects : Number((orders.effects.get(id) ?? 0) > 0);
+        if (done !== 1) broken(`the ledger has ${id}, and its effect happened ${done} times`);
+      }
+      const blamed = [...letters.all()].filter((record) => {
+        if (!record.order) return false;
+        const conflict = ledger.rows.get(record.order.id)?.entry.order.note;
+        return orders.isGood(record.order.id) && (conflict === undefined || conflict === record.order.note);
+      });
+      if (blamed.length > fewLetters)
+        broken(`${blamed.length} dead letters of orders that are good, first ${blamed[0]?.key}`);
+    },
+  };
+}

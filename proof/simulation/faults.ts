@@ -1,0 +1,125 @@
+/** What goes wrong in a world, and when: a few kinds of faults of those that there are. */
+import type { Process } from "./clock.ts";
+import type { World } from "./world.ts";
+
+/** Each happens several times in a world that has it. `lastsMs`: something is put right again. */
+const kinds: Record<string, (world: World) => void> = {
+  crash({ random, processes, crash, start, time }) {
+    const process = someone(processes, random);
+    if (!process) return;
+    crash(process);
+    later(time, random.int(0, 8_000), start);
+  },
+  "clean restart"({ random, processes, start, time, say }) {
+    const process = someone(processes, random);
+    if (!process) return;
+    say(`${process.name} is to leave`);
+    processes.get(process)?.leave();
+    later(time, random.int(0, 4_000), start);
+  },
+  "one more"({ processes, start }) {
+    if (processes.size < 3) start();
+  },
+  "session lost"({ random, processes, kafka }) {
+    const process = someone(processes, random);
+    if (process) kafka.loseSession(process);
+  },
+  frozen({ random, processes, kafka, time, say }) {
+    const process = someone(processes, random);
+    if (!process) return;
+    const ms = random.int(50, 15_000);
+    say(`${process.name} is frozen for ${ms} ms`);
+    process.frozenUntilMs = time.nowMs() + ms;
+    if (ms > 6_000) later(time, 6_000, () => kafka.loseSession(process));
+  },
+  "log cut"({ random, kafka, place, say }) {
+    const log = random.pick(kafka.logs());
+    if (kafka.isAway()) return;
+    const to = random.int(log.start(), log.end());
+    say(`a log of ${log.end()} is cut to ${to}`);
+    log.cut(to);
+    place(random.int(0, 12));
+  },
+  "another leader"({ random, kafka }) {
+    const log = random.pick(kafka.logs());
+    log.cut(log.end());
+  },
+  "topic made anew"({ random, kafka, place, say }) {
+    say("the topic is deleted");
+    kafka.recreate(random.pick([0, 300, 25_000]), () => place(random.int(0, 25)));
+  },
+  retention({ random, kafka, say }) {
+    const log = random.pick(kafka.logs());
+    const to = random.int(log.start(), log.end());
+    say(`retention takes what lies before ${to}`);
+    log.retain(to);
+  },
+  "read again": (world) => during(world, 3_000, world.kafka.troubles, "repeats", 0.1),
+  "commits fail": (world) => during(world, 8_000, world.kafka.troubles, "commits", 0.8),
+  "commits are late": (world) => during(world, 15_000, world.kafka.troubles, "late", 0.5),
+  "look-ups fail": (world) => during(world, 8_000, world.kafka.troubles, "lookUps", 0.8),
+  "ledger down": (world) => during(world, 8_000, world.ledger.troubles, "down", true),
+  "ledger slow": (world) => during(world, 8_000, world.ledger.troubles, "slow", 0.5),
+  "commit of the ledger breaks": (world) => during(world, 8_000, world.ledger.troubles, "broken", 0.5),
+  "letters away": (world) => during(world, 20_000, world.letters.troubles, "away", true),
+  "letters slow": (world) => during(world, 20_000, world.letters.troubles, "slow", 0.5),
+  "dependency down": (world) => during(world, 60_000, world.orders.state, "outage", { declared: true }),
+  "all fail": (world) => during(world, 60_000, world.orders.state, "outage", { declared: false }),
+};
+
+type Random = World["random"];
+const someone = (processes: ReadonlyMap<Process, unknown>, random: Random): Process | undefined =>
+  processes.size === 0 ? undefined : random.pick([...processes.keys()]);
+
+const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
+const later = (time: World["time"], ms: number, action: () => void): void =>
+  void time.clockOf(outside).timer(ms, action);
+
+/** Sets one thing wrong, for at most so long. */
+function during<Troubles, Name extends keyof Troubles>(
+  { random, time, say }: World,
+  mostMs: number,
+  troubles: Troubles,
+  name: Name,
+  value: Troubles[Name],
+): void {
+  if (troubles[name]) return;
+  const right = troubles[name];
+  say(`${String(name)}: ${JSON.stringify(value)}`);
+  troubles[name] = value;
+  later(time, random.int(50, mostMs), () => {
+    troubles[name] = right;
+    say(`${String(name)} is over`);
+  });
+}
+
+/** Plans the faults of a world and its orders' arrival. */
+export function faultsOf(world: World) {
+  const { random, time, place, start, processes, kafka, ledger, letters, orders } = world;
+  const names = Object.keys(kinds);
+  const chosen = Array.from({ length: random.int(1, 4) }, () => random.pick(names));
+  // Long enough for an order to use up its attempts, were they counted.
+  const lastMs = chosen.includes("all fail") ? random.int(40_000, 90_000) : random.int(2_000, 25_000);
+  world.say(
+    `${world.kind}, ${kafka.logs().length} partitions, ${processes.size} members; ${chosen.join(", ")}`,
+  );
+  for (const name of chosen)
+    for (let times = random.int(1, 3); times > 0; times -= 1)
+      later(time, random.int(0, lastMs), () => kinds[name]?.(world));
+  for (let times = random.int(0, 8); times > 0; times -= 1)
+    later(time, random.int(0, lastMs), () => {
+      if (!kafka.isAway()) place(random.int(1, 8));
+    });
+  return {
+    healedAtMs: lastMs,
+    undeclaredOutage: chosen.includes("all fail"),
+    /** From here on everything does what it should. */
+    heal(): void {
+      Object.assign(kafka.troubles, { commits: 0, late: 0, lookUps: 0, repeats: 0 });
+      Object.assign(ledger.troubles, { down: false, broken: 0, slow: 0 });
+      Object.assign(letters.troubles, { away: false, slow: 0 });
+      orders.state.outage = undefined;
+      if (processes.size === 0) start();
+    },
+  };
+}

@@ -1,0 +1,223 @@
+/**
+ * A model of Kafka for the consumer's core: a group's coordinator, and of each member the client, in the type that
+ * src/kafka/consumer.ts has. Where the clients of Kafka differ from what one may hope, the model does what librdkafka
+ * 2.15.1 does: on a cut it reads on from the end of its epoch, an offset out of range begins at the oldest record, and
+ * who lost its session reads on until it hears of it.
+ */
+import type { KafkaConsumer, Rebalance } from "../../src/kafka/consumer.ts";
+import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
+import type { Commit, CommittedOffset, Start } from "../../src/kafka/places.ts";
+import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
+import { type Client, createGroup } from "./group.ts";
+import { createLog, type Log, type Stored } from "./log.ts";
+import { createReader, mostPolled } from "./reader.ts";
+
+/** What goes wrong just now. Shares are probabilities, times milliseconds. */
+export type KafkaTroubles = { commits: number; late: number; lookUps: number; repeats: number };
+export type Kafka = ReturnType<typeof createKafka>;
+
+const commitTimeoutMs = 10_000;
+
+export function createKafka(options: {
+  random: Random;
+  time: Time;
+  partitions: number;
+  topic: string;
+  onCommit: (commit: Commit) => void;
+  onDelivery: (process: Process, record: Stored) => void;
+  onLetGo: (process: Process, partition: number) => void;
+  say: (what: string) => void;
+}) {
+  const { random, time, onCommit, onLetGo, say } = options;
+  const world = time.clockOf({ name: "kafka", alive: true, frozenUntilMs: 0 });
+  const troubles: KafkaTroubles = { commits: 0, late: 0, lookUps: 0, repeats: 0 };
+  const committed = new Map<number, CommittedOffset>();
+  const { clients, balance, met, loseSession } = createGroup({ ...options, world });
+  /** Commits on their way to the coordinator. */
+  let underWay = 0;
+  let topicsMade = 0;
+  let topicId = `topic${topicsMade}`;
+  let away = false;
+  let logs = fresh();
+
+  function fresh(): Log[] {
+    return Array.from({ length: options.partitions }, (_, partition) => createLog(topicId, partition));
+  }
+  const logOf = (partition: number): Log => logs[partition] as Log;
+  const deliver = createReader({ ...options, troubles, logOf, isAway: () => away });
+
+  /** A commit at the coordinator. @throws Error in the words of librdkafka */
+  function accept(client: Client, generation: number, commits: readonly Commit[]): void {
+    if (!client.inGroup) throw new Error("Broker: Unknown member");
+    if (generation !== client.generation)
+      throw new Error("Broker: Specified group generation id is not valid");
+    for (const commit of commits) {
+      committed.set(commit.partition, commit);
+      say(
+        `${client.process.name} commits ${commit.partition}: ${commit.offset} of ${commit.leaderEpoch} «${commit.metadata}»`,
+      );
+      onCommit(commit);
+    }
+  }
+
+  /** A member's client. Nothing comes back to a process that is dead. */
+  function join(
+    process: Process,
+    clock: Clocked,
+    onRebalance: (rebalance: Rebalance) => void,
+  ): KafkaConsumer {
+    const client: Client = {
+      ...{ process, generation: 0, inGroup: true, leaving: false, owned: new Set<number>(), demanded: false },
+      ...{ demand: undefined, positions: new Map(), onRebalance, topicId },
+    };
+    clients.add(client);
+    world.timer(random.int(1, 300), balance);
+    /** Commits are read from one connection. */
+    let lastAtMs = 0;
+
+    async function lookUp<T>(timeoutMs: number, what: () => T): Promise<T> {
+      if (random.chance(troubles.lookUps)) {
+        await world.sleep(random.chance(0.5) ? timeoutMs : 5);
+        throw new Error("Local: Timed out");
+      }
+      await world.sleep(random.int(0, 40));
+      return what();
+    }
+    async function commit(commits: readonly Commit[]): Promise<void> {
+      const { generation } = client;
+      if (random.chance(troubles.commits)) {
+        await world.sleep(random.int(0, 100));
+        throw new Error(
+          random.pick(["Broker: Group rebalance in progress", "Broker: Coordinator not available"]),
+        );
+      }
+      const slow = random.chance(troubles.late);
+      lastAtMs = Math.max(lastAtMs + 1, time.nowMs() + random.int(0, slow ? 15_000 : 30));
+      underWay += 1;
+      const answered = world.sleep(lastAtMs - time.nowMs()).then(async () => {
+        underWay -= 1;
+        accept(client, generation, commits);
+        await world.sleep(random.int(0, slow ? 15_000 : 30));
+      });
+      const late = world.sleep(commitTimeoutMs).then(() => {
+        throw new Error("Local: Timed out");
+      });
+      await Promise.race([answered, late]);
+    }
+    function start({ partition, offset, leaderEpoch }: Start): void {
+      const { start } = logOf(partition);
+      const told = offset === "committed" ? committed.get(partition)?.offset : offset;
+      const from = typeof told === "number" ? told : start();
+      say(`${process.name} begins ${partition} at ${from} of ${leaderEpoch}`);
+      client.positions.set(partition, {
+        next: from,
+        epoch: leaderEpoch,
+        validated: -1,
+        paused: false,
+        fetched: [],
+      });
+    }
+
+    return {
+      poll(maxRecords) {
+        if (client.demand && !client.demanded) {
+          client.demanded = true;
+          say(`${process.name} is to ${client.demand.kind} ${client.demand.partitions}`);
+          onRebalance(client.demand);
+        }
+        if (away && random.chance(0.1))
+          return { records: [], errors: ["Broker: Unknown topic or partition"], ended: [] };
+        const records: DeliveredRecord[] = [];
+        for (const [partition, position] of client.positions)
+          if (!position.paused && records.length < maxRecords)
+            records.push(
+              ...deliver(client, partition, position, Math.min(mostPolled, maxRecords - records.length)),
+            );
+        return { records, errors: [], ended: [] };
+      },
+      // A process is not woken up to the millisecond.
+      wait: (timeoutMs) => clock.sleep(random.int(timeoutMs, 6 * timeoutMs)),
+      assign(starts) {
+        for (const one of starts) start(one);
+        met(client, "assign");
+      },
+      unassign(partitions) {
+        say(`${process.name} lets ${partitions} go`);
+        for (const partition of partitions) {
+          client.positions.delete(partition);
+          onLetGo(process, partition);
+        }
+        met(client, "revoke");
+      },
+      pause: (partitions) => setPaused(partitions, true),
+      resume: (partitions) => setPaused(partitions, false),
+      rewind(partitions) {
+        if (away || random.chance(troubles.lookUps)) throw new Error("Local: Erroneous state");
+        for (const partition of partitions) start({ partition, offset: "beginning", leaderEpoch: -1 });
+      },
+      watermarks: (partition) =>
+        away ? { low: -1, end: -1 } : { low: logOf(partition).start(), end: logOf(partition).end() },
+      committed: (partitions, timeoutMs) =>
+        heard(
+          clock,
+          lookUp(
+            timeoutMs,
+            () => new Map([...committed].filter(([partition]) => partitions.includes(partition))),
+          ),
+        ),
+      topicId: () => client.topicId,
+      commit: (commits) => heard(clock, commit(commits)),
+      leave() {
+        client.leaving = true;
+        world.timer(1, balance);
+      },
+      async close() {
+        client.inGroup = false;
+        clients.delete(client);
+        balance();
+      },
+    };
+
+    function setPaused(partitions: number[], paused: boolean): void {
+      for (const partition of partitions) {
+        const position = client.positions.get(partition);
+        // What was fetched is given up, and fetched again.
+        if (position) Object.assign(position, { paused, fetched: [] });
+      }
+    }
+  }
+
+  return {
+    join,
+    troubles,
+    committed,
+    logs: () => logs,
+    topicId: () => topicId,
+    isAway: () => away,
+    commitsUnderWay: () => underWay,
+    loseSession: (process: Process): void => {
+      for (const client of clients) if (client.process === process && client.inGroup) loseSession(client);
+    },
+    /** The topic is deleted, and with it, where the coordinator hears of it, what is committed; made anew after a while. */
+    recreate(afterMs: number, refill: () => void): void {
+      if (away) return;
+      away = true;
+      topicsMade += 1;
+      if (random.chance(0.5)) committed.clear();
+      for (const { positions } of clients)
+        for (const position of positions.values()) if (random.chance(0.5)) position.fetched = [];
+      topicId = `topic${topicsMade}`;
+      logs = fresh();
+      world.timer(afterMs, () => {
+        away = false;
+        say(`the topic is there again, as ${topicId}`);
+        // A client hears of it with its next metadata.
+        for (const client of clients)
+          world.timer(random.int(0, 10_000), () => {
+            client.topicId = topicId;
+          });
+        refill();
+      });
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * Puts defects back, one by one, into a copy of the core, and says within how many worlds each is found; ends with 1 when
+ * one is not. Not a part of the tests: `bun proof/simulation/mutations.ts`.
+ */
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+type Mutation = { defect: string; file: string; right: string; wrong: string };
+const mutations: Mutation[] = [
+  {
+    defect: "an offset that goes back is taken for a repeated fetch",
+    file: "group-member.ts",
+    right: "const slot = owner.tracker.add(record) ?? wentBack(owner, record);\n      if (!slot.finished)",
+    wrong: "const slot = owner.tracker.add(record);\n      if (slot && !slot.finished)",
+  },
+  {
+    defect: "a commit passes a gap",
+    file: "offsets.ts",
+    right: "if (slot === slots[0]) advance();",
+    wrong: "if (slot === slots[0]) advance(); else next = Math.max(next ?? 0, slot.offset + 1);",
+  },
+  {
+    defect: "a cut forgets what waits below it",
+    file: "offsets.ts",
+    right: "slots = slots.filter((slot) => slot.offset < offset);",
+    wrong: "slots = [];",
+  },
+  {
+    defect: "the topic's id is ignored",
+    file: "group-member.ts",
+    right: "if (said && said.topicId !== owner.topicId)",
+    wrong: "if (said && said.topicId === undefined)",
+  },
+  {
+    defect: "ranges count without their epoch",
+    file: "offsets.ts",
+    right: "if (leaderEpoch > inheritedEpoch) toSkip = [];",
+    wrong: "",
+  },
+  {
+    defect: "RetryLater is counted as an attempt",
+    file: "handler.ts",
+    right: 'if (thrown instanceof RetryLater) return { kind: "later", reason };',
+    wrong: "",
+  },
+  {
+    defect: "the breaker never opens",
+    file: "breaker.ts",
+    right: "|| !isSystemic(nowMs)",
+    wrong: "|| isSystemic(nowMs) || true",
+  },
+  {
+    defect: "a record is finished before its letter is acknowledged",
+    file: "processor.ts",
+    right: "void bury(work, oneLine(reason))",
+    wrong: "finish(work);\n    void bury(work, oneLine(reason))",
+  },
+];
+
+const root = join(import.meta.dir, "../..");
+let missed = 0;
+for (const { defect, file, right, wrong } of mutations) {
+  const copy = mkdtempSync(join(tmpdir(), "mutation-"));
+  for (const part of ["src", "proof", "package.json", "tsconfig.json"])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  const path = join(copy, "src/handling", file);
+  const text = await Bun.file(path).text();
+  if (text.split(right).length !== 2) throw new Error(`${file} does not have once: ${right}`);
+  await Bun.write(
+    path,
+    text.replace(right, () => wrong),
+  );
+  const child = Bun.spawn([process.execPath, "proof/simulation/main.ts", "--seeds", "10000", "--from", "1"], {
+    cwd: copy,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const said = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());
+  if ((await child.exited) === 0) missed += 1;
+  console.log(`${defect}: ${said.trim()}`);
+  rmSync(copy, { recursive: true });
+}
+process.exit(missed === 0 ? 0 : 1);

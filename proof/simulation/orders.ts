@@ -1,0 +1,138 @@
+/** Orders, and what their handling will come to: the handlers of a world, and how often they did it. */
+import { type Handler, Reject, RetryLater } from "../../src/handling/handler.ts";
+import type { Tx } from "../../src/ledger/ledger.ts";
+import type { PlacedOrder } from "../../src/validation.ts";
+import type { Clocked, Random } from "./clock.ts";
+
+/** What happens to an order at so many of its first attempts; `for ever` makes it one for the dead letters. */
+export type Plan = {
+  does: "well" | "throws" | "hangs" | "rejects" | "waits";
+  times: number;
+  slowMs: number;
+  statement: "fails" | "hangs" | undefined;
+  /** The database takes everything but the commit. */
+  refused: boolean;
+};
+/** Why all fail just now; undeclared: as anything else than RetryLater. */
+export type Outage = { declared: boolean } | undefined;
+export type Orders = ReturnType<typeof createOrders>;
+
+const forEver = 1_000_000;
+const sample = { coffee: "latte", size: "small", quantity: 1, placedAt: "2026-01-01T00:00:00.000Z" } as const;
+const well: Plan = { does: "well", times: 0, slowMs: 0, statement: undefined, refused: false };
+
+/** What a handler may throw: none of it may end a process. */
+const thrown = (random: Random): unknown =>
+  random.pick([
+    () => new Error("no"),
+    () => undefined,
+    () => "a text",
+    () => Object.create(null),
+    () => ({
+      toString(): string {
+        throw new Error("not even that");
+      },
+    }),
+    () => new DOMException("aborted", "AbortError"),
+  ])();
+
+export function createOrders(options: {
+  random: Random;
+  faulty: number;
+  slow: number;
+  customers: number;
+  kind: "apply" | "effect";
+}) {
+  const { random, faulty, slow, customers, kind } = options;
+  const plans = new Map<string, Plan & { left: number }>();
+  /** Effects elsewhere that were finished, by order. */
+  const effects = new Map<string, number>();
+  const state = { outage: undefined as Outage };
+  let ids = 0;
+
+  function planned(): Plan {
+    const slowMs = random.chance(slow) ? random.int(1, 1_500) : 0;
+    if (!random.chance(faulty)) return { ...well, slowMs };
+    const times = random.chance(0.5) ? forEver : random.int(1, 2);
+    const does = random.pick(["throws", "hangs", "rejects", "waits"] as const);
+    const plan = { ...well, slowMs, does, times: does === "waits" ? random.int(1, 6) : times };
+    if (kind === "effect" || random.chance(0.6)) return plan;
+    return {
+      ...well,
+      slowMs,
+      statement: random.pick(["fails", "hangs", undefined]),
+      refused: random.chance(0.5),
+    };
+  }
+
+  /** One that nothing is wrong with, of a customer of its own. */
+  function nextGood(): PlacedOrder {
+    ids += 1;
+    const id = `00000000-0000-4000-8000-${String(ids).padStart(12, "0")}`;
+    plans.set(id, { ...well, left: 0 });
+    return { ...sample, customer: "good", note: `of ${ids}`, id };
+  }
+
+  /** An order by a new id, or another content under one that is there. */
+  function next(): PlacedOrder {
+    ids += 1;
+    const again = ids > 1 && random.chance(0.04);
+    const number = again ? random.int(1, ids - 1) : ids;
+    const id = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+    if (!plans.has(id)) {
+      const plan = planned();
+      plans.set(id, { ...plan, left: plan.times });
+    }
+    return {
+      ...sample,
+      customer: `c${number % customers}`,
+      note: `of ${random.chance(0.5) ? number : ids}`,
+      id,
+    };
+  }
+
+  async function act(clock: Clocked, { id }: PlacedOrder, tx?: Tx): Promise<void> {
+    const plan = plans.get(id);
+    if (!plan) throw new Error(`nobody placed ${id}`);
+    if (plan.slowMs > 0) await clock.sleep(plan.slowMs);
+    if (state.outage) {
+      if (random.chance(0.3)) await clock.sleep(random.int(1, 300));
+      if (state.outage?.declared) throw new RetryLater("the kitchen is closed");
+      if (state.outage) throw new Error("the kitchen is closed");
+    }
+    if (plan.left > 0) {
+      plan.left -= 1;
+      if (plan.does === "hangs") await new Promise(() => undefined);
+      if (plan.does === "rejects") throw new Reject("never");
+      if (plan.does === "waits") throw new RetryLater("not yet");
+      throw thrown(random);
+    }
+    if (tx) await tx`INSERT INTO tickets VALUES (${id})`;
+    else effects.set(id, (effects.get(id) ?? 0) + 1);
+  }
+
+  return {
+    next,
+    nextGood,
+    state,
+    effects,
+    planOf: (id: string): Plan | undefined => plans.get(id),
+    /** Whether it must end as handled: nothing is wrong with it itself for good. */
+    isGood(id: string): boolean {
+      const plan = plans.get(id);
+      return (
+        !plan ||
+        !(
+          plan.refused ||
+          plan.statement ||
+          plan.times === forEver ||
+          (plan.does === "rejects" && plan.times > 0)
+        )
+      );
+    },
+    handlerOf: (clock: Clocked): Handler =>
+      kind === "effect"
+        ? { effect: (order) => act(clock, order) }
+        : { apply: (order, context) => act(clock, order, context.tx) },
+  };
+}

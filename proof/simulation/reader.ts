@@ -1,0 +1,80 @@
+/** How a member's client reads a partition: from its position, which it compares with the leader's epoch (KIP-320). */
+import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
+import type { Process, Random } from "./clock.ts";
+import type { Client, Position } from "./group.ts";
+import type { Log, Stored } from "./log.ts";
+
+const mostFetched = 12;
+export const mostPolled = 6;
+
+export function createReader(options: {
+  random: Random;
+  topic: string;
+  troubles: { repeats: number };
+  logOf: (partition: number) => Log;
+  isAway: () => boolean;
+  onDelivery: (process: Process, record: Stored) => void;
+  say: (what: string) => void;
+}) {
+  const { random, topic, troubles, logOf, isAway, onDelivery, say } = options;
+
+  function validate(client: Client, partition: number, position: Position): void {
+    const log = logOf(partition);
+    if (position.validated !== log.epoch()) {
+      position.validated = log.epoch();
+      const end = log.endOf(position.epoch);
+      if (position.epoch >= 0 && end < position.next) {
+        say(`${client.process.name} finds partition ${partition} cut: ${position.next} → ${end}`);
+        position.next = end;
+        position.fetched = [];
+      }
+    }
+    if (position.next >= log.start() && position.next <= log.end()) return;
+    say(`${client.process.name} is out of range in ${partition}: ${position.next} → ${log.start()}`);
+    position.next = log.start();
+    position.epoch = -1;
+    position.fetched = [];
+  }
+
+  function deliver(client: Client, partition: number, position: Position, most: number): DeliveredRecord[] {
+    if (position.fetched.length === 0) {
+      if (isAway()) return [];
+      if (random.chance(troubles.repeats))
+        position.next = Math.max(logOf(partition).start(), position.next - random.int(1, 4));
+      validate(client, partition, position);
+      position.fetched = logOf(partition).from(position.next, random.int(1, mostFetched));
+      if (random.chance(0.3)) return [];
+    }
+    const taken = position.fetched.splice(0, random.int(1, most));
+    // A member that is to give it up takes on no more of it.
+    const leaves =
+      client.demanded && client.demand?.kind === "revoke" && client.demand.partitions.includes(partition);
+    for (const stored of taken) {
+      position.next = stored.offset + 1;
+      position.epoch = stored.leaderEpoch;
+      if (!leaves) onDelivery(client.process, stored);
+    }
+    if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
+    return taken.map((stored) => deliveredOf(topic, stored));
+  }
+
+  return deliver;
+}
+
+function deliveredOf(topic: string, stored: Stored): DeliveredRecord {
+  const { key, value, partition, offset, leaderEpoch } = stored;
+  const bytes = key.length + value.length;
+  const ownership = { own: () => undefined, stillWaiting: () => undefined };
+  return {
+    topic,
+    partition,
+    offset,
+    leaderEpoch,
+    timestampMs: -1,
+    bytes,
+    key,
+    value,
+    headers: [],
+    ...ownership,
+  } as unknown as DeliveredRecord;
+}

@@ -1,0 +1,211 @@
+/**
+ * One world, all of it from a seed: one to three consumers of the real core, what they depend on, some kinds of faults,
+ * a while of them, then none any more; and then everything has to be done within a bound. Few kinds in one world, so
+ * that each has worlds to itself (swarm testing).
+ */
+import { Registry } from "prom-client";
+import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
+import { createGroupMember } from "../../src/handling/group-member.ts";
+import { createHandlingMetrics } from "../../src/handling/metrics.ts";
+import { createProcessor } from "../../src/handling/processor.ts";
+import { createScheduler } from "../../src/handling/scheduler.ts";
+import type { Work } from "../../src/handling/work.ts";
+import type { Rebalance } from "../../src/kafka/consumer.ts";
+import type { Logger } from "../../src/log.ts";
+import { createChecker } from "./checker.ts";
+import { createRandom, createTime, type Process } from "./clock.ts";
+import { faultsOf } from "./faults.ts";
+import { createKafka } from "./kafka.ts";
+import { createLedger } from "./ledger.ts";
+import { createLetters } from "./letters.ts";
+import { createOrders } from "./orders.ts";
+
+/** How long everything may take once nothing is wrong any more, virtual. */
+const healedMs = 600_000;
+/** Then it is looked at once more: what comes late may still spoil it. */
+const afterwardsMs = 2_000;
+
+const goodEveryMs = 5_000;
+const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
+
+/** Letters that an outage may cost where it is not declared as one, if it strikes so many customers. */
+const handful = 10;
+const manyCustomers = 8;
+
+/** One for all worlds: making it takes longer than a world. */
+const metrics = createHandlingMetrics(new Registry());
+
+export type Outcome = {
+  seed: number;
+  broken: string | undefined;
+  trace: string[];
+  records: number;
+  virtualMs: number;
+};
+export type World = ReturnType<typeof createWorld>;
+
+const configOf = (): ConsumerConfig => ({
+  ...consumerConfig({ KAFKA_BROKERS: "none:1", LEDGER_URL: "sqlite:none", INSTANCE: "simulated" }),
+  HANDLER_TIMEOUT_MS: 2_000,
+  LEDGER_BATCH_ORDERS: 8,
+});
+const defaults = configOf();
+
+export function createWorld(seed: number, tell: (what: string) => void) {
+  const random = createRandom(seed);
+  const time = createTime(random);
+  let broken: string | undefined;
+  const say = (what: string) => tell(`${(time.nowMs() / 1_000).toFixed(3)} ${what}`);
+  const fail = (what: string) => {
+    if (broken === undefined) say(`BROKEN: ${what}`);
+    broken ??= what;
+  };
+  const kind = random.pick(["apply", "effect"] as const);
+  const faulty = random.pick([0, 0, 0.05, 0.2]);
+  // Where a backlog is full of orders that fail, nothing else comes in by which the breaker would notice that not all do.
+  const settings = { ...defaults, BACKLOG_RECORDS: faulty === 0 ? 8 : 1_000 };
+  const customers = random.int(3, 12);
+  const orders = createOrders({
+    random,
+    kind,
+    faulty,
+    slow: random.pick([0, 0.1, 0.5]),
+    customers,
+  });
+  const letters = createLetters({ random, time, say });
+  const ledger = createLedger({ random, time, orders, say });
+  const checker = createChecker({
+    ...{
+      kafka: () => kafka,
+      ledger,
+      letters,
+      orders,
+      kind,
+      backlogRecords: settings.BACKLOG_RECORDS,
+      broken: fail,
+    },
+  });
+  const kafka = createKafka({
+    ...{ random, time, partitions: random.int(1, 3), topic: settings.ORDERS_TOPIC, say },
+    onCommit: (commit) => checker.committed(commit.partition, commit),
+    onDelivery: checker.delivered,
+    onLetGo: checker.forget,
+  });
+  let placed = 0;
+  let started = 0;
+  const processes = new Map<Process, { leave: () => void }>();
+
+  /** New records, now and then one that is no order, or a hole. */
+  function place(records: number): void {
+    for (let n = 0; n < records; n += 1) {
+      const log = random.pick(kafka.logs());
+      if (random.chance(0.05)) log.gap(random.int(1, 3));
+      const order = random.chance(0.02) ? undefined : orders.next();
+      letters.expect(log.append(order, Buffer.from(order ? JSON.stringify(order) : "{}")));
+      placed += 1;
+    }
+  }
+
+  /** Orders go on coming: what is left may be no more than those that fail, and then it looks as if all failed. */
+  function goOn(): void {
+    if (!kafka.isAway()) {
+      const order = orders.nextGood();
+      letters.expect(random.pick(kafka.logs()).append(order, Buffer.from(JSON.stringify(order))));
+    }
+    time.clockOf(outside).timer(goodEveryMs, goOn);
+  }
+
+  function start(): void {
+    started += 1;
+    const process: Process = { name: `m${started}`, alive: true, frozenUntilMs: 0 };
+    const clock = time.clockOf(process);
+    const log = logOf(process.name, say);
+    const parts = { clock, log, metrics, random: random.next };
+    const demands: Rebalance[] = [];
+    const consumer = kafka.join(process, clock, (rebalance) => demands.push(rebalance));
+    const processor = createProcessor(settings, {
+      ...{
+        ...parts,
+        ledger: ledger.of(process, clock),
+        deadLetters: letters.of(clock),
+        handler: orders.handlerOf(clock),
+      },
+    });
+    const scheduler = createScheduler<Work>({ ...processor, clock });
+    const member = createGroupMember(settings, { ...parts, consumer, demands, scheduler });
+    processes.set(process, member);
+    say(`${process.name} starts`);
+    member
+      .run()
+      .then(() => {
+        say(`${process.name} has left`);
+        end(process);
+        return consumer.close();
+      })
+      .catch((error) => fail(`${process.name} ended: ${error}`));
+  }
+
+  /** Whatever the process had in hand is gone, and the coordinator hears nothing of it any more. */
+  function end(process: Process): void {
+    process.alive = false;
+    processes.delete(process);
+    ledger.died(process);
+  }
+
+  return {
+    ...{ random, time, kafka, ledger, letters, orders, kind, processes, place, start, say, goOn },
+    crash(process: Process): void {
+      say(`${process.name} crashes`);
+      end(process);
+      time
+        .clockOf({ name: "coordinator", alive: true, frozenUntilMs: 0 })
+        .timer(6_000, () => kafka.loseSession(process));
+    },
+    checker,
+    fail,
+    /** Few customers may just have bad orders: nobody can tell. */
+    lettersOfOutage: customers < manyCustomers ? Number.POSITIVE_INFINITY : handful,
+    broken: () => broken,
+    placed: () => placed,
+  };
+}
+
+/** Runs one world. @param traced keep what happens in it, for a reader */
+export function runWorld(seed: number, traced = false): Outcome {
+  const trace: string[] = [];
+  const world = createWorld(seed, traced ? (what) => trace.push(what) : () => undefined);
+  const { time, random, checker } = world;
+  const isBroken = () => world.broken() !== undefined;
+  world.place(random.int(5, 25));
+  for (let members = random.int(1, 3); members > 0; members -= 1) world.start();
+  const faults = faultsOf(world);
+  time.run(faults.healedAtMs, isBroken);
+  faults.heal();
+  world.goOn();
+  world.say("nothing is wrong any more");
+  let undone: string | undefined = "";
+  let lookAtMs = 0;
+  const done = () => {
+    if (time.nowMs() < lookAtMs) return isBroken();
+    lookAtMs = time.nowMs() + 500;
+    undone = checker.undone();
+    return undone === undefined || isBroken();
+  };
+  for (const waitMs of [0, afterwardsMs]) {
+    time.run(time.nowMs() + waitMs, isBroken);
+    undone = "";
+    if (!time.run(time.nowMs() + healedMs, done) && undone !== undefined)
+      world.fail(`${undone}, ${healedMs / 1_000} s after nothing was wrong any more`);
+  }
+  checker.end(faults.undeclaredOutage ? world.lettersOfOutage : 0);
+  return { seed, broken: world.broken(), trace, records: world.placed(), virtualMs: time.nowMs() };
+}
+
+function logOf(name: string, say: (what: string) => void): Logger {
+  const line = (fields: unknown, text?: string) =>
+    say(`${name}: ${text ?? String(fields)} ${typeof fields === "object" ? shown(fields) : ""}`);
+  return { debug: () => undefined, info: line, warn: line, error: line } as unknown as Logger;
+}
+
+const shown = (fields: unknown): string =>
+  JSON.stringify(fields, (_, value) => (value instanceof Error ? `${value.name}: ${value.message}` : value));
