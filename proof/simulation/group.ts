@@ -11,6 +11,8 @@ export type Position = {
   /** The leader's, when the position was compared with it last. */
   validated: number;
   paused: boolean;
+  /** As the client had heard it when it began to read: when it hears another one it drops what comes until it begins anew. */
+  topicId: string;
   fetched: Stored[];
 };
 export type Client = {

@@ -114,6 +114,7 @@ export function createKafka(options: {
         epoch: leaderEpoch,
         validated: -1,
         paused: false,
+        topicId: client.topicId,
         fetched: [],
       });
     }

@@ -52,7 +52,7 @@ export function createReader(options: {
     for (const stored of taken) {
       position.next = stored.offset + 1;
       position.epoch = stored.leaderEpoch;
-      if (!leaves) onDelivery(client.process, stored);
+      if (!leaves && position.topicId === client.topicId) onDelivery(client.process, stored);
     }
     if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
     return taken.map((stored) => deliveredOf(topic, stored));

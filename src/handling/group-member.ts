@@ -125,11 +125,8 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     const mostBytes = config.BACKLOG_BYTES / owned.size;
     for (const owner of owned.values()) {
       if (owner.leaving) continue;
-      const { offsets, paused, partition } = owner;
-      const full = Math.max(
-        offsets.unfinished() / config.BACKLOG_RECORDS,
-        offsets.unfinishedBytes() / mostBytes,
-      );
+      const { inHand, paused, partition } = owner;
+      const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
       const wanted = paused ? full > 1 / 2 : full >= 1;
       if (wanted === paused) continue;
       owner.paused = wanted;

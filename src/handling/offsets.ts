@@ -13,7 +13,11 @@ export type Slot = {
   readonly bytes: number;
   /** When it was written, ms since the epoch, as Kafka tells it; -1: not told. */
   readonly timestampMs: number;
+  finished: boolean;
 };
+
+/** What of a partition was taken on and is not finished, also of a log that is no more: it is in memory all the same. */
+export type InHand = { records: number; bytes: number };
 
 export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
@@ -25,14 +29,17 @@ const form = "1";
  * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
  * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
  */
-export function createOffsetTracker(start: CommittedOffset | undefined, topicId: string) {
+export function createOffsetTracker(
+  start: CommittedOffset | undefined,
+  topicId: string,
+  hand: InHand = { records: 0, bytes: 0 },
+) {
   let known = start && finishedBehind(start, topicId);
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Slot>();
   let newest = start === undefined ? undefined : start.offset - 1;
   let leaderEpoch = start?.leaderEpoch ?? -1;
   let newestMs = -1;
-  let bytes = 0;
   let committed = start;
   let progressed = false;
 
@@ -52,35 +59,33 @@ export function createOffsetTracker(start: CommittedOffset | undefined, topicId:
       if (known && (epoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
       if (known?.ranges[0] && known.ranges[0][0] <= offset) return undefined;
-      const slot = { tracker, offset, bytes: size, timestampMs };
+      const slot = { tracker, offset, bytes: size, timestampMs, finished: false };
       open.set(offset, slot);
-      bytes += size;
+      hand.records += 1;
+      hand.bytes += size;
       return slot;
     },
     /** The log was cut: from this offset on it holds other records. What is below it and not finished still counts. */
     cutAt(offset: number): void {
-      for (const slot of open.values()) {
-        if (slot.offset < offset) continue;
-        open.delete(slot.offset);
-        bytes -= slot.bytes;
-      }
+      for (const at of open.keys()) if (at >= offset) open.delete(at);
       newest = offset - 1;
       known = undefined;
       progressed = true;
     },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(slot: Slot): void {
+      if (slot.finished) return;
+      slot.finished = true;
       progressed = true;
-      if (open.get(slot.offset) !== slot) return;
-      open.delete(slot.offset);
-      bytes -= slot.bytes;
+      hand.records -= 1;
+      hand.bytes -= slot.bytes;
+      if (open.get(slot.offset) === slot) open.delete(slot.offset);
     },
     /** The offset to commit; undefined while nothing is known of the partition. */
     committable,
     /** The offset after the newest record taken on; undefined before the first. */
     position: (): number | undefined => (newest === undefined ? undefined : newest + 1),
     unfinished: (): number => open.size,
-    unfinishedBytes: (): number => bytes,
     /** The first record that is not finished. */
     oldest: (): Slot | undefined => open.values().next().value,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */

@@ -62,7 +62,9 @@ export function createOwnership(
         restarted("recreated", { partition, from: start?.offset });
         start = undefined;
       }
-      owned.set(partition, ownPartition(partition, createOffsetTracker(start, id ?? noTopicId)));
+      const inHand = { records: 0, bytes: 0 };
+      const offsets = createOffsetTracker(start, id ?? noTopicId, inHand);
+      owned.set(partition, ownPartition(partition, offsets, inHand));
       const offset = start?.offset ?? (committed ? "beginning" : "committed");
       return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
     });
@@ -83,7 +85,7 @@ export function createOwnership(
     if (!anew) return;
     for (const owner of owned.values()) {
       restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
-      owner.offsets = createOffsetTracker(undefined, id);
+      owner.offsets = createOffsetTracker(undefined, id, owner.inHand);
       owner.rewinding = true;
     }
   }

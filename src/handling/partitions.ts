@@ -1,11 +1,12 @@
 /** The partitions that this consumer owns just now, each with its commit rule and the work it still holds. */
-import type { OffsetTracker } from "./offsets.ts";
+import type { InHand, OffsetTracker } from "./offsets.ts";
 
 /** One ownership of a partition, from its assignment to its revocation. */
 export type OwnedPartition = {
   readonly partition: number;
   /** Of the topic as it is now: another one when that was made anew. */
   offsets: OffsetTracker;
+  readonly inHand: InHand;
   /** It is to be given up: nothing more is taken on, and nothing more is begun. */
   leaving: boolean;
   /** Aborts when the partition is taken away: what has not begun is dropped, what runs may end. */
@@ -22,9 +23,10 @@ export type OwnedPartition = {
 };
 
 /** An ownership that begins now. */
-export const ownPartition = (partition: number, offsets: OffsetTracker): OwnedPartition => ({
+export const ownPartition = (partition: number, offsets: OffsetTracker, inHand: InHand): OwnedPartition => ({
   partition,
   offsets,
+  inHand,
   leaving: false,
   revoked: new AbortController(),
   stopped: new AbortController(),
