@@ -3,7 +3,7 @@
  * are as strong as configured, to the group.
  */
 import type { ConsumerConfig } from "../config.ts";
-import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
+import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { topicFault } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -17,6 +17,8 @@ import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
 const retryMs = 1_000;
+/** Somebody waits for the answer. */
+const lookUpTimeoutMs = 1_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 
@@ -28,6 +30,7 @@ export function startConsumer(
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, { log });
   let member: GroupMember | undefined;
+  let client: KafkaConsumer | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
 
@@ -73,6 +76,7 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
+    client = consumer;
     const processor = createProcessor(config, { ...parts, deadLetters });
     const scheduler = createScheduler<Work>({
       concurrency: config.HANDLER_CONCURRENCY,
@@ -95,6 +99,15 @@ export function startConsumer(
       if (draining) return "draining";
       if (obstacle) return obstacle;
       return member && member.sincePollMs() > stuckMs ? "the loop is stuck" : deadLetters.unready();
+    },
+    /** The offset that the group committed of a partition; undefined when there is none, or nobody tells. */
+    async committed(partition: number): Promise<number | undefined> {
+      try {
+        return (await client?.committed([partition], lookUpTimeoutMs))?.get(partition);
+      } catch (error) {
+        log.warn({ err: error, partition }, "what is committed is not told");
+        return undefined;
+      }
     },
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {

@@ -29,5 +29,5 @@ const { unready, drain } = startConsumer(config, {
   },
   ...{ schema, ledger, metrics, log },
 });
-serve(createHandlingApp({ ledger, unready, registry, log }), config, log);
+serve(createHandlingApp({ ledger, unready, committed: async () => undefined, registry, log }), config, log);
 onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

@@ -115,7 +115,7 @@ export function startTestConsumer(env: Record<string, string>, handle: Handler =
     handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
   });
   const consumer = startConsumer(config, { handle, schema: [], ledger, metrics, log });
-  const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
+  const app = createHandlingApp({ ...consumer, ledger, registry, log });
   const metric = async (name: string): Promise<number> => sumOf(await registry.metrics(), name);
   let draining: Promise<void> | undefined;
   return {
