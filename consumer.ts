@@ -22,7 +22,7 @@ const ledger = createLedger(config.LEDGER_URL, {
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
 const consumer = startConsumer(config, { handler, migrations, ledger, metrics, log });
-const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
+const app = createHandlingApp({ ...consumer, ledger, registry, log });
 const server = startWith(() => serve(app, config, log));
 
 onShutdown({

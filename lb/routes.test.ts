@@ -337,3 +337,25 @@ test("operators see the statistics, and metrics for Prometheus", async () => {
   const metrics = await (await fetch(`${base}/metrics`)).text();
   expect(metrics).toMatch(/haproxy_server_status\{proxy="producers",server="producer1",state="UP"\} 1/);
 });
+
+test("a thousand look-ups that wait for 9 s are answered by one consumer, all at once", async () => {
+  let [open, most] = [0, 0];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch({ url }) {
+      if (url.endsWith("/readyz")) return new Response("ready\n");
+      open += 1;
+      most = Math.max(most, open);
+      await Bun.sleep(9_000);
+      open -= 1;
+      return Response.json({ status: "handled" });
+    },
+  });
+  await using own = await startBalancer({ producers: [producer.port], consumers: [server.port as number] });
+  const request = `GET /orders/${id} HTTP/1.1\r\nHost: x\r\nPrefer: wait=20\r\n\r\n`;
+  const answers = await Promise.all(Array.from({ length: 1_000 }, () => answerTo(request, own)));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(most).toBe(1_000);
+  await server.stop(true);
+}, 60_000);

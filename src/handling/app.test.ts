@@ -1,25 +1,46 @@
 /** What a client is told of an order. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Registry } from "prom-client";
+import { realClock } from "../clock.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
 import { createLogger } from "../log.ts";
 import { entryOf } from "../testing/entries.ts";
 import { temporaryLedger } from "../testing/test-consumer.ts";
+import { until } from "../testing/until.ts";
 import { createHandlingApp } from "./app.ts";
 
+const retrying = "aaaaaaaa-6ad9-8a04-b1ce-b0407a8ec501";
 let file: ReturnType<typeof temporaryLedger>;
 let ledger: Ledger;
 let unready: string | undefined;
-let get: (path: string) => Promise<Response>;
+let committedOffset: number | undefined;
+let queries: string[][];
+let get: (path: string, prefer?: string) => Promise<Response>;
 beforeEach(async () => {
   file = temporaryLedger();
   ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
   await ledger.open([]);
   unready = undefined;
   const log = createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" });
-  const app = createHandlingApp({ ledger, unready: () => unready, registry: new Registry(), log });
-  get = async (path) => app.request(path);
+  committedOffset = undefined;
+  queries = [];
+  const app = createHandlingApp({
+    ledger: {
+      ...ledger,
+      findMany(ids) {
+        queries.push([...ids]);
+        return ledger.findMany(ids);
+      },
+    },
+    unready: () => unready,
+    committed: async () => committedOffset,
+    waiting: (id) =>
+      id === retrying ? { attempts: 2, nextAtMs: realClock.nowMs() + 60_000, reason: "sour" } : undefined,
+    registry: new Registry(),
+    log,
+  });
+  get = async (path, prefer) => app.request(path, prefer === undefined ? {} : { headers: { prefer } });
 });
 afterEach(async () => {
   await ledger.close();
@@ -75,4 +96,51 @@ test("readiness is the consumer's, liveness the process's", async () => {
   expect(answer.status).toBe(503);
   expect(await answer.text()).toContain("the loop is stuck");
   expect((await get("/livez")).status).toBe(200);
+});
+
+test("an order whose place is not come to is accepted; below what is committed nobody knows it", async () => {
+  const path = "/orders/b98a142b-6ad9-8a04-b1ce-b0407a8ec501?partition=3&offset=17";
+  for (const offset of [undefined, 0, 17]) {
+    committedOffset = offset;
+    const answer = await get(path);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ status: "accepted", partition: 3, offset: 17 });
+  }
+  committedOffset = 18;
+  const answer = await get(path);
+  expect(answer.status).toBe(404);
+  expect(answer.headers.has("order-fate")).toBe(false);
+  expect(await answer.json()).not.toHaveProperty("fate");
+});
+
+test("an order that waits for another attempt says how often it failed, why, and when it is tried again", async () => {
+  const body = (await (await get(`/orders/${retrying}`)).json()) as { nextAt: string };
+  expect(body).toMatchObject({ id: retrying, status: "waiting", attempts: 2, reason: "sour" });
+  expect(Math.abs(Date.parse(body.nextAt) - Date.now() - 60_000)).toBeLessThan(30_000);
+});
+
+test("who prefers to wait is answered at the order's end, and a thousand of them ask the ledger as one", async () => {
+  const entry = entryOf("c1");
+  const path = `/orders/${entry.order.id}`;
+  const answers = Array.from({ length: 1_000 }, () => get(path, "respond-async, wait=20"));
+  await until("the ledger was asked", () => queries.length > 0);
+  await ledger.record([entry], async () => {});
+  for (const answer of await Promise.all(answers)) {
+    expect(answer.headers.get("preference-applied")).toBe("wait=20");
+    expect(await answer.json()).toMatchObject({ status: "handled" });
+  }
+  for (const ids of queries) expect(ids).toEqual([entry.order.id]);
+  expect(queries.length).toBeLessThan(100);
+});
+
+test("a wait ends with what is known then, and is no longer than may be", async () => {
+  const path = "/orders/b98a142b-6ad9-8a04-b1ce-b0407a8ec501";
+  const late = await get(`${path}?partition=0&offset=1`, "wait=1");
+  expect(await late.json()).toMatchObject({ status: "accepted" });
+  expect((await get(path, "wait=1")).status).toBe(404);
+  const entry = entryOf("c2");
+  await ledger.record([entry], async () => {});
+  const answer = await get(`/orders/${entry.order.id}`, "wait=1000");
+  expect(answer.headers.get("preference-applied")).toBe("wait=20");
+  expect((await get(`/orders/${entry.order.id}`, "wait=soon")).headers.has("preference-applied")).toBe(false);
 });

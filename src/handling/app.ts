@@ -1,37 +1,76 @@
-/** The consumer's HTTP interface: the ledger's view of an order, and the instance's own paths. */
+/**
+ * The consumer's HTTP interface: where an order is, and the instance's own paths. Every consumer tells what the ledger
+ * knows and what the group has not come to; of an order that waits for another attempt only the one that has it.
+ */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
+import { realClock } from "../clock.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
+import { createLookUps } from "./look-ups.ts";
+
+/** Below the balancer's bound (lb/haproxy.cfg). */
+const mostWaitS = 20;
+
+/** What an order waits for. `nextAtMs`: on the clock's scale. */
+export type Waiting = { attempts: number; nextAtMs: number; reason: string };
 
 /** The routes of a consumer. */
 export function createHandlingApp(parts: {
   ledger: Ledger;
   unready: () => string | undefined;
+  /** The offset that the group committed of a partition; undefined when there is none, or nobody tells. */
+  committed: (partition: number) => Promise<number | undefined>;
+  waiting?: (id: string) => Waiting | undefined;
   registry: Registry;
   log: Logger;
 }): Hono {
-  const { ledger, unready, registry, log } = parts;
+  const { ledger, unready, committed, waiting, registry, log } = parts;
+  const clock = realClock;
+  const lookUps = createLookUps(ledger, clock);
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
-    const view = isUuid(id) ? await look(ledger, id) : undefined;
-    if (!view)
-      throw new OutcomeError(
-        "not_found",
-        `the order ${id} has not been handled so far, or was never accepted`,
-      );
-    return c.json(view);
+    const waitS = isUuid(id) ? preferredWaitS(c.req.header("prefer")) : 0;
+    if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
+    // Before the ledger is asked: what is committed then has its row.
+    const place = placeOf(c.req.query("partition"), c.req.query("offset"));
+    const toCome = place !== undefined && ((await committed(place.partition)) ?? 0) <= place.offset;
+    const view = isUuid(id)
+      ? await told(waitS > 0 ? lookUps.waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id))
+      : undefined;
+    if (view) return c.json(view);
+    const wait = waiting?.(id);
+    if (wait) {
+      const nextAt = new Date(clock.epochMs() + wait.nextAtMs - clock.nowMs()).toISOString();
+      return c.json({ id, status: "waiting", attempts: wait.attempts, nextAt, reason: wait.reason });
+    }
+    if (toCome && isUuid(id)) return c.json({ id, status: "accepted", ...place });
+    throw new OutcomeError(
+      "not_found",
+      `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
+    );
   });
   return app;
 }
 
-async function look(ledger: Ledger, id: string) {
+/** RFC 7240, 4.3: how long the client would wait, as far as it may; 0: not at all. */
+function preferredWaitS(prefer = ""): number {
+  const [, seconds = "0"] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
+  return Math.min(Number(seconds), mostWaitS);
+}
+
+function placeOf(partition = "", offset = ""): { partition: number; offset: number } | undefined {
+  const isPlace = /^\d{1,5}$/.test(partition) && /^\d{1,15}$/.test(offset);
+  return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
+}
+
+async function told<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await ledger.find(id);
+    return await answer;
   } catch (error) {
     if (!(error instanceof LedgerUnavailableError)) throw error;
     throw new OutcomeError("ledger_unavailable", error.message);

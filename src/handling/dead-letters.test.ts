@@ -237,7 +237,9 @@ test("a letter refused for its own sake keeps its value if it goes without its t
   await letters.bury(delivered(0, garbage), cause, never);
   expect(letters.unready()).toBeUndefined();
   await letters.close();
-  expect(await place.letters()).toMatchObject([{ value: garbage }]);
+  const [letter] = await place.letters();
+  expect(letter).toMatchObject({ value: garbage, headers: { "dead.timestamp": "-1" } });
+  expect(letter?.headers["dead.cut"]).toBe("timestamp");
 });
 
 test("without permission letters are held, and go when there is one; the reason is told meanwhile", async () => {

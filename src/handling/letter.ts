@@ -31,8 +31,6 @@ export function letterOf(
   const left = new Set<string>(cuts[cut]);
   const { value } = record;
   const headers = left.has("headers") ? [] : record.headers;
-  const stub = left.has("value") && value !== null;
-  const digest = () => Bun.CryptoHasher.hash("sha256", value as Buffer, "hex");
   return {
     key: left.has("key") ? null : record.key,
     value: left.has("value") ? null : value,
@@ -47,8 +45,13 @@ export function letterOf(
       { "dead.offset": String(record.offset) },
       { "dead.timestamp": String(record.timestampMs) },
       { "dead.at": new Date(at).toISOString() },
-      ...(cut >= cutValue ? [{ "dead.cut": [...left].join() }] : []),
-      ...(stub ? [{ "dead.sha256": digest() }, { "dead.bytes": String(value.length) }] : []),
+      ...(left.size > 0 ? [{ "dead.cut": [...left].join() }] : []),
+      ...(left.has("value")
+        ? [
+            { "dead.sha256": Bun.CryptoHasher.hash("sha256", value ?? "", "hex") },
+            { "dead.bytes": String(value?.length ?? 0) },
+          ]
+        : []),
     ],
   };
 }

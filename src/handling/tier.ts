@@ -4,7 +4,7 @@
  */
 import { realClock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
-import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
+import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { topicFault } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -13,11 +13,13 @@ import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createProcessor } from "./processor.ts";
+import { createProcessor, type Processor } from "./processor.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
 const retryMs = 1_000;
+/** Somebody waits for the answer. */
+const lookUpTimeoutMs = 1_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
@@ -31,6 +33,8 @@ export function startConsumer(
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, { log });
   let member: GroupMember | undefined;
+  let processor: Processor | undefined;
+  let client: KafkaConsumer | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
 
@@ -76,7 +80,8 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    const processor = createProcessor(config, {
+    client = consumer;
+    processor = createProcessor(config, {
       ...parts,
       ...{ deadLetters, clock: realClock, random: Math.random },
     });
@@ -101,6 +106,17 @@ export function startConsumer(
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
         : deadLetters.unready();
+    },
+    /** What this consumer knows of an order that waits for another attempt. */
+    waiting: (id: string) => processor?.waiting(id),
+    /** The offset that the group committed of a partition; undefined when there is none, or nobody tells. */
+    async committed(partition: number): Promise<number | undefined> {
+      try {
+        return (await client?.committed([partition], lookUpTimeoutMs))?.get(partition)?.offset;
+      } catch (error) {
+        log.warn({ err: error, partition }, "what is committed is not told");
+        return undefined;
+      }
     },
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {

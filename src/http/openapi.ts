@@ -47,6 +47,14 @@ const schemas = {
       },
     }),
   },
+  ToCome: object({ id: uuid, status: { const: "accepted" }, partition: integer, offset: integer }),
+  Waiting: object({
+    id: uuid,
+    status: { const: "waiting" },
+    attempts: integer,
+    nextAt: time,
+    reason: { type: "string" },
+  }),
   Handled: object({
     id: uuid,
     status: { const: "handled" },
@@ -202,11 +210,18 @@ export function openApi() {
       "/orders/{id}": {
         get: {
           operationId: "getOrder",
-          parameters: [{ name: "id", in: "path", required: true, schema: uuid }],
+          parameters: [
+            { name: "id", in: "path", required: true, schema: uuid },
+            // As the Location of the acceptance has them: without them an order that waits its turn is not known.
+            { name: "partition", in: "query", schema: integer },
+            { name: "offset", in: "query", schema: integer },
+            // RFC 7240: wait=N holds the answer until the order is handled or dead, at most so many seconds, up to 20.
+            { name: "Prefer", in: "header", schema: { type: "string" } },
+          ],
           responses: {
             "200": {
               description: "What became of the order.",
-              content: json({ oneOf: [ref("Handled"), ref("Dead")] }),
+              content: json({ oneOf: [ref("ToCome"), ref("Waiting"), ref("Handled"), ref("Dead")] }),
             },
             ...problems(lookupProblems),
           },

@@ -31,5 +31,5 @@ const { unready, drain } = startConsumer(config, {
   },
   ...{ migrations, ledger, metrics, log },
 });
-serve(createHandlingApp({ ledger, unready, registry, log }), config, log);
+serve(createHandlingApp({ ledger, unready, committed: async () => undefined, registry, log }), config, log);
 onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

@@ -122,7 +122,7 @@ export function startTestConsumer(
     handler: typeof handling === "function" ? { apply: handling } : handling,
     ...{ migrations, ledger, metrics, log },
   });
-  const app = createHandlingApp({ ledger, unready: consumer.unready, registry, log });
+  const app = createHandlingApp({ ...consumer, ledger, registry, log });
   const metric = async (name: string): Promise<number> => sumOf(await registry.metrics(), name);
   let draining: Promise<void> | undefined;
   return {
