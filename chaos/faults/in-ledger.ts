@@ -65,7 +65,6 @@ export const commitKill: Fault = {
       }, commitLimitMs);
     });
     await each(targets, (one) => topology.kill(one));
-    if (caught === 0) throw new SetupError("no commit was under way: there is no load");
     return `${caught} transactions were in their commit`;
   },
   heal: async (system, containers) => {
