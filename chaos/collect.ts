@@ -13,6 +13,7 @@ import { type CommitSampler, startSampler } from "./collect-commits.ts";
 import {
   type ClientAnswer,
   type CommittedOffset,
+  type Cut,
   type DeadLetter,
   type History,
   type LedgerRow,
@@ -40,10 +41,11 @@ export async function collect(
   topology: Topology,
   client: readonly ClientAnswer[],
   commits: readonly CommittedOffset[] = [],
+  cuts: readonly Cut[] = [],
 ): Promise<History> {
   await using ledger = await topology.ledger();
   // Awaited here: the ledger is closed at the end of this block.
-  return await collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits);
+  return await collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits, cuts);
 }
 
 /**
@@ -54,6 +56,7 @@ export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
   client: readonly ClientAnswer[],
   commits: readonly CommittedOffset[] = [],
+  cuts: readonly Cut[] = [],
 ): Promise<History> {
   const ids = new Set(client.map(orderIdOf));
   const startMs = client.reduce(
@@ -62,7 +65,8 @@ export async function collectFrom(
   );
   const topic = await readable(
     `the topic ${consumer.ORDERS_TOPIC}`,
-    recordsOf(consumer, ids, committedBefore(commits, startMs)),
+    // Where a log was cut, its offsets have begun again.
+    recordsOf(consumer, ids, cuts.length > 0 ? new Map() : committedBefore(commits, startMs)),
   );
   const places = new Set(topic.map(placeOf));
   const isOurs = ({ id, ...place }: DeadLetter) =>
@@ -73,6 +77,7 @@ export async function collectFrom(
     ...(await readable("the ledger", entriesOf(ledger, [...ids]))),
     dead: (await readable(`the topic ${consumer.DEAD_TOPIC}`, lettersOf(consumer))).filter(isOurs),
     commits,
+    cuts,
   };
 }
 
@@ -86,7 +91,7 @@ export async function readable<T>(what: string, reading: PromiseLike<T>): Promis
 }
 
 /** The settings of a topology's consumers, as seen from the host. */
-async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
+export async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
   const { environment } = (await topology.config()).services.consumer;
   const { KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3 } = await topology.ports();
   const brokers = [KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3].map((port) => `127.0.0.1:${port}`);

@@ -3,7 +3,7 @@
 import type { Container } from "../infra/topology.ts";
 import { until } from "../infra/until.ts";
 import { type FaultName, faults } from "./faults/registry.ts";
-import type { ClientAnswer } from "./history.ts";
+import type { ClientAnswer, Cut } from "./history.ts";
 import { seeded } from "./random.ts";
 import type { RunEvent } from "./report/events.ts";
 import { scenarios } from "./scenarios.ts";
@@ -22,6 +22,8 @@ export interface Conduct {
   ratePerS?: number;
   /** Takes what clients of the faults' own were told. */
   told?(answers: readonly ClientAnswer[]): void;
+  /** Takes what faults destroyed for good. */
+  cut?(cut: Cut): void;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Conduct {
 export async function conduct(
   system: System,
   schedule: Schedule,
-  { tell, stop, ratePerS = 0, told = () => undefined }: Conduct,
+  { tell, stop, ratePerS = 0, told = () => undefined, cut = () => undefined }: Conduct,
 ): Promise<string[]> {
   const times = new Map<string, number>();
   const say = (kind: RunEvent["kind"], text: string, of: Pick<RunEvent, "fault" | "round"> = {}) =>
@@ -71,7 +73,7 @@ export async function conduct(
         const apart = from ? `, from ${from.map(({ name }) => name).join(", ")}` : "";
         say("fault", `${fault}: ${names || "nobody"}${apart}`, { fault: label, round });
         const remark = await faults[fault].inject(system, victims, {
-          ...{ stop, ratePerS, told },
+          ...{ stop, ratePerS, told, cut },
           ...(from && { from }),
         });
         if (remark) say("note", remark);

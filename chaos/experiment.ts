@@ -7,13 +7,16 @@ import { orderLimitMs } from "../load/policy.ts";
 import { startLoad } from "../load/run.ts";
 import { collect, readable, sampleCommits } from "./collect.ts";
 import { conduct } from "./conduct.ts";
+import { isPoisoned } from "./faults/in-ledger.ts";
 import { healAll } from "./faults/registry.ts";
 import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf } from "./goals.ts";
+import type { Cut } from "./history.ts";
 import { hungAtTheEnd, withoutCutShort } from "./last-orders.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunEvent } from "./report/events.ts";
 import { measure } from "./report/measures.ts";
 import type { Run } from "./report/report.ts";
+import { scenarios } from "./scenarios.ts";
 import type { Schedule } from "./schedule.ts";
 import { settle } from "./settle.ts";
 import type { System } from "./system.ts";
@@ -21,6 +24,8 @@ import type { System } from "./system.ts";
 const wholeLimitMs = 120_000;
 const drainLimitMs = 120_000;
 const drainPollMs = 1_000;
+/** Where orders were destroyed some are waited for in vain: until nothing has changed for so long. */
+const restMs = 30_000;
 /** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
 const lastAnswersMs = orderLimitMs + 1_000;
 /** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
@@ -67,26 +72,30 @@ export async function experiment(
   }
   const sampler = await sampleCommits(system.topology);
   try {
-    const { answers, shortcomings, stoppedMs } = await underLoad();
+    const { answers, cuts, shortcomings, stoppedMs } = await underLoad();
     phase("drain: no more orders are sent");
-    const waiting = await drained(system, answers, stop);
+    const waiting = await drained(system, answers, stop, cuts.length > 0);
     record({
       atMs: Date.now(),
       kind: "note",
       text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
     });
     await sampler.stop();
-    const history = await collect(system.topology, answers, sampler.commits);
+    const history = await collect(system.topology, answers, sampler.commits, cuts);
     const verdict = reconcile(history);
     const client = withoutCutShort(answers, stoppedMs);
     const measures = measure({ ...history, client }, events);
     const outcomes = outcomesOf(history, measures);
     const unprovoked = failedUnprovoked(client, measures.recoveries).length;
+    const isPoison = schedule.rounds.some(({ steps }) =>
+      steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
+    );
+    const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
     const broken = [
       ...verdict.faults,
       ...brokenPromises(outcomes),
-      // All orders of this load can be handled: whoever gave one up was wrong.
-      ...(verdict.deadLettered > 0 ? [`${verdict.deadLettered} accepted orders became dead letters`] : []),
+      // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
+      ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
       ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
       ...hungAtTheEnd(answers, stoppedMs),
       ...shortcomings,
@@ -112,6 +121,7 @@ export async function experiment(
     );
     const ending = AbortSignal.any([stop, over.signal]);
     const ofFaults: ClientAnswer[] = [];
+    const cuts: Cut[] = [];
     let shortcomings: string[] | undefined;
     let stoppedMs = 0;
     try {
@@ -119,6 +129,7 @@ export async function experiment(
         tell: record,
         stop: ending,
         ratePerS,
+        cut: (cut) => cuts.push(cut),
         told: (answers) => {
           // Not as arguments: there may be a hundred thousand of them.
           for (const answer of answers) ofFaults.push(answer);
@@ -136,7 +147,7 @@ export async function experiment(
         await load.stop();
       }
     }
-    return { answers: [...(await load.done).answers, ...ofFaults], shortcomings, stoppedMs };
+    return { answers: [...(await load.done).answers, ...ofFaults], cuts, shortcomings, stoppedMs };
   }
 }
 
@@ -145,11 +156,13 @@ async function drained(
   { topology }: System,
   answers: readonly ClientAnswer[],
   stop: AbortSignal,
+  destroyed: boolean,
 ): Promise<number> {
   const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
   await using ledger = await topology.ledger();
   const ids = ledger.array(accepted, "TEXT");
   let waiting = accepted.length;
+  let changedMs = Date.now();
   await until(
     async () => {
       stop.throwIfAborted();
@@ -157,8 +170,9 @@ async function drained(
         WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
         AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
       const [row] = await readable("the ledger", counting);
+      if (row.n !== waiting) changedMs = Date.now();
       waiting = row.n;
-      return waiting === 0;
+      return waiting === 0 || (destroyed && Date.now() > changedMs + restMs);
     },
     drainLimitMs,
     drainPollMs,

@@ -29,6 +29,9 @@ export type DeadLetter = { id: string | undefined; partition: number; offset: nu
 /** The offset that the group had committed in a partition at some time: that of the next record. */
 export type CommittedOffset = { atMs: number; partition: number; offset: number };
 
+/** Records that a fault cut from every replica: so many at most, that were answered before; of all partitions or of one. */
+export type Cut = { atMs: number; partition?: number; records: number };
+
 /** Everything that a run left behind; orders of other runs are not in it. */
 export type History = {
   client: readonly ClientAnswer[];
@@ -39,4 +42,5 @@ export type History = {
   dead: readonly DeadLetter[];
   /** In the order of their time. */
   commits: readonly CommittedOffset[];
+  cuts?: readonly Cut[];
 };

@@ -15,6 +15,24 @@ const well = {
   commits: [at(1)],
 };
 
+test.each([
+  ["was answered after the cut", { endedMs: 7 }, { atMs: 6, records: 1 }],
+  ["is one more than was cut", { endedMs: 5 }, { atMs: 6, records: 0 }],
+])("an order that %s is no cut's doing, but lost", (_, answer, cut) => {
+  const client = [told("a", { endedMs: 5 }), told("b", answer)];
+  const verdict = reconcile(history({ ...well, client, cuts: [cut] }));
+  expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: idOf("b") }] });
+});
+
+test("an offset that goes back elsewhere, or long after a cut, is a regression all the same", () => {
+  const commits = [at(9, 1), at(1, 70_000)];
+  for (const cut of [
+    { atMs: 6, partition: 0, records: 1 },
+    { atMs: 69_999, partition: 1, records: 1 },
+  ])
+    expect(reconcile(history({ ...well, commits, cuts: [cut] })).offsetRegressions).toHaveLength(1);
+});
+
 describe("the promise was kept", () => {
   const kept: [string, Partial<History>, Partial<Verdict>][] = [
     ["when an accepted order is handled", {}, { accepted: 1, handled: 1 }],
@@ -67,6 +85,15 @@ describe("the promise was kept", () => {
       "when an accepted order was given up as unreadable",
       { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
       { handled: 0, deadLettered: 1, lost: [], skipped: [] },
+    ],
+    [
+      "when what is gone was cut from every replica, as many records and answered before",
+      {
+        client: [told("a", { endedMs: 5 }), told("b", { endedMs: 5 })],
+        commits: [at(9, 1), at(1, 7)],
+        cuts: [{ atMs: 6, partition: 0, records: 1 }],
+      },
+      { accepted: 2, handled: 1, destroyed: 1, lost: [], offsetRegressions: [] },
     ],
     [
       "when an order was handled, and another under its id given up",

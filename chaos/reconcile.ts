@@ -3,12 +3,14 @@
  *
  * - lost: the client was told 202, the effect was not applied, and there is no dead letter. Each is classed by where
  *   the order is.
+ * - destroyed: the client was told 202, and a fault has cut records from every replica since, at least as many as there
+ *   are orders of which nothing is left. No system could handle them: counted apart, and no fault.
  * - dead-lettered: the client was told 202, and the order was given up as a dead letter: counted, and no fault, since it
  *   is kept and shown. One that has a row in the ledger all the same, without its effect, is lost.
  * - phantom: every try was refused, and the order is in the log, the ledger or the dead letters all the same.
  * - unknown: the client can't tell; either outcome is right, and both are counted.
  * - ledger duplicate: an effect was applied more than once, whoever the client and whatever it was told.
- * - offset regression: a committed offset went back.
+ * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
  * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
  *   called a fault, or accepted under another id.
@@ -18,7 +20,7 @@
  * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
  */
 import { isContradicted } from "../load/told.ts";
-import { type History, orderIdOf } from "./history.ts";
+import { type Cut, type History, orderIdOf } from "./history.ts";
 import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
 import type { Missing, Verdict } from "./verdict.ts";
@@ -40,7 +42,12 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   const missing = accepted.filter((order) => !isHandled(order));
   const isGivenUp = ({ orderId }: { orderId: string }) =>
     evidence.dead.has(orderId) && !evidence.rows.has(orderId);
-  const lost = missing.filter((order) => !isGivenUp(order));
+  const cuts = history.cuts ?? [];
+  const destroyed = destroyedOf(
+    missing.filter((order) => !isKnown(order)),
+    cuts,
+  );
+  const lost = missing.filter((order) => !isGivenUp(order) && !destroyed.has(order));
   const unhandled = unknown.filter((order) => !isHandled(order));
   const counted = {
     accepted: accepted.length,
@@ -53,7 +60,8 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
     retried: orders.filter(({ attempts }) => attempts > 1).length,
     firstTryFailed: orders.filter(({ attempts, firstStatus }) => attempts > 0 && firstStatus !== 202).length,
     handled: accepted.length - missing.length,
-    deadLettered: missing.length - lost.length,
+    destroyed: destroyed.size,
+    deadLettered: missing.length - lost.length - destroyed.size,
     topicDuplicates: history.topic.length - evidence.records.size,
     redeliveries: redeliveriesOf(evidence),
   };
@@ -63,6 +71,10 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
       const place = record && { partition: record.partition, offset: record.offset };
       return { id, key, where: whereIs(evidence, id), ...place };
     }),
+    givenUp: missing
+      .filter(isGivenUp)
+      .map(({ orderId: id }) => id)
+      .sort(),
     phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
     ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
     mistaken: accepted
@@ -79,6 +91,16 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   return { held: faults.length === 0, faults, ...counted, ...findings };
 }
 
+/** Orders without a trace that a cut explains: answered before it, and no more of them than were cut. */
+function destroyedOf<Order extends { endedMs: number }>(
+  untraced: readonly Order[],
+  cuts: readonly Cut[],
+): ReadonlySet<Order> {
+  const before = untraced.filter(({ endedMs }) => cuts.some(({ atMs }) => endedMs <= atMs));
+  const cut = cuts.reduce((sum, { records }) => sum + records, 0);
+  return new Set(before.length <= cut ? before : []);
+}
+
 /** More deliveries than there are copies in the topic: each copy is one delivery, none of them repeated. */
 function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
   let repeated = 0;
@@ -87,12 +109,19 @@ function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
   return repeated;
 }
 
-function regressionsOf({ commits }: History): Verdict["offsetRegressions"] {
+/** A consumer may settle what it had in hand before it hears of the cut. */
+const cutHeardMs = 60_000;
+
+function regressionsOf({ commits, cuts = [] }: History): Verdict["offsetRegressions"] {
   const newest = new Map<number, number>();
   return commits.flatMap(({ partition, offset: to, atMs }) => {
     const from = newest.get(partition) ?? 0;
     newest.set(partition, to);
-    return to < from ? [{ partition, from, to, atMs }] : [];
+    const isCut = cuts.some(
+      (cut) =>
+        (cut.partition ?? partition) === partition && cut.atMs <= atMs && atMs <= cut.atMs + cutHeardMs,
+    );
+    return to < from && !isCut ? [{ partition, from, to, atMs }] : [];
   });
 }
 

@@ -196,6 +196,42 @@ const table = {
     holdMs: 0,
     goals: {},
   },
+  // The offsets go back: what was cut is destroyed, and what is behind the cut is to be handled.
+  "log-cut": {
+    fault: "truncate",
+    targets: [{ tier: "broker", count: "all" }],
+    injectMs: 5_000,
+    holdMs: 0,
+    refusalsEndMs: 90_000,
+    goals: { afterHealMs: 60_000, drainedMs: 60_000 },
+  },
+  "topic-anew": {
+    fault: "topic-anew",
+    targets: [{ tier: "broker", count: "all" }],
+    injectMs: 5_000,
+    holdMs: 5_000,
+    refusalsEndMs: 60_000,
+    goals: { afterHealMs: 30_000, drainedMs: 60_000 },
+  },
+  "effect-away": {
+    fault: "effect-away",
+    targets: [{ tier: "ledger" }],
+    holdMs: 60_000,
+    goals: { firstTryFailed: 0, failed: 0, drainedMs: 60_000 },
+  },
+  "orders-poisoned": {
+    fault: "poison",
+    targets: [{ tier: "ledger" }],
+    holdMs: 40_000,
+    goals: { firstTryFailed: 0, failed: 0, drainedMs: 60_000 },
+  },
+  "ledger-kill-in-commit": {
+    fault: "commit-kill",
+    targets: [{ tier: "ledger" }],
+    injectMs: 2_000,
+    holdMs: 10_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({
@@ -231,7 +267,10 @@ export const suites: Readonly<Record<"quick" | "full", readonly (readonly Scenar
 };
 
 /** Faults that take nobody down. */
-const keepingAll: ReadonlySet<FaultName> = new Set(["none", "reload", "slow", "slow-bodies", "overload"]);
+const keepingAll: ReadonlySet<FaultName> = new Set([
+  ...(["none", "reload", "slow", "slow-bodies", "overload"] as const),
+  ...(["topic-anew", "effect-away", "poison"] as const),
+]);
 
 /** How many of a tier are gone at once while it lasts; `size` of them there are. */
 export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {

@@ -75,6 +75,7 @@ describe("what is drawn", () => {
       "tiers-restart",
       "broker-disk-full",
       "overload",
+      "topic-anew",
       "everything-restart",
     ]);
   });
@@ -98,6 +99,7 @@ test("a majority is a majority: one of three brokers, never two; and not the who
     "brokers-stop-two",
     "brokers-kill-all",
     "zookeepers-stop",
+    "log-cut",
   ]);
   expect(keepsMajority(["broker-kill-leader", "broker-pause"])).toBe(false);
   expect(keepsMajority(["zookeeper-kill", "broker-pause"])).toBe(true);
@@ -111,6 +113,6 @@ test("without a name and a duration, or in too short a time, there is no plan", 
 test("the suites: quick is short, full has every row of the table", () => {
   const once = (suite: keyof typeof suites) => plan({ seed: "x", wanted: suites[suite] });
   expect(once("quick").expectedMs).toBeLessThan(300_000);
-  expect(suites.full).toHaveLength(22);
+  expect(suites.full).toHaveLength(27);
   expect(suites.full).toContainEqual(["slow-bodies", "broker-kill-leader"]);
 });

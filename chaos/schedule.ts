@@ -99,7 +99,7 @@ function draw(random: () => number, leftMs: number, withoutMajority: boolean): S
     const { fault, targets } = scenarios[name];
     // A rolling restart waits for the whole system to be well, a full disk is not everywhere to be had; beside an
     // overload nothing else could be seen.
-    const alone = ["restart", "none", "disk-full", "overload"].includes(fault);
+    const alone = ["restart", "none", "disk-full", "overload", "truncate", "topic-anew"].includes(fault);
     const taken = new Set(drawn.flatMap((other) => scenarios[other].targets.map(({ tier }) => tier)));
     const together = [...drawn, name];
     if (alone || lengthOf(together) > leftMs || targets.some(({ tier }) => taken.has(tier))) continue;

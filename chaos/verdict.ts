@@ -29,6 +29,10 @@ export type Verdict = {
   handled: number;
   /** Accepted, given up by its handler, and kept as a dead letter: told to the operator, so not lost. */
   deadLettered: number;
+  /** Their ids. */
+  givenUp: string[];
+  /** Accepted, and cut from every replica by a fault before it was handled: nobody could handle it. */
+  destroyed: number;
   lost: Missing[];
   /** Ids of each kind. */
   phantoms: string[];

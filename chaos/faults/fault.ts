@@ -2,7 +2,7 @@
 // another process too, after one that was killed, and does nothing where there is nothing to heal.
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
-import type { ClientAnswer } from "../history.ts";
+import type { ClientAnswer, Cut } from "../history.ts";
 import type { System } from "../system.ts";
 
 export interface FaultOptions {
@@ -14,6 +14,8 @@ export interface FaultOptions {
   ratePerS?: number;
   /** Takes what clients of the fault's own were told: their orders are orders of the run as well. */
   told?(answers: readonly ClientAnswer[]): void;
+  /** Takes what the fault destroyed for good: records that are in no log any more. */
+  cut?(cut: Cut): void;
 }
 
 export interface Fault {

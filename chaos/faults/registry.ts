@@ -2,6 +2,7 @@
 import type { System, Tier } from "../system.ts";
 import { diskFull } from "./disk-full.ts";
 import type { Fault } from "./fault.ts";
+import { commitKill, effectAway, poison } from "./in-ledger.ts";
 import { kill } from "./kill.ts";
 import { killBatches } from "./kill-batches.ts";
 import { none } from "./none.ts";
@@ -13,6 +14,8 @@ import { restart } from "./restart.ts";
 import { slow } from "./slow.ts";
 import { slowBodies } from "./slow-bodies.ts";
 import { stop } from "./stop.ts";
+import { topicAnew } from "./topic-anew.ts";
+import { truncate } from "./truncate.ts";
 
 // In the order in which they are healed: what is frozen wakes first, what lies down starts last.
 const all = {
@@ -27,7 +30,13 @@ const all = {
   restart,
   kill,
   "kill-batches": killBatches,
+  truncate,
+  "topic-anew": topicAnew,
   stop,
+  // Last: they need a ledger that runs.
+  "commit-kill": commitKill,
+  "effect-away": effectAway,
+  poison,
 };
 
 export type FaultName = keyof typeof all;

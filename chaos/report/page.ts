@@ -78,7 +78,7 @@ function tilesOf(verdict: Verdict): string[] {
     tile(
       "handled",
       verdict.handled,
-      verdict.handled + verdict.deadLettered === verdict.accepted ? "right" : "wrong",
+      verdict.handled + verdict.deadLettered + verdict.destroyed === verdict.accepted ? "right" : "wrong",
     ),
     tile("dead letters", verdict.deadLettered),
     promised("lost", verdict.lost.length),

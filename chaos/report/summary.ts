@@ -7,7 +7,7 @@ import type { Run } from "./report.ts";
 export function summaryOf({ verdict, measures }: Run): string {
   const { unknown } = verdict;
   const lines = [
-    `${counted(verdict.accepted, "order")} accepted, ${count(verdict.handled)} handled, ${counted(verdict.deadLettered, "dead letter")}, lost ${verdict.lost.length}, ledger duplicates ${verdict.ledgerDuplicates.length}, phantoms ${verdict.phantoms.length}`,
+    `${counted(verdict.accepted, "order")} accepted, ${count(verdict.handled)} handled, ${counted(verdict.deadLettered, "dead letter")}, lost ${verdict.lost.length}${verdict.destroyed > 0 ? ` (${count(verdict.destroyed)} destroyed by a fault)` : ""}, ledger duplicates ${verdict.ledgerDuplicates.length}, phantoms ${verdict.phantoms.length}`,
     `refused ${count(verdict.refused)}, unknown ${count(unknown.handled + unknown.waiting + unknown.absent)} (${count(unknown.handled)} of them handled); first try failed ${count(verdict.firstTryFailed)}`,
     `redelivered ${count(verdict.redeliveries)}, topic duplicates ${count(verdict.topicDuplicates)}: recognised by the ledger`,
     ...(effectTable ? [] : ["effects are not counted: they lie elsewhere"]),
