@@ -2,7 +2,8 @@
 // strike together are held against what all of them allow, since nobody can tell whose an order was.
 import type { ClientAnswer, History } from "./history.ts";
 import type { Measures, Recovery } from "./report/measures.ts";
-import { type Goals, type Scenario, type ScenarioName, scenarios } from "./scenarios.ts";
+import type { Goals, Scenario } from "./scenario.ts";
+import { type ScenarioName, scenarios } from "./scenarios.ts";
 
 /** A fault's figures, and those of them that are worse than they should be. */
 export interface Outcome {

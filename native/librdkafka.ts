@@ -47,7 +47,7 @@ const mends = [
   },
   /**
    * librdkafka knows a topic's id and tells nobody. It notices that the id has changed and goes on reading at the old offset
-   * (its own FIXME in rd_kafka_topic_metadata_update0), so that whoever needs to know asks for it (group.cc).
+   * (as it says itself in rd_kafka_topic_metadata_update0), so that whoever needs to know asks for it (group.cc).
    */
   {
     file: "src/rdkafka_metadata_cache.c",
