@@ -29,7 +29,9 @@ async function namedIn(...globs: string[]): Promise<Set<string>> {
     .flatMap((glob) => [...new Bun.Glob(glob).scanSync({ cwd: root })])
     .filter((path) => !/\.test\.ts$|openapi/.test(path));
   const texts = await Promise.all(paths.map(textOf));
-  return new Set(names.filter((name) => texts.some((text) => text.includes(`"${name}"`))));
+  // What a look-up says of an order is a status of it, and no outcome.
+  const named = (name: string) => new RegExp(`(?<!status: )"${name}"`);
+  return new Set(names.filter((name) => texts.some((text) => named(name).test(text))));
 }
 
 const answers = {
