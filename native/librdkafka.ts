@@ -66,6 +66,26 @@ void coffee_orders_cached_topic_id(rd_kafka_t *rk, const char *topic, rd_kafka_U
 struct rd_kafka_metadata_cache_entry *
 rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
   },
+  /**
+   * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
+   * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
+   */
+  {
+    file: "src/rdkafka_partition.h",
+    wrong: "        int32_t rktp_leader_epoch; /**< Last known partition leader epoch,",
+    right: `        rd_ts_t rktp_ts_lower_epoch; /* Since when metadata has a lower one; 0: it has not. */
+        int32_t rktp_leader_epoch; /**< Last known partition leader epoch,`,
+  },
+  {
+    file: "src/rdkafka_topic.c",
+    wrong: "        if (leader_epoch != -1 && leader_epoch < rktp->rktp_leader_epoch) {",
+    right: `        if (leader_epoch == -1 || leader_epoch >= rktp->rktp_leader_epoch)
+                rktp->rktp_ts_lower_epoch = 0;
+        else if (rktp->rktp_ts_lower_epoch == 0)
+                rktp->rktp_ts_lower_epoch = rd_clock();
+        if (leader_epoch != -1 && leader_epoch < rktp->rktp_leader_epoch &&
+            rd_clock() - rktp->rktp_ts_lower_epoch < 3 * 1000 * 1000) {`,
+  },
   {
     file: "src/rdkafka_partition.c",
     wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",

@@ -160,6 +160,17 @@ test("a cut leaves what is below it as it was, and what is behind it is other re
   expect(hand).toEqual({ records: 0, bytes: 0 });
 });
 
+test("epochs that go down are of a topic that was made anew, and no next owner takes its first record for one", () => {
+  const tracker = fresh();
+  const slots = [0, 1, 2].map((offset) => add(tracker, offset, offset) as Slot);
+  expect([0, 1, 2, 3, -1].map(tracker.isOfOtherTopic)).toEqual([true, true, false, false, false]);
+  tracker.finish(slots[0] as Slot);
+  const next = createOffsetTracker(tracker.due(), topic);
+  expect([0, 1, 2].map(next.isOfOtherTopic)).toEqual([true, false, false]);
+  for (const slot of slots) tracker.finish(slot);
+  expect([1, 2].map(createOffsetTracker(tracker.due(), topic).isOfOtherTopic)).toEqual([true, false]);
+});
+
 test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
   const tracker = fresh();
   const slots = Array.from({ length: 20_000 }, (_, offset) => add(tracker, offset) as Slot);

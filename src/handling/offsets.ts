@@ -10,6 +10,7 @@ import type { CommittedOffset } from "../kafka/places.ts";
 export type Slot = {
   readonly tracker: OffsetTracker;
   readonly offset: number;
+  readonly leaderEpoch: number;
   readonly bytes: number;
   /** When it was written, ms since the epoch, as Kafka tells it; -1: not told. */
   readonly timestampMs: number;
@@ -49,6 +50,8 @@ export function createOffsetTracker(
   const tracker = {
     /** Whether an offset can only come from another log than the newest one. */
     goesBack: (offset: number): boolean => newest !== undefined && offset <= newest,
+    /** Whether a record's epoch is lower than one before it: then it is of a topic that was made anew. */
+    isOfOtherTopic: (epoch: number): boolean => epoch >= 0 && epoch < leaderEpoch,
     /** Takes a record on; undefined when it is known as finished. @param epoch its leader's */
     add(offset: number, epoch: number, size: number, timestampMs: number): Slot | undefined {
       newest = offset;
@@ -59,7 +62,7 @@ export function createOffsetTracker(
       if (known && (epoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
       if (known?.ranges[0] && known.ranges[0][0] <= offset) return undefined;
-      const slot = { tracker, offset, bytes: size, timestampMs, finished: false };
+      const slot = { tracker, offset, leaderEpoch: epoch, bytes: size, timestampMs, finished: false };
       open.set(offset, slot);
       hand.records += 1;
       hand.bytes += size;
@@ -96,7 +99,9 @@ export function createOffsetTracker(
       const before = Math.max(newestMs, known?.newestMs ?? -1);
       const metadata = encoded(`${form},${topicId},${leaderEpoch},${before}`, offset, ranges);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
-      return { offset, leaderEpoch, metadata };
+      // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
+      const first: Slot | undefined = open.values().next().value;
+      return { offset, leaderEpoch: first?.leaderEpoch ?? leaderEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
     /** A commit of what was due is acknowledged. */

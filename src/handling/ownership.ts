@@ -83,11 +83,13 @@ export function createOwnership(
     const anew = topicId !== undefined && topicId !== id;
     topicId = id;
     if (!anew) return;
-    for (const owner of owned.values()) {
-      restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
-      owner.offsets = createOffsetTracker(undefined, id, owner.inHand);
-      owner.rewinding = true;
-    }
+    for (const owner of owned.values()) beginAnew(owner);
+  }
+
+  function beginAnew(owner: OwnedPartition): void {
+    restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
+    owner.offsets = createOffsetTracker(undefined, topicId ?? noTopicId, owner.inHand);
+    owner.rewinding = true;
   }
 
   /** Not by giving partitions up and taking them on: the group could take that for an answer to a demand of its own. */
@@ -125,6 +127,11 @@ export function createOwnership(
       const { partition, offset, leaderEpoch, bytes, timestampMs } = record;
       const owner = owned.get(partition);
       if (!owner || owner.leaving || owner.rewinding) return undefined;
+      // Where brokers tell no id: epochs of one topic never go down from offset to offset.
+      if (owner.offsets.isOfOtherTopic(leaderEpoch)) {
+        beginAnew(owner);
+        return undefined;
+      }
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) {
         restarted("truncated", { partition, from, to: offset });
