@@ -7,6 +7,7 @@
  * time; always under the same Idempotency-Key, the order's id, by which the kitchen recognises it.
  */
 import { type Handler, Reject, RetryLater } from "../src/handling/handler.ts";
+import type { PlacedOrder } from "../src/validation.ts";
 
 const kitchenUrl = "http://127.0.0.1:9100/tickets";
 
@@ -16,24 +17,31 @@ export const migrations: readonly string[] = [];
 /** The effects lie with the kitchen: load, proof and demo can't count them. */
 export const effectTable: string | undefined = undefined;
 
+/** Said of this order. Every other refusal, such as 401 or 404, may be the kitchen's fault or ours, and passes. */
+const atFault = [400, 413, 422];
+
 /** Orders at the kitchen. */
 export const handler: Handler = {
   async effect(order, { signal }) {
-    const response = await fetch(kitchenUrl, {
-      method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": order.id },
-      body: JSON.stringify(order),
-      // Without it the call would go on after the order is tried again, here or at another consumer.
-      signal,
-    }).catch((error) => {
+    const { status, ok } = await ask(order, signal).catch((error) => {
       // No answer in time may be this order's doing, and is an attempt; no connection is not.
       throw signal.aborted ? error : new RetryLater("the kitchen can't be reached", { cause: error });
     });
-    // Leaves the connection fit for the next call.
-    await response.arrayBuffer();
-    const { status, ok } = response;
     if (ok) return;
-    if (status === 429 || status >= 500) throw new RetryLater(`the kitchen answered ${status}`);
-    throw new Reject(`the kitchen answered ${status}`);
+    if (atFault.includes(status)) throw new Reject(`the kitchen answered ${status}`);
+    throw new RetryLater(`the kitchen answered ${status}`);
   },
 };
+
+async function ask(order: PlacedOrder, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(kitchenUrl, {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": order.id },
+    body: JSON.stringify(order),
+    // Without it the call would go on after the order is tried again, here or at another consumer.
+    signal,
+  });
+  // Leaves the connection fit for the next call.
+  await response.arrayBuffer();
+  return response;
+}

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { KafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
-import { topicFault } from "../../src/kafka/topics.ts";
+import { topicFault, topicLimits } from "../../src/kafka/topics.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { openTopicReader, type ReadRecord, type TopicReader } from "../read-topic.ts";
 import type { Place } from "./arguments.ts";
@@ -94,6 +94,7 @@ export async function redrive(config: KafkaConfig, reader: TopicReader, meant: M
     const partitions = await producer.partitions(config.ORDERS_TOPIC, metadataTimeoutMs);
     const fault = await topicFault(config, config.ORDERS_TOPIC, partitions);
     if (fault) throw new Error(fault);
+    const { retentionMs } = await topicLimits(config, config.ORDERS_TOPIC);
 
     stoppedAt = await eachMeant(reader, meant, async (letter) => {
       counts.meant += 1;
@@ -112,7 +113,10 @@ export async function redrive(config: KafkaConfig, reader: TopicReader, meant: M
         while (inFlight >= maxInFlight) await Bun.sleep(1);
         const from = letterOf(letter).source?.partition ?? letter.partition;
         const place = { topic: config.ORDERS_TOPIC, partition: from % partitions.length };
-        producer.produce({ ...record, ...place }, ({ error }) => {
+        // With a time that is old the topic would soon delete it, handled or not.
+        const old = (record.timestampMs ?? 0) < Date.now() - retentionMs / 2;
+        const { timestampMs: _, ...ofNow } = record;
+        producer.produce({ ...(old ? ofNow : record), ...place }, ({ error }) => {
           inFlight -= 1;
           if (error === undefined) counts.acknowledged += 1;
           else fail(error);

@@ -22,7 +22,7 @@ export type Waiting = { attempts: number; nextAtMs: number; reason: string };
 export function createHandlingApp(parts: {
   ledger: Ledger;
   unready: () => string | undefined;
-  /** The offset that the group committed of a partition; undefined when there is none, or nobody tells. */
+  /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
   committed: (partition: number) => Promise<number | undefined>;
   waiting?: (id: string) => Waiting | undefined;
   registry: Registry;
@@ -34,11 +34,14 @@ export function createHandlingApp(parts: {
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
+    // What it would ask is being closed.
+    if (unready() === "draining")
+      throw new OutcomeError("ledger_unavailable", "this consumer ends: ask again");
     const waitS = isUuid(id) ? preferredWaitS(c.req.header("prefer")) : 0;
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
-    const toCome = place !== undefined && ((await committed(place.partition)) ?? 0) <= place.offset;
+    const comeTo = place && (await committed(place.partition));
     const view = isUuid(id)
       ? await told(waitS > 0 ? lookUps.waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id))
       : undefined;
@@ -48,7 +51,14 @@ export function createHandlingApp(parts: {
       const nextAt = new Date(clock.epochMs() + wait.nextAtMs - clock.nowMs()).toISOString();
       return c.json({ id, status: "waiting", attempts: wait.attempts, nextAt, reason: wait.reason });
     }
-    if (toCome && isUuid(id)) return c.json({ id, status: "accepted", ...place });
+    if (place && isUuid(id)) {
+      if (comeTo === undefined)
+        throw new OutcomeError(
+          "ledger_unavailable",
+          "Kafka does not tell how far the group has come: ask again",
+        );
+      if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
+    }
     throw new OutcomeError(
       "not_found",
       `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,

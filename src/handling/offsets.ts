@@ -28,13 +28,14 @@ const form = "1";
 
 /**
  * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
- * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
+ * @param of the id of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
  */
 export function createOffsetTracker(
   start: CommittedOffset | undefined,
-  topicId: string,
+  of: string,
   hand: InHand = { records: 0, bytes: 0 },
 ) {
+  let topicId = of;
   let known = start && finishedBehind(start, topicId);
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Slot>();
@@ -48,6 +49,10 @@ export function createOffsetTracker(
     open.keys().next().value ?? (newest === undefined ? undefined : newest + 1);
 
   const tracker = {
+    /** The topic's id is told only now. */
+    topicIs(id: string): void {
+      topicId = id;
+    },
     /** Whether an offset can only come from another log than the newest one. */
     goesBack: (offset: number): boolean => newest !== undefined && offset <= newest,
     /** Whether a record's epoch is lower than one before it: then it is of a topic that was made anew. */

@@ -42,21 +42,34 @@ export function createOwnership(
       } catch (error) {
         log.warn({ kafka: (error as Error).message }, "it is not known yet where the group stands");
         // What was demanded has to be met, or the group can't be left.
-        if (isLeaving()) return begin(partitions, undefined, topicId);
+        if (isLeaving()) return meetOnly(partitions);
         await clock.sleep(retryMs);
       }
     }
   }
 
-  /** @param committed undefined: not known, reading begins there all the same */
+  /** Takes partitions on only to give them up again: nothing of them is read that counts, and nothing is committed. */
+  function meetOnly(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      const inHand = { records: 0, bytes: 0 };
+      const owner = ownPartition(partition, createOffsetTracker(undefined, noTopicId, inHand), inHand);
+      owned.set(partition, Object.assign(owner, { leaving: true, lost: true }));
+    }
+    try {
+      consumer.assign(partitions.map((partition) => ({ partition, offset: "committed", leaderEpoch: -1 })));
+    } catch (error) {
+      log.error({ kafka: (error as Error).message }, "partitions can't be taken on");
+    }
+  }
+
   function begin(
     partitions: readonly number[],
-    committed: ReadonlyMap<number, CommittedOffset> | undefined,
+    committed: ReadonlyMap<number, CommittedOffset>,
     id: string | undefined,
   ): void {
     topicIs(id);
     const starts = partitions.map((partition) => {
-      let start = committed?.get(partition);
+      let start = committed.get(partition);
       const of = start && topicOf(start);
       if (of !== undefined && of !== id) {
         restarted("recreated", { partition, from: start?.offset });
@@ -65,7 +78,7 @@ export function createOwnership(
       const inHand = { records: 0, bytes: 0 };
       const offsets = createOffsetTracker(start, id ?? noTopicId, inHand);
       owned.set(partition, ownPartition(partition, offsets, inHand));
-      const offset = start?.offset ?? (committed ? "beginning" : "committed");
+      const offset = start?.offset ?? "beginning";
       return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
     });
     consumer.assign(starts);
@@ -81,6 +94,7 @@ export function createOwnership(
   function topicIs(id: string | undefined): void {
     if (id === undefined) return;
     const anew = topicId !== undefined && topicId !== id;
+    if (topicId === undefined) for (const { offsets } of owned.values()) offsets.topicIs(id);
     topicId = id;
     if (!anew) return;
     for (const owner of owned.values()) beginAnew(owner);

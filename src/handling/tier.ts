@@ -91,6 +91,7 @@ export function startConsumer(
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
     await member.run();
+    client = undefined;
     await consumer.close();
   }
 
@@ -109,10 +110,10 @@ export function startConsumer(
     },
     /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => processor?.waiting(id),
-    /** The offset that the group committed of a partition; undefined when there is none, or nobody tells. */
+    /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     async committed(partition: number): Promise<number | undefined> {
       try {
-        return (await client?.committed([partition], lookUpTimeoutMs))?.get(partition)?.offset;
+        return client && ((await client.committed([partition], lookUpTimeoutMs)).get(partition)?.offset ?? 0);
       } catch (error) {
         log.warn({ err: error, partition }, "what is committed is not told");
         return undefined;

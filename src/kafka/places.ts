@@ -42,6 +42,8 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
   const asked = new Set<Promise<unknown>>();
 
   function ask<Answer>(timeoutMs: number, exchange: Parameters<typeof answerTo<Answer>>[2]): Promise<Answer> {
+    // The client may be gone by then.
+    if (closing.signal.aborted) return Promise.reject(new Error("the consumer is closed"));
     const answer = answerTo(client, timeoutMs, exchange, closing.signal);
     asked.add(answer);
     return answer.finally(() => asked.delete(answer));

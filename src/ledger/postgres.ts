@@ -89,6 +89,8 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
   const transaction = <T>(work: (sql: SQL) => Promise<T>): Promise<T> =>
     ask((sql) => sql.begin(work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
 
+  /** What gets no answer in its time ends the pool: other connections of it would lead nowhere either. */
+  const whole = [answerTimeoutMs, replace] as const;
   const findMany = (ids: readonly string[]) => ask((sql) => findInPostgres(sql, ids), lookUpTimeoutMs);
 
   return {
@@ -123,16 +125,23 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       }),
 
     known: (ids) =>
-      ask(async (sql) => {
-        const rows = await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
-        return new Set(rows.map(({ id }: { id: string }) => id));
-      }, answerTimeoutMs),
+      ask(
+        async (sql) => {
+          const rows =
+            await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
+          return new Set(rows.map(({ id }: { id: string }) => id));
+        },
+        ...whole,
+      ),
 
     bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
-      ask(async (sql) => {
-        await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
+      ask(
+        async (sql) => {
+          await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
           VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
-      }, answerTimeoutMs),
+        },
+        ...whole,
+      ),
 
     find: async (id) => (await findMany([id])).get(id),
     findMany,
