@@ -167,6 +167,7 @@ export function createKafka(options: {
           ),
         ),
       topicId: () => client.topicId,
+      committedOffsets: async () => new Map(),
       commit: (commits) => heard(clock, commit(commits)),
       leave() {
         client.leaving = true;

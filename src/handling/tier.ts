@@ -10,6 +10,7 @@ import { topicFault } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
+import { createGather } from "./gather.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
@@ -18,8 +19,9 @@ import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
 const retryMs = 1_000;
-/** Somebody waits for the answer. */
+/** Somebody waits for the answer; and how many at most wait for the same one. */
 const lookUpTimeoutMs = 1_000;
+const mostAsked = 1_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
@@ -37,6 +39,12 @@ export function startConsumer(
   let client: KafkaConsumer | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
+
+  /** One question at a time, whoever waits for it. */
+  const committedOffset = createGather(mostAsked, async (partitions: number[]) => {
+    const found = await client?.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
+    return (partition) => found && (found.get(partition) ?? 0);
+  });
 
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
@@ -113,7 +121,7 @@ export function startConsumer(
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     async committed(partition: number): Promise<number | undefined> {
       try {
-        return client && ((await client.committed([partition], lookUpTimeoutMs)).get(partition)?.offset ?? 0);
+        return client && (await committedOffset(partition));
       } catch (error) {
         log.warn({ err: error, partition }, "what is committed is not told");
         return undefined;
