@@ -212,9 +212,10 @@ export function openApi() {
           operationId: "getOrder",
           parameters: [
             { name: "id", in: "path", required: true, schema: uuid },
-            // As the Location of the acceptance has them: without them an order that waits its turn is not known.
-            { name: "partition", in: "query", schema: integer },
-            { name: "offset", in: "query", schema: integer },
+            // As the Location of the acceptance has them: without them an order that waits its turn is not known. What is
+            // no number is passed over.
+            { name: "partition", in: "query", schema: { type: "string" } },
+            { name: "offset", in: "query", schema: { type: "string" } },
             // RFC 7240: wait=N holds the answer until the order is handled or dead, at most so many seconds, up to 20.
             { name: "Prefer", in: "header", schema: { type: "string" } },
           ],
