@@ -74,14 +74,14 @@ export function createChecker(parts: {
       const early = split(partition, commit).passed.find((record) => !isFinished(record));
       if (early) broken(`a commit of partition ${partition} passes ${early.key}, which is not finished`);
     },
-    /** Bounded memory: no more than the backlog, and what one poll brings. */
+    /** Bounded memory: no more than the backlog, and what two polls bring, one of a log that is no more. */
     delivered(process: Process, record: Stored): void {
       const held = inHand.get(process) ?? new Map<string, Stored>();
       inHand.set(process, held);
       held.set(String(record.key), record);
       if (held.size <= parts.backlogRecords) return;
       for (const [key, one] of held) if (isFinished(one) || !isInLog(one)) held.delete(key);
-      const most = kafka().logs().length * (parts.backlogRecords + mostPolled);
+      const most = kafka().logs().length * (parts.backlogRecords + 2 * mostPolled);
       if (held.size > most) broken(`${process.name} holds ${held.size} records, more than ${most}`);
     },
     /** It holds nothing of a partition any more. */

@@ -136,6 +136,7 @@ test("who prefers to wait is answered at the order's end, and a thousand of them
 
 test("a wait ends with what is known then, and is no longer than may be", async () => {
   const path = "/orders/b98a142b-6ad9-8a04-b1ce-b0407a8ec501";
+  committedOffset = 0;
   const late = await get(`${path}?partition=0&offset=1`, "wait=1");
   expect(await late.json()).toMatchObject({ status: "accepted" });
   expect((await get(path, "wait=1")).status).toBe(404);

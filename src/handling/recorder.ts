@@ -99,6 +99,8 @@ export function createRecorder(parts: {
         const verdicts = await transaction(works, timeoutMs, apply);
         for (const [index, work] of works.entries()) ends.set(work, verdicts[index] as Verdict);
       } catch (error) {
+        // Of this part only: others of the batch may be owned.
+        if (error instanceof Abandoned) return;
         if (!(error instanceof BatchError)) throw error;
         const { failures, all: allFound, cause } = error;
         const rest: Work[] = [];
