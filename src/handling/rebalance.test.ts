@@ -82,7 +82,6 @@ describe.concurrent("a hand-over", () => {
     await some;
     await consumer.drain();
     const handled = await consumer.metric("orders_handled_total");
-    expect(await place.committed()).toBeLessThan(handled);
     await using next = startTestConsumer(place.env);
     await place.commits(count);
     expect(await next.metric("orders_handled_total")).toBe(count - handled);
