@@ -30,7 +30,7 @@ async function namedIn(...globs: string[]): Promise<Set<string>> {
     .filter((path) => !/\.test\.ts$|openapi/.test(path));
   const texts = await Promise.all(paths.map(textOf));
   // What a look-up says of an order is a status of it, and no outcome.
-  const named = (name: string) => new RegExp(`(?<!status: )"${name}"`);
+  const named = (name: string) => new RegExp(`(?<!status: |=== )"${name}"`);
   return new Set(names.filter((name) => texts.some((text) => named(name).test(text))));
 }
 
