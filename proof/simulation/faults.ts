@@ -64,7 +64,10 @@ const kinds: Record<string, (world: World) => void> = {
   "letters away": (world) => during(world, 20_000, world.letters.troubles, "away", true),
   "letters slow": (world) => during(world, 20_000, world.letters.troubles, "slow", 0.5),
   "dependency down": (world) => during(world, 60_000, world.orders.state, "outage", { declared: true }),
-  "all fail": (world) => during(world, 60_000, world.orders.state, "outage", { declared: false }),
+  "all fail": (world) =>
+    during(world, world.processes.size === 1 ? 600_000 : 60_000, world.orders.state, "outage", {
+      declared: false,
+    }),
 };
 
 type Random = World["random"];
@@ -98,8 +101,14 @@ export function faultsOf(world: World) {
   const { random, time, place, start, processes, kafka, ledger, letters, orders } = world;
   const names = Object.keys(kinds);
   const chosen = Array.from({ length: random.int(1, 4) }, () => random.pick(names));
-  // Long enough for an order to use up its attempts, were they counted.
-  const lastMs = chosen.includes("all fail") ? random.int(40_000, 90_000) : random.int(2_000, 25_000);
+  // Long enough for an order to use up its attempts, were they counted; and where one consumer sees all customers fail, and
+  // so can tell, its time as well.
+  const [leastMs, mostMs] = !chosen.includes("all fail")
+    ? ([2_000, 25_000] as const)
+    : processes.size === 1
+      ? ([200_000, 600_000] as const)
+      : ([40_000, 90_000] as const);
+  const lastMs = random.int(leastMs, mostMs);
   world.say(
     `${world.kind}, ${kafka.logs().length} partitions, ${processes.size} members; ${chosen.join(", ")}`,
   );

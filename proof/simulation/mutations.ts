@@ -17,8 +17,8 @@ const mutations: Mutation[] = [
   {
     defect: "a commit passes a gap",
     file: "offsets.ts",
-    right: "open.keys().next().value ?? (newest",
-    wrong: "(newest",
+    right: "const offset = unfinished?.offset ?? newest + 1;",
+    wrong: "const offset = newest + 1;",
   },
   {
     defect: "a cut forgets what waits below it",
