@@ -1,21 +1,16 @@
 // A broker whose disk is full: no space is left to append a record, for as long as it lasts. Only where the disk is
 // one of its own: on a disk that is shared with this machine it would be the machine that is filled.
-import { must } from "../../infra/capture.ts";
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
 import { type System, tierOf } from "../system.ts";
-import { each, type Fault, startAgain } from "./fault.ts";
+import { each, type Fault, inVolumesOf, startAgain } from "./fault.ts";
 
 const folder = "/var/lib/kafka/data";
 const ballast = `${folder}/ballast`;
 /** A disk above this is not one that was made to be filled. */
 const boundBytes = 4 * 1024 ** 3;
-const callLimitMs = 30_000;
-const helper = ["docker", "run", "--rm", "--user", "root", "--network", "none", "--entrypoint", "rm"];
 
 const holdsData = (one: Container) => tierOf(one) === "broker" && one.state !== "paused";
-const imageOf = (id: string) =>
-  must(["docker", "inspect", "--format", "{{.Image}}", id], { limitMs: callLimitMs });
 
 export const diskFull: Fault = {
   what: "fills a broker's disk, where it has a bounded one of its own",
@@ -34,10 +29,7 @@ export const diskFull: Fault = {
   heal: async (system, containers) => {
     await each(containers.filter(holdsData), async (one) => {
       if (one.state === "running") await system.topology.exec(one, ["rm", "-f", ballast]);
-      else
-        await must([...helper, "--volumes-from", one.id, await imageOf(one.id), "-f", ballast], {
-          limitMs: callLimitMs,
-        });
+      else await inVolumesOf(one, ["rm", "-f", ballast]);
     });
     await startAgain(system, containers);
   },

@@ -1,5 +1,6 @@
 // What every fault can do. Healing needs no memory of the injection: it looks at what is there, so that it works in
 // another process too, after one that was killed, and does nothing where there is nothing to heal.
+import { must } from "../../infra/capture.ts";
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
 import type { ClientAnswer, Cut } from "../history.ts";
@@ -31,6 +32,15 @@ export interface Fault {
 export function inWords(answers: readonly ClientAnswer[]): string {
   const of = (fate: ClientAnswer["fate"]) => answers.filter((answer) => answer.fate === fate).length;
   return `accepted ${of("accepted")}, refused ${of("refused")}, unknown ${of("unknown")}`;
+}
+
+const volumesLimitMs = 30_000;
+
+/** Runs a command as root among the files of a container, which need not run. @returns what it wrote */
+export async function inVolumesOf({ id }: Container, [program = "", ...rest]: string[]): Promise<string> {
+  const image = await must(["docker", "inspect", "--format", "{{.Image}}", id], { limitMs: volumesLimitMs });
+  const alone = ["docker", "run", "--rm", "--user", "root", "--network", "none", "--volumes-from", id];
+  return must([...alone, "--entrypoint", program, image, ...rest], { limitMs: volumesLimitMs });
 }
 
 /** Starts what does not run. */

@@ -8,7 +8,7 @@ import { must } from "../../infra/capture.ts";
 import { SetupError } from "../../infra/setup/step.ts";
 import type { Container } from "../../infra/topology.ts";
 import { tierOf } from "../system.ts";
-import { each, type Fault, startAgain } from "./fault.ts";
+import { each, type Fault, inVolumesOf, startAgain } from "./fault.ts";
 
 const partition = 0;
 const folder = `/var/lib/kafka/data/orders-${partition}`;
@@ -37,18 +37,15 @@ export const truncate: Fault = {
 };
 
 type Batch = { at: number; baseOffset: number; nextOffset: number };
-type Log = { container: Container; image: string; path: string; batches: Batch[] };
+type Log = { container: Container; path: string; batches: Batch[] };
 
 async function newestLog(container: Container): Promise<Log> {
-  const image = await must(["docker", "inspect", "--format", "{{.Image}}", container.id], {
-    limitMs: callLimitMs,
-  });
-  const path = await inVolumes({ container, image }, `ls ${folder}/*.log | tail -n 1`);
+  const path = await inVolumesOf(container, ["bash", "-c", `ls ${folder}/*.log | tail -n 1`]);
   const scratch = mkdtempSync(join(tmpdir(), "coffee-orders-log-"));
   try {
     const copy = join(scratch, "segment");
     await must(["docker", "cp", `${container.id}:${path}`, copy], { limitMs: callLimitMs });
-    return { container, image, path, batches: batchesIn(Buffer.from(await Bun.file(copy).arrayBuffer())) };
+    return { container, path, batches: batchesIn(Buffer.from(await Bun.file(copy).arrayBuffer())) };
   } finally {
     rmSync(scratch, { recursive: true });
   }
@@ -69,18 +66,5 @@ export function batchesIn(segment: Buffer): Batch[] {
 
 async function cutAt(log: Log, from: number): Promise<void> {
   const batch = log.batches.find(({ nextOffset }) => nextOffset > from);
-  if (batch) await inVolumes(log, `truncate -s ${batch.at} ${log.path}`);
+  if (batch) await inVolumesOf(log.container, ["truncate", "-s", String(batch.at), log.path]);
 }
-
-/** Runs a command among the files of a container that does not run. */
-const inVolumes = (
-  { container, image }: Pick<Log, "container" | "image">,
-  command: string,
-): Promise<string> =>
-  must(
-    [
-      ...["docker", "run", "--rm", "--user", "root", "--network", "none"],
-      ...["--volumes-from", container.id, "--entrypoint", "bash", image, "-c", command],
-    ],
-    { limitMs: callLimitMs },
-  );
