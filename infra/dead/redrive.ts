@@ -8,6 +8,7 @@ import type { KafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
 import { topicFault, topicLimits } from "../../src/kafka/topics.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
+import { isUuid } from "../../src/order-id.ts";
 import { openTopicReader, type ReadRecord, type TopicReader } from "../read-topic.ts";
 import type { Place } from "./arguments.ts";
 import { digestOfStub, type Filter, letterOf, matches, original } from "./letters.ts";
@@ -16,6 +17,7 @@ import { recordAt } from "./list.ts";
 const deliveryTimeoutMs = 20_000;
 const metadataTimeoutMs = 10_000;
 const maxInFlight = 1_000;
+const askedAtOnce = 1_000;
 /** As much as the client takes: what was on the topic once, the brokers take again. */
 const maxBytes = 100_000_000;
 
@@ -68,16 +70,22 @@ export type Foreseen = { place: Place; handled: boolean };
 
 /** Sends nothing. @throws LedgerUnavailableError */
 export async function foresee(
-  ledger: Pick<Ledger, "find">,
+  ledger: Pick<Ledger, "findMany">,
   reader: TopicReader,
   meant: Meant,
 ): Promise<{ letters: Foreseen[]; stoppedAt: Place | undefined }> {
-  const letters: Foreseen[] = [];
+  const found: { place: Place; orderId: string | null }[] = [];
   const stoppedAt = await eachMeant(reader, meant, async (record) => {
     const { orderId, partition, offset } = letterOf(record);
-    const view = orderId === null ? undefined : await ledger.find(orderId);
-    letters.push({ place: { partition, offset }, handled: view?.status === "handled" });
+    found.push({ place: { partition, offset }, orderId });
   });
+  const letters: Foreseen[] = [];
+  for (let from = 0; from < found.length; from += askedAtOnce) {
+    const some = found.slice(from, from + askedAtOnce);
+    const views = await ledger.findMany(some.flatMap(({ orderId }) => orderId ?? []).filter(isUuid));
+    for (const { place, orderId } of some)
+      letters.push({ place, handled: orderId !== null && views.get(orderId)?.status === "handled" });
+  }
   return { letters, stoppedAt };
 }
 
