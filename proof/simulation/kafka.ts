@@ -105,9 +105,7 @@ export function createKafka(options: {
       await Promise.race([answered, late]);
     }
     function start({ partition, offset, leaderEpoch }: Start): void {
-      const { start } = logOf(partition);
-      const told = offset === "committed" ? committed.get(partition)?.offset : offset;
-      const from = typeof told === "number" ? told : start();
+      const from = offset === "beginning" ? logOf(partition).start() : offset;
       say(`${process.name} begins ${partition} at ${from} of ${leaderEpoch}`);
       client.positions.set(partition, {
         next: from,

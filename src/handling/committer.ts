@@ -36,12 +36,14 @@ export function createCommitter(parts: {
 
   const due = ({ offsets, lost }: OwnedPartition) => (lost ? undefined : offsets.due());
 
-  async function send(partitions: OwnedPartition[]): Promise<void> {
-    // Each log's own: what is acknowledged late must not count for the one after it.
-    const commits = partitions.flatMap((owner) => {
+  /** Each partition with its log of now: what is acknowledged late must not count for the one after it. */
+  const dueOf = (partitions: Iterable<OwnedPartition>) =>
+    [...partitions].flatMap((owner) => {
       const commit = due(owner);
       return commit ? [{ owner, tracker: owner.offsets, commit }] : [];
     });
+
+  async function send(commits: ReturnType<typeof dueOf>): Promise<void> {
     try {
       await consumer.commit(
         commits.map(({ owner: { partition }, commit }) => ({ partition, ...commit })),
@@ -51,7 +53,7 @@ export function createCommitter(parts: {
       metrics.commits.inc();
     } catch (error) {
       const reason = reasonOf((error as Error).message);
-      if (reason === "lost") for (const owner of partitions) owner.lost = owner.leaving;
+      if (reason === "lost") for (const { owner } of commits) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
       log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
@@ -68,11 +70,11 @@ export function createCommitter(parts: {
       const nowMs = clock.nowMs();
       const interval = urgent ? urgentIntervalMs : intervalMs;
       if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
-      const dirty = [...partitions].filter((owner) => due(owner) !== undefined);
-      if (dirty.length === 0) return;
+      const commits = dueOf(partitions);
+      if (commits.length === 0) return;
       underWay = true;
       lastMs = nowMs;
-      void send(dirty).finally(() => {
+      void send(commits).finally(() => {
         underWay = false;
       });
     },

@@ -209,10 +209,8 @@ function createGauges(
     },
     forget(partition: number): void {
       const place = { topic, partition: String(partition) };
-      for (const gauge of [metrics.paused, metrics.position, metrics.committed, metrics.oldest])
-        gauge.remove(place);
-      metrics.end.remove(place);
-      metrics.lag.remove(place);
+      const { paused, position, committed, end, lag, oldest } = metrics;
+      for (const gauge of [paused, position, committed, end, lag, oldest]) gauge.remove(place);
     },
     withoutProgressMs: (): number => clock.nowMs() - progressMs,
   };

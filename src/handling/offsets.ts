@@ -45,8 +45,7 @@ export function createOffsetTracker(
   let committed = start;
   let progressed = false;
 
-  const committable = (): number | undefined =>
-    open.keys().next().value ?? (newest === undefined ? undefined : newest + 1);
+  const first = (): Slot | undefined => open.values().next().value;
 
   const tracker = {
     /** The topic's id is told only now. */
@@ -89,24 +88,22 @@ export function createOffsetTracker(
       hand.bytes -= slot.bytes;
       if (open.get(slot.offset) === slot) open.delete(slot.offset);
     },
-    /** The offset to commit; undefined while nothing is known of the partition. */
-    committable,
     /** The offset after the newest record taken on; undefined before the first. */
     position: (): number | undefined => (newest === undefined ? undefined : newest + 1),
     unfinished: (): number => open.size,
     /** The first record that is not finished. */
-    oldest: (): Slot | undefined => open.values().next().value,
+    oldest: first,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
     due(): CommittedOffset | undefined {
-      const offset = committable();
-      if (!progressed || offset === undefined || newest === undefined) return undefined;
+      if (!progressed || newest === undefined) return undefined;
+      const unfinished = first();
+      const offset = unfinished?.offset ?? newest + 1;
       const ranges = rangesOf(offset, newest, open.keys(), known);
       const before = Math.max(newestMs, known?.newestMs ?? -1);
       const metadata = encoded(`${form},${topicId},${leaderEpoch},${before}`, offset, ranges);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
-      const first: Slot | undefined = open.values().next().value;
-      return { offset, leaderEpoch: first?.leaderEpoch ?? leaderEpoch, metadata };
+      return { offset, leaderEpoch: unfinished?.leaderEpoch ?? leaderEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
     /** A commit of what was due is acknowledged. */

@@ -51,12 +51,11 @@ export function createOwnership(
   /** Takes partitions on only to give them up again: nothing of them is read that counts, and nothing is committed. */
   function meetOnly(partitions: readonly number[]): void {
     for (const partition of partitions) {
-      const inHand = { records: 0, bytes: 0 };
-      const owner = ownPartition(partition, createOffsetTracker(undefined, noTopicId, inHand), inHand);
+      const owner = ownPartition(partition, undefined, noTopicId);
       owned.set(partition, Object.assign(owner, { leaving: true, lost: true }));
     }
     try {
-      consumer.assign(partitions.map((partition) => ({ partition, offset: "committed", leaderEpoch: -1 })));
+      consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
     } catch (error) {
       log.error({ kafka: (error as Error).message }, "partitions can't be taken on");
     }
@@ -75,9 +74,7 @@ export function createOwnership(
         restarted("recreated", { partition, from: start?.offset });
         start = undefined;
       }
-      const inHand = { records: 0, bytes: 0 };
-      const offsets = createOffsetTracker(start, id ?? noTopicId, inHand);
-      owned.set(partition, ownPartition(partition, offsets, inHand));
+      owned.set(partition, ownPartition(partition, start, id ?? noTopicId));
       const offset = start?.offset ?? "beginning";
       return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
     });

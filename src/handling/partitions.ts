@@ -1,5 +1,6 @@
 /** The partitions that this consumer owns just now, each with its commit rule and the work it still holds. */
-import type { InHand, OffsetTracker } from "./offsets.ts";
+import type { CommittedOffset } from "../kafka/places.ts";
+import { createOffsetTracker, type InHand, type OffsetTracker } from "./offsets.ts";
 
 /** One ownership of a partition, from its assignment to its revocation. */
 export type OwnedPartition = {
@@ -22,16 +23,23 @@ export type OwnedPartition = {
   lost: boolean;
 };
 
-/** An ownership that begins now. */
-export const ownPartition = (partition: number, offsets: OffsetTracker, inHand: InHand): OwnedPartition => ({
-  partition,
-  offsets,
-  inHand,
-  leaving: false,
-  revoked: new AbortController(),
-  stopped: new AbortController(),
-  running: 0,
-  paused: false,
-  rewinding: false,
-  lost: false,
-});
+/** An ownership that begins now. @param start, topicId as a tracker's */
+export function ownPartition(
+  partition: number,
+  start: CommittedOffset | undefined,
+  topicId: string,
+): OwnedPartition {
+  const inHand: InHand = { records: 0, bytes: 0 };
+  return {
+    partition,
+    offsets: createOffsetTracker(start, topicId, inHand),
+    inHand,
+    leaving: false,
+    revoked: new AbortController(),
+    stopped: new AbortController(),
+    running: 0,
+    paused: false,
+    rewinding: false,
+    lost: false,
+  };
+}

@@ -25,12 +25,12 @@ let opened: ReturnType<typeof open> | undefined;
 /** The offset of the next record, the epoch of the newest before it (-1: not known), and ASCII without blanks. */
 export type Commit = { partition: number; offset: number; leaderEpoch: number; metadata: string };
 export type CommittedOffset = Omit<Commit, "partition">;
-/** Where reading begins: at an offset, at the oldest record, or where the group has committed. */
-export type Start = { partition: number; offset: number | "beginning" | "committed"; leaderEpoch: number };
+/** Where reading begins: at an offset, or at the oldest record. */
+export type Start = { partition: number; offset: number | "beginning"; leaderEpoch: number };
 
 const rewindTimeoutMs = 500;
-/** RD_KAFKA_OFFSET_BEGINNING and RD_KAFKA_OFFSET_STORED. */
-const logical = { beginning: -2, committed: -1_000 };
+/** RD_KAFKA_OFFSET_BEGINNING. */
+const oldest = -2;
 
 /** @param client of librdkafka's, a member of the group, which must outlive what is asked here */
 export function openPlaces(client: Pointer, group: string, topic: string) {
@@ -70,7 +70,7 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
           name,
           lines(
             starts.map(({ partition, offset, leaderEpoch }) => [
-              ...[partition, typeof offset === "number" ? offset : logical[offset], leaderEpoch],
+              ...[partition, offset === "beginning" ? oldest : offset, leaderEpoch],
             ]),
           ),
         ),
@@ -85,7 +85,7 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
     rewind: (partitions: readonly number[]): void =>
       must(
         api.coffee_orders_rewind(
-          ...[client, name, lines(partitions.map((one) => [one, logical.beginning])), rewindTimeoutMs],
+          ...[client, name, lines(partitions.map((one) => [one, oldest])), rewindTimeoutMs],
         ),
       ),
     /**
