@@ -5,6 +5,7 @@
 import { until } from "../infra/until.ts";
 import { startPostgres } from "../src/testing/postgres.ts";
 import { startTier, type TierProcess } from "../src/testing/tier-process.ts";
+import type { Brokers } from "./brokers.ts";
 import type { Context } from "./compare.ts";
 import { measure } from "./measure.ts";
 import { memoryMb } from "./processes.ts";
@@ -48,8 +49,7 @@ export async function watchMemory({ brokers: all, effort, stop, say }: Context):
       stop,
     });
     const producerSamples = samples.length;
-    const appended = await brokers.appended();
-    await allHandled(consumer, appended, stop);
+    const appended = await allHandled(consumer, brokers, stop);
     clearInterval(sampling);
     say(`${samples.length} samples`);
     const loaded = { producer: samples.slice(0, producerSamples), consumer: samples };
@@ -70,9 +70,13 @@ export async function watchMemory({ brokers: all, effort, stop, say }: Context):
   }
 }
 
-/** @throws Error when not every order on the topic is handled */
-async function allHandled(consumer: TierProcess, orders: number, stop: AbortSignal): Promise<void> {
-  let handled = 0;
+/**
+ * The topic's end is asked for anew each time: what was under way when the load ended is appended after it.
+ * @returns how many there are
+ * @throws Error when not every order on the topic is handled
+ */
+async function allHandled(consumer: TierProcess, brokers: Brokers, stop: AbortSignal): Promise<number> {
+  let [handled, appended] = [0, 0];
   const done = await until(
     async () => {
       stop.throwIfAborted();
@@ -81,12 +85,14 @@ async function allHandled(consumer: TierProcess, orders: number, stop: AbortSign
         ["orders_handled_total", "orders_duplicate_total"].map(consumer.metric),
       );
       handled = (once ?? 0) + (again ?? 0);
-      return handled === orders;
+      appended = await brokers.appended();
+      return handled === appended;
     },
     handledLimitMs,
     sampleMs,
   );
-  if (!done) throw new Error(`${handled} orders were handled, ${orders} are on the topic`);
+  if (!done) throw new Error(`${handled} orders were handled, ${appended} are on the topic`);
+  return appended;
 }
 
 const tenth = <T>(samples: readonly T[], n: number): T[] =>
