@@ -133,6 +133,7 @@ export function createLedger(options: {
         ),
       bury: () => heard(clock, work()),
       find: () => Promise.resolve(undefined),
+      expire: async () => [],
       findMany: () => Promise.resolve(new Map()),
       close: () => Promise.resolve(),
     };

@@ -15,6 +15,7 @@ import { createGroupMember, type GroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor, type Processor } from "./processor.ts";
+import { ledgerRetentionMs } from "./retention.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
@@ -22,6 +23,7 @@ const retryMs = 1_000;
 /** Somebody waits for the answer; and how many at most wait for the same one. */
 const lookUpTimeoutMs = 1_000;
 const mostAsked = 1_000;
+const expiryMs = 600_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
@@ -39,6 +41,7 @@ export function startConsumer(
   let client: KafkaConsumer | undefined;
   let obstacle: string | undefined = "starting";
   let draining = false;
+  let expiring: Timer | undefined;
 
   /** One question at a time, whoever waits for it. */
   const committedOffset = createGather(mostAsked, async (partitions: number[]) => {
@@ -76,10 +79,23 @@ export function startConsumer(
     }
   }
 
+  /** The topics are asked each time: how long they keep records may have been changed. */
+  async function expire(): Promise<void> {
+    try {
+      const retentionMs = await ledgerRetentionMs(config);
+      if (!Number.isFinite(retentionMs)) return;
+      for (const what of await ledger.expire(retentionMs)) log.info({ retentionMs }, what);
+    } catch (error) {
+      log.warn({ err: error }, "the ledger keeps what is older than its retention, until the next time");
+    }
+  }
+
   async function work(): Promise<void> {
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
     await persist("no topic to rely on", checkTopics);
+    await persist("the ledger's retention", () => ledgerRetentionMs(config));
+    expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>
       openConsumer(config, {
@@ -132,6 +148,7 @@ export function startConsumer(
       draining = true;
       member?.leave();
       await working;
+      clearInterval(expiring);
       await deadLetters.close();
       await ledger.close();
     },

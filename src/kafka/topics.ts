@@ -77,7 +77,8 @@ function demandsOf(config: KafkaConfig, topic: string): Demand[] {
 }
 
 /**
- * The longest batch that a topic takes, and how long it keeps a record. Where a topic's configuration is not asked for,
+ * The longest batch that a topic takes, how long it keeps a segment after its last record, and for how long it writes to
+ * one. Where a topic's configuration is not asked for,
  * the least that would be demanded, and for ever.
  * @throws Error when the brokers can't be asked
  */
@@ -88,7 +89,11 @@ export async function topicLimits(config: KafkaConfig, topic: string) {
       : new Map();
   const limit = Number(actual.get("max.message.bytes") ?? longestBatchBytes(config, topic));
   const retentionMs = Number(actual.get("retention.ms") ?? -1);
-  return { maxBytes: Math.min(limit, mostBytes), retentionMs: retentionMs < 0 ? Infinity : retentionMs };
+  return {
+    maxBytes: Math.min(limit, mostBytes),
+    retentionMs: retentionMs < 0 ? Infinity : retentionMs,
+    segmentMs: Number(actual.get("segment.ms") ?? 0),
+  };
 }
 
 /** Creates a topic as configured; one that exists is left as it is. @throws Error with the brokers' words. */

@@ -88,6 +88,13 @@ export interface Ledger {
   find(id: string): Promise<LedgerView | undefined>;
   /** The same of many orders at once; those that nothing is known of are missing. */
   findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
+  /**
+   * Forgets what is older, in steps that keep nobody from recording for more than a moment; an order that comes after
+   * it is a new one. A row may stay for a third longer. May be called by all at once.
+   * @returns what was done, in words
+   * @throws LedgerUnavailableError
+   */
+  expire(retentionMs: number): Promise<string[]>;
   close(): Promise<void>;
 }
 

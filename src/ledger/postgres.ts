@@ -1,5 +1,6 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
+import { expireInPostgres, generationsStep } from "./generations.ts";
 import {
   applyByCustomer,
   BatchError,
@@ -25,6 +26,7 @@ const tables = [
     reason text NOT NULL, attempts integer NOT NULL, dead_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, "partition", "offset"))`,
   `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
+  generationsStep,
 ];
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
@@ -146,6 +148,8 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
     find: async (id) => (await findMany([id])).get(id),
     findMany,
 
+    expire: (retentionMs) => expireInPostgres((work) => ask((sql) => sql.begin(work), ...whole), retentionMs),
+
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
 }
@@ -160,12 +164,14 @@ async function insert(sql: SQL, entries: readonly Entry[], statementTimeoutMs: n
   for (const [index, { order }] of entries.entries()) if (!first.has(order.id)) first.set(order.id, index);
   const sorted = [...first.keys()].sort().map((id) => entries[first.get(id) as number] as Entry);
   const column = (value: (entry: Entry) => string | number) => sql.array(sorted.map(value), "TEXT");
+  const ids = column(({ order }) => order.id);
   const inserted: { id: string }[] = await sql`
-    INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at)
+    INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
     SELECT * FROM unnest(
-      ${column(({ order }) => order.id)}::uuid[], ${column(({ order }) => order.customer)}::text[],
+      ${ids}::uuid[], ${column(({ order }) => order.customer)}::text[],
       ${column(({ digest }) => digest)}::text[], ${column(({ partition }) => partition)}::int[],
-      ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[])
+      ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[]) AS fresh (id)
+    WHERE id <> ALL (ARRAY(SELECT id FROM ledger_past WHERE id = ANY(${ids}::uuid[])))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, (SELECT set_config('statement_timeout', ${String(statementTimeoutMs)}, true))`;
   const verdicts: Verdict[] = [];

@@ -1,4 +1,5 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,4 +92,25 @@ test("what the order is to blame for is not the ledger's failure", async () => {
     await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
   });
   await expect(record).rejects.not.toThrow(LedgerUnavailableError);
+});
+
+test("what is older than the retention goes in steps, between which others record", async () => {
+  const old = Array.from({ length: 1_200 }, () => entryOf("c1"));
+  const young = entryOf("c1");
+  await ledger.record([...old, young], async () => {});
+  await ledger.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 });
+  const file = new Database(path);
+  const longAgo = new Date(Date.now() - 90_000_000).toISOString();
+  file.query("UPDATE ledger SET handled_at = ? WHERE id <> ?").run(longAgo, young.order.id);
+  file.query("UPDATE dead_letters SET dead_at = ?").run(longAgo);
+  file.close();
+
+  const order: string[] = [];
+  const expiring = ledger.expire(86_400_000).then((done) => order.push(...done));
+  const recording = ledger.record([entryOf("c2")], async () => {}).then(() => order.push("recorded"));
+  await Promise.all([expiring, recording]);
+  expect(order[0]).toBe("recorded");
+  expect(order[1]).toMatch(/^\d+ rows of ledger were removed$/);
+  expect(order[2]).toBe("1 rows of dead_letters were removed");
+  expect(await ledger.known([...old, young].map(({ order }) => order.id))).toEqual(new Set([young.order.id]));
 });

@@ -27,7 +27,14 @@ const tables = [
     reason TEXT NOT NULL, attempts INTEGER NOT NULL, dead_at TEXT NOT NULL,
     PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
+  `CREATE INDEX ledger_handled_at ON ledger (handled_at)`,
 ];
+/** A step of expiry; between two of them others record. */
+const expiredAtOnce = 500;
+const expiring = [
+  ["ledger", "id", "handled_at"],
+  ["dead_letters", 'topic, "partition", "offset"', "dead_at"],
+] as const;
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
 /** The file has one writer: whoever holds it keeps all consumers from theirs. */
@@ -158,6 +165,20 @@ export function createSqliteLedger(path: string): Ledger {
 
     find: async (id) => (await findMany([id])).get(id),
     findMany,
+
+    async expire(retentionMs) {
+      const before = new Date(Date.now() - retentionMs).toISOString();
+      const done: string[] = [];
+      for (const [table, key, time] of expiring) {
+        const remove = `DELETE FROM ${table} WHERE (${key}) IN
+          (SELECT ${key} FROM ${table} WHERE ${time} < ? LIMIT ${expiredAtOnce})`;
+        let [removed, step] = [0, expiredAtOnce];
+        for (; step === expiredAtOnce; removed += step)
+          step = await exclusively(() => transaction(() => database().query(remove).run(before).changes));
+        if (removed > 0) done.push(`${removed} rows of ${table} were removed`);
+      }
+      return done;
+    },
 
     async close() {
       await tail;

@@ -1,0 +1,160 @@
+/** The ledger's generations in a real PostgreSQL: one id has one row, whatever generation is ended, dropped or in use. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { SQL } from "bun";
+import { entryOf } from "../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import type { Entry, Ledger } from "./ledger.ts";
+import { createLedger } from "./open.ts";
+
+const dayMs = 86_400_000;
+const effects = ["CREATE TABLE effects (id TEXT NOT NULL)"];
+let server: PostgresServer;
+let databases = 0;
+let sql: SQL;
+let ledger: Ledger;
+let other: Ledger;
+beforeAll(() => {
+  server = startPostgres();
+}, 60_000);
+beforeEach(async () => {
+  databases += 1;
+  const name = `ledger_${databases}`;
+  const admin = new SQL({ url: server.url, max: 1 });
+  await admin.unsafe(`CREATE DATABASE ${name}`);
+  await admin.close();
+  const url = server.url.replace(/postgres$/, name);
+  sql = new SQL({ url, max: 2 });
+  [ledger, other] = [1, 2].map(() => createLedger(url, { connections: 4, handlerTimeoutMs: 10_000 })) as [
+    Ledger,
+    Ledger,
+  ];
+  await ledger.open(effects);
+  await other.open(effects);
+});
+afterEach(async () => {
+  await Promise.all([ledger.close(), other.close(), sql.close()]);
+});
+afterAll(() => server[Symbol.dispose]());
+
+const record = (entries: readonly Entry[], by = ledger) =>
+  by.record(entries, async ({ order }, tx) => {
+    await tx`INSERT INTO effects VALUES (${order.id})`;
+  });
+/** So many days go by. */
+const age = (days: number) => sql`UPDATE ledger_generations
+  SET begun_at = begun_at - make_interval(days => ${days}), ended_at = ended_at - make_interval(days => ${days})`;
+const generations = async () =>
+  (await sql`SELECT name FROM ledger_generations ORDER BY begun_at`).map(
+    ({ name }: { name: string }) => name,
+  );
+const rows = async () => Number((await sql`SELECT count(*) AS n FROM ledger`)[0].n);
+
+test("an order of an ended generation is known, found, and not handled again", async () => {
+  const entry = entryOf("c1");
+  await record([entry]);
+  await age(11);
+  expect(await ledger.expire(30 * dayMs)).toHaveLength(1);
+  expect(await generations()).toEqual([
+    expect.stringMatching(/^ledger_until_\d{8}t\d{12}$/),
+    "ledger_current",
+  ]);
+
+  expect(await record([entryOf("c2"), entry])).toEqual(["handled", "redelivered"]);
+  expect(await record([{ ...entry, partition: 3 }], other)).toEqual(["duplicate"]);
+  expect(await record([{ ...entry, digest: "another" }], other)).toEqual(["conflict"]);
+  expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled", deliveries: 3 });
+  expect(await ledger.known([entry.order.id])).toEqual(new Set([entry.order.id]));
+  expect(await rows()).toBe(2);
+  // What was made after a change is as what was made before: a consumer starts on it.
+  await expect(ledger.open(effects)).resolves.toBeUndefined();
+});
+
+test("a generation is dropped when its youngest row is older than the retention, and letters with it; not before", async () => {
+  const [first, second] = [entryOf("c1"), entryOf("c1")];
+  await record([first]);
+  await ledger.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 });
+  await age(11);
+  await ledger.expire(30 * dayMs);
+  await record([second]);
+  await age(29);
+  await ledger.expire(30 * dayMs);
+  expect(await rows()).toBe(2);
+  await age(2);
+  await sql`UPDATE dead_letters SET dead_at = dead_at - interval '31 days'`;
+  const done = await ledger.expire(30 * dayMs);
+  expect(done).toEqual([
+    expect.stringContaining("dropped: ledger_until_"),
+    "1 rows of dead letters were removed",
+  ]);
+  expect(await ledger.known([first, second].map(({ order }) => order.id))).toEqual(
+    new Set([second.order.id]),
+  );
+  expect(await generations()).toHaveLength(2);
+  expect(await record([second])).toEqual(["redelivered"]);
+});
+
+test("one id is handled once while generations end under consumers that record the same orders", async () => {
+  const entries = Array.from({ length: 200 }, (_, n) => entryOf(`c${n % 7}`));
+  const handled = new Map<string, number>();
+  let ended = 0;
+  let recording = true;
+  const change = async () => {
+    while (recording) {
+      await age(11);
+      // Old enough to end one, so young that none is dropped.
+      await sql`UPDATE ledger_generations SET ended_at = now() WHERE ended_at IS NOT NULL`;
+      const done = await Promise.all([ledger.expire(30 * dayMs), other.expire(30 * dayMs)]);
+      ended += done.flat().filter((what) => what.includes("ended")).length;
+    }
+  };
+  const consume = async (by: Ledger, seed: number) => {
+    for (let round = 0; round < 60; round += 1) {
+      const from = (round * 37 + seed * 11) % entries.length;
+      const batch = entries.slice(from, from + 5);
+      for (const [n, verdict] of (await record(batch, by)).entries()) {
+        const id = (batch[n] as Entry).order.id;
+        if (verdict === "handled") handled.set(id, (handled.get(id) ?? 0) + 1);
+      }
+    }
+  };
+  const changing = change();
+  await Promise.all([1, 2, 3].flatMap((seed) => [consume(ledger, seed), consume(other, seed + 3)]));
+  recording = false;
+  await changing;
+  expect(ended).toBeGreaterThan(3);
+  expect([...handled.values()].filter((times) => times > 1)).toEqual([]);
+  expect(await rows()).toBe(handled.size);
+  expect(await sql`SELECT id FROM effects GROUP BY id HAVING count(*) > 1`).toHaveLength(0);
+});
+
+test("a generation does not end under a transaction, and whoever records behind it waits for a moment only", async () => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const slow = ledger.record([entryOf("c1")], async () => {
+    begin();
+    await held;
+  });
+  await begun;
+  await age(11);
+  const expiring = other.expire(30 * dayMs);
+  // Behind the one that waits for the lock.
+  expect(await record([entryOf("c2")], other)).toEqual(["handled"]);
+  expect(await expiring).toEqual(["left for the next time: the ledger's table is in use"]);
+  release();
+  expect(await slow).toEqual(["handled"]);
+  expect(await other.expire(30 * dayMs)).toHaveLength(1);
+  expect(await rows()).toBe(2);
+});
+
+test("a ledger of the version before is the first generation", async () => {
+  const entry = entryOf("c1");
+  await record([entry]);
+  // As it was before the step.
+  await sql.unsafe(`
+    ALTER TABLE ledger_current NO INHERIT ledger; DROP TABLE ledger_past; DROP TABLE ledger;
+    DROP TABLE ledger_generations; ALTER TABLE ledger_current RENAME TO ledger;
+    DELETE FROM schema_migrations WHERE owner = 'ledger' AND version = 4`);
+  await ledger.open(effects);
+  expect(await record([entry])).toEqual(["redelivered"]);
+  expect(await generations()).toEqual(["ledger_current"]);
+});
