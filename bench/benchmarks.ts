@@ -2,6 +2,7 @@
 import { type Context, compare } from "./compare.ts";
 import { compareConsumers } from "./consumers.ts";
 import { compareLatency } from "./latency.ts";
+import { compareHeld } from "./ledger.ts";
 import { watchMemory } from "./memory.ts";
 import { watchOverload } from "./overload.ts";
 import type { Row } from "./results.ts";
@@ -102,6 +103,10 @@ export const benchmarks: Record<string, Benchmark> = {
         : // Enough for seconds: what is committed is told ten times a second.
           compareConsumers(sides, 300_000, context);
     },
+  },
+  ledger: {
+    what: "PostgreSQL's ledger alone, four connections, 500 new orders a transaction, by how many orders it has already",
+    run: compareHeld,
   },
   latency: {
     what: "from the answer 202 to the committed ledger row (PostgreSQL), one producer, one consumer, orders at a steady rate",

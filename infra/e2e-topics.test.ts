@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import { type Brokers, startBrokers } from "../bench/brokers.ts";
 import { composeWith } from "../bench/compose.ts";
-import { producerConfig } from "../src/config.ts";
+import { consumerConfig, producerConfig } from "../src/config.ts";
+import { ledgerRetentionMs } from "../src/handling/retention.ts";
 import { partitionForKey } from "../src/intake/murmur2.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { openProducer } from "../src/kafka/producer.ts";
@@ -75,6 +76,25 @@ describe("what a topic must be like", () => {
     });
     expect(code).toBe(1);
     for (const name of Object.keys(weaker)) expect(stderr).toContain(`${name}=`);
+  });
+});
+
+describe("how long the ledger keeps an order", () => {
+  const day = 86_400_000;
+  const topics = { ORDERS_TOPIC: "kept", DEAD_TOPIC: "kept.dead" };
+  const retentionMs = (days?: string) =>
+    ledgerRetentionMs(
+      consumerConfig({ ...brokers.env, ...topics, LEDGER_URL: "sqlite:unused", LEDGER_RETENTION_DAYS: days }),
+    );
+
+  test("is longer than all that its records, dead letters and what is put back of them can come again", async () => {
+    await create("kept", 1, { "retention.ms": String(2 * day), "segment.ms": String(day) });
+    await create("kept.dead", 1, { "retention.ms": String(3 * day), "segment.ms": String(day) });
+    expect(await retentionMs()).toBe(37 * day);
+    expect(await retentionMs("7")).toBe(7 * day);
+    await expect(retentionMs("6")).rejects.toThrow("LEDGER_RETENTION_DAYS=6 is less than the 7 days");
+    await alter("kept.dead", "--add-config", "retention.ms=-1");
+    await until("it is kept for ever", async () => (await retentionMs("7")) === Number.POSITIVE_INFINITY);
   });
 });
 

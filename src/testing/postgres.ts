@@ -17,8 +17,8 @@ export type PostgresServer = {
   [Symbol.dispose](): void;
 };
 
-/** Starts a server. @throws Error with the server's own words when it does not come up. */
-export function startPostgres(): PostgresServer {
+/** Starts a server. @param settings beside PostgreSQL's defaults @throws Error with the server's own words when it does not come up. */
+export function startPostgres(settings: Record<string, string> = {}): PostgresServer {
   const directory = mkdtempSync(join(tmpdir(), "coffee-orders-postgres-"));
   const data = join(directory, "data");
   const asPostgres = dropRoot(directory);
@@ -31,7 +31,11 @@ export function startPostgres(): PostgresServer {
   };
   const port = freePort();
   run("initdb", "--pgdata", data, "--auth", "trust", "--username", "postgres", "--no-sync");
-  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=100`;
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=100${Object.entries(
+    settings,
+  )
+    .map(([name, value]) => ` -c ${name}=${value}`)
+    .join("")}`;
   const start = () =>
     run("pg_ctl", "start", "--wait", "--pgdata", data, "--log", join(directory, "log"), "--options", options);
   const stop = () => run("pg_ctl", "stop", "--pgdata", data, "--mode", "immediate");

@@ -1,0 +1,116 @@
+/**
+ * The ledger's rate by what it holds already: PostgreSQL alone, batches of new orders on as many connections as a consumer
+ * has. Filled beforehand by the database itself, in one generation or in four.
+ */
+import { SQL } from "bun";
+import type { Entry, Ledger } from "../src/ledger/ledger.ts";
+import { createLedger } from "../src/ledger/open.ts";
+import { orderId } from "../src/order-id.ts";
+import { startPostgres } from "../src/testing/postgres.ts";
+import type { Context } from "./compare.ts";
+import { type Row, spreads } from "./results.ts";
+
+const connections = 4;
+const batchOrders = 500;
+const dayMs = 86_400_000;
+const generations = 4;
+/** The index of the newest generation fits into it; what an administrator gives a database of this size. */
+const settings = { shared_buffers: "2GB", max_wal_size: "8GB", wal_compression: "on" };
+
+type Held = { rows: number; generations: number };
+
+/** Each in turn, `--rounds` times `--seconds`. */
+export async function compareHeld({ effort, stop, say }: Context): Promise<Row[]> {
+  const million = effort.quick ? 1_000 : 1_000_000;
+  const all: Held[] = [
+    { rows: million, generations: 1 },
+    { rows: 30 * million, generations: 1 },
+    { rows: 30 * million, generations },
+  ];
+  using postgres = startPostgres(settings);
+  const sides = [];
+  for (const [n, held] of all.entries()) {
+    const url = await filled(postgres.url, `held_${n}`, held);
+    say(`${held.rows} rows are there`);
+    sides.push({ held, url, rounds: [] as Record<string, number>[] });
+  }
+  for (let round = 1; round <= effort.rounds; round += 1)
+    for (const { held, url, rounds } of sides) {
+      stop.throwIfAborted();
+      const ledger = createLedger(url, { connections, handlerTimeoutMs: 10_000 });
+      await ledger.open([]);
+      await rate(ledger, 1_000 * Math.min(effort.seconds, 5));
+      rounds.push({ "orders/s": await rate(ledger, 1_000 * effort.seconds) });
+      await ledger.close();
+      say(
+        `${held.rows} rows in ${held.generations}, round ${round}: ${Math.round(rounds.at(-1)?.["orders/s"] ?? 0)}/s`,
+      );
+    }
+  return sides.map(({ held, rounds }) => ({
+    side: `${held.rows.toLocaleString("en")} rows`,
+    load: held.generations === 1 ? "one generation" : `${held.generations} generations`,
+    figures: spreads(rounds),
+  }));
+}
+
+/** A database with a ledger that holds so much. @returns its URL */
+async function filled(server: string, name: string, held: Held): Promise<string> {
+  const admin = new SQL({ url: server, max: 1 });
+  await admin.unsafe(`CREATE DATABASE ${name}`);
+  await admin.close();
+  const url = server.replace(/postgres$/, name);
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
+  await ledger.open([]);
+  const sql = new SQL({ url, max: 1 });
+  for (let generation = 1; generation <= held.generations; generation += 1) {
+    // The index last, as it would be after hours of orders, and in a fraction of their time.
+    const [{ name: key }] = await sql`
+      SELECT conname AS name FROM pg_constraint WHERE conrelid = 'ledger_current'::regclass AND contype = 'p'`;
+    await sql.unsafe(`ALTER TABLE ledger_current DROP CONSTRAINT ${key}`);
+    await sql.unsafe(`
+      INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
+      SELECT gen_random_uuid(), 'c' || n % 1000, substr(md5(n::text) || md5(n::text), 1, 43), n % 12, n, now()
+      FROM generate_series(1, ${Math.ceil(held.rows / held.generations)}) AS n`);
+    await sql.unsafe("ALTER TABLE ledger_current ADD PRIMARY KEY (id)");
+    if (generation === held.generations) break;
+    await sql`UPDATE ledger_generations SET begun_at = begun_at - interval '11 days'`;
+    await ledger.expire(30 * dayMs);
+  }
+  await sql.unsafe("VACUUM ANALYZE ledger_current");
+  await sql.unsafe("CHECKPOINT");
+  await sql.close();
+  await ledger.close();
+  return url;
+}
+
+let made = 0;
+
+function entries(): Entry[] {
+  return Array.from({ length: batchOrders }, () => {
+    made += 1;
+    const customer = `c${made % 1_000}`;
+    const id = orderId(customer, `held ${made}`);
+    const placedAt = new Date().toISOString();
+    return {
+      order: { customer, coffee: "latte", size: "small", quantity: 1, id, placedAt },
+      digest: id + id.slice(0, 7),
+      partition: made % 12,
+      offset: made,
+    };
+  });
+}
+
+/** @returns new orders a second, each in a committed row */
+async function rate(ledger: Ledger, forMs: number): Promise<number> {
+  const begin = performance.now();
+  let recorded = 0;
+  const work = async () => {
+    while (performance.now() < begin + forMs) {
+      const verdicts = await ledger.record(entries(), () => undefined);
+      if (verdicts.some((verdict) => verdict !== "handled")) throw new Error("an order was not new");
+      recorded += verdicts.length;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, work));
+  return (1_000 * recorded) / (performance.now() - begin);
+}
