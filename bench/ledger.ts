@@ -1,6 +1,6 @@
 /**
  * The ledger's rate by what it holds already: PostgreSQL alone, batches of new orders on as many connections as a consumer
- * has. Filled beforehand by the database itself, in one generation or in four.
+ * has. Filled beforehand by the database itself, in one generation or in three.
  */
 import { SQL } from "bun";
 import type { Entry, Ledger } from "../src/ledger/ledger.ts";
@@ -13,7 +13,7 @@ import { type Row, spreads } from "./results.ts";
 const connections = 4;
 const batchOrders = 500;
 const dayMs = 86_400_000;
-const generations = 4;
+const generations = 3;
 /** The index of the newest generation fits into it; what an administrator gives a database of this size. */
 const settings = { shared_buffers: "2GB", max_wal_size: "8GB", wal_compression: "on" };
 
@@ -73,7 +73,7 @@ async function filled(server: string, name: string, held: Held): Promise<string>
       FROM generate_series(1, ${Math.ceil(held.rows / held.generations)}) AS n`);
     await sql.unsafe("ALTER TABLE ledger_current ADD PRIMARY KEY (id)");
     if (generation === held.generations) break;
-    await sql`UPDATE ledger_generations SET begun_at = begun_at - interval '11 days'`;
+    await sql`UPDATE ledger_generations SET begun_at = begun_at - interval '16 days'`;
     await ledger.expire(30 * dayMs);
   }
   await sql.unsafe("VACUUM ANALYZE ledger_current");

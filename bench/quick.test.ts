@@ -15,7 +15,7 @@ test(
       },
     );
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-    for (const name of ["direct", "balanced", "overload", "batch", "consumer", "latency", "memory"])
+    for (const name of ["direct", "balanced", "overload", "batch", "consumer", "ledger", "latency", "memory"])
       expect(stdout).toContain(`\n${name}: `);
     expect(stdout).not.toContain("no figure");
   },

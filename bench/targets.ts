@@ -26,6 +26,8 @@ const limits = {
   processors: "two processors for all of it: load, HAProxy, three producers, three brokers",
   orders: "the producer's one thread of JavaScript: validation, id, record and answer of each order",
   ledger: "two processors for the consumer, the server and the brokers",
+  looks:
+    "each new order is looked for in every generation that has ended, and its place in the newest's index is a random one",
   heap: "what Bun's heap and malloc hold between collections; no more lives on at the end than at the start",
 };
 
@@ -37,6 +39,7 @@ export function verdicts(all: All): Verdict[] {
     ...overload(all),
     ...batch(all),
     ...consumer(all),
+    ...ledger(all),
     ...latency(all),
     ...memory(all),
   ];
@@ -142,6 +145,20 @@ function consumer(all: All): Verdict[] {
       median(rows, "the ledger alone", ledger)("orders/s"),
       0.7,
       limits.ledger,
+    ),
+  );
+}
+
+function ledger(all: All): Verdict[] {
+  const [few, ...many] = all.get("ledger")?.rows ?? [];
+  const rate = few?.figures["orders/s"]?.median ?? Number.NaN;
+  return many.map(({ side, load, figures }) =>
+    share(
+      `the ledger with ${side} in ${load}, of its rate with ${few?.side}`,
+      figures["orders/s"]?.median ?? Number.NaN,
+      rate,
+      0.8,
+      limits.looks,
     ),
   );
 }

@@ -52,7 +52,7 @@ const rows = async () => Number((await sql`SELECT count(*) AS n FROM ledger`)[0]
 test("an order of an ended generation is known, found, and not handled again", async () => {
   const entry = entryOf("c1");
   await record([entry]);
-  await age(11);
+  await age(16);
   expect(await ledger.expire(30 * dayMs)).toHaveLength(1);
   expect(await generations()).toEqual([
     expect.stringMatching(/^ledger_until_\d{8}t\d{12}$/),
@@ -73,7 +73,7 @@ test("a generation is dropped when its youngest row is older than the retention,
   const [first, second] = [entryOf("c1"), entryOf("c1")];
   await record([first]);
   await ledger.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 });
-  await age(11);
+  await age(16);
   await ledger.expire(30 * dayMs);
   await record([second]);
   await age(29);
@@ -100,7 +100,7 @@ test("one id is handled once while generations end under consumers that record t
   let recording = true;
   const change = async () => {
     while (recording) {
-      await age(11);
+      await age(16);
       // Old enough to end one, so young that none is dropped.
       await sql`UPDATE ledger_generations SET ended_at = now() WHERE ended_at IS NOT NULL`;
       const done = await Promise.all([ledger.expire(30 * dayMs), other.expire(30 * dayMs)]);
@@ -135,7 +135,7 @@ test("a generation does not end under a transaction, and whoever records behind 
     await held;
   });
   await begun;
-  await age(11);
+  await age(16);
   const expiring = other.expire(30 * dayMs);
   // Behind the one that waits for the lock.
   expect(await record([entryOf("c2")], other)).toEqual(["handled"]);

@@ -16,8 +16,8 @@ export const generationsStep = `
     name text PRIMARY KEY, begun_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz);
   INSERT INTO ledger_generations (name) VALUES ('ledger_current')`;
 
-/** So many generations make up the retention. Each costs every insert a look, fewer keep rows for longer. */
-const generations = 3;
+/** So many ended generations make up the retention. Each costs every insert a look; fewer keep rows for longer. */
+const generations = 2;
 /** Whoever records waits behind who waits for a table's lock: so long at most. */
 const lockTimeoutMs = 500;
 const lockNotAvailable = "55P03";

@@ -90,7 +90,7 @@ export interface Ledger {
   findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
   /**
    * Forgets what is older, in steps that keep nobody from recording for more than a moment; an order that comes after
-   * it is a new one. A row may stay for a third longer. May be called by all at once.
+   * it is a new one. A row may stay for half as long again. May be called by all at once.
    * @returns what was done, in words
    * @throws LedgerUnavailableError
    */
