@@ -52,7 +52,7 @@ const mutations: Mutation[] = [
   },
   {
     defect: "RetryLater is counted as an attempt",
-    file: "handler.ts",
+    file: "attempt.ts",
     right: 'if (thrown instanceof RetryLater) return { kind: "later", reason };',
     wrong: "",
   },
@@ -65,8 +65,8 @@ const mutations: Mutation[] = [
   {
     defect: "a record is finished before its letter is acknowledged",
     file: "processor.ts",
-    right: "void bury(work, oneLine(reason))",
-    wrong: "finish(work);\n    void bury(work, oneLine(reason))",
+    right: "await deadLetters.bury(",
+    wrong: "finish(work);\n      await deadLetters.bury(",
   },
 ];
 

@@ -11,12 +11,10 @@ import type { Logger } from "../log.ts";
 import { isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { createLookUps } from "./look-ups.ts";
+import type { Work } from "./work.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
-
-/** What an order waits for. `nextAtMs`: on the clock's scale. */
-export type Waiting = { attempts: number; nextAtMs: number; reason: string };
 
 /** The routes of a consumer. */
 export function createHandlingApp(parts: {
@@ -24,7 +22,8 @@ export function createHandlingApp(parts: {
   unready: () => string | undefined;
   /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
   committed: (partition: number) => Promise<number | undefined>;
-  waiting?: (id: string) => Waiting | undefined;
+  /** An order that waits for another attempt here. */
+  waiting?: (id: string) => Pick<Work, "attempts" | "notBeforeMs" | "reason"> | undefined;
   registry: Registry;
   log: Logger;
 }): Hono {
@@ -48,7 +47,7 @@ export function createHandlingApp(parts: {
     if (view) return c.json(view);
     const wait = waiting?.(id);
     if (wait) {
-      const nextAt = new Date(clock.epochMs() + wait.nextAtMs - clock.nowMs()).toISOString();
+      const nextAt = new Date(clock.epochMs() + wait.notBeforeMs - clock.nowMs()).toISOString();
       return c.json({ id, status: "waiting", attempts: wait.attempts, nextAt, reason: wait.reason });
     }
     if (place && isUuid(id)) {

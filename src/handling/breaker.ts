@@ -88,6 +88,8 @@ export function createBreaker(options: {
           probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
       };
     },
+    /** When an order was handled last. */
+    handledAtMs: (): number => handledAtMs,
     /** Notes how attempts ended. @returns whether those that failed are the orders' own */
     note(handled: number, failed: FailedAttempt[]): boolean {
       const nowMs = clock.nowMs();

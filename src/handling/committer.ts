@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { Logger } from "../log.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import type { OwnedPartition } from "./partitions.ts";
+import type { OwnedPartition } from "./ownership.ts";
 
 /** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
 const intervalMs = 250;

@@ -10,8 +10,7 @@ import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import type { Logger } from "../log.ts";
 import { createCommitter } from "./committer.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createOwnership } from "./ownership.ts";
-import type { OwnedPartition } from "./partitions.ts";
+import { createOwnership, type OwnedPartition } from "./ownership.ts";
 import type { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
@@ -26,7 +25,6 @@ const gaugesMs = 100;
 const copiesMs = 2_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
-
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
@@ -46,14 +44,17 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   const { consumer, demands, scheduler, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
-  const gauges = createGauges(config, parts, owned);
+  const { paused, position, committed, end, lag, oldest } = metrics;
+  const gauges = [paused, position, committed, end, lag, oldest];
   /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
   let takingOn = false;
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
   let leaving = false;
   let leftAtMs = 0;
   let lastPollMs = clock.nowMs();
+  let gaugesAtMs = 0;
   let copiesAtMs = 0;
+  let idleAtMs = clock.nowMs();
 
   function meetDemands(): void {
     if (takingOn || (releasing && !release(releasing))) return;
@@ -69,9 +70,10 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
       return;
     }
     const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
-    for (const owner of partitions) {
-      owner.leaving = true;
-      owner.revoked.abort(new Error("the partition was taken away"));
+    for (const { revoked, waiting } of partitions) {
+      revoked.abort(new Error("the partition was taken away"));
+      for (const { waitsFor } of waiting.values()) metrics.waiting.dec({ for: waitsFor });
+      waiting.clear();
     }
     scheduler.drop(({ owner }) => owner.leaving);
     releasing = { partitions, sinceMs: clock.nowMs() };
@@ -90,11 +92,12 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
     const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
     if (paused.length > 0) consumer.resume(paused);
-    for (const { partition } of partitions) {
+    const numbers = partitions.map(({ partition }) => partition);
+    for (const partition of numbers) {
       owned.delete(partition);
-      gauges.forget(partition);
+      for (const gauge of gauges) gauge.remove({ topic: config.ORDERS_TOPIC, partition });
     }
-    consumer.unassign(partitions.map(({ partition }) => partition));
+    consumer.unassign(numbers);
     metrics.owned.set(owned.size);
     metrics.revokeSeconds.observe(forMs / 1_000);
     releasing = undefined;
@@ -142,6 +145,25 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     scheduler.eachWaiting(({ record }) => record.stillWaiting());
   }
 
+  /** What is told of each partition, now and then. */
+  function setGauges(): void {
+    if (clock.nowMs() < gaugesAtMs) return;
+    gaugesAtMs = clock.nowMs() + gaugesMs;
+    for (const owner of owned.values()) {
+      const { partition, offsets } = owner;
+      const place = { topic: config.ORDERS_TOPIC, partition };
+      const log = consumer.watermarks(partition);
+      const next = offsets.position() ?? offsets.committed() ?? 0;
+      const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+      paused.set(place, Number(owner.paused));
+      position.set(place, next);
+      committed.set(place, offsets.committed() ?? 0);
+      oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+      if (log.end >= 0) end.set(place, log.end);
+      if (log.end >= 0) lag.set(place, Math.max(0, log.end - next) + offsets.unfinished());
+    }
+  }
+
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
@@ -155,8 +177,9 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
         meetDemands();
         holdBack();
         committer.commit(owned.values(), releasing !== undefined);
-        gauges.set();
+        setGauges();
         keepOnlyWhatWaits();
+        if (owned.values().every(({ inHand }) => inHand.records === 0)) idleAtMs = clock.nowMs();
         await poll();
       }
     },
@@ -166,52 +189,15 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** Milliseconds since the last poll ended. */
-    sincePollMs: (): number => clock.nowMs() - lastPollMs,
-    /** Milliseconds for which records were in hand and none was finished. */
-    withoutProgressMs: gauges.withoutProgressMs,
-  };
-}
-
-/** What is told of each partition, now and then. */
-function createGauges(
-  { ORDERS_TOPIC: topic }: ConsumerConfig,
-  { consumer, metrics, clock }: MemberParts,
-  owned: ReadonlyMap<number, OwnedPartition>,
-) {
-  let nextMs = 0;
-  let finished = 0;
-  let progressMs = clock.nowMs();
-
-  return {
-    set(): void {
-      if (clock.nowMs() < nextMs) return;
-      nextMs = clock.nowMs() + gaugesMs;
-      let nowFinished = 0;
-      let unfinished = 0;
-      for (const { partition, offsets, paused } of owned.values()) {
-        const place = { topic, partition };
-        const { end } = consumer.watermarks(partition);
-        const committed = offsets.committed() ?? 0;
-        const position = offsets.position() ?? committed;
-        const oldestMs = offsets.oldest()?.timestampMs ?? -1;
-        metrics.paused.set(place, Number(paused));
-        metrics.position.set(place, position);
-        metrics.committed.set(place, committed);
-        metrics.oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-        if (end >= 0) metrics.end.set(place, end);
-        if (end >= 0) metrics.lag.set(place, Math.max(0, end - position) + offsets.unfinished());
-        nowFinished += position - offsets.unfinished();
-        unfinished += offsets.unfinished();
-      }
-      if (unfinished === 0 || nowFinished !== finished) progressMs = clock.nowMs();
-      finished = nowFinished;
-    },
-    forget(partition: number): void {
-      const place = { topic, partition: String(partition) };
-      const { paused, position, committed, end, lag, oldest } = metrics;
-      for (const gauge of [paused, position, committed, end, lag, oldest]) gauge.remove(place);
-    },
-    withoutProgressMs: (): number => clock.nowMs() - progressMs,
+    /** When the last poll ended. */
+    polledAtMs: (): number => lastPollMs,
+    /** When nothing was in hand. */
+    idleAtMs: (): number => idleAtMs,
+    /** An order that waits for another attempt. */
+    waiting: (id: string): Work | undefined =>
+      owned
+        .values()
+        .map(({ waiting }) => waiting.get(id))
+        .find((work) => work !== undefined),
   };
 }

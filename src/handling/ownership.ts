@@ -11,13 +11,45 @@ import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
 import type { Logger } from "../log.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createOffsetTracker, topicOf } from "./offsets.ts";
-import { type OwnedPartition, ownPartition } from "./partitions.ts";
-import { type Work, workOf } from "./work.ts";
+import { createOffsetTracker, type InHand, type OffsetTracker, topicOf } from "./offsets.ts";
+import { Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
 const noTopicId = "-";
+
+/** One ownership of a partition, from its assignment to its revocation. */
+export class OwnedPartition {
+  /** Of the topic as it is now: another one when that was made anew. */
+  offsets: OffsetTracker;
+  readonly inHand: InHand = { records: 0, bytes: 0 };
+  /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
+  readonly revoked = new AbortController();
+  /** Aborts when what runs may not end: handlers are told to stop. */
+  readonly stopped = new AbortController();
+  /** Records whose handling, or whose dead letter, has begun and not ended. */
+  running = 0;
+  /** Orders that wait for another attempt, by their id. */
+  readonly waiting = new Map<string, Work>();
+  paused = false;
+  /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
+  rewinding = false;
+  /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
+  lost = false;
+
+  /** @param start, topicId as a tracker's */
+  constructor(
+    readonly partition: number,
+    start: CommittedOffset | undefined,
+    topicId: string,
+  ) {
+    this.offsets = createOffsetTracker(start, topicId, this.inHand);
+  }
+
+  get leaving(): boolean {
+    return this.revoked.signal.aborted;
+  }
+}
 
 export function createOwnership(
   config: ConsumerConfig,
@@ -50,14 +82,14 @@ export function createOwnership(
 
   /** Takes partitions on only to give them up again: nothing of them is read that counts, and nothing is committed. */
   function meetOnly(partitions: readonly number[]): void {
-    for (const partition of partitions) {
-      const owner = ownPartition(partition, undefined, noTopicId);
-      owned.set(partition, Object.assign(owner, { leaving: true, lost: true }));
-    }
     try {
-      consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
+      begin(partitions, new Map(), undefined);
     } catch (error) {
       log.error({ kafka: (error as Error).message }, "partitions can't be taken on");
+    }
+    for (const owner of partitions.flatMap((partition) => owned.get(partition) ?? [])) {
+      owner.revoked.abort();
+      owner.lost = true;
     }
   }
 
@@ -74,7 +106,7 @@ export function createOwnership(
         restarted("recreated", { partition, from: start?.offset });
         start = undefined;
       }
-      owned.set(partition, ownPartition(partition, start, id ?? noTopicId));
+      owned.set(partition, new OwnedPartition(partition, start, id ?? noTopicId));
       const offset = start?.offset ?? "beginning";
       return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
     });
@@ -89,12 +121,12 @@ export function createOwnership(
 
   /** Learns the topic's id. Another one than before: every partition is read from its beginning. */
   function topicIs(id: string | undefined): void {
-    if (id === undefined) return;
-    const anew = topicId !== undefined && topicId !== id;
-    if (topicId === undefined) for (const { offsets } of owned.values()) offsets.topicIs(id);
+    if (id === undefined || id === topicId) return;
+    const isFirst = topicId === undefined;
     topicId = id;
-    if (!anew) return;
-    for (const owner of owned.values()) beginAnew(owner);
+    for (const owner of owned.values())
+      if (isFirst) owner.offsets.topicIs(id);
+      else beginAnew(owner);
   }
 
   function beginAnew(owner: OwnedPartition): void {
@@ -107,18 +139,16 @@ export function createOwnership(
   function rewind(): void {
     if (clock.nowMs() < rewindAtMs) return;
     for (const owner of owned.values()) {
+      const { partition } = owner;
       if (!owner.rewinding || owner.leaving) continue;
       try {
-        if (owner.paused) consumer.resume([owner.partition]);
+        if (owner.paused) consumer.resume([partition]);
         owner.paused = false;
-        consumer.rewind([owner.partition]);
+        consumer.rewind([partition]);
         owner.rewinding = false;
       } catch (error) {
-        const { partition } = owner;
-        log.warn(
-          { partition, kafka: (error as Error).message },
-          "not read from the beginning yet, trying again",
-        );
+        const kafka = (error as Error).message;
+        log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
         // It waits, and it may not be the only one.
         rewindAtMs = clock.nowMs() + retryMs;
       }
@@ -150,7 +180,7 @@ export function createOwnership(
       } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
       const slot = owner.offsets.add(offset, leaderEpoch, bytes, timestampMs);
-      return slot && workOf(record, owner, slot);
+      return slot && new Work(record, owner, slot);
     },
   };
 }

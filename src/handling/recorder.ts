@@ -3,30 +3,19 @@
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
 import type { Clock } from "../clock.ts";
-import {
-  BatchError,
-  type Entry,
-  type Failure,
-  type Ledger,
-  type Tx,
-  type Verdict,
-} from "../ledger/ledger.ts";
+import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
-import { type Deadline, startDeadline } from "./attempt.ts";
+import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
-import type { createBatchLimit } from "./batch-limit.ts";
-import { faultOf } from "./handler.ts";
+import { createBatchLimit } from "./batch-limit.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { entryOf, isOwned, type Work } from "./work.ts";
+import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
 const ledgerRetryMaxMs = 1_000;
 
 /** How it ended for each order; none for one that was not come to, because an earlier one of its customer failed. */
-export type Ends = Map<Work, Verdict | Failure>;
-
-/** Whether an order ran out of time, be it its handler or a statement. */
-export const isLate = ({ error }: Failure): boolean => faultOf(error).kind === "late";
+export type Ends = Map<Work, Verdict | Fault>;
 
 /** Applies an order; undefined when that is done already. */
 export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void> | undefined;
@@ -34,16 +23,13 @@ export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
 
-/** @param parts.batchLimit is told how long handlers took together, and when many of a batch did not end in its time */
-export function createRecorder(parts: {
-  ledger: Ledger;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-  random: () => number;
-  batchLimit: Pick<ReturnType<typeof createBatchLimit>, "succeeded" | "brokenOff">;
-}) {
-  const { ledger, metrics, log, clock, random, batchLimit } = parts;
+/** @param maxOrders in a transaction */
+export function createRecorder(
+  maxOrders: number,
+  parts: { ledger: Ledger; metrics: HandlingMetrics; log: Logger; clock: Clock; random: () => number },
+) {
+  const { ledger, metrics, log, clock, random } = parts;
+  const limit = createBatchLimit(maxOrders);
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
@@ -57,14 +43,14 @@ export function createRecorder(parts: {
         metrics.ledgerUp.set(0);
         if (failures === 1) log.error({ err: error }, "the ledger is unavailable, waiting for it");
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
-        if (!works.some(isOwned)) throw new Abandoned();
+        if (works.every(({ owner }) => owner.leaving)) throw new Abandoned();
       }
     }
   }
 
-  /** One transaction, with a deadline for all its handlers. It counts from the first one's start: the ledger's own time is not theirs. */
+  /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[]> {
-    const byEntry = new Map(works.map((work) => [entryOf(work), work]));
+    const byEntry = new Map(works.map((work) => [work.entry, work]));
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let startMs = 0;
@@ -79,7 +65,7 @@ export function createRecorder(parts: {
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
-        if (deadline) batchLimit.succeeded(works.length, endMs - startMs);
+        if (deadline) limit.succeeded(works.length, endMs - startMs);
         return verdicts;
       } finally {
         deadline?.stop();
@@ -104,19 +90,19 @@ export function createRecorder(parts: {
         if (!(error instanceof BatchError)) throw error;
         const { failures, all: allFound, cause } = error;
         const rest: Work[] = [];
+        let late = 0;
         for (const work of works) {
-          const itself: Failure | undefined =
-            works.length === 1 ? { place: "record", error: cause } : undefined;
-          const failure = failures.get(entryOf(work)) ?? itself;
+          const failure = failures.get(work.entry) ?? (works.length === 1 ? { error: cause } : undefined);
           if (failure) {
-            ends.set(work, failure);
+            const fault = faultOf(failure.error);
+            late += Number(fault.kind === "late");
+            ends.set(work, fault);
             failedCustomers.add(work.customer);
           } else rest.push(work);
         }
-        const late = [...failures.values()].filter(isLate).length;
         lateRounds += Number(late > 0);
         // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
-        if (lateRounds > 1 || late * 10 > all.length) batchLimit.brokenOff();
+        if (lateRounds > 1 || late * 10 > all.length) limit.brokenOff();
         if (lateRounds > 1) {
           for (const { customer } of rest) failedCustomers.add(customer);
           return;
@@ -130,5 +116,5 @@ export function createRecorder(parts: {
     return ends;
   }
 
-  return { record, whileLedgerIsDown };
+  return { record, whileLedgerIsDown, mostOrders: limit.current };
 }

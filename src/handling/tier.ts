@@ -34,10 +34,9 @@ export function startConsumer(
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, { log });
-  let member: GroupMember | undefined;
-  let processor: Processor | undefined;
+  let core: { member: GroupMember; processor: Processor } | undefined;
   let client: KafkaConsumer | undefined;
-  let obstacle: string | undefined = "starting";
+  let obstacle = "starting";
   let draining = false;
 
   /** One question at a time, whoever waits for it. */
@@ -62,10 +61,7 @@ export function startConsumer(
   }
 
   async function checkTopics(): Promise<void> {
-    const client = await openProducer(config, {
-      lingerMs: 0,
-      deliveryTimeoutMs: retryMs,
-    });
+    const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: retryMs });
     try {
       for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
         const fault = await topicFault(config, topic, await client.partitions(topic, 5_000));
@@ -89,13 +85,11 @@ export function startConsumer(
     );
     if (!consumer) return;
     client = consumer;
-    processor = createProcessor(config, {
-      ...parts,
-      ...{ deadLetters, clock: realClock, random: Math.random },
-    });
-    const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
-    member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock: realClock });
-    obstacle = undefined;
+    const clock = realClock;
+    const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
+    const scheduler = createScheduler<Work>({ ...processor, clock });
+    const member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock });
+    core = { member, processor };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
     await member.run();
@@ -109,19 +103,20 @@ export function startConsumer(
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {
       if (draining) return "draining";
-      if (obstacle) return obstacle;
-      if (member && member.sincePollMs() > stuckMs) return "the loop is stuck";
-      const stillMs = member?.withoutProgressMs() ?? 0;
+      if (!core) return obstacle;
+      const nowMs = realClock.nowMs();
+      if (nowMs > core.member.polledAtMs() + stuckMs) return "the loop is stuck";
+      const stillMs = nowMs - Math.max(core.member.idleAtMs(), core.processor.finishedAtMs());
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
         : deadLetters.unready();
     },
     /** What this consumer knows of an order that waits for another attempt. */
-    waiting: (id: string) => processor?.waiting(id),
+    waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     async committed(partition: number): Promise<number | undefined> {
       try {
-        return client && (await committedOffset(partition));
+        return await committedOffset(partition);
       } catch (error) {
         log.warn({ err: error, partition }, "what is committed is not told");
         return undefined;
@@ -130,7 +125,7 @@ export function startConsumer(
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {
       draining = true;
-      member?.leave();
+      core?.member.leave();
       await working;
       await deadLetters.close();
       await ledger.close();
