@@ -40,7 +40,7 @@ async function consume(mutation: Mutation): Promise<void> {
   });
   const processor = createProcessor(config, {
     ledger,
-    deadLetters: createDeadLetters(config, { log }),
+    deadLetters: createDeadLetters(config, log),
     handler: {
       async apply(order, context) {
         await Bun.sleep(handlingMs);

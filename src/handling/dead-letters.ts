@@ -4,10 +4,10 @@
  * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed. They are sent
  * side by side: as many as the consumer has in hand, which is bounded.
  */
-import { type Clock, realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import { type KafkaProducer, openProducer } from "../kafka/producer.ts";
+import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
@@ -24,15 +24,11 @@ const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
 
-/** Where letters are put: a producer on a dead-letter topic that was checked. */
-export type LetterBox = Pick<KafkaProducer, "produce" | "close"> & {
-  partitions: number;
-  /** How long the topic keeps a record, from its timestamp on. */
-  retentionMs: number;
-};
-
-/** @throws Error when no broker answers, or the topic is not there or too weak; nothing is left open */
-export async function openLetterBox(config: KafkaConfig, log: Logger): Promise<LetterBox> {
+/**
+ * A producer on a dead-letter topic that was checked, and how long that keeps a record, from its timestamp on.
+ * @throws Error when no broker answers, or the topic is not there or too weak; nothing is left open
+ */
+async function openLetterBox(config: KafkaConfig, log: Logger) {
   const { maxBytes, retentionMs } = await topicLimits(config, config.DEAD_TOPIC);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
   const producer = await openProducer(config, { lingerMs, deliveryTimeoutMs, maxBytes, onError });
@@ -50,16 +46,44 @@ export async function openLetterBox(config: KafkaConfig, log: Logger): Promise<L
 /** Why a letter was not taken. `certain`: nothing else can be at fault, such as the rest of its batch. */
 type Fault = { reason: string; code: number; certain: boolean };
 
-type Parts = { log: Logger; clock?: Clock; open?: () => Promise<LetterBox> };
-
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
-export function createDeadLetters(config: KafkaConfig, parts: Parts) {
-  const { log, clock = realClock } = parts;
-  const sender = createLetterSender(config, parts);
+export function createDeadLetters(config: KafkaConfig, log: Logger) {
+  let opened: ReturnType<typeof openLetterBox> | undefined;
   /** Letters that can't be sent for now, and why. */
   const held = new Map<object, string>();
   let said: string | undefined;
+
+  /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
+  async function send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
+    // Opened when it is first needed, and anew when that failed or its client met a fatal error.
+    opened ??= openLetterBox(config, log);
+    const mine = opened;
+    let into: Awaited<typeof mine> | undefined;
+    try {
+      into = await mine;
+      // An old timestamp would have the topic forget the letter soon.
+      const old = record.timestampMs < clock.epochMs() - into.retentionMs / 2;
+      const letter = letterOf(record, cause, old ? Math.max(cut, cutTimestamp) : cut, clock.epochMs());
+      const place = { topic: config.DEAD_TOPIC, partition: record.partition % into.partitions };
+      const { promise, resolve } = Promise.withResolvers<Fault | undefined>();
+      into.produce({ ...letter, ...place }, ({ error: reason, code }) =>
+        resolve(reason === undefined ? undefined : { reason, code, certain: false }),
+      );
+      return await promise;
+    } catch (error) {
+      const refused = error instanceof RefusedRecord ? error : undefined;
+      if (opened === mine && (!into || !refused || refused.reason === "client failed")) {
+        opened = undefined;
+        // What is in flight there has its reports first.
+        into
+          ?.close(2 * deliveryTimeoutMs)
+          .catch((error) => log.warn({ err: error }, "closing a Kafka client failed"));
+      }
+      const reason = error instanceof Error ? error.message : "not told";
+      return { reason, code: refused?.code ?? 0, certain: refused !== undefined };
+    }
+  }
 
   function hold(letter: object, reason: string): void {
     held.set(letter, reason);
@@ -77,7 +101,7 @@ export function createDeadLetters(config: KafkaConfig, parts: Parts) {
       try {
         for (;;) {
           signal.throwIfAborted();
-          const fault = await sender.send(record, cause, cut);
+          const fault = await send(record, cause, cut);
           if (!fault) return;
           const { code, reason, certain } = fault;
           if (ofTheLetter.includes(code) && cut < cuts.length - 1) {
@@ -97,61 +121,6 @@ export function createDeadLetters(config: KafkaConfig, parts: Parts) {
     unready(): string | undefined {
       const [reason] = held.values();
       return reason === undefined ? undefined : `${held.size} dead letters are held: ${reason}`;
-    },
-    close: sender.close,
-  };
-}
-
-/** Opens a box when it is first needed, and a new one when its client met a fatal error. */
-function createLetterSender(config: KafkaConfig, { log, clock = realClock, open }: Parts) {
-  let opened: Promise<LetterBox> | undefined;
-  let broken: LetterBox | undefined;
-
-  async function box(): Promise<LetterBox> {
-    opened ??= open?.() ?? openLetterBox(config, log);
-    const mine = opened;
-    try {
-      return await mine;
-    } catch (error) {
-      if (opened === mine) opened = undefined;
-      throw error;
-    }
-  }
-
-  function replace(box: LetterBox): void {
-    if (box === broken) return;
-    broken = box;
-    opened = undefined;
-    // What is in flight there has its reports first.
-    box
-      .close(2 * deliveryTimeoutMs)
-      .catch((error) => log.warn({ err: error }, "closing a Kafka client failed"));
-  }
-
-  return {
-    /** @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
-    async send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
-      const { promise, resolve } = Promise.withResolvers<Fault | undefined>();
-      try {
-        const into = await box();
-        // An old timestamp would have the topic forget the letter soon.
-        const old = record.timestampMs < clock.epochMs() - into.retentionMs / 2;
-        const letter = letterOf(record, cause, old ? Math.max(cut, cutTimestamp) : cut, clock.epochMs());
-        const place = { topic: config.DEAD_TOPIC, partition: record.partition % into.partitions };
-        try {
-          into.produce({ ...letter, ...place }, ({ error: reason, code }) =>
-            resolve(reason === undefined ? undefined : { reason, code, certain: false }),
-          );
-        } catch (error) {
-          if (!(error instanceof RefusedRecord) || error.reason === "client failed") replace(into);
-          throw error;
-        }
-      } catch (error) {
-        const certain = error instanceof RefusedRecord;
-        const reason = error instanceof Error ? error.message : "not told";
-        resolve({ reason, code: certain ? error.code : 0, certain });
-      }
-      return promise;
     },
     async close(): Promise<void> {
       await (await opened?.catch(() => undefined))?.close(deliveryTimeoutMs);

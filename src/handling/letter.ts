@@ -23,35 +23,32 @@ export const cutValue = 2;
 
 /** @param cut a place in `cuts`; @param at when it is given up, ms since the epoch */
 export function letterOf(
-  record: DeliveredRecord,
+  { key, value, headers, timestampMs, topic, partition, offset }: DeliveredRecord,
   { reason, attempts }: Cause,
   cut: number,
   at: number,
 ): Omit<OutgoingRecord, "topic" | "partition"> {
   const left = new Set<string>(cuts[cut]);
-  const { value } = record;
-  const headers = left.has("headers") ? [] : record.headers;
+  const kept = left.has("headers") ? [] : headers;
+  const ours = {
+    "dead.headers": kept.length,
+    "dead.reason": reason,
+    "dead.attempts": attempts,
+    "dead.topic": topic,
+    "dead.partition": partition,
+    "dead.offset": offset,
+    "dead.timestamp": timestampMs,
+    "dead.at": new Date(at).toISOString(),
+    ...(left.size > 0 && { "dead.cut": [...left].join() }),
+    ...(left.has("value") && {
+      "dead.sha256": Bun.CryptoHasher.hash("sha256", value ?? "", "hex"),
+      "dead.bytes": value?.length ?? 0,
+    }),
+  };
   return {
-    key: left.has("key") ? null : record.key,
+    key: left.has("key") ? null : key,
     value: left.has("value") ? null : value,
-    ...(!left.has("timestamp") && record.timestampMs > 0 && { timestampMs: record.timestampMs }),
-    headers: [
-      ...headers,
-      { "dead.headers": String(headers.length) },
-      { "dead.reason": reason },
-      { "dead.attempts": String(attempts) },
-      { "dead.topic": record.topic },
-      { "dead.partition": String(record.partition) },
-      { "dead.offset": String(record.offset) },
-      { "dead.timestamp": String(record.timestampMs) },
-      { "dead.at": new Date(at).toISOString() },
-      ...(left.size > 0 ? [{ "dead.cut": [...left].join() }] : []),
-      ...(left.has("value")
-        ? [
-            { "dead.sha256": Bun.CryptoHasher.hash("sha256", value ?? "", "hex") },
-            { "dead.bytes": String(value?.length ?? 0) },
-          ]
-        : []),
-    ],
+    ...(!left.has("timestamp") && timestampMs > 0 && { timestampMs }),
+    headers: [...kept, ...Object.entries(ours).map(([name, text]) => ({ [name]: String(text) }))],
   };
 }

@@ -54,39 +54,31 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       const alone = aloneIsNext(freshFirst);
       if (!alone && ready.length === 0) return;
-      if (alone) {
-        const queue = readyAlone.shift() as Queue<Work>;
-        begin(queue.waiting.splice(0, 1), [queue], true);
-      } else begin(...gather(most), false);
+      lastWasAlone = alone;
+      begin(alone ? readyAlone : ready, alone ? 1 : most);
     }
   }
 
-  /** Takes a batch from those that are ready, and their queues with it. */
-  function gather(most: number): [Work[], Queue<Work>[]] {
+  /** Takes a batch from those that are ready and runs it. */
+  function begin(from: Queue<Work>[], most: number): void {
+    const alone = Number(from === readyAlone);
     const nowMs = clock.nowMs();
     const batch: Work[] = [];
-    const taken: Queue<Work>[] = [];
-    while (batch.length < most && taken.length < ready.length) {
-      const queue = ready[taken.length] as Queue<Work>;
-      const end = queue.waiting.findIndex(({ notBeforeMs, alone }) => alone || notBeforeMs > nowMs);
-      const due = end < 0 ? queue.waiting.length : end;
-      batch.push(...queue.waiting.splice(0, Math.min(due, most - batch.length)));
-      taken.push(queue);
+    let count = 0;
+    for (; batch.length < most && count < from.length; count += 1) {
+      const { waiting } = from[count] as Queue<Work>;
+      const end = waiting.findIndex((work) => work.notBeforeMs > nowMs || (work.alone && !alone));
+      batch.push(...waiting.splice(0, Math.min(end < 0 ? waiting.length : end, most - batch.length)));
     }
-    ready = ready.slice(taken.length);
-    return [batch, taken];
-  }
-
-  function begin(batch: Work[], taken: Queue<Work>[], alone: boolean): void {
+    const taken = from.splice(0, count);
     running += 1;
-    runningAlone += Number(alone);
+    runningAlone += alone;
     runningWorks += batch.length;
-    lastWasAlone = alone;
     let held = true;
     const free = () => {
       if (held) {
         running -= 1;
-        runningAlone -= Number(alone);
+        runningAlone -= alone;
       }
       held = false;
       pump();
@@ -119,11 +111,12 @@ export function createScheduler<Work extends Scheduled>(options: {
     /** Takes works on, in the order in which they were delivered. */
     push(works: readonly Work[]): void {
       for (const work of works) {
-        const queue = queues.get(work.customer);
+        const { customer } = work;
+        const queue = queues.get(customer);
         if (queue) queue.waiting.push(work);
         else {
-          const fresh = { customer: work.customer, waiting: [work] };
-          queues.set(work.customer, fresh);
+          const fresh = { customer, waiting: [work] };
+          queues.set(customer, fresh);
           ready.push(fresh);
         }
       }

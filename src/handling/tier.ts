@@ -33,7 +33,7 @@ export function startConsumer(
   parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
-  const deadLetters = createDeadLetters(config, { log });
+  const deadLetters = createDeadLetters(config, log);
   let core: { member: GroupMember; processor: Processor } | undefined;
   let client: KafkaConsumer | undefined;
   let obstacle = "starting";

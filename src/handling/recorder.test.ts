@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createBatchLimit } from "./batch-limit.ts";
+import { createBatchLimit } from "./recorder.ts";
 
 /** Where the limit settles when each order takes so long. */
 function settledAt(msPerOrder: number, maxOrders = 1_000): number {
