@@ -29,8 +29,8 @@ const mutations: Mutation[] = [
   {
     defect: "the topic's id is ignored",
     file: "ownership.ts",
-    right: "if (of !== undefined && of !== id) {",
-    wrong: "if (of === id && of !== id) {",
+    right: "const isOther = of !== undefined && of !== topicId;",
+    wrong: "const isOther = false;",
   },
   {
     defect: "ranges count without their epoch",

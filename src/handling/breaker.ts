@@ -3,8 +3,7 @@
  * probe now and then, and what fails is no order's fault: the attempts that opened the breaker are given back, and none
  * is counted while it is open. Any order that is handled closes it.
  */
-import type { Clock } from "../clock.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, type Clock } from "../clock.ts";
 
 /** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
 export type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };

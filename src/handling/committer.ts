@@ -1,8 +1,5 @@
 /** Commits the finished part of each partition, one request at a time, and knows which failures are harmless. */
-import type { Clock } from "../clock.ts";
-import type { KafkaConsumer } from "../kafka/consumer.ts";
-import type { Logger } from "../log.ts";
-import type { HandlingMetrics } from "./metrics.ts";
+import type { MemberParts } from "./group-member.ts";
 import type { OwnedPartition } from "./ownership.ts";
 
 /** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
@@ -23,41 +20,41 @@ const betweenGenerations = /generation id|rebalance in progress/i;
 const reasonOf = (message: string) =>
   lostOwnership.test(message) ? "lost" : betweenGenerations.test(message) ? "rebalance" : "other";
 
-export function createCommitter(parts: {
-  consumer: Pick<KafkaConsumer, "commit">;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-}) {
-  const { consumer, metrics, log, clock } = parts;
+export function createCommitter({ consumer, metrics, log, clock }: MemberParts) {
   let underWay = false;
   let notBeforeMs = 0;
   let lastMs = Number.NEGATIVE_INFINITY;
 
-  const due = ({ offsets, lost }: OwnedPartition) => (lost ? undefined : offsets.due());
-
   /** Each partition with its log of now: what is acknowledged late must not count for the one after it. */
   const dueOf = (partitions: Iterable<OwnedPartition>) =>
     [...partitions].flatMap((owner) => {
-      const commit = due(owner);
-      return commit ? [{ owner, tracker: owner.offsets, commit }] : [];
+      const { partition, offsets } = owner;
+      const due = owner.lost ? undefined : offsets.due();
+      return due ? [{ owner, offsets, commit: { partition, ...due } }] : [];
     });
 
-  async function send(commits: ReturnType<typeof dueOf>): Promise<void> {
+  async function send(dues: ReturnType<typeof dueOf>): Promise<void> {
+    underWay = true;
+    lastMs = clock.nowMs();
     try {
       await consumer.commit(
-        commits.map(({ owner: { partition }, commit }) => ({ partition, ...commit })),
+        dues.map(({ commit }) => commit),
         timeoutMs,
       );
-      for (const { tracker, commit } of commits) tracker.acknowledged(commit);
+      for (const { offsets, commit } of dues) offsets.acknowledged(commit);
       metrics.commits.inc();
     } catch (error) {
-      const reason = reasonOf((error as Error).message);
-      if (reason === "lost") for (const { owner } of commits) owner.lost = owner.leaving;
+      const kafka = (error as Error).message;
+      const reason = reasonOf(kafka);
+      if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
-      const level = reason === "rebalance" ? "debug" : "warn";
-      log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
+      log[reason === "rebalance" ? "debug" : "warn"](
+        { reason, kafka },
+        "commit failed, nothing is lost by it",
+      );
       notBeforeMs = clock.nowMs() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
+    } finally {
+      underWay = false;
     }
   }
 
@@ -67,19 +64,12 @@ export function createCommitter(parts: {
      * @param urgent partitions are being given up
      */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
-      const nowMs = clock.nowMs();
-      const interval = urgent ? urgentIntervalMs : intervalMs;
-      if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
-      const commits = dueOf(partitions);
-      if (commits.length === 0) return;
-      underWay = true;
-      lastMs = nowMs;
-      void send(commits).finally(() => {
-        underWay = false;
-      });
+      const dueAtMs = Math.max(notBeforeMs, lastMs + (urgent ? urgentIntervalMs : intervalMs));
+      if (underWay || clock.nowMs() < dueAtMs) return;
+      const dues = dueOf(partitions);
+      if (dues.length > 0) void send(dues);
     },
     /** Whether everything finished in these partitions is committed and no commit is under way. */
-    settled: (partitions: OwnedPartition[]): boolean =>
-      !underWay && partitions.every((owner) => due(owner) === undefined),
+    settled: (partitions: OwnedPartition[]): boolean => !underWay && dueOf(partitions).length === 0,
   };
 }

@@ -4,13 +4,10 @@
  * now is taken on, whatever was done under the same numbers before. librdkafka finds a cut by the epoch and reads on from
  * there; that a topic is another one only its id tells, once it has grown beyond the old place.
  */
-import type { Clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
-import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import type { CommittedOffset } from "../kafka/places.ts";
-import type { Logger } from "../log.ts";
-import type { HandlingMetrics } from "./metrics.ts";
+import type { CommittedOffset, Start } from "../kafka/places.ts";
+import type { MemberParts } from "./group-member.ts";
 import { createOffsetTracker, type InHand, type OffsetTracker, topicOf } from "./offsets.ts";
 import { Work } from "./work.ts";
 
@@ -51,67 +48,48 @@ export class OwnedPartition {
   }
 }
 
-export function createOwnership(
-  config: ConsumerConfig,
-  parts: { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock },
-) {
-  const { consumer, metrics, log, clock } = parts;
+export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: MemberParts) {
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   let rewindAtMs = 0;
 
-  /** Looks up where the group stands, for as long as it takes or until the group is left, and takes partitions on. */
+  /**
+   * Looks up where the group stands, for as long as it takes, and takes partitions on. A member that leaves has to meet
+   * that demand too, or it can't: then nothing of them is read that counts, and nothing is committed.
+   */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
     for (;;) {
+      const leaves = isLeaving();
+      // The group demands that nothing is taken on, too.
+      const asks = partitions.length > 0 && !leaves;
       try {
-        // The group demands that nothing is taken on, too.
-        const committed: ReadonlyMap<number, CommittedOffset> =
-          partitions.length > 0 ? await consumer.committed(partitions, lookUpTimeoutMs) : new Map();
+        const committed = asks ? await consumer.committed(partitions, lookUpTimeoutMs) : undefined;
         const id = consumer.topicId();
-        if (id === undefined && [...committed.values()].some((start) => topicOf(start) !== undefined))
+        if (id === undefined && committed?.values().some((start) => topicOf(start) !== undefined))
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
-        return begin(partitions, committed, id);
+        topicIs(id);
+        consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition), leaves)));
+        metrics.owned.set(owned.size);
+        return;
       } catch (error) {
-        log.warn({ kafka: (error as Error).message }, "it is not known yet where the group stands");
-        // What was demanded has to be met, or the group can't be left.
-        if (isLeaving()) return meetOnly(partitions);
-        await clock.sleep(retryMs);
+        log.warn({ kafka: (error as Error).message }, "partitions can't be taken on yet");
+        if (leaves) return;
+        if (!isLeaving()) await clock.sleep(retryMs);
       }
     }
   }
 
-  /** Takes partitions on only to give them up again: nothing of them is read that counts, and nothing is committed. */
-  function meetOnly(partitions: readonly number[]): void {
-    try {
-      begin(partitions, new Map(), undefined);
-    } catch (error) {
-      log.error({ kafka: (error as Error).message }, "partitions can't be taken on");
-    }
-    for (const owner of partitions.flatMap((partition) => owned.get(partition) ?? [])) {
-      owner.revoked.abort();
-      owner.lost = true;
-    }
-  }
-
-  function begin(
-    partitions: readonly number[],
-    committed: ReadonlyMap<number, CommittedOffset>,
-    id: string | undefined,
-  ): void {
-    topicIs(id);
-    const starts = partitions.map((partition) => {
-      let start = committed.get(partition);
-      const of = start && topicOf(start);
-      if (of !== undefined && of !== id) {
-        restarted("recreated", { partition, from: start?.offset });
-        start = undefined;
-      }
-      owned.set(partition, new OwnedPartition(partition, start, id ?? noTopicId));
-      const offset = start?.offset ?? "beginning";
-      return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
-    });
-    consumer.assign(starts);
-    metrics.owned.set(owned.size);
+  /** Begins an ownership. @returns where reading begins */
+  function own(partition: number, committed: CommittedOffset | undefined, leaves: boolean): Start {
+    const of = committed && topicOf(committed);
+    const isOther = of !== undefined && of !== topicId;
+    if (isOther) restarted("recreated", { partition, from: committed?.offset });
+    const start = isOther ? undefined : committed;
+    const owner = new OwnedPartition(partition, start, topicId ?? noTopicId);
+    owner.lost = leaves;
+    if (leaves) owner.revoked.abort();
+    owned.set(partition, owner);
+    return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };
   }
 
   function restarted(reason: "truncated" | "recreated" | "retention", where: Record<string, unknown>): void {

@@ -2,12 +2,10 @@
  * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
-import type { Clock } from "../clock.ts";
-import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
+import { backoffMs } from "../clock.ts";
+import { BatchError, type Entry, type Tx, type Verdict } from "../ledger/ledger.ts";
 import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
-import { backoffMs } from "./backoff.ts";
-import type { HandlingMetrics } from "./metrics.ts";
+import type { ProcessorParts } from "./processor.ts";
 import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
@@ -50,11 +48,7 @@ export function createBatchLimit(maxOrders: number) {
 }
 
 /** @param maxOrders in a transaction */
-export function createRecorder(
-  maxOrders: number,
-  parts: { ledger: Ledger; metrics: HandlingMetrics; log: Logger; clock: Clock; random: () => number },
-) {
-  const { ledger, metrics, log, clock, random } = parts;
+export function createRecorder(maxOrders: number, { ledger, metrics, log, clock, random }: ProcessorParts) {
   const limit = createBatchLimit(maxOrders);
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
