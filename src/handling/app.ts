@@ -4,7 +4,7 @@
  */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
-import { realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
@@ -28,43 +28,41 @@ export function createHandlingApp(parts: {
   log: Logger;
 }): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
-  const clock = realClock;
-  const lookUps = createLookUps(ledger, clock);
+  const waitFor = createLookUps(ledger, clock);
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
     // What it would ask is being closed.
-    if (unready() === "draining")
-      throw new OutcomeError("ledger_unavailable", "this consumer ends: ask again");
-    const waitS = isUuid(id) ? preferredWaitS(c.req.header("prefer")) : 0;
+    if (unready() === "draining") throw unavailable("this consumer ends: ask again");
+    const notKnown = () =>
+      new OutcomeError(
+        "not_found",
+        `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
+      );
+    if (!isUuid(id)) throw notKnown();
+    const waitS = preferredWaitS(c.req.header("prefer"));
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
-    const view = isUuid(id)
-      ? await told(waitS > 0 ? lookUps.waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id))
-      : undefined;
+    const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
+    const view = await asked.catch(told);
     if (view) return c.json(view);
-    const wait = waiting?.(id);
-    if (wait) {
-      const nextAt = new Date(clock.epochMs() + wait.notBeforeMs - clock.nowMs()).toISOString();
-      return c.json({ id, status: "waiting", attempts: wait.attempts, nextAt, reason: wait.reason });
+    const work = waiting?.(id);
+    if (work) {
+      const { attempts, reason, notBeforeMs } = work;
+      const nextAt = new Date(clock.epochMs() + notBeforeMs - clock.nowMs()).toISOString();
+      return c.json({ id, status: "waiting", attempts, nextAt, reason });
     }
-    if (place && isUuid(id)) {
-      if (comeTo === undefined)
-        throw new OutcomeError(
-          "ledger_unavailable",
-          "Kafka does not tell how far the group has come: ask again",
-        );
-      if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
-    }
-    throw new OutcomeError(
-      "not_found",
-      `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
-    );
+    if (!place) throw notKnown();
+    if (comeTo === undefined) throw unavailable("Kafka does not tell how far the group has come: ask again");
+    if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
+    throw notKnown();
   });
   return app;
 }
+
+const unavailable = (detail: string) => new OutcomeError("ledger_unavailable", detail);
 
 /** RFC 7240, 4.3: how long the client would wait, as far as it may; 0: not at all. */
 function preferredWaitS(prefer = ""): number {
@@ -77,11 +75,6 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
   return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
 }
 
-async function told<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof LedgerUnavailableError)) throw error;
-    throw new OutcomeError("ledger_unavailable", error.message);
-  }
+function told(error: unknown): never {
+  throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
 }

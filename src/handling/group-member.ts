@@ -44,17 +44,14 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   const { consumer, demands, scheduler, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
-  const { paused, position, committed, end, lag, oldest } = metrics;
-  const gauges = [paused, position, committed, end, lag, oldest];
   /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
   let takingOn = false;
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
-  let leaving = false;
-  let leftAtMs = 0;
-  let lastPollMs = clock.nowMs();
+  let leftAtMs = Number.POSITIVE_INFINITY;
+  let polledAtMs = clock.nowMs();
+  let idleAtMs = polledAtMs;
   let gaugesAtMs = 0;
   let copiesAtMs = 0;
-  let idleAtMs = clock.nowMs();
 
   function meetDemands(): void {
     if (takingOn || (releasing && !release(releasing))) return;
@@ -64,7 +61,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     log.info(demand, "rebalance");
     if (demand.kind === "assign") {
       takingOn = true;
-      void takeOn(demand.partitions, () => leaving).finally(() => {
+      void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
         takingOn = false;
       });
       return;
@@ -82,22 +79,21 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
   function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
     const forMs = clock.nowMs() - sinceMs;
-    const late = forMs > revokeTimeoutMs;
-    const running = partitions.some((partition) => partition.running > 0);
-    if (!late && (running || !committer.settled(partitions))) return false;
-    if (late) {
+    const running = partitions.some((owner) => owner.running > 0);
+    if (forMs > revokeTimeoutMs) {
       log.warn({ running }, "letting partitions go before their work or commit was finished");
       for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
-    }
+    } else if (running || !committer.settled(partitions)) return false;
     // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
     const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
     if (paused.length > 0) consumer.resume(paused);
-    const numbers = partitions.map(({ partition }) => partition);
-    for (const partition of numbers) {
+    for (const { partition } of partitions) {
       owned.delete(partition);
-      for (const gauge of gauges) gauge.remove({ topic: config.ORDERS_TOPIC, partition });
+      const { paused, position, committed, end, lag, oldest } = metrics;
+      for (const gauge of [paused, position, committed, end, lag, oldest])
+        gauge.remove({ topic: config.ORDERS_TOPIC, partition });
     }
-    consumer.unassign(numbers);
+    consumer.unassign(partitions.map(({ partition }) => partition));
     metrics.owned.set(owned.size);
     metrics.revokeSeconds.observe(forMs / 1_000);
     releasing = undefined;
@@ -110,11 +106,11 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     const batch = config.LEDGER_BATCH_ORDERS;
     const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
     const waitMs = enough ? enoughMs : idleMs;
-    if (enough && clock.nowMs() < lastPollMs + idleMs) return consumer.wait(waitMs);
+    if (enough && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
     // Before the poll: what it brings comes from where reading begins anew, if it does.
     watchTopic();
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
-    lastPollMs = clock.nowMs();
+    polledAtMs = clock.nowMs();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) scheduler.push(works);
@@ -127,11 +123,10 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   function holdBack(): void {
     const mostBytes = config.BACKLOG_BYTES / owned.size;
     for (const owner of owned.values()) {
-      if (owner.leaving) continue;
       const { inHand, paused, partition } = owner;
       const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
       const wanted = paused ? full > 1 / 2 : full >= 1;
-      if (wanted === paused) continue;
+      if (wanted === paused || owner.leaving) continue;
       owner.paused = wanted;
       if (wanted) consumer.pause([partition]);
       else consumer.resume([partition]);
@@ -149,31 +144,26 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   function setGauges(): void {
     if (clock.nowMs() < gaugesAtMs) return;
     gaugesAtMs = clock.nowMs() + gaugesMs;
-    for (const owner of owned.values()) {
-      const { partition, offsets } = owner;
+    for (const { partition, offsets, paused } of owned.values()) {
       const place = { topic: config.ORDERS_TOPIC, partition };
-      const log = consumer.watermarks(partition);
-      const next = offsets.position() ?? offsets.committed() ?? 0;
+      const { end } = consumer.watermarks(partition);
+      const committed = offsets.committed() ?? 0;
+      const position = offsets.position() ?? committed;
       const oldestMs = offsets.oldest()?.timestampMs ?? -1;
-      paused.set(place, Number(owner.paused));
-      position.set(place, next);
-      committed.set(place, offsets.committed() ?? 0);
-      oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-      if (log.end >= 0) end.set(place, log.end);
-      if (log.end >= 0) lag.set(place, Math.max(0, log.end - next) + offsets.unfinished());
+      metrics.paused.set(place, Number(paused));
+      metrics.position.set(place, position);
+      metrics.committed.set(place, committed);
+      metrics.oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+      if (end >= 0) metrics.end.set(place, end);
+      if (end >= 0) metrics.lag.set(place, Math.max(0, end - position) + offsets.unfinished());
     }
   }
 
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
-      while (
-        !leaving ||
-        clock.nowMs() < leftAtMs + lastDemandsMs ||
-        owned.size > 0 ||
-        demands.length > 0 ||
-        takingOn
-      ) {
+      const mayBeAsked = () => clock.nowMs() < leftAtMs + lastDemandsMs || demands.length > 0;
+      while (mayBeAsked() || takingOn || owned.size > 0) {
         meetDemands();
         holdBack();
         committer.commit(owned.values(), releasing !== undefined);
@@ -185,12 +175,11 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     },
     /** Gives everything back, the way any revocation goes. */
     leave(): void {
-      leaving = true;
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
     /** When the last poll ended. */
-    polledAtMs: (): number => lastPollMs,
+    polledAtMs: (): number => polledAtMs,
     /** When nothing was in hand. */
     idleAtMs: (): number => idleAtMs,
     /** An order that waits for another attempt. */

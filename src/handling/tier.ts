@@ -19,9 +19,8 @@ import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
 const retryMs = 1_000;
-/** Somebody waits for the answer; and how many at most wait for the same one. */
+/** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
-const mostAsked = 1_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
@@ -34,16 +33,9 @@ export function startConsumer(
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
-  let core: { member: GroupMember; processor: Processor } | undefined;
-  let client: KafkaConsumer | undefined;
+  let core: { consumer: KafkaConsumer; member: GroupMember; processor: Processor } | undefined;
   let obstacle = "starting";
   let draining = false;
-
-  /** One question at a time, whoever waits for it. */
-  const committedOffset = createGather(mostAsked, async (partitions: number[]) => {
-    const found = await client?.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
-    return (partition) => found && (found.get(partition) ?? 0);
-  });
 
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
@@ -84,16 +76,15 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    client = consumer;
     const clock = realClock;
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
     const scheduler = createScheduler<Work>({ ...processor, clock });
     const member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock });
-    core = { member, processor };
+    core = { consumer, member, processor };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
     await member.run();
-    client = undefined;
+    core = undefined;
     await consumer.close();
   }
 
@@ -114,14 +105,14 @@ export function startConsumer(
     /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
-    async committed(partition: number): Promise<number | undefined> {
-      try {
-        return await committedOffset(partition);
-      } catch (error) {
-        log.warn({ err: error, partition }, "what is committed is not told");
+    committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {
+      const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
+      const found = await asked?.catch((error) => {
+        log.warn({ err: error, partitions }, "what is committed is not told");
         return undefined;
-      }
-    },
+      });
+      return (partition) => found && (found.get(partition) ?? 0);
+    }),
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {
       draining = true;
