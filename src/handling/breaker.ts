@@ -30,7 +30,8 @@ export function createBreaker(options: {
   onChange: (open: boolean) => void;
 }) {
   const { clock, random, onChange } = options;
-  let reports: { atMs: number; handled: number; failed: FailedAttempt[] }[] = [];
+  /** `customers`: whose first attempts failed. */
+  let reports: { atMs: number; handled: number; failed: FailedAttempt[]; customers: string[] }[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
   let openedAtMs = 0;
@@ -38,25 +39,21 @@ export function createBreaker(options: {
   let probes = 0;
   let probeAtMs = 0;
 
-  const customersOf = (failed: FailedAttempt[]) => new Set(failed.map(({ customer }) => customer)).size;
+  const areMany = (customers: string[]) => new Set(customers).size >= fewestCustomers;
 
   /** Whether nearly all of late fails, or, where there is little to see, so many in a row. */
   function isSystemic(nowMs: number): boolean {
     let handled = 0;
-    const failed: FailedAttempt[] = [];
-    for (let at = reports.length - 1; at >= 0 && handled + failed.length < newestOutcomes; at -= 1) {
-      const report = reports[at] as (typeof reports)[number];
-      if (report.atMs < nowMs - windowMs) break;
+    const failed: string[] = [];
+    for (const report of reports.toReversed()) {
+      if (report.atMs < nowMs - windowMs || handled + failed.length >= newestOutcomes) break;
       handled += report.handled;
-      failed.push(...report.failed.filter(({ first }) => first));
+      failed.push(...report.customers);
     }
     const outcomes = handled + failed.length;
-    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes)
-      return customersOf(failed) >= fewestCustomers;
-    const inARow = reports.filter(({ atMs }) => atMs > handledAtMs).flatMap((report) => report.failed);
-    return (
-      handledAtMs < nowMs - windowMs && customersOf(inARow.filter(({ first }) => first)) >= fewestCustomers
-    );
+    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes) return areMany(failed);
+    const inARow = reports.flatMap(({ atMs, customers }) => (atMs > handledAtMs ? customers : []));
+    return handledAtMs < nowMs - windowMs && areMany(inARow);
   }
 
   function change(to: boolean): void {
@@ -97,7 +94,8 @@ export function createBreaker(options: {
       if (open && handled > 0) change(false);
       if (open) probes += Number(failed.length > 0);
       if (wasOpen) return nowMs > openedAtMs + longestOutageMs && failed.every(({ first }) => !first);
-      reports.push({ atMs: nowMs, handled, failed });
+      const customers = failed.filter(({ first }) => first).map(({ customer }) => customer);
+      reports.push({ atMs: nowMs, handled, failed, customers });
       if (reports.length > mostReports) reports.shift();
       if (failed.length === 0 || !isSystemic(nowMs)) return true;
       for (const report of reports.slice(0, -1)) for (const { giveBack } of report.failed) giveBack();

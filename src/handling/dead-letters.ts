@@ -50,8 +50,8 @@ export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
 export function createDeadLetters(config: KafkaConfig, log: Logger) {
   let opened: ReturnType<typeof openLetterBox> | undefined;
-  /** Letters that can't be sent for now, and why. */
-  const held = new Map<object, string>();
+  /** Records whose letters can't be sent for now, and why. */
+  const held = new Map<DeliveredRecord, string>();
   let said: string | undefined;
 
   /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
@@ -85,8 +85,8 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
     }
   }
 
-  function hold(letter: object, reason: string): void {
-    held.set(letter, reason);
+  function hold(record: DeliveredRecord, reason: string): void {
+    held.set(record, reason);
     if (said !== reason)
       log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
     said = reason;
@@ -95,7 +95,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     async bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {
-      const letter = {};
       let cut = 0;
       let refused = false;
       try {
@@ -110,11 +109,11 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
             refused = !certain && !refused;
             log.warn({ reason, without: cuts[cut] }, "dead letter refused, sending it again");
             if (certain) continue;
-          } else if (code !== ofAnother) hold(letter, reason);
+          } else if (code !== ofAnother) hold(record, reason);
           await clock.sleep(retryMs);
         }
       } finally {
-        if (held.delete(letter) && held.size === 0) said = undefined;
+        if (held.delete(record) && held.size === 0) said = undefined;
       }
     },
     /** Why letters are held, if any are. */

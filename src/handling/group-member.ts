@@ -69,7 +69,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
     for (const { revoked, waiting } of partitions) {
       revoked.abort(new Error("the partition was taken away"));
-      for (const { waitsFor } of waiting.values()) metrics.waiting.dec({ for: waitsFor });
+      for (const { waitsFor } of waiting) metrics.waiting.dec({ for: waitsFor });
       waiting.clear();
     }
     scheduler.drop(({ owner }) => owner.leaving);
@@ -186,7 +186,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     waiting: (id: string): Work | undefined =>
       owned
         .values()
-        .map(({ waiting }) => waiting.get(id))
-        .find((work) => work !== undefined),
+        .flatMap(({ waiting }) => waiting)
+        .find(({ entry }) => entry.order.id === id),
   };
 }

@@ -142,12 +142,18 @@ function encoded(head: string, offset: number, ranges: Iterable<readonly [number
   return text;
 }
 
-/** What metadata says is finished; undefined where it is of another topic, somebody else's, or says nothing. */
-function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string): Finished | undefined {
-  const [version, id, epoch, newestMs, ...runs] = metadata.split(",");
-  if (version !== form || id !== topicId || runs.length === 0) return undefined;
+/** What metadata says after its form: the topic, "-" for none, and so on; nothing where it is somebody else's. */
+function fieldsOf({ metadata }: CommittedOffset): string[] {
+  const [version, ...fields] = metadata.split(",");
+  return version === form ? fields : [];
+}
+
+/** What metadata says is finished; undefined where it is of another topic, or says nothing. */
+function finishedBehind(commit: CommittedOffset, topicId: string): Finished | undefined {
+  const [id, epoch, newestMs, ...runs] = fieldsOf(commit);
+  if (id !== topicId || runs.length === 0) return undefined;
   const ranges: Finished["ranges"] = [];
-  let at = offset;
+  let at = commit.offset;
   for (let n = 0; n + 1 < runs.length; n += 2) {
     const from = at + Number.parseInt(runs[n] as string, 36);
     at = from + Number.parseInt(runs[n + 1] as string, 36);
@@ -157,7 +163,7 @@ function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string):
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */
-export function topicOf({ metadata }: CommittedOffset): string | undefined {
-  const [version, id] = metadata.split(",");
-  return version === form && id !== "-" ? id : undefined;
+export function topicOf(commit: CommittedOffset): string | undefined {
+  const [id] = fieldsOf(commit);
+  return id === "-" ? undefined : id;
 }

@@ -26,8 +26,8 @@ export class OwnedPartition {
   readonly stopped = new AbortController();
   /** Records whose handling, or whose dead letter, has begun and not ended. */
   running = 0;
-  /** Orders that wait for another attempt, by their id. */
-  readonly waiting = new Map<string, Work>();
+  /** Orders that wait for another attempt. */
+  readonly waiting = new Set<Work>();
   paused = false;
   /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
   rewinding = false;

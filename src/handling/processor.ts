@@ -59,7 +59,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
         else {
           work.begunAtMs ??= clock.nowMs();
-          waitsNoMore(work);
+          if (work.owner.waiting.delete(work)) metrics.waiting.dec({ for: work.waitsFor });
           orders.push(work);
         }
       }
@@ -72,13 +72,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       ended();
       for (const { owner } of works) owner.running -= 1;
     }
-  }
-
-  /** Until then its owner shows it. */
-  function waitsNoMore(work: Work): void {
-    const { waiting } = work.owner;
-    const { id } = work.entry.order;
-    if (waiting.get(id) === work && waiting.delete(id)) metrics.waiting.dec({ for: work.waitsFor });
   }
 
   async function apply(works: Work[]): Promise<Work[]> {
@@ -186,11 +179,9 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     work.record.own();
     work.waitsFor = counted ? "attempt" : "dependency";
     work.reason = oneLine(reason);
+    work.owner.waiting.add(work);
+    metrics.waiting.inc({ for: work.waitsFor });
     const { id: orderId } = work.entry.order;
-    if (!work.owner.waiting.has(orderId)) {
-      work.owner.waiting.set(orderId, work);
-      metrics.waiting.inc({ for: work.waitsFor });
-    }
     const delayMs = Math.round(work.notBeforeMs - nowMs);
     log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
     return true;
