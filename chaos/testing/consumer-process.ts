@@ -53,7 +53,7 @@ async function consume(mutation: Mutation): Promise<void> {
   const commitsFirst = {
     ...scheduler,
     push(works: readonly Work[]) {
-      for (const { slot } of works) slot.tracker.finish(slot);
+      for (const { tracker, record } of works) tracker.finish(record);
       scheduler.push(works);
     },
   };

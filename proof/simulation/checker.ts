@@ -57,7 +57,7 @@ export function createChecker(parts: {
       if (record.offset < from) passed.push(record);
       // What goes back is of a log that was cut: nothing is known of it.
       else if (from < commit.offset) left.push(record);
-      else if (!tracker.add(record.offset, record.leaderEpoch, 0, -1)) passed.push(record);
+      else if (!tracker.add({ ...record, bytes: 0, timestampMs: -1 })) passed.push(record);
       else left.push(record);
     }
     return { passed, left };

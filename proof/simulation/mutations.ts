@@ -17,8 +17,8 @@ const mutations: Mutation[] = [
   {
     defect: "a commit passes a gap",
     file: "offsets.ts",
-    right: "const offset = unfinished?.offset ?? newest + 1;",
-    wrong: "const offset = newest + 1;",
+    right: "const offset = unfinished?.offset ?? next;",
+    wrong: "const offset = next;",
   },
   {
     defect: "a cut forgets what waits below it",
@@ -35,7 +35,7 @@ const mutations: Mutation[] = [
   {
     defect: "ranges count without their epoch",
     file: "offsets.ts",
-    right: "epoch > known.leaderEpoch || ",
+    right: "leaderEpoch > known.leaderEpoch || ",
     wrong: "",
   },
   {

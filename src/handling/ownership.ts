@@ -143,11 +143,11 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {
-      const { partition, offset, leaderEpoch, bytes, timestampMs } = record;
+      const { partition, offset } = record;
       const owner = owned.get(partition);
       if (!owner || owner.leaving || owner.rewinding) return undefined;
       // Where brokers tell no id: epochs of one topic never go down from offset to offset.
-      if (owner.offsets.isOfOtherTopic(leaderEpoch)) {
+      if (owner.offsets.isOfOtherTopic(record.leaderEpoch)) {
         beginAnew(owner);
         return undefined;
       }
@@ -157,8 +157,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
         owner.offsets.cutAt(offset);
       } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
-      const slot = owner.offsets.add(offset, leaderEpoch, bytes, timestampMs);
-      return slot && new Work(record, owner, slot);
+      return owner.offsets.add(record) ? new Work(record, owner, owner.offsets) : undefined;
     },
   };
 }

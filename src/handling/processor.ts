@@ -216,9 +216,9 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     }
   }
 
-  function finish({ slot }: Work): void {
+  function finish({ tracker, record }: Work): void {
     finishedAtMs = clock.nowMs();
-    slot.tracker.finish(slot);
+    tracker.finish(record);
   }
 
   return {

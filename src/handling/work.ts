@@ -3,7 +3,7 @@ import { canonicalJson } from "../canonical.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { Entry } from "../ledger/ledger.ts";
 import { decodePlacedOrder } from "../validation.ts";
-import type { Slot } from "./offsets.ts";
+import type { OffsetTracker } from "./offsets.ts";
 import type { OwnedPartition } from "./ownership.ts";
 
 /** One record, where it belongs, what it says, and how often it was tried. All times are the clock's. */
@@ -30,7 +30,8 @@ export class Work {
   constructor(
     readonly record: DeliveredRecord,
     readonly owner: OwnedPartition,
-    readonly slot: Slot,
+    /** As it was then: whether the record is finished counts for no log but that. */
+    readonly tracker: OffsetTracker,
   ) {
     this.decoded = decode(record);
     this.customer =
