@@ -10,7 +10,6 @@ import { createDeadLetters } from "../../src/handling/dead-letters.ts";
 import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
-import { createScheduler } from "../../src/handling/scheduler.ts";
 import type { Work } from "../../src/handling/work.ts";
 import { openConsumer, type Rebalance } from "../../src/kafka/consumer.ts";
 import { createLedger } from "../../src/ledger/open.ts";
@@ -49,19 +48,17 @@ async function consume(mutation: Mutation): Promise<void> {
     },
     ...{ metrics, log, clock: realClock, random: Math.random },
   });
-  const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
   const commitsFirst = {
-    ...scheduler,
+    ...processor,
     push(works: readonly Work[]) {
       for (const { tracker, record } of works) tracker.finish(record);
-      scheduler.push(works);
+      processor.push(works);
     },
   };
-  const chosen = mutation === "commits-first" ? commitsFirst : scheduler;
   await createGroupMember(config, {
     consumer,
     demands,
-    scheduler: chosen,
+    processor: mutation === "commits-first" ? commitsFirst : processor,
     metrics,
     log,
     clock: realClock,

@@ -11,7 +11,7 @@ import type { Logger } from "../log.ts";
 import { createCommitter } from "./committer.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createOwnership, type OwnedPartition } from "./ownership.ts";
-import type { createScheduler } from "./scheduler.ts";
+import type { Processor } from "./processor.ts";
 import type { Work } from "./work.ts";
 
 const pollRecords = 500;
@@ -34,14 +34,14 @@ export type GroupMember = ReturnType<typeof createGroupMember>;
 export type MemberParts = {
   consumer: KafkaConsumer;
   demands: Rebalance[];
-  scheduler: ReturnType<typeof createScheduler<Work>>;
+  processor: Processor;
   metrics: HandlingMetrics;
   log: Logger;
   clock: Clock;
 };
 
 export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
-  const { consumer, demands, scheduler, metrics, log, clock } = parts;
+  const { consumer, demands, processor, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
   /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
@@ -72,7 +72,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
       for (const { waitsFor } of waiting) metrics.waiting.dec({ for: waitsFor });
       waiting.clear();
     }
-    scheduler.drop(({ owner }) => owner.leaving);
+    processor.drop(({ owner }) => owner.leaving);
     releasing = { partitions, sinceMs: clock.nowMs() };
   }
 
@@ -104,7 +104,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     // With a full batch for all and two to go on with it takes a single record now and then: that polls, and the others
     // wait with librdkafka, where they are smaller and what is fetched is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
-    const enough = scheduler.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
+    const enough = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
     const waitMs = enough ? enoughMs : idleMs;
     if (enough && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
     // Before the poll: what it brings comes from where reading begins anew, if it does.
@@ -113,7 +113,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     polledAtMs = clock.nowMs();
     for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
     const works = records.flatMap((record) => take(record) ?? []);
-    if (works.length > 0) scheduler.push(works);
+    if (works.length > 0) processor.push(works);
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
@@ -137,7 +137,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   function keepOnlyWhatWaits(): void {
     if (clock.nowMs() < copiesAtMs) return;
     copiesAtMs = clock.nowMs() + copiesMs;
-    scheduler.eachWaiting(({ record }) => record.stillWaiting());
+    processor.eachWaiting(({ record }) => record.stillWaiting());
   }
 
   /** What is told of each partition, now and then. */
@@ -178,10 +178,10 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** When the last poll ended. */
-    polledAtMs: (): number => polledAtMs,
-    /** When nothing was in hand. */
-    idleAtMs: (): number => idleAtMs,
+    /** Milliseconds since the last poll ended. */
+    sincePollMs: (): number => clock.nowMs() - polledAtMs,
+    /** Milliseconds for which records were in hand and none was finished. */
+    withoutProgressMs: (): number => clock.nowMs() - Math.max(idleAtMs, processor.finishedAtMs()),
     /** An order that waits for another attempt. */
     waiting: (id: string): Work | undefined =>
       owned

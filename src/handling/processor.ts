@@ -14,7 +14,7 @@ import { createGather } from "./gather.ts";
 import type { Handler } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { Abandoned, createRecorder, type Ends } from "./recorder.ts";
-import type { Admission } from "./scheduler.ts";
+import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
@@ -221,14 +221,18 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     tracker.finish(record);
   }
 
-  return {
-    run,
+  const scheduler = createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
-    /** What may begin now; asked before each batch. */
-    admits(): Admission {
+    admits() {
       const { most, waitMs } = breaker.admits();
       return { most: Math.min(most, effects ? 1 : recorder.mostOrders()), waitMs, freshFirst: most === 1 };
     },
+    run,
+    clock,
+  });
+
+  return {
+    ...scheduler,
     /** When the last record was finished. */
     finishedAtMs: (): number => finishedAtMs,
   };

@@ -2,7 +2,7 @@
  * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
  * are as strong as configured, to the group.
  */
-import { realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -14,9 +14,7 @@ import { createGather } from "./gather.ts";
 import { createGroupMember, type GroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createProcessor, type Processor } from "./processor.ts";
-import { createScheduler } from "./scheduler.ts";
-import type { Work } from "./work.ts";
+import { createProcessor } from "./processor.ts";
 
 const retryMs = 1_000;
 /** Somebody waits for the answer. */
@@ -33,7 +31,7 @@ export function startConsumer(
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
-  let core: { consumer: KafkaConsumer; member: GroupMember; processor: Processor } | undefined;
+  let core: { consumer: KafkaConsumer; member: GroupMember } | undefined;
   let obstacle = "starting";
   let draining = false;
 
@@ -46,7 +44,7 @@ export function startConsumer(
         const fault = `${what}: ${(error as Error).message}`;
         if (obstacle !== fault) log.warn({ fault }, "not ready, trying again");
         obstacle = fault;
-        await Bun.sleep(retryMs);
+        await clock.sleep(retryMs);
       }
     }
     return undefined;
@@ -76,11 +74,9 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    const clock = realClock;
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
-    const scheduler = createScheduler<Work>({ ...processor, clock });
-    const member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock });
-    core = { consumer, member, processor };
+    const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });
+    core = { consumer, member };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
     await member.run();
@@ -95,9 +91,8 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
-      const nowMs = realClock.nowMs();
-      if (nowMs > core.member.polledAtMs() + stuckMs) return "the loop is stuck";
-      const stillMs = nowMs - Math.max(core.member.idleAtMs(), core.processor.finishedAtMs());
+      if (core.member.sincePollMs() > stuckMs) return "the loop is stuck";
+      const stillMs = core.member.withoutProgressMs();
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
         : deadLetters.unready();
