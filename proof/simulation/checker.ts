@@ -50,7 +50,7 @@ export function createChecker(parts: {
     const end = commit.leaderEpoch < 0 ? log.end() : log.endOf(commit.leaderEpoch);
     let from = Math.min(commit.offset, end);
     if (from > log.end() || from < log.start()) from = log.start();
-    const tracker = createOffsetTracker(commit, topicId);
+    const tracker = createOffsetTracker(commit, () => topicId);
     const passed: Stored[] = [];
     const left: Stored[] = [];
     for (const record of records) {

@@ -1,8 +1,7 @@
 /**
  * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as
  * many replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as
- * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed. They are sent
- * side by side: as many as the consumer has in hand, which is bounded.
+ * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
 import { realClock as clock } from "../clock.ts";
 import type { KafkaConfig } from "../config.ts";
@@ -85,13 +84,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
     }
   }
 
-  function hold(record: DeliveredRecord, reason: string): void {
-    held.set(record, reason);
-    if (said !== reason)
-      log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
-    said = reason;
-  }
-
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     async bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {
@@ -109,7 +101,12 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
             refused = !certain && !refused;
             log.warn({ reason, without: cuts[cut] }, "dead letter refused, sending it again");
             if (certain) continue;
-          } else if (code !== ofAnother) hold(record, reason);
+          } else if (code !== ofAnother) {
+            held.set(record, reason);
+            if (said !== reason)
+              log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
+            said = reason;
+          }
           await clock.sleep(retryMs);
         }
       } finally {

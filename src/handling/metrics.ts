@@ -44,10 +44,7 @@ export function createHandlingMetrics(registry: Registry) {
       "Orders that wait: for a dependency of the handler, or for another attempt of their own.",
       ["for"],
     ),
-    lettersWaiting: gauge(
-      "letters_waiting",
-      "Records that are given up and whose dead letter is not acknowledged yet.",
-    ),
+    lettersWaiting: gauge("letters_waiting", "Records given up whose dead letter is not acknowledged yet."),
     breakerOpen: gauge("handler_breaker_open", "1 while handling is held back because it fails for all."),
     handlerSeconds: latencyHistogram(
       registry,

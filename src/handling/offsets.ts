@@ -21,15 +21,14 @@ const form = "1";
 
 /**
  * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
- * @param of the id of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
+ * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
  */
 export function createOffsetTracker(
   start: CommittedOffset | undefined,
-  of: string,
+  topicId: () => string,
   hand: InHand = { records: 0, bytes: 0 },
 ) {
-  let topicId = of;
-  let known = start && finishedBehind(start, topicId);
+  let known = start && finishedBehind(start, topicId());
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Taken>();
   let next = start?.offset;
@@ -41,10 +40,6 @@ export function createOffsetTracker(
   const oldest = (): Taken | undefined => open.values().next().value;
 
   return {
-    /** The topic's id is told only now. */
-    topicIs(id: string): void {
-      topicId = id;
-    },
     /** Whether an offset can only come from another log than the newest one. */
     goesBack: (offset: number): boolean => next !== undefined && offset < next,
     /** Whether a record's epoch is lower than one before it: then it is of a topic that was made anew. */
@@ -91,7 +86,7 @@ export function createOffsetTracker(
       const offset = unfinished?.offset ?? next;
       const ranges = rangesOf(offset, next, open.keys(), known);
       const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
-      const metadata = encoded(`${form},${topicId},${newestEpoch},${knownMs}`, offset, ranges);
+      const metadata = encoded(`${form},${topicId()},${newestEpoch},${knownMs}`, offset, ranges);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };

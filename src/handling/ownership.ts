@@ -13,7 +13,6 @@ import { Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
-const noTopicId = "-";
 
 /** One ownership of a partition, from its assignment to its revocation. */
 export class OwnedPartition {
@@ -38,7 +37,7 @@ export class OwnedPartition {
   constructor(
     readonly partition: number,
     start: CommittedOffset | undefined,
-    topicId: string,
+    topicId: () => string,
   ) {
     this.offsets = createOffsetTracker(start, topicId, this.inHand);
   }
@@ -52,6 +51,8 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   let rewindAtMs = 0;
+  /** As metadata has it. */
+  const toldId = () => topicId ?? "-";
 
   /**
    * Looks up where the group stands, for as long as it takes, and takes partitions on. A member that leaves has to meet
@@ -85,7 +86,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     const isOther = of !== undefined && of !== topicId;
     if (isOther) restarted("recreated", { partition, from: committed?.offset });
     const start = isOther ? undefined : committed;
-    const owner = new OwnedPartition(partition, start, topicId ?? noTopicId);
+    const owner = new OwnedPartition(partition, start, toldId);
     owner.lost = leaves;
     if (leaves) owner.revoked.abort();
     owned.set(partition, owner);
@@ -100,46 +101,42 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   /** Learns the topic's id. Another one than before: every partition is read from its beginning. */
   function topicIs(id: string | undefined): void {
     if (id === undefined || id === topicId) return;
-    const isFirst = topicId === undefined;
+    const isOther = topicId !== undefined;
     topicId = id;
-    for (const owner of owned.values())
-      if (isFirst) owner.offsets.topicIs(id);
-      else beginAnew(owner);
+    if (isOther) for (const owner of owned.values()) beginAnew(owner);
   }
 
   function beginAnew(owner: OwnedPartition): void {
     restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
-    owner.offsets = createOffsetTracker(undefined, topicId ?? noTopicId, owner.inHand);
+    owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
     owner.rewinding = true;
-  }
-
-  /** Not by giving partitions up and taking them on: the group could take that for an answer to a demand of its own. */
-  function rewind(): void {
-    if (clock.nowMs() < rewindAtMs) return;
-    for (const owner of owned.values()) {
-      const { partition } = owner;
-      if (!owner.rewinding || owner.leaving) continue;
-      try {
-        if (owner.paused) consumer.resume([partition]);
-        owner.paused = false;
-        consumer.rewind([partition]);
-        owner.rewinding = false;
-      } catch (error) {
-        const kafka = (error as Error).message;
-        log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
-        // It waits, and it may not be the only one.
-        rewindAtMs = clock.nowMs() + retryMs;
-      }
-    }
   }
 
   return {
     owned,
     takeOn,
-    /** Learns whether the topic is another one by now; costs nothing, librdkafka asks the brokers by itself. */
+    /**
+     * Learns whether the topic is another one by now, and begins anew to read what has to be; costs nothing, librdkafka asks
+     * the brokers by itself. Not by giving partitions up and taking them on: the group could take that for an answer.
+     */
     watchTopic(): void {
       topicIs(consumer.topicId());
-      rewind();
+      if (clock.nowMs() < rewindAtMs) return;
+      for (const owner of owned.values()) {
+        const { partition, paused } = owner;
+        if (!owner.rewinding || owner.leaving) continue;
+        try {
+          if (paused) consumer.resume([partition]);
+          owner.paused = false;
+          consumer.rewind([partition]);
+          owner.rewinding = false;
+        } catch (error) {
+          const kafka = (error as Error).message;
+          log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
+          // It waits, and it may not be the only one.
+          rewindAtMs = clock.nowMs() + retryMs;
+        }
+      }
     },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {

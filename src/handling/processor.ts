@@ -17,9 +17,6 @@ import { Abandoned, createRecorder, type Ends } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
-/** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
-const sharedTimeoutMs = 1_000;
-
 export type Processor = ReturnType<typeof createProcessor>;
 
 /** The parts that a processor works with. `random`: from 0 to below 1, as Math.random. */
@@ -36,7 +33,7 @@ export type ProcessorParts = {
 export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random } = parts;
   const effects = "effect" in handler;
-  const recorder = createRecorder(config.LEDGER_BATCH_ORDERS, parts);
+  const recorder = createRecorder(config, parts);
   const breaker = createBreaker({
     clock,
     random,
@@ -64,7 +61,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         }
       }
       if (orders.length === 0) return [];
-      return effects ? await effect(orders[0] as Work, free) : await apply(orders);
+      if (effects) return await effect(orders[0] as Work, free);
+      return conclude(orders, await recorder.record(orders, handled));
     } catch (error) {
       if (error instanceof Abandoned) return [];
       throw error;
@@ -72,20 +70,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       ended();
       for (const { owner } of works) owner.running -= 1;
     }
-  }
-
-  async function apply(works: Work[]): Promise<Work[]> {
-    const shared = works.length > 1;
-    const longestMs = Math.min(config.HANDLER_TIMEOUT_MS, ledger.longestApplyMs ?? Number.POSITIVE_INFINITY);
-    const timeoutMs = shared ? Math.min(sharedTimeoutMs, longestMs) : longestMs;
-    const ends = await recorder.record(works, timeoutMs, handled);
-    // The time of a batch is too short to count as an attempt's: who needs more goes alone.
-    for (const [work, end] of ends)
-      if (shared && typeof end === "object" && end.kind === "late") {
-        work.alone = true;
-        ends.delete(work);
-      }
-    return conclude(works, ends);
   }
 
   /** An effect elsewhere, then its row. The customer's next order waits for both, another customer's for the first. */
@@ -116,7 +100,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   });
 
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
-    const ends = await recorder.record(works, config.HANDLER_TIMEOUT_MS, () => undefined);
+    const ends = await recorder.record(works, () => undefined);
     return () => ends;
   });
 

@@ -3,6 +3,7 @@
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
 import { backoffMs } from "../clock.ts";
+import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Tx, type Verdict } from "../ledger/ledger.ts";
 import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
 import type { ProcessorParts } from "./processor.ts";
@@ -10,8 +11,10 @@ import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
 const ledgerRetryMaxMs = 1_000;
+/** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
+const sharedTimeoutMs = 1_000;
 
-/** How it ended for each order; none for one that was not come to, because an earlier one of its customer failed. */
+/** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
 
 /** Applies an order; undefined when that is done already. */
@@ -47,9 +50,13 @@ export function createBatchLimit(maxOrders: number) {
   };
 }
 
-/** @param maxOrders in a transaction */
-export function createRecorder(maxOrders: number, { ledger, metrics, log, clock, random }: ProcessorParts) {
-  const limit = createBatchLimit(maxOrders);
+export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
+  const { ledger, metrics, log, clock, random } = parts;
+  const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
+  const fullTimeoutMs = Math.min(
+    config.HANDLER_TIMEOUT_MS,
+    ledger.longestApplyMs ?? Number.POSITIVE_INFINITY,
+  );
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
@@ -94,8 +101,10 @@ export function createRecorder(maxOrders: number, { ledger, metrics, log, clock,
   }
 
   /** Leaves out who failed and records the others; where not all culprits are known, by halves. */
-  async function record(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Ends> {
+  async function record(works: Work[], apply: ApplyWork): Promise<Ends> {
     const ends: Ends = new Map();
+    const shared = works.length > 1;
+    const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
     const failedCustomers = new Set<string>();
     let lateRounds = 0;
     async function part(all: Work[]): Promise<void> {
@@ -115,8 +124,11 @@ export function createRecorder(maxOrders: number, { ledger, metrics, log, clock,
           const failure = failures.get(work.entry) ?? (works.length === 1 ? { error: cause } : undefined);
           if (failure) {
             const fault = faultOf(failure.error);
-            late += Number(fault.kind === "late");
-            ends.set(work, fault);
+            const isLate = fault.kind === "late";
+            late += Number(isLate);
+            // The time of a batch is too short to count as an attempt's: who needs more goes alone.
+            if (shared && isLate) work.alone = true;
+            else ends.set(work, fault);
             failedCustomers.add(work.customer);
           } else rest.push(work);
         }

@@ -1,11 +1,10 @@
 /**
- * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. A
- * customer whose order has to wait for another attempt is set aside and holds up nobody else; what failed once goes
- * alone, and leaves others their share of the batches at once.
+ * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. An order
+ * that waits for another attempt holds up its customer and nobody else; what failed once goes alone, in its share.
  */
 import type { Clock } from "../clock.ts";
 
-/** The scheduler's view of a piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
+/** A piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
 
 /** What may begin: most works in the next batch; none at all for so long. `freshFirst`: before what failed once. */
@@ -29,8 +28,8 @@ export function createScheduler<Work extends Scheduled>(options: {
   /** Every customer with work that waits or runs. */
   const queues = new Map<string, Queue<Work>>();
   /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
-  let ready: Queue<Work>[] = [];
-  let readyAlone: Queue<Work>[] = [];
+  const ready: Queue<Work>[] = [];
+  const readyAlone: Queue<Work>[] = [];
   let running = 0;
   let runningAlone = 0;
   let runningWorks = 0;
@@ -112,20 +111,16 @@ export function createScheduler<Work extends Scheduled>(options: {
     push(works: readonly Work[]): void {
       for (const work of works) {
         const { customer } = work;
-        const queue = queues.get(customer);
-        if (queue) queue.waiting.push(work);
-        else {
-          const fresh = { customer, waiting: [work] };
-          queues.set(customer, fresh);
-          ready.push(fresh);
-        }
+        const known = queues.get(customer);
+        const queue = known ?? { customer, waiting: [] };
+        queue.waiting.push(work);
+        if (known) continue;
+        queues.set(customer, queue);
+        ready.push(queue);
       }
       pump();
     },
-    /**
-     * How many works run or could, were there room: none of customers who are set aside, and at most so many of each of the
-     * others, one of whom must not keep the next customers' orders away.
-     */
+    /** How many works run or could, were there room; at most so many of a customer, who must not keep others' away. */
     inHand(mostOfCustomer: number): number {
       const nowMs = clock.nowMs();
       let count = runningWorks;
@@ -140,10 +135,7 @@ export function createScheduler<Work extends Scheduled>(options: {
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {
       for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));
-      const all = [...ready, ...readyAlone];
-      ready = [];
-      readyAlone = [];
-      for (const queue of all) release(queue);
+      for (const queue of [...ready.splice(0), ...readyAlone.splice(0)]) release(queue);
     },
   };
 }
