@@ -1,7 +1,6 @@
 /**
- * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then nothing new is begun but a
- * probe now and then, and what fails is no order's fault: the attempts that opened the breaker are given back, and none
- * is counted while it is open. Any order that is handled closes it.
+ * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then only a probe is begun now and
+ * then, and no order is at fault: what opened the breaker is given back. Any order that is handled closes it.
  */
 import { backoffMs, type Clock } from "../clock.ts";
 

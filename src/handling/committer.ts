@@ -9,10 +9,7 @@ const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
-/**
- * Said of a commit of partitions that went to another member meanwhile: that one begins at the last committed
- * offset and the ledger recognises what it meets again. Source: librdkafka's error texts.
- */
+/** The partitions are another member's by now, who begins at the last commit; the ledger knows the rest. librdkafka's texts. */
 const lostOwnership = /assignment lost|unknown member|fenced|not in an active group/i;
 /** Said while the group agrees on a new generation: the same commit succeeds a little later. */
 const betweenGenerations = /generation id|rebalance in progress/i;
@@ -59,10 +56,7 @@ export function createCommitter({ consumer, metrics, log, clock }: MemberParts) 
   }
 
   return {
-    /**
-     * Sends a commit of whatever is due, unless one is under way or it is too soon.
-     * @param urgent partitions are being given up
-     */
+    /** Commits what is due, unless a commit is under way or it is too soon. @param urgent partitions are given up */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
       const dueAtMs = Math.max(notBeforeMs, lastMs + (urgent ? urgentIntervalMs : intervalMs));
       if (underWay || clock.nowMs() < dueAtMs) return;

@@ -1,8 +1,7 @@
 /**
- * The consumer's loop: it polls without ever stopping, hands records to the scheduler, commits what is finished,
- * and meets the group's demands. Giving up partitions means: take in no more of them, begin no more, wait for what is
- * running, commit, with what is finished behind the committed offset, and only then let go (each wait is bounded); so a
- * clean hand-over redelivers nothing that is finished.
+ * The consumer's loop: it polls without ever stopping, hands records to the processor, commits what is finished, and
+ * meets the group's demands. It lets partitions go when no more of them is begun, what ran has ended and all that is
+ * finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
  */
 import type { Clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";

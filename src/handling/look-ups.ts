@@ -4,10 +4,7 @@ import type { Ledger, LedgerView } from "../ledger/ledger.ts";
 
 const askEveryMs = 100;
 
-/**
- * @returns what resolves when the ledger knows an order, or with nothing when the time is over or the signal aborts;
- *   rejects with LedgerUnavailableError
- */
+/** @returns what waits until the ledger knows an order, the time is over or the signal aborts. @throws LedgerUnavailableError */
 export function createLookUps(ledger: Pick<Ledger, "findMany">, clock: Clock) {
   const waiters = new Set<{ id: string } & PromiseWithResolvers<LedgerView | undefined>>();
   let asking = false;

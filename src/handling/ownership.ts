@@ -54,10 +54,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   /** As metadata has it. */
   const toldId = () => topicId ?? "-";
 
-  /**
-   * Looks up where the group stands, for as long as it takes, and takes partitions on. A member that leaves has to meet
-   * that demand too, or it can't: then nothing of them is read that counts, and nothing is committed.
-   */
+  /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
     for (;;) {
       const leaves = isLeaving();

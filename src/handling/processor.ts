@@ -171,10 +171,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     return true;
   }
 
-  /**
-   * Sends a record's dead letter, notes it in the ledger, and only then is the record finished. That happens beside the
-   * batches: a dead-letter topic that is out of reach holds up no order.
-   */
+  /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
     const { record, owner, attempts, decoded } = work;
     const { topic, partition, offset } = record;

@@ -29,10 +29,8 @@ const longestMs = 700;
 const firstLimit = 64;
 
 /**
- * How many orders share a transaction: as many as their handlers finish within a part of the time that a batch has.
- * Handlers run side by side, so it is the batch that is measured: one that waits for something is not made quicker by
- * smaller batches. The ledger's own time is left out: most of it is the same for one order as for a thousand.
- * @param maxOrders never more than this
+ * How many orders share a transaction: as many as their handlers, side by side, finish within a part of the time that a
+ * batch has. The ledger's own time is left out: most of it is the same for one order as for a thousand.
  */
 export function createBatchLimit(maxOrders: number) {
   let limit = Math.min(firstLimit, maxOrders);
@@ -53,10 +51,8 @@ export function createBatchLimit(maxOrders: number) {
 export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
   const { ledger, metrics, log, clock, random } = parts;
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
-  const fullTimeoutMs = Math.min(
-    config.HANDLER_TIMEOUT_MS,
-    ledger.longestApplyMs ?? Number.POSITIVE_INFINITY,
-  );
+  const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;
+  const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, longestApplyMs);
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
