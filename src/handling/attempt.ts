@@ -1,7 +1,7 @@
 /** One call of a handler, which ends in its time whatever the handler does, and what its failure says. */
 import type { Clock } from "../clock.ts";
 import type { Tx } from "../ledger/ledger.ts";
-import { type Handler, type HandlerContext, Reject, RetryLater } from "./handler.ts";
+import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
@@ -20,36 +20,31 @@ export function startDeadline(clock: Clock, timeoutMs: number): Deadline {
   return { signal: controller.signal, reached, stop };
 }
 
-/**
- * Calls the handler. @param tx for one that applies
- * @returns undefined when it is done already; else what rejects with the handler's error, or at the deadline
- */
+/** Calls the handler. @returns undefined when it is done already; else what rejects with its error, or at the deadline */
 export function attempt(
   handler: Handler,
   work: Work,
   deadline: Deadline,
-  tx: Tx | undefined,
+  tx?: Tx,
 ): Promise<void> | undefined {
-  const context: HandlerContext = {
+  const context = {
     attempt: work.attempts + 1,
+    // An `apply` has one.
+    tx: tx as Tx,
     // Made when it is asked for: most handlers are done before.
     get signal() {
       return AbortSignal.any([deadline.signal, work.owner.stopped.signal]);
     },
   };
   const { order } = work.entry;
-  let call: Promise<void>;
   // One that is no async function may throw, or give what begins only when it is waited for.
   try {
-    const called =
-      "effect" in handler
-        ? handler.effect(order, context)
-        : handler.apply(order, Object.assign(context, { tx: tx as Tx }));
-    call = Promise.resolve(called);
+    const called = "effect" in handler ? handler.effect(order, context) : handler.apply(order, context);
+    const call = Promise.resolve(called);
+    return Bun.peek.status(call) === "fulfilled" ? undefined : Promise.race([call, deadline.reached]);
   } catch (error) {
     return Promise.reject(error);
   }
-  return Bun.peek.status(call) === "fulfilled" ? undefined : Promise.race([call, deadline.reached]);
 }
 
 /** Whose fault a failure is; late: the order's time was over, be it its handler's or a statement's. */

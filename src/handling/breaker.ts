@@ -5,7 +5,7 @@
 import { backoffMs, type Clock } from "../clock.ts";
 
 /** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
-export type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
+type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
 
 /** Open when of the newest first attempts so many fail, of so many customers, all of them within the window. */
 const failedShare = 0.9;
@@ -19,8 +19,6 @@ const newestOutcomes = 50;
 const mostReports = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
-
-export type Breaker = ReturnType<typeof createBreaker>;
 
 /** @param options.onChange is told each change, before anything else happens */
 export function createBreaker(options: {

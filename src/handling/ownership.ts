@@ -8,43 +8,40 @@ import type { ConsumerConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset, Start } from "../kafka/places.ts";
 import type { MemberParts } from "./group-member.ts";
-import { createOffsetTracker, type InHand, type OffsetTracker, topicOf } from "./offsets.ts";
+import { createOffsetTracker, type InHand, topicOf } from "./offsets.ts";
 import { Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
 
-/** One ownership of a partition, from its assignment to its revocation. */
-export class OwnedPartition {
-  /** Of the topic as it is now: another one when that was made anew. */
-  offsets: OffsetTracker;
-  readonly inHand: InHand = { records: 0, bytes: 0 };
-  /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
-  readonly revoked = new AbortController();
-  /** Aborts when what runs may not end: handlers are told to stop. */
-  readonly stopped = new AbortController();
-  /** Records whose handling, or whose dead letter, has begun and not ended. */
-  running = 0;
-  /** Orders that wait for another attempt. */
-  readonly waiting = new Set<Work>();
-  paused = false;
-  /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
-  rewinding = false;
-  /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
-  lost = false;
+export type OwnedPartition = ReturnType<typeof ownPartition>;
 
-  /** @param start, topicId as a tracker's */
-  constructor(
-    readonly partition: number,
-    start: CommittedOffset | undefined,
-    topicId: () => string,
-  ) {
-    this.offsets = createOffsetTracker(start, topicId, this.inHand);
-  }
-
-  get leaving(): boolean {
-    return this.revoked.signal.aborted;
-  }
+/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
+function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
+  const inHand: InHand = { records: 0, bytes: 0 };
+  const revoked = new AbortController();
+  return {
+    partition,
+    /** Of the topic as it is now: another one when that was made anew. */
+    offsets: createOffsetTracker(start, topicId, inHand),
+    inHand,
+    /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
+    revoked,
+    get leaving(): boolean {
+      return revoked.signal.aborted;
+    },
+    /** Aborts when what runs may not end: handlers are told to stop. */
+    stopped: new AbortController(),
+    /** Records whose handling, or whose dead letter, has begun and not ended. */
+    running: 0,
+    /** Orders that wait for another attempt. */
+    waiting: new Set<Work>(),
+    paused: false,
+    /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
+    rewinding: false,
+    /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
+    lost: false,
+  };
 }
 
 export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: MemberParts) {
@@ -83,7 +80,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     const isOther = of !== undefined && of !== topicId;
     if (isOther) restarted("recreated", { partition, from: committed?.offset });
     const start = isOther ? undefined : committed;
-    const owner = new OwnedPartition(partition, start, toldId);
+    const owner = ownPartition(partition, start, toldId);
     owner.lost = leaves;
     if (leaves) owner.revoked.abort();
     owned.set(partition, owner);

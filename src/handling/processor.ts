@@ -79,7 +79,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     if (!work.effected) {
       const deadline = startDeadline(clock, config.HANDLER_TIMEOUT_MS);
       try {
-        await handled(work, undefined, deadline);
+        await handled(work, deadline);
         breaker.note(1, []);
         work.effected = true;
       } catch (error) {
@@ -105,7 +105,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   });
 
   /** Calls the handler, as `attempt` does, and observes how long it takes. */
-  function handled(work: Work, tx: Tx | undefined, deadline: Deadline): Promise<void> | undefined {
+  function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> | undefined {
     const sinceMs = clock.nowMs();
     const done = (): undefined => {
       metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);

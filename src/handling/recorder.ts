@@ -18,7 +18,7 @@ const sharedTimeoutMs = 1_000;
 export type Ends = Map<Work, Verdict | Fault>;
 
 /** Applies an order; undefined when that is done already. */
-export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void> | undefined;
+type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void> | undefined;
 
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
@@ -84,7 +84,7 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
       const begin = (entry: Entry, tx: Tx) => {
         if (!deadline) startMs = clock.nowMs();
         deadline ??= startDeadline(clock, timeoutMs);
-        return apply(byEntry.get(entry) as Work, tx, deadline)?.then(done) ?? done();
+        return apply(byEntry.get(entry) as Work, deadline, tx)?.then(done) ?? done();
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);

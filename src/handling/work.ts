@@ -26,33 +26,29 @@ export class Work {
   /** Its effect elsewhere is done, and only not recorded yet. */
   effected = false;
 
-  /** Whatever is in the record, this does not throw: what can't be decoded says so. */
+  /** Whatever is in the record, this does not throw: what can't be decoded says so. @param tracker that took it on */
   constructor(
     readonly record: DeliveredRecord,
     readonly owner: OwnedPartition,
-    /** As it was then: whether the record is finished counts for no log but that. */
     readonly tracker: OffsetTracker,
   ) {
-    this.decoded = decode(record);
-    this.customer =
-      "entry" in this.decoded ? this.entry.order.customer : `\u0000${record.partition}/${record.offset}`;
+    const { value, partition, offset } = record;
+    try {
+      const order = decodePlacedOrder(value);
+      // What the client sent, without what the producer added: equal orders have equal digests.
+      const content = canonicalJson(order, ["id", "placedAt"]);
+      const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
+      this.decoded = { entry: { order, digest, partition, offset } };
+      this.customer = order.customer;
+    } catch (error) {
+      this.decoded = { fault: (error as Error).message };
+      this.customer = `\u0000${partition}/${offset}`;
+    }
   }
 
   /** The order in a record that could be decoded. */
   get entry(): Entry {
     if ("entry" in this.decoded) return this.decoded.entry;
     throw new Error("an undecodable record has no order");
-  }
-}
-
-function decode({ value, partition, offset }: DeliveredRecord): Work["decoded"] {
-  try {
-    const order = decodePlacedOrder(value);
-    // What the client sent, without what the producer added: equal orders have equal digests.
-    const content = canonicalJson(order, ["id", "placedAt"]);
-    const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
-    return { entry: { order, digest, partition, offset } };
-  } catch (error) {
-    return { fault: (error as Error).message };
   }
 }
