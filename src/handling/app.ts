@@ -6,15 +6,15 @@ import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { realClock as clock } from "../clock.ts";
 import { createApp } from "../http/server.ts";
-import { type Ledger, LedgerUnavailableError } from "../ledger/ledger.ts";
+import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
-import { createLookUps } from "./look-ups.ts";
 import type { Work } from "./work.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
+const askEveryMs = 100;
 
 /** The routes of a consumer. */
 export function createHandlingApp(parts: {
@@ -28,7 +28,7 @@ export function createHandlingApp(parts: {
   log: Logger;
 }): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
-  const waitFor = createLookUps(ledger, clock);
+  const waitFor = createLookUps(ledger);
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
@@ -77,4 +77,42 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
 
 function told(error: unknown): never {
   throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
+}
+
+/**
+ * All who wait for an order's end cost the ledger one query at a time, at most one every 100 ms. @returns what waits until
+ * the ledger knows an order, the time is over or the signal aborts. @throws LedgerUnavailableError
+ */
+function createLookUps(ledger: Ledger) {
+  const waiters = new Set<{ id: string } & PromiseWithResolvers<LedgerView | undefined>>();
+  let asking = false;
+
+  async function ask(): Promise<void> {
+    asking = true;
+    while (waiters.size > 0) {
+      const asked = [...waiters];
+      try {
+        const found = await ledger.findMany([...new Set(asked.map(({ id }) => id))]);
+        for (const { id, resolve } of asked) if (found.has(id)) resolve(found.get(id));
+      } catch (error) {
+        for (const { reject } of asked) reject(error);
+      }
+      await clock.sleep(askEveryMs);
+    }
+    asking = false;
+  }
+
+  return (id: string, timeoutMs: number, signal: AbortSignal): Promise<LedgerView | undefined> => {
+    const waiter = { id, ...Promise.withResolvers<LedgerView | undefined>() };
+    const leave = () => waiter.resolve(undefined);
+    waiters.add(waiter);
+    signal.addEventListener("abort", leave);
+    const off = clock.timer(timeoutMs, leave);
+    if (!asking) void ask();
+    return waiter.promise.finally(() => {
+      off();
+      waiters.delete(waiter);
+      signal.removeEventListener("abort", leave);
+    });
+  };
 }

@@ -6,11 +6,10 @@
 import { realClock as clock } from "../clock.ts";
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import { openProducer } from "../kafka/producer.ts";
+import { type OutgoingRecord, openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
-import { type Cause, cuts, cutTimestamp, cutValue, letterOf } from "./letter.ts";
 
 const deliveryTimeoutMs = 10_000;
 const lingerMs = 5;
@@ -22,6 +21,16 @@ const tooLarge = [10, 18];
 const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
+
+/** Why a record is given up. */
+type Cause = { reason: string; attempts: number };
+
+/** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
+const cuts = [[], ["timestamp"], ["value", "timestamp"], ["key", "value", "headers", "timestamp"]] as const;
+
+/** Of `cuts`: those that are tried for a record whose timestamp, or whose size, is refused. */
+const cutTimestamp = 1;
+const cutValue = 2;
 
 /**
  * A producer on a dead-letter topic that was checked, and how long that keeps a record, from its timestamp on.
@@ -121,5 +130,41 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
     async close(): Promise<void> {
       await (await opened?.catch(() => undefined))?.close(deliveryTimeoutMs);
     },
+  };
+}
+
+/**
+ * The record's own key, value, headers and timestamp, and after its headers ours, which say why and where from.
+ * `dead.headers` is the first of ours and says how many are the record's: so what it was before is known to the byte.
+ * @param cut a place in `cuts`; @param at when it is given up, ms since the epoch
+ */
+function letterOf(
+  { key, value, headers, timestampMs, topic, partition, offset }: DeliveredRecord,
+  { reason, attempts }: Cause,
+  cut: number,
+  at: number,
+): Omit<OutgoingRecord, "topic" | "partition"> {
+  const left = new Set<string>(cuts[cut]);
+  const kept = left.has("headers") ? [] : headers;
+  const ours = {
+    "dead.headers": kept.length,
+    "dead.reason": reason,
+    "dead.attempts": attempts,
+    "dead.topic": topic,
+    "dead.partition": partition,
+    "dead.offset": offset,
+    "dead.timestamp": timestampMs,
+    "dead.at": new Date(at).toISOString(),
+    ...(left.size > 0 && { "dead.cut": [...left].join() }),
+    ...(left.has("value") && {
+      "dead.sha256": Bun.CryptoHasher.hash("sha256", value ?? "", "hex"),
+      "dead.bytes": value?.length ?? 0,
+    }),
+  };
+  return {
+    key: left.has("key") ? null : key,
+    value: left.has("value") ? null : value,
+    ...(!left.has("timestamp") && timestampMs > 0 && { timestampMs }),
+    headers: [...kept, ...Object.entries(ours).map(([name, text]) => ({ [name]: String(text) }))],
   };
 }

@@ -10,7 +10,7 @@ import type { Logger } from "../log.ts";
 import { createCommitter } from "./committer.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createOwnership, type OwnedPartition } from "./ownership.ts";
-import type { Processor } from "./processor.ts";
+import type { createProcessor } from "./processor.ts";
 import type { Work } from "./work.ts";
 
 const pollRecords = 500;
@@ -27,13 +27,11 @@ const revokeTimeoutMs = 10_000;
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
-export type GroupMember = ReturnType<typeof createGroupMember>;
-
 /** What a member is made of. `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
 export type MemberParts = {
   consumer: KafkaConsumer;
   demands: Rebalance[];
-  processor: Processor;
+  processor: ReturnType<typeof createProcessor>;
   metrics: HandlingMetrics;
   log: Logger;
   clock: Clock;
@@ -136,7 +134,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   function keepOnlyWhatWaits(): void {
     if (clock.nowMs() < copiesAtMs) return;
     copiesAtMs = clock.nowMs() + copiesMs;
-    processor.eachWaiting(({ record }) => record.stillWaiting());
+    for (const { record } of processor.waiting()) record.stillWaiting();
   }
 
   /** What is told of each partition, now and then. */

@@ -17,8 +17,6 @@ import { Abandoned, createRecorder, type Ends } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
-export type Processor = ReturnType<typeof createProcessor>;
-
 /** The parts that a processor works with. `random`: from 0 to below 1, as Math.random. */
 export type ProcessorParts = {
   ledger: Ledger;

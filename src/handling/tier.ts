@@ -11,7 +11,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
-import { createGroupMember, type GroupMember } from "./group-member.ts";
+import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
@@ -31,7 +31,7 @@ export function startConsumer(
 ) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
-  let core: { consumer: KafkaConsumer; member: GroupMember } | undefined;
+  let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
   let obstacle = "starting";
   let draining = false;
 
