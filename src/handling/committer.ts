@@ -14,9 +14,6 @@ const lostOwnership = /assignment lost|unknown member|fenced|not in an active gr
 /** Said while the group agrees on a new generation: the same commit succeeds a little later. */
 const betweenGenerations = /generation id|rebalance in progress/i;
 
-const reasonOf = (message: string) =>
-  lostOwnership.test(message) ? "lost" : betweenGenerations.test(message) ? "rebalance" : "other";
-
 export function createCommitter({ consumer, metrics, log, clock }: MemberParts) {
   let underWay = false;
   let notBeforeMs = 0;
@@ -42,7 +39,8 @@ export function createCommitter({ consumer, metrics, log, clock }: MemberParts) 
       metrics.commits.inc();
     } catch (error) {
       const kafka = (error as Error).message;
-      const reason = reasonOf(kafka);
+      const isBetween = betweenGenerations.test(kafka);
+      const reason = lostOwnership.test(kafka) ? "lost" : isBetween ? "rebalance" : "other";
       if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       log[reason === "rebalance" ? "debug" : "warn"](

@@ -6,7 +6,7 @@
 import { realClock as clock } from "../clock.ts";
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import { type OutgoingRecord, openProducer } from "../kafka/producer.ts";
+import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
@@ -27,7 +27,6 @@ type Cause = { reason: string; attempts: number };
 
 /** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
 const cuts = [[], ["timestamp"], ["value", "timestamp"], ["key", "value", "headers", "timestamp"]] as const;
-
 /** Of `cuts`: those that are tried for a record whose timestamp, or whose size, is refused. */
 const cutTimestamp = 1;
 const cutValue = 2;
@@ -60,7 +59,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   let opened: ReturnType<typeof openLetterBox> | undefined;
   /** Records whose letters can't be sent for now, and why. */
   const held = new Map<DeliveredRecord, string>();
-  let said: string | undefined;
 
   /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
   async function send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
@@ -111,15 +109,14 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
             log.warn({ reason, without: cuts[cut] }, "dead letter refused, sending it again");
             if (certain) continue;
           } else if (code !== ofAnother) {
-            held.set(record, reason);
-            if (said !== reason)
+            if (!held.values().some((other) => other === reason))
               log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
-            said = reason;
+            held.set(record, reason);
           }
           await clock.sleep(retryMs);
         }
       } finally {
-        if (held.delete(record) && held.size === 0) said = undefined;
+        held.delete(record);
       }
     },
     /** Why letters are held, if any are. */
@@ -138,14 +135,10 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
  * `dead.headers` is the first of ours and says how many are the record's: so what it was before is known to the byte.
  * @param cut a place in `cuts`; @param at when it is given up, ms since the epoch
  */
-function letterOf(
-  { key, value, headers, timestampMs, topic, partition, offset }: DeliveredRecord,
-  { reason, attempts }: Cause,
-  cut: number,
-  at: number,
-): Omit<OutgoingRecord, "topic" | "partition"> {
+function letterOf(record: DeliveredRecord, { reason, attempts }: Cause, cut: number, at: number) {
+  const { key, value, timestampMs, topic, partition, offset } = record;
   const left = new Set<string>(cuts[cut]);
-  const kept = left.has("headers") ? [] : headers;
+  const kept = left.has("headers") ? [] : record.headers;
   const ours = {
     "dead.headers": kept.length,
     "dead.reason": reason,

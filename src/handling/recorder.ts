@@ -105,7 +105,8 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
     let lateRounds = 0;
     async function part(all: Work[]): Promise<void> {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
-      if (works.length === 0) return;
+      // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
+      if (works.length === 0 || lateRounds > 1) return;
       try {
         const verdicts = await transaction(works, timeoutMs, apply);
         for (const [index, work] of works.entries()) ends.set(work, verdicts[index] as Verdict);
@@ -129,12 +130,7 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
           } else rest.push(work);
         }
         lateRounds += Number(late > 0);
-        // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
         if (lateRounds > 1 || late * 10 > all.length) limit.brokenOff();
-        if (lateRounds > 1) {
-          for (const { customer } of rest) failedCustomers.add(customer);
-          return;
-        }
         const half = allFound ? rest.length : Math.ceil(rest.length / 2);
         await part(rest.slice(0, half));
         await part(rest.slice(half));

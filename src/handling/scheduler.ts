@@ -7,20 +7,17 @@ import type { Clock } from "../clock.ts";
 /** A piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
 
-/** What may begin: most works in the next batch; none at all for so long. `freshFirst`: before what failed once. */
-export type Admission = { most: number; waitMs: number; freshFirst: boolean };
-
 type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
 /**
  * @param options.concurrency batches at once
- * @param options.admits asked before each batch
+ * @param options.admits asked before each batch: most works in it; none for so long; fresh ones before what failed once
  * @param options.run handles a batch, keeping each customer's order, and resolves with the works that have to be
  *   tried again, in the order given; must not reject. Calls `free` when another batch may begin, its end at the latest
  */
 export function createScheduler<Work extends Scheduled>(options: {
   concurrency: number;
-  admits: () => Admission;
+  admits: () => { most: number; waitMs: number; freshFirst: boolean };
   run: (batch: Work[], free: () => void) => Promise<Work[]>;
   clock: Clock;
 }) {
