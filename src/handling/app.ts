@@ -46,7 +46,9 @@ export function createHandlingApp(parts: {
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
     const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
-    const view = await asked.catch(told);
+    const view = await asked.catch((error) => {
+      throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
+    });
     if (view) return c.json(view);
     const work = waiting?.(id);
     if (work) {
@@ -75,14 +77,7 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
   return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
 }
 
-function told(error: unknown): never {
-  throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
-}
-
-/**
- * All who wait for an order's end cost the ledger one query at a time, at most one every 100 ms. @returns what waits until
- * the ledger knows an order, the time is over or the signal aborts. @throws LedgerUnavailableError
- */
+/** All who wait for an order's end cost the ledger one query at a time, at most one every 100 ms. */
 function createLookUps(ledger: Ledger) {
   const waiters = new Set<{ id: string } & PromiseWithResolvers<LedgerView | undefined>>();
   let asking = false;

@@ -5,9 +5,9 @@ import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
-export type Deadline = { signal: AbortSignal; reached: Promise<never>; stop: () => void };
+export type Deadline = ReturnType<typeof startDeadline>;
 
-export function startDeadline(clock: Clock, timeoutMs: number): Deadline {
+export function startDeadline(clock: Clock, timeoutMs: number) {
   const controller = new AbortController();
   const { promise: reached, reject } = Promise.withResolvers<never>();
   reached.catch(() => undefined);
@@ -17,7 +17,7 @@ export function startDeadline(clock: Clock, timeoutMs: number): Deadline {
     reject(error);
     controller.abort(error);
   });
-  return { signal: controller.signal, reached, stop };
+  return { startMs: clock.nowMs(), signal: controller.signal, reached, stop };
 }
 
 /** Calls the handler. @returns undefined when it is done already; else what rejects with its error, or at the deadline */

@@ -20,13 +20,10 @@ const mostReports = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
 
-/** @param options.onChange is told each change, before anything else happens */
-export function createBreaker(options: {
-  clock: Clock;
-  random: () => number;
-  onChange: (open: boolean) => void;
-}) {
-  const { clock, random, onChange } = options;
+/** `onChange` is told each change, before anything else happens. */
+type BreakerParts = { clock: Clock; random: () => number; onChange: (open: boolean) => void };
+
+export function createBreaker({ clock, random, onChange }: BreakerParts) {
   /** `customers`: whose first attempts failed. */
   let reports: { atMs: number; handled: number; failed: FailedAttempt[]; customers: string[] }[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;

@@ -31,10 +31,8 @@ export function createCommitter({ consumer, metrics, log, clock }: MemberParts) 
     underWay = true;
     lastMs = clock.nowMs();
     try {
-      await consumer.commit(
-        dues.map(({ commit }) => commit),
-        timeoutMs,
-      );
+      const commits = dues.map(({ commit }) => commit);
+      await consumer.commit(commits, timeoutMs);
       for (const { offsets, commit } of dues) offsets.acknowledged(commit);
       metrics.commits.inc();
     } catch (error) {
@@ -43,10 +41,8 @@ export function createCommitter({ consumer, metrics, log, clock }: MemberParts) 
       const reason = lostOwnership.test(kafka) ? "lost" : isBetween ? "rebalance" : "other";
       if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
-      log[reason === "rebalance" ? "debug" : "warn"](
-        { reason, kafka },
-        "commit failed, nothing is lost by it",
-      );
+      const level = reason === "rebalance" ? "debug" : "warn";
+      log[level]({ reason, kafka }, "commit failed, nothing is lost by it");
       notBeforeMs = clock.nowMs() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
     } finally {
       underWay = false;

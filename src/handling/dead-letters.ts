@@ -12,7 +12,6 @@ import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
 
 const deliveryTimeoutMs = 10_000;
-const lingerMs = 5;
 const retryMs = 1_000;
 
 /** By error code: too large for the client or the broker, for the topic's batch. */
@@ -31,14 +30,11 @@ const cuts = [[], ["timestamp"], ["value", "timestamp"], ["key", "value", "heade
 const cutTimestamp = 1;
 const cutValue = 2;
 
-/**
- * A producer on a dead-letter topic that was checked, and how long that keeps a record, from its timestamp on.
- * @throws Error when no broker answers, or the topic is not there or too weak; nothing is left open
- */
+/** A producer on a topic that was checked, and how long that keeps a record. @throws Error, and nothing is left open */
 async function openLetterBox(config: KafkaConfig, log: Logger) {
   const { maxBytes, retentionMs } = await topicLimits(config, config.DEAD_TOPIC);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
-  const producer = await openProducer(config, { lingerMs, deliveryTimeoutMs, maxBytes, onError });
+  const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes, onError });
   try {
     const found = await producer.partitions(config.DEAD_TOPIC, deliveryTimeoutMs);
     const fault = await topicFault(config, config.DEAD_TOPIC, found);
@@ -82,9 +78,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       if (opened === mine && (!into || !refused || refused.reason === "client failed")) {
         opened = undefined;
         // What is in flight there has its reports first.
-        into
-          ?.close(2 * deliveryTimeoutMs)
-          .catch((error) => log.warn({ err: error }, "closing a Kafka client failed"));
+        into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));
       }
       const reason = error instanceof Error ? error.message : "not told";
       return { reason, code: refused?.code ?? 0, certain: refused !== undefined };

@@ -1,8 +1,7 @@
 /**
  * Which partitions are owned, and whether their logs are still the same ones. A record is known by its topic's id, its
- * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, everything that is in it
- * now is taken on, whatever was done under the same numbers before. librdkafka finds a cut by the epoch and reads on from
- * there; that a topic is another one only its id tells, once it has grown beyond the old place.
+ * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, all that is in it now is
+ * taken on. librdkafka finds a cut by the epoch; another topic only its id tells, once it has grown beyond the old place.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
@@ -48,7 +47,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   let rewindAtMs = 0;
-  /** As metadata has it. */
   const toldId = () => topicId ?? "-";
 
   /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
@@ -109,10 +107,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   return {
     owned,
     takeOn,
-    /**
-     * Learns whether the topic is another one by now, and begins anew to read what has to be; costs nothing, librdkafka asks
-     * the brokers by itself. Not by giving partitions up and taking them on: the group could take that for an answer.
-     */
+    /** Learns whether the topic is another one by now, which librdkafka asks by itself, and rewinds what has to be. */
     watchTopic(): void {
       topicIs(consumer.topicId());
       if (clock.nowMs() < rewindAtMs) return;
@@ -122,6 +117,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
         try {
           if (paused) consumer.resume([partition]);
           owner.paused = false;
+          // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
           consumer.rewind([partition]);
           owner.rewinding = false;
         } catch (error) {
@@ -138,10 +134,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       const owner = owned.get(partition);
       if (!owner || owner.leaving || owner.rewinding) return undefined;
       // Where brokers tell no id: epochs of one topic never go down from offset to offset.
-      if (owner.offsets.isOfOtherTopic(record.leaderEpoch)) {
-        beginAnew(owner);
-        return undefined;
-      }
+      if (owner.offsets.isOfOtherTopic(record.leaderEpoch)) return void beginAnew(owner);
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) {
         restarted("truncated", { partition, from, to: offset });

@@ -49,15 +49,12 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     const ended = breaker.begin();
     for (const { owner } of works) owner.running += 1;
     try {
-      const orders: Work[] = [];
       for (const work of works) {
+        work.begunAtMs ??= clock.nowMs();
+        if (work.owner.waiting.delete(work)) metrics.waiting.dec({ for: work.waitsFor });
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
-        else {
-          work.begunAtMs ??= clock.nowMs();
-          if (work.owner.waiting.delete(work)) metrics.waiting.dec({ for: work.waitsFor });
-          orders.push(work);
-        }
       }
+      const orders = works.filter(({ decoded }) => "entry" in decoded);
       if (orders.length === 0) return [];
       if (effects) return await effect(orders[0] as Work, free);
       return conclude(orders, await recorder.record(orders, handled));
@@ -173,17 +170,15 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   async function giveUp(work: Work, why: string): Promise<void> {
     const { record, owner, attempts, decoded } = work;
     const { topic, partition, offset } = record;
-    const reason = oneLine(why);
     const orderId = "entry" in decoded ? decoded.entry.order.id : null;
+    const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
     owner.running += 1;
     record.own();
     metrics.lettersWaiting.inc();
     try {
-      await deadLetters.bury(record, { reason, attempts }, owner.revoked.signal);
-      await recorder.whileLedgerIsDown([work], () =>
-        ledger.bury({ topic, partition, offset, orderId, reason, attempts }),
-      );
-      log.error({ orderId, topic, partition, offset, reason, attempts }, "dead letter");
+      await deadLetters.bury(record, burial, owner.revoked.signal);
+      await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
+      log.error(burial, "dead letter");
       metrics.dead.inc();
       finish(work);
     } catch (error) {

@@ -76,19 +76,17 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
-      let startMs = 0;
       let endMs = 0;
       const done = (): undefined => {
         endMs = clock.nowMs();
       };
       const begin = (entry: Entry, tx: Tx) => {
-        if (!deadline) startMs = clock.nowMs();
         deadline ??= startDeadline(clock, timeoutMs);
         return apply(byEntry.get(entry) as Work, deadline, tx)?.then(done) ?? done();
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
-        if (deadline) limit.succeeded(works.length, endMs - startMs);
+        if (deadline) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
       } finally {
         deadline?.stop();
@@ -114,11 +112,10 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
         // Of this part only: others of the batch may be owned.
         if (error instanceof Abandoned) return;
         if (!(error instanceof BatchError)) throw error;
-        const { failures, all: allFound, cause } = error;
         const rest: Work[] = [];
         let late = 0;
         for (const work of works) {
-          const failure = failures.get(work.entry) ?? (works.length === 1 ? { error: cause } : undefined);
+          const failure = error.failures.get(work.entry) ?? (works.length === 1 && { error: error.cause });
           if (failure) {
             const fault = faultOf(failure.error);
             const isLate = fault.kind === "late";
@@ -131,7 +128,7 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
         }
         lateRounds += Number(late > 0);
         if (lateRounds > 1 || late * 10 > all.length) limit.brokenOff();
-        const half = allFound ? rest.length : Math.ceil(rest.length / 2);
+        const half = error.all ? rest.length : Math.ceil(rest.length / 2);
         await part(rest.slice(0, half));
         await part(rest.slice(half));
       }
