@@ -86,7 +86,8 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
-        if (deadline) limit.succeeded(works.length, endMs - deadline.startMs);
+        // How long an order takes that goes alone says nothing of the others.
+        if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
       } finally {
         deadline?.stop();
@@ -127,7 +128,7 @@ export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
           } else rest.push(work);
         }
         lateRounds += Number(late > 0);
-        if (lateRounds > 1 || late * 10 > all.length) limit.brokenOff();
+        if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
         const half = error.all ? rest.length : Math.ceil(rest.length / 2);
         await part(rest.slice(0, half));
         await part(rest.slice(half));
