@@ -10,7 +10,6 @@ import { createDeadLetters } from "../../src/handling/dead-letters.ts";
 import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
-import { createScheduler } from "../../src/handling/scheduler.ts";
 import type { Work } from "../../src/handling/work.ts";
 import { openConsumer, type Rebalance } from "../../src/kafka/consumer.ts";
 import { createLedger } from "../../src/ledger/open.ts";
@@ -40,7 +39,7 @@ async function consume(mutation: Mutation): Promise<void> {
   });
   const processor = createProcessor(config, {
     ledger,
-    deadLetters: createDeadLetters(config, { log }),
+    deadLetters: createDeadLetters(config, log),
     handler: {
       async apply(order, context) {
         await Bun.sleep(handlingMs);
@@ -49,19 +48,17 @@ async function consume(mutation: Mutation): Promise<void> {
     },
     ...{ metrics, log, clock: realClock, random: Math.random },
   });
-  const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
   const commitsFirst = {
-    ...scheduler,
+    ...processor,
     push(works: readonly Work[]) {
-      for (const { slot } of works) slot.tracker.finish(slot);
-      scheduler.push(works);
+      for (const { tracker, record } of works) tracker.finish(record);
+      processor.push(works);
     },
   };
-  const chosen = mutation === "commits-first" ? commitsFirst : scheduler;
   await createGroupMember(config, {
     consumer,
     demands,
-    scheduler: chosen,
+    processor: mutation === "commits-first" ? commitsFirst : processor,
     metrics,
     log,
     clock: realClock,

@@ -50,14 +50,14 @@ export function createChecker(parts: {
     const end = commit.leaderEpoch < 0 ? log.end() : log.endOf(commit.leaderEpoch);
     let from = Math.min(commit.offset, end);
     if (from > log.end() || from < log.start()) from = log.start();
-    const tracker = createOffsetTracker(commit, topicId);
+    const tracker = createOffsetTracker(commit, () => topicId);
     const passed: Stored[] = [];
     const left: Stored[] = [];
     for (const record of records) {
       if (record.offset < from) passed.push(record);
       // What goes back is of a log that was cut: nothing is known of it.
       else if (from < commit.offset) left.push(record);
-      else if (!tracker.add(record.offset, record.leaderEpoch, 0, -1)) passed.push(record);
+      else if (!tracker.add({ ...record, bytes: 0, timestampMs: -1 })) passed.push(record);
       else left.push(record);
     }
     return { passed, left };

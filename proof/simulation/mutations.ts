@@ -17,8 +17,8 @@ const mutations: Mutation[] = [
   {
     defect: "a commit passes a gap",
     file: "offsets.ts",
-    right: "const offset = unfinished?.offset ?? newest + 1;",
-    wrong: "const offset = newest + 1;",
+    right: "const offset = unfinished?.offset ?? next;",
+    wrong: "const offset = next;",
   },
   {
     defect: "a cut forgets what waits below it",
@@ -29,13 +29,13 @@ const mutations: Mutation[] = [
   {
     defect: "the topic's id is ignored",
     file: "ownership.ts",
-    right: "if (of !== undefined && of !== id) {",
-    wrong: "if (of === id && of !== id) {",
+    right: "const isOther = of !== undefined && of !== topicId;",
+    wrong: "const isOther = false;",
   },
   {
     defect: "ranges count without their epoch",
     file: "offsets.ts",
-    right: "epoch > known.leaderEpoch || ",
+    right: "leaderEpoch > known.leaderEpoch || ",
     wrong: "",
   },
   {
@@ -52,7 +52,7 @@ const mutations: Mutation[] = [
   },
   {
     defect: "RetryLater is counted as an attempt",
-    file: "handler.ts",
+    file: "attempt.ts",
     right: 'if (thrown instanceof RetryLater) return { kind: "later", reason };',
     wrong: "",
   },
@@ -65,8 +65,8 @@ const mutations: Mutation[] = [
   {
     defect: "a record is finished before its letter is acknowledged",
     file: "processor.ts",
-    right: "void bury(work, oneLine(reason))",
-    wrong: "finish(work);\n    void bury(work, oneLine(reason))",
+    right: "await deadLetters.bury(",
+    wrong: "finish(work);\n      await deadLetters.bury(",
   },
 ];
 

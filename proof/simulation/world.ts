@@ -8,8 +8,6 @@ import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
 import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
-import { createScheduler } from "../../src/handling/scheduler.ts";
-import type { Work } from "../../src/handling/work.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
 import type { Logger } from "../../src/log.ts";
 import { createChecker } from "./checker.ts";
@@ -131,8 +129,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
         handler: orders.handlerOf(clock),
       },
     });
-    const scheduler = createScheduler<Work>({ ...processor, clock });
-    const member = createGroupMember(settings, { ...parts, consumer, demands, scheduler });
+    const member = createGroupMember(settings, { ...parts, consumer, demands, processor });
     processes.set(process, member);
     say(`${process.name} starts`);
     member

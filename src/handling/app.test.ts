@@ -36,7 +36,7 @@ beforeEach(async () => {
     unready: () => unready,
     committed: async () => committedOffset,
     waiting: (id) =>
-      id === retrying ? { attempts: 2, nextAtMs: realClock.nowMs() + 60_000, reason: "sour" } : undefined,
+      id === retrying ? { attempts: 2, notBeforeMs: realClock.nowMs() + 60_000, reason: "sour" } : undefined,
     registry: new Registry(),
     log,
   });

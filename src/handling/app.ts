@@ -4,19 +4,17 @@
  */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
-import { realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import { createApp } from "../http/server.ts";
-import { type Ledger, LedgerUnavailableError } from "../ledger/ledger.ts";
+import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
-import { createLookUps } from "./look-ups.ts";
+import type { Work } from "./work.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
-
-/** What an order waits for. `nextAtMs`: on the clock's scale. */
-export type Waiting = { attempts: number; nextAtMs: number; reason: string };
+const askEveryMs = 100;
 
 /** The routes of a consumer. */
 export function createHandlingApp(parts: {
@@ -24,48 +22,49 @@ export function createHandlingApp(parts: {
   unready: () => string | undefined;
   /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
   committed: (partition: number) => Promise<number | undefined>;
-  waiting?: (id: string) => Waiting | undefined;
+  /** An order that waits for another attempt here. */
+  waiting?: (id: string) => Pick<Work, "attempts" | "notBeforeMs" | "reason"> | undefined;
   registry: Registry;
   log: Logger;
 }): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
-  const clock = realClock;
-  const lookUps = createLookUps(ledger, clock);
+  const waitFor = createLookUps(ledger);
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
     // What it would ask is being closed.
-    if (unready() === "draining")
-      throw new OutcomeError("ledger_unavailable", "this consumer ends: ask again");
-    const waitS = isUuid(id) ? preferredWaitS(c.req.header("prefer")) : 0;
+    if (unready() === "draining") throw unavailable("this consumer ends: ask again");
+    const notKnown = () =>
+      new OutcomeError(
+        "not_found",
+        `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
+      );
+    if (!isUuid(id)) throw notKnown();
+    const waitS = preferredWaitS(c.req.header("prefer"));
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
-    const view = isUuid(id)
-      ? await told(waitS > 0 ? lookUps.waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id))
-      : undefined;
+    const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
+    const view = await asked.catch((error) => {
+      throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
+    });
     if (view) return c.json(view);
-    const wait = waiting?.(id);
-    if (wait) {
-      const nextAt = new Date(clock.epochMs() + wait.nextAtMs - clock.nowMs()).toISOString();
-      return c.json({ id, status: "waiting", attempts: wait.attempts, nextAt, reason: wait.reason });
+    const work = waiting?.(id);
+    if (work) {
+      const { attempts, reason, notBeforeMs } = work;
+      const nextAt = new Date(clock.epochMs() + notBeforeMs - clock.nowMs()).toISOString();
+      return c.json({ id, status: "waiting", attempts, nextAt, reason });
     }
-    if (place && isUuid(id)) {
-      if (comeTo === undefined)
-        throw new OutcomeError(
-          "ledger_unavailable",
-          "Kafka does not tell how far the group has come: ask again",
-        );
-      if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
-    }
-    throw new OutcomeError(
-      "not_found",
-      `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
-    );
+    if (!place) throw notKnown();
+    if (comeTo === undefined) throw unavailable("Kafka does not tell how far the group has come: ask again");
+    if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
+    throw notKnown();
   });
   return app;
 }
+
+const unavailable = (detail: string) => new OutcomeError("ledger_unavailable", detail);
 
 /** RFC 7240, 4.3: how long the client would wait, as far as it may; 0: not at all. */
 function preferredWaitS(prefer = ""): number {
@@ -78,11 +77,37 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
   return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
 }
 
-async function told<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof LedgerUnavailableError)) throw error;
-    throw new OutcomeError("ledger_unavailable", error.message);
+/** All who wait for an order's end cost the ledger one query at a time, at most one every 100 ms. */
+function createLookUps(ledger: Ledger) {
+  const waiters = new Set<{ id: string } & PromiseWithResolvers<LedgerView | undefined>>();
+  let asking = false;
+
+  async function ask(): Promise<void> {
+    asking = true;
+    while (waiters.size > 0) {
+      const asked = [...waiters];
+      try {
+        const found = await ledger.findMany([...new Set(asked.map(({ id }) => id))]);
+        for (const { id, resolve } of asked) if (found.has(id)) resolve(found.get(id));
+      } catch (error) {
+        for (const { reject } of asked) reject(error);
+      }
+      await clock.sleep(askEveryMs);
+    }
+    asking = false;
   }
+
+  return (id: string, timeoutMs: number, signal: AbortSignal): Promise<LedgerView | undefined> => {
+    const waiter = { id, ...Promise.withResolvers<LedgerView | undefined>() };
+    const leave = () => waiter.resolve(undefined);
+    waiters.add(waiter);
+    signal.addEventListener("abort", leave);
+    const off = clock.timer(timeoutMs, leave);
+    if (!asking) void ask();
+    return waiter.promise.finally(() => {
+      off();
+      waiters.delete(waiter);
+      signal.removeEventListener("abort", leave);
+    });
+  };
 }

@@ -1,13 +1,13 @@
-/** One call of a handler, which ends in its time whatever the handler does. */
+/** One call of a handler, which ends in its time whatever the handler does, and what its failure says. */
 import type { Clock } from "../clock.ts";
 import type { Tx } from "../ledger/ledger.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
-import { entryOf, type Work } from "./work.ts";
+import { type Handler, Reject, RetryLater } from "./handler.ts";
+import type { Work } from "./work.ts";
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
-export type Deadline = { signal: AbortSignal; reached: Promise<never>; stop: () => void };
+export type Deadline = ReturnType<typeof startDeadline>;
 
-export function startDeadline(clock: Clock, timeoutMs: number): Deadline {
+export function startDeadline(clock: Clock, timeoutMs: number) {
   const controller = new AbortController();
   const { promise: reached, reject } = Promise.withResolvers<never>();
   reached.catch(() => undefined);
@@ -17,37 +17,58 @@ export function startDeadline(clock: Clock, timeoutMs: number): Deadline {
     reject(error);
     controller.abort(error);
   });
-  return { signal: controller.signal, reached, stop };
+  return { startMs: clock.nowMs(), signal: controller.signal, reached, stop };
 }
 
-/**
- * Calls the handler.
- * @returns undefined when it is done already; else what rejects with the handler's error, or at the deadline
- */
+/** Calls the handler. @returns undefined when it is done already; else what rejects with its error, or at the deadline */
 export function attempt(
   handler: Handler,
   work: Work,
   deadline: Deadline,
-  tx: Tx | undefined,
+  tx?: Tx,
 ): Promise<void> | undefined {
-  const call = called(handler, work, tx, deadline.signal);
-  return Bun.peek.status(call) === "fulfilled" ? undefined : Promise.race([call, deadline.reached]);
-}
-
-/** A handler that is no async function may throw, or give what begins only when it is waited for. */
-function called(handler: Handler, work: Work, tx: Tx | undefined, deadline: AbortSignal): Promise<void> {
-  const context: HandlerContext = {
+  const context = {
     attempt: work.attempts + 1,
+    // An `apply` has one.
+    tx: tx as Tx,
     // Made when it is asked for: most handlers are done before.
     get signal() {
-      return AbortSignal.any([deadline, work.owner.stopped.signal]);
+      return AbortSignal.any([deadline.signal, work.owner.stopped.signal]);
     },
   };
-  const { order } = entryOf(work);
+  const { order } = work.entry;
+  // One that is no async function may throw, or give what begins only when it is waited for.
   try {
-    if ("effect" in handler) return Promise.resolve(handler.effect(order, context));
-    return Promise.resolve(handler.apply(order, Object.assign(context, { tx: tx as Tx })));
+    const called = "effect" in handler ? handler.effect(order, context) : handler.apply(order, context);
+    const call = Promise.resolve(called);
+    return Bun.peek.status(call) === "fulfilled" ? undefined : Promise.race([call, deadline.reached]);
   } catch (error) {
     return Promise.reject(error);
   }
 }
+
+/** Whose fault a failure is; late: the order's time was over, be it its handler's or a statement's. */
+export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };
+
+/** What a thrown value says, be it an Error, nothing at all, or an object that throws when it is looked at. */
+export function faultOf(thrown: unknown): Fault {
+  try {
+    if (!(thrown instanceof Error)) return { kind: "attempt", reason: `thrown: ${String(thrown)}` };
+    const reason = `${thrown.name}: ${thrown.message}`;
+    if (thrown instanceof RetryLater) return { kind: "later", reason };
+    if (thrown instanceof Reject) return { kind: "reject", reason };
+    return { kind: thrown.name === "TimeoutError" ? "late" : "attempt", reason };
+  } catch {
+    return { kind: "attempt", reason: "thrown: something that can't be told" };
+  }
+}
+
+/** Longer reasons are cut: a header is no place for a stack. */
+const maxReason = 1_000;
+
+/** What any database, header and log line takes: bounded, well-formed, without control characters. */
+export const oneLine = (text: string): string =>
+  text
+    .slice(0, maxReason)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, " ");

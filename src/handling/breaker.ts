@@ -1,13 +1,11 @@
 /**
- * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then nothing new is begun but a
- * probe now and then, and what fails is no order's fault: the attempts that opened the breaker are given back, and none
- * is counted while it is open. Any order that is handled closes it.
+ * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then only a probe is begun now and
+ * then, and no order is at fault: what opened the breaker is given back. Any order that is handled closes it.
  */
-import type { Clock } from "../clock.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, type Clock } from "../clock.ts";
 
 /** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
-export type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
+type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
 
 /** Open when of the newest first attempts so many fail, of so many customers, all of them within the window. */
 const failedShare = 0.9;
@@ -22,16 +20,12 @@ const mostReports = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
 
-export type Breaker = ReturnType<typeof createBreaker>;
+/** `onChange` is told each change, before anything else happens. */
+type BreakerParts = { clock: Clock; random: () => number; onChange: (open: boolean) => void };
 
-/** @param options.onChange is told each change, before anything else happens */
-export function createBreaker(options: {
-  clock: Clock;
-  random: () => number;
-  onChange: (open: boolean) => void;
-}) {
-  const { clock, random, onChange } = options;
-  let reports: { atMs: number; handled: number; failed: FailedAttempt[] }[] = [];
+export function createBreaker({ clock, random, onChange }: BreakerParts) {
+  /** `customers`: whose first attempts failed. */
+  let reports: { atMs: number; handled: number; failed: FailedAttempt[]; customers: string[] }[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
   let openedAtMs = 0;
@@ -39,25 +33,21 @@ export function createBreaker(options: {
   let probes = 0;
   let probeAtMs = 0;
 
-  const customersOf = (failed: FailedAttempt[]) => new Set(failed.map(({ customer }) => customer)).size;
+  const areMany = (customers: string[]) => new Set(customers).size >= fewestCustomers;
 
   /** Whether nearly all of late fails, or, where there is little to see, so many in a row. */
   function isSystemic(nowMs: number): boolean {
     let handled = 0;
-    const failed: FailedAttempt[] = [];
-    for (let at = reports.length - 1; at >= 0 && handled + failed.length < newestOutcomes; at -= 1) {
-      const report = reports[at] as (typeof reports)[number];
-      if (report.atMs < nowMs - windowMs) break;
+    const failed: string[] = [];
+    for (const report of reports.toReversed()) {
+      if (report.atMs < nowMs - windowMs || handled + failed.length >= newestOutcomes) break;
       handled += report.handled;
-      failed.push(...report.failed.filter(({ first }) => first));
+      failed.push(...report.customers);
     }
     const outcomes = handled + failed.length;
-    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes)
-      return customersOf(failed) >= fewestCustomers;
-    const inARow = reports.filter(({ atMs }) => atMs > handledAtMs).flatMap((report) => report.failed);
-    return (
-      handledAtMs < nowMs - windowMs && customersOf(inARow.filter(({ first }) => first)) >= fewestCustomers
-    );
+    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes) return areMany(failed);
+    const inARow = reports.flatMap(({ atMs, customers }) => (atMs > handledAtMs ? customers : []));
+    return handledAtMs < nowMs - windowMs && areMany(inARow);
   }
 
   function change(to: boolean): void {
@@ -88,6 +78,8 @@ export function createBreaker(options: {
           probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
       };
     },
+    /** When an order was handled last. */
+    handledAtMs: (): number => handledAtMs,
     /** Notes how attempts ended. @returns whether those that failed are the orders' own */
     note(handled: number, failed: FailedAttempt[]): boolean {
       const nowMs = clock.nowMs();
@@ -96,7 +88,8 @@ export function createBreaker(options: {
       if (open && handled > 0) change(false);
       if (open) probes += Number(failed.length > 0);
       if (wasOpen) return nowMs > openedAtMs + longestOutageMs && failed.every(({ first }) => !first);
-      reports.push({ atMs: nowMs, handled, failed });
+      const customers = failed.filter(({ first }) => first).map(({ customer }) => customer);
+      reports.push({ atMs: nowMs, handled, failed, customers });
       if (reports.length > mostReports) reports.shift();
       if (failed.length === 0 || !isSystemic(nowMs)) return true;
       for (const report of reports.slice(0, -1)) for (const { giveBack } of report.failed) giveBack();

@@ -1,9 +1,6 @@
 /** Commits the finished part of each partition, one request at a time, and knows which failures are harmless. */
-import type { Clock } from "../clock.ts";
-import type { KafkaConsumer } from "../kafka/consumer.ts";
-import type { Logger } from "../log.ts";
-import type { HandlingMetrics } from "./metrics.ts";
-import type { OwnedPartition } from "./partitions.ts";
+import type { MemberParts } from "./group-member.ts";
+import type { OwnedPartition } from "./ownership.ts";
 
 /** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
 const intervalMs = 250;
@@ -12,74 +9,55 @@ const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
-/**
- * Said of a commit of partitions that went to another member meanwhile: that one begins at the last committed
- * offset and the ledger recognises what it meets again. Source: librdkafka's error texts.
- */
+/** The partitions are another member's by now, who begins at the last commit; the ledger knows the rest. librdkafka's texts. */
 const lostOwnership = /assignment lost|unknown member|fenced|not in an active group/i;
 /** Said while the group agrees on a new generation: the same commit succeeds a little later. */
 const betweenGenerations = /generation id|rebalance in progress/i;
 
-const reasonOf = (message: string) =>
-  lostOwnership.test(message) ? "lost" : betweenGenerations.test(message) ? "rebalance" : "other";
-
-export function createCommitter(parts: {
-  consumer: Pick<KafkaConsumer, "commit">;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-}) {
-  const { consumer, metrics, log, clock } = parts;
+export function createCommitter({ consumer, metrics, log, clock }: MemberParts) {
   let underWay = false;
   let notBeforeMs = 0;
   let lastMs = Number.NEGATIVE_INFINITY;
 
-  const due = ({ offsets, lost }: OwnedPartition) => (lost ? undefined : offsets.due());
-
   /** Each partition with its log of now: what is acknowledged late must not count for the one after it. */
   const dueOf = (partitions: Iterable<OwnedPartition>) =>
     [...partitions].flatMap((owner) => {
-      const commit = due(owner);
-      return commit ? [{ owner, tracker: owner.offsets, commit }] : [];
+      const { partition, offsets } = owner;
+      const due = owner.lost ? undefined : offsets.due();
+      return due ? [{ owner, offsets, commit: { partition, ...due } }] : [];
     });
 
-  async function send(commits: ReturnType<typeof dueOf>): Promise<void> {
+  async function send(dues: ReturnType<typeof dueOf>): Promise<void> {
+    underWay = true;
+    lastMs = clock.nowMs();
     try {
-      await consumer.commit(
-        commits.map(({ owner: { partition }, commit }) => ({ partition, ...commit })),
-        timeoutMs,
-      );
-      for (const { tracker, commit } of commits) tracker.acknowledged(commit);
+      const commits = dues.map(({ commit }) => commit);
+      await consumer.commit(commits, timeoutMs);
+      for (const { offsets, commit } of dues) offsets.acknowledged(commit);
       metrics.commits.inc();
     } catch (error) {
-      const reason = reasonOf((error as Error).message);
-      if (reason === "lost") for (const { owner } of commits) owner.lost = owner.leaving;
+      const kafka = (error as Error).message;
+      const isBetween = betweenGenerations.test(kafka);
+      const reason = lostOwnership.test(kafka) ? "lost" : isBetween ? "rebalance" : "other";
+      if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";
-      log[level]({ reason, kafka: (error as Error).message }, "commit failed, nothing is lost by it");
+      log[level]({ reason, kafka }, "commit failed, nothing is lost by it");
       notBeforeMs = clock.nowMs() + (reason === "rebalance" ? urgentIntervalMs : afterFailureMs);
+    } finally {
+      underWay = false;
     }
   }
 
   return {
-    /**
-     * Sends a commit of whatever is due, unless one is under way or it is too soon.
-     * @param urgent partitions are being given up
-     */
+    /** Commits what is due, unless a commit is under way or it is too soon. @param urgent partitions are given up */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
-      const nowMs = clock.nowMs();
-      const interval = urgent ? urgentIntervalMs : intervalMs;
-      if (underWay || nowMs < notBeforeMs || nowMs < lastMs + interval) return;
-      const commits = dueOf(partitions);
-      if (commits.length === 0) return;
-      underWay = true;
-      lastMs = nowMs;
-      void send(commits).finally(() => {
-        underWay = false;
-      });
+      const dueAtMs = Math.max(notBeforeMs, lastMs + (urgent ? urgentIntervalMs : intervalMs));
+      if (underWay || clock.nowMs() < dueAtMs) return;
+      const dues = dueOf(partitions);
+      if (dues.length > 0) void send(dues);
     },
     /** Whether everything finished in these partitions is committed and no commit is under way. */
-    settled: (partitions: OwnedPartition[]): boolean =>
-      !underWay && partitions.every((owner) => due(owner) === undefined),
+    settled: (partitions: OwnedPartition[]): boolean => !underWay && dueOf(partitions).length === 0,
   };
 }

@@ -30,7 +30,7 @@ beforeEach(() => {
 afterEach(() => place[Symbol.dispose]());
 
 const quiet = () => createLogger("test", { INSTANCE: "test", LOG_LEVEL: "fatal" });
-const lettersOn = (config: KafkaConfig, log = quiet()) => createDeadLetters(config, { log });
+const lettersOn = (config: KafkaConfig, log = quiet()) => createDeadLetters(config, log);
 
 const valid = JSON.parse(String(recordOf("valid").value));
 const garbage = Buffer.from([0x00, 0xff, 0xfe, 0x0d, 0x0a, 0x80]);

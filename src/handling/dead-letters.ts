@@ -1,20 +1,17 @@
 /**
  * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as
  * many replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as
- * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed. They are sent
- * side by side: as many as the consumer has in hand, which is bounded.
+ * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
-import { type Clock, realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import { type KafkaProducer, openProducer } from "../kafka/producer.ts";
+import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
-import { type Cause, cuts, cutTimestamp, cutValue, letterOf } from "./letter.ts";
 
 const deliveryTimeoutMs = 10_000;
-const lingerMs = 5;
 const retryMs = 1_000;
 
 /** By error code: too large for the client or the broker, for the topic's batch. */
@@ -24,18 +21,20 @@ const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
 
-/** Where letters are put: a producer on a dead-letter topic that was checked. */
-export type LetterBox = Pick<KafkaProducer, "produce" | "close"> & {
-  partitions: number;
-  /** How long the topic keeps a record, from its timestamp on. */
-  retentionMs: number;
-};
+/** Why a record is given up. */
+type Cause = { reason: string; attempts: number };
 
-/** @throws Error when no broker answers, or the topic is not there or too weak; nothing is left open */
-export async function openLetterBox(config: KafkaConfig, log: Logger): Promise<LetterBox> {
+/** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
+const cuts = [[], ["timestamp"], ["value", "timestamp"], ["key", "value", "headers", "timestamp"]] as const;
+/** Of `cuts`: those that are tried for a record whose timestamp, or whose size, is refused. */
+const cutTimestamp = 1;
+const cutValue = 2;
+
+/** A producer on a topic that was checked, and how long that keeps a record. @throws Error, and nothing is left open */
+async function openLetterBox(config: KafkaConfig, log: Logger) {
   const { maxBytes, retentionMs } = await topicLimits(config, config.DEAD_TOPIC);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
-  const producer = await openProducer(config, { lingerMs, deliveryTimeoutMs, maxBytes, onError });
+  const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes, onError });
   try {
     const found = await producer.partitions(config.DEAD_TOPIC, deliveryTimeoutMs);
     const fault = await topicFault(config, config.DEAD_TOPIC, found);
@@ -50,34 +49,51 @@ export async function openLetterBox(config: KafkaConfig, log: Logger): Promise<L
 /** Why a letter was not taken. `certain`: nothing else can be at fault, such as the rest of its batch. */
 type Fault = { reason: string; code: number; certain: boolean };
 
-type Parts = { log: Logger; clock?: Clock; open?: () => Promise<LetterBox> };
-
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
-export function createDeadLetters(config: KafkaConfig, parts: Parts) {
-  const { log, clock = realClock } = parts;
-  const sender = createLetterSender(config, parts);
-  /** Letters that can't be sent for now, and why. */
-  const held = new Map<object, string>();
-  let said: string | undefined;
+export function createDeadLetters(config: KafkaConfig, log: Logger) {
+  let opened: ReturnType<typeof openLetterBox> | undefined;
+  /** Records whose letters can't be sent for now, and why. */
+  const held = new Map<DeliveredRecord, string>();
 
-  function hold(letter: object, reason: string): void {
-    held.set(letter, reason);
-    if (said !== reason)
-      log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
-    said = reason;
+  /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
+  async function send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
+    // Opened when it is first needed, and anew when that failed or its client met a fatal error.
+    opened ??= openLetterBox(config, log);
+    const mine = opened;
+    let into: Awaited<typeof mine> | undefined;
+    try {
+      into = await mine;
+      // An old timestamp would have the topic forget the letter soon.
+      const old = record.timestampMs < clock.epochMs() - into.retentionMs / 2;
+      const letter = letterOf(record, cause, old ? Math.max(cut, cutTimestamp) : cut, clock.epochMs());
+      const place = { topic: config.DEAD_TOPIC, partition: record.partition % into.partitions };
+      const { promise, resolve } = Promise.withResolvers<Fault | undefined>();
+      into.produce({ ...letter, ...place }, ({ error: reason, code }) =>
+        resolve(reason === undefined ? undefined : { reason, code, certain: false }),
+      );
+      return await promise;
+    } catch (error) {
+      const refused = error instanceof RefusedRecord ? error : undefined;
+      if (opened === mine && (!into || !refused || refused.reason === "client failed")) {
+        opened = undefined;
+        // What is in flight there has its reports first.
+        into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));
+      }
+      const reason = error instanceof Error ? error.message : "not told";
+      return { reason, code: refused?.code ?? 0, certain: refused !== undefined };
+    }
   }
 
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     async bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {
-      const letter = {};
       let cut = 0;
       let refused = false;
       try {
         for (;;) {
           signal.throwIfAborted();
-          const fault = await sender.send(record, cause, cut);
+          const fault = await send(record, cause, cut);
           if (!fault) return;
           const { code, reason, certain } = fault;
           if (ofTheLetter.includes(code) && cut < cuts.length - 1) {
@@ -86,11 +102,15 @@ export function createDeadLetters(config: KafkaConfig, parts: Parts) {
             refused = !certain && !refused;
             log.warn({ reason, without: cuts[cut] }, "dead letter refused, sending it again");
             if (certain) continue;
-          } else if (code !== ofAnother) hold(letter, reason);
+          } else if (code !== ofAnother) {
+            if (!held.values().some((other) => other === reason))
+              log.error({ reason, topic: config.DEAD_TOPIC }, "dead letters are held, trying again");
+            held.set(record, reason);
+          }
           await clock.sleep(retryMs);
         }
       } finally {
-        if (held.delete(letter) && held.size === 0) said = undefined;
+        held.delete(record);
       }
     },
     /** Why letters are held, if any are. */
@@ -98,63 +118,40 @@ export function createDeadLetters(config: KafkaConfig, parts: Parts) {
       const [reason] = held.values();
       return reason === undefined ? undefined : `${held.size} dead letters are held: ${reason}`;
     },
-    close: sender.close,
-  };
-}
-
-/** Opens a box when it is first needed, and a new one when its client met a fatal error. */
-function createLetterSender(config: KafkaConfig, { log, clock = realClock, open }: Parts) {
-  let opened: Promise<LetterBox> | undefined;
-  let broken: LetterBox | undefined;
-
-  async function box(): Promise<LetterBox> {
-    opened ??= open?.() ?? openLetterBox(config, log);
-    const mine = opened;
-    try {
-      return await mine;
-    } catch (error) {
-      if (opened === mine) opened = undefined;
-      throw error;
-    }
-  }
-
-  function replace(box: LetterBox): void {
-    if (box === broken) return;
-    broken = box;
-    opened = undefined;
-    // What is in flight there has its reports first.
-    box
-      .close(2 * deliveryTimeoutMs)
-      .catch((error) => log.warn({ err: error }, "closing a Kafka client failed"));
-  }
-
-  return {
-    /** @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
-    async send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
-      const { promise, resolve } = Promise.withResolvers<Fault | undefined>();
-      try {
-        const into = await box();
-        // An old timestamp would have the topic forget the letter soon.
-        const old = record.timestampMs < clock.epochMs() - into.retentionMs / 2;
-        const letter = letterOf(record, cause, old ? Math.max(cut, cutTimestamp) : cut, clock.epochMs());
-        const place = { topic: config.DEAD_TOPIC, partition: record.partition % into.partitions };
-        try {
-          into.produce({ ...letter, ...place }, ({ error: reason, code }) =>
-            resolve(reason === undefined ? undefined : { reason, code, certain: false }),
-          );
-        } catch (error) {
-          if (!(error instanceof RefusedRecord) || error.reason === "client failed") replace(into);
-          throw error;
-        }
-      } catch (error) {
-        const certain = error instanceof RefusedRecord;
-        const reason = error instanceof Error ? error.message : "not told";
-        resolve({ reason, code: certain ? error.code : 0, certain });
-      }
-      return promise;
-    },
     async close(): Promise<void> {
       await (await opened?.catch(() => undefined))?.close(deliveryTimeoutMs);
     },
+  };
+}
+
+/**
+ * The record's own key, value, headers and timestamp, and after its headers ours, which say why and where from.
+ * `dead.headers` is the first of ours and says how many are the record's: so what it was before is known to the byte.
+ * @param cut a place in `cuts`; @param at when it is given up, ms since the epoch
+ */
+function letterOf(record: DeliveredRecord, { reason, attempts }: Cause, cut: number, at: number) {
+  const { key, value, timestampMs, topic, partition, offset } = record;
+  const left = new Set<string>(cuts[cut]);
+  const kept = left.has("headers") ? [] : record.headers;
+  const ours = {
+    "dead.headers": kept.length,
+    "dead.reason": reason,
+    "dead.attempts": attempts,
+    "dead.topic": topic,
+    "dead.partition": partition,
+    "dead.offset": offset,
+    "dead.timestamp": timestampMs,
+    "dead.at": new Date(at).toISOString(),
+    ...(left.size > 0 && { "dead.cut": [...left].join() }),
+    ...(left.has("value") && {
+      "dead.sha256": Bun.CryptoHasher.hash("sha256", value ?? "", "hex"),
+      "dead.bytes": value?.length ?? 0,
+    }),
+  };
+  return {
+    key: left.has("key") ? null : key,
+    value: left.has("value") ? null : value,
+    ...(!left.has("timestamp") && timestampMs > 0 && { timestampMs }),
+    headers: [...kept, ...Object.entries(ours).map(([name, text]) => ({ [name]: String(text) }))],
   };
 }

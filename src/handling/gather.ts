@@ -1,21 +1,17 @@
 /** Group commit: what comes while one run is under way waits and goes together in the next. */
 
-/**
- * @param most items in a run
- * @param run works on them all. @returns what is the answer for each
- */
+/** @param run works on at most so many items. @returns what is the answer for each */
 export function createGather<Item, Answer>(
   most: number,
   run: (items: Item[]) => Promise<(item: Item) => Answer>,
 ): (item: Item) => Promise<Answer> {
-  let waiting: { item: Item; resolve: (answer: Answer) => void; reject: (error: unknown) => void }[] = [];
+  const waiting: ({ item: Item } & PromiseWithResolvers<Answer>)[] = [];
   let running = false;
 
   async function work(): Promise<void> {
     running = true;
     while (waiting.length > 0) {
-      const group = waiting.slice(0, most);
-      waiting = waiting.slice(most);
+      const group = waiting.splice(0, most);
       try {
         const answerOf = await run(group.map(({ item }) => item));
         for (const { item, resolve } of group) resolve(answerOf(item));
@@ -27,9 +23,9 @@ export function createGather<Item, Answer>(
   }
 
   return (item) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    waiting.push({ item, resolve, reject });
+    const answer = Promise.withResolvers<Answer>();
+    waiting.push({ item, ...answer });
     if (!running) void work();
-    return promise;
+    return answer.promise;
   };
 }

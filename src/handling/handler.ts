@@ -34,29 +34,3 @@ export class RetryLater extends Error {
 export class Reject extends Error {
   override name = "Reject";
 }
-
-/** Whose fault a failure is; late: the order's time was over. */
-export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };
-
-/** What a thrown value says, be it an Error, nothing at all, or an object that throws when it is looked at. */
-export function faultOf(thrown: unknown): Fault {
-  try {
-    if (!(thrown instanceof Error)) return { kind: "attempt", reason: `thrown: ${String(thrown)}` };
-    const reason = `${thrown.name}: ${thrown.message}`;
-    if (thrown instanceof RetryLater) return { kind: "later", reason };
-    if (thrown instanceof Reject) return { kind: "reject", reason };
-    return { kind: thrown.name === "TimeoutError" ? "late" : "attempt", reason };
-  } catch {
-    return { kind: "attempt", reason: "thrown: something that can't be told" };
-  }
-}
-
-/** Longer reasons are cut: a header is no place for a stack. */
-const maxReason = 1_000;
-
-/** What any database, header and log line takes: bounded, well-formed, without control characters. */
-export const oneLine = (text: string): string =>
-  text
-    .slice(0, maxReason)
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, " ");

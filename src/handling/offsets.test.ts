@@ -1,11 +1,14 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { CommittedOffset } from "../kafka/places.ts";
-import { createOffsetTracker, type InHand, type OffsetTracker, type Slot, topicOf } from "./offsets.ts";
+import { createOffsetTracker, type InHand, type OffsetTracker, type Taken, topicOf } from "./offsets.ts";
 
-const topic = "AAAAAAAAAAAAAAAAAAAAAQ";
+const topic = () => "AAAAAAAAAAAAAAAAAAAAAQ";
 const size = 100;
-const add = (tracker: OffsetTracker, offset: number, epoch = 1) => tracker.add(offset, epoch, size, 0);
+const add = (tracker: OffsetTracker, offset: number, leaderEpoch = 1): Taken | undefined => {
+  const record = { offset, leaderEpoch, bytes: size, timestampMs: 0 };
+  return tracker.add(record) ? record : undefined;
+};
 const fresh = (hand?: InHand) => createOffsetTracker(undefined, topic, hand);
 
 /** Offsets as a partition has them: ascending, with gaps where transactions or compaction left some. */
@@ -26,21 +29,21 @@ test("whatever order records finish in: never past an unfinished one, never back
       ([list, finishing], bursts) => {
         const hand = { records: 0, bytes: 0 };
         const tracker = fresh(hand);
-        const slots = new Map<number, Slot>();
+        const slots = new Map<number, Taken>();
         const unfinished = new Set<number>();
         const coming = [...list];
         const later = [...finishing];
         let before = -1;
         for (let turn = 0; later.length > 0; turn += 1) {
           for (const offset of coming.splice(0, 1 + (bursts[turn % bursts.length] as number))) {
-            slots.set(offset, add(tracker, offset) as Slot);
+            slots.set(offset, add(tracker, offset) as Taken);
             unfinished.add(offset);
             expect(tracker.position()).toBe(offset + 1);
           }
           const index = later.findIndex((offset) => slots.has(offset));
           const [offset] = later.splice(index, index < 0 ? 0 : 1);
           if (offset === undefined) continue;
-          tracker.finish(slots.get(offset) as Slot);
+          tracker.finish(slots.get(offset) as Taken);
           unfinished.delete(offset);
 
           const next = tracker.due()?.offset;
@@ -90,10 +93,10 @@ test("what was finished behind the committed offset is not taken on by the next 
 
 test("a commit in the middle of what an earlier owner told keeps the rest of it", () => {
   const first = fresh();
-  const slots = Array.from({ length: 10 }, (_, offset) => add(first, offset) as Slot);
-  for (const offset of [1, 5, 6, 8]) first.finish(slots[offset] as Slot);
+  const slots = Array.from({ length: 10 }, (_, offset) => add(first, offset) as Taken);
+  for (const offset of [1, 5, 6, 8]) first.finish(slots[offset] as Taken);
   const second = createOffsetTracker(first.due(), topic);
-  second.finish(add(second, 0) as Slot);
+  second.finish(add(second, 0) as Taken);
   const commit = second.due() as CommittedOffset;
   expect(commit.offset).toBe(1);
   const third = createOffsetTracker(commit, topic);
@@ -106,12 +109,12 @@ test("a commit in the middle of what an earlier owner told keeps the rest of it"
 
 test("what a later leader wrote, or another topic holds, is another record under the same offset", () => {
   const first = fresh();
-  const slots = [0, 1, 2, 3].map((offset) => add(first, offset, 4) as Slot);
-  first.finish(slots[1] as Slot);
-  first.finish(slots[3] as Slot);
+  const slots = [0, 1, 2, 3].map((offset) => add(first, offset, 4) as Taken);
+  first.finish(slots[1] as Taken);
+  first.finish(slots[3] as Taken);
   const start = first.due() as CommittedOffset;
   expect(start).toMatchObject({ offset: 0, leaderEpoch: 4 });
-  expect(topicOf(start)).toBe(topic);
+  expect(topicOf(start)).toBe(topic());
   const same = createOffsetTracker({ ...start }, topic);
   expect([0, 1, 2, 3].map((offset) => add(same, offset, 4) === undefined)).toEqual([
     false,
@@ -124,10 +127,10 @@ test("what a later leader wrote, or another topic holds, is another record under
     ...[false, true, false, false],
   ]);
   const later = createOffsetTracker({ ...start }, topic);
-  expect([0, 1, 2, 3].map((offset) => later.add(offset, 4, size, 1) === undefined)).toEqual(
-    Array(4).fill(false),
-  );
-  const anew = createOffsetTracker({ ...start }, "AAAAAAAAAAAAAAAAAAAAAg");
+  expect(
+    [0, 1, 2, 3].map((offset) => later.add({ offset, leaderEpoch: 4, bytes: size, timestampMs: 1 })),
+  ).toEqual(Array(4).fill(true));
+  const anew = createOffsetTracker({ ...start }, () => "AAAAAAAAAAAAAAAAAAAAAg");
   expect([0, 1, 2, 3].map((offset) => add(anew, offset, 4) === undefined)).toEqual(Array(4).fill(false));
 });
 
@@ -142,29 +145,29 @@ test("offsets that do not grow belong to another log; a hole does not", () => {
 test("a cut leaves what is below it as it was, and what is behind it is other records", () => {
   const hand = { records: 0, bytes: 0 };
   const tracker = fresh(hand);
-  const slots = [0, 1, 2, 3, 4].map((offset) => add(tracker, offset, 4) as Slot);
-  for (const offset of [0, 2, 4]) tracker.finish(slots[offset] as Slot);
+  const slots = [0, 1, 2, 3, 4].map((offset) => add(tracker, offset, 4) as Taken);
+  for (const offset of [0, 2, 4]) tracker.finish(slots[offset] as Taken);
   tracker.acknowledged(tracker.due() as CommittedOffset);
   expect(tracker.goesBack(3)).toBe(true);
   tracker.cutAt(3);
   // What was cut is in hand until it is done.
   expect([tracker.position(), tracker.unfinished(), hand.bytes]).toEqual([3, 1, 2 * size]);
-  const anew = [3, 4].map((offset) => add(tracker, offset, 5) as Slot);
+  const anew = [3, 4].map((offset) => add(tracker, offset, 5) as Taken);
   // One that was cut ends late: that says nothing of the record in its place.
-  tracker.finish(slots[3] as Slot);
+  tracker.finish(slots[3] as Taken);
   expect(tracker.unfinished()).toBe(3);
   for (const slot of anew) tracker.finish(slot);
   expect(tracker.due()?.offset).toBe(1);
-  tracker.finish(slots[1] as Slot);
+  tracker.finish(slots[1] as Taken);
   expect(tracker.due()).toMatchObject({ offset: 5, leaderEpoch: 5 });
   expect(hand).toEqual({ records: 0, bytes: 0 });
 });
 
 test("epochs that go down are of a topic that was made anew, and no next owner takes its first record for one", () => {
   const tracker = fresh();
-  const slots = [0, 1, 2].map((offset) => add(tracker, offset, offset) as Slot);
+  const slots = [0, 1, 2].map((offset) => add(tracker, offset, offset) as Taken);
   expect([0, 1, 2, 3, -1].map(tracker.isOfOtherTopic)).toEqual([true, true, false, false, false]);
-  tracker.finish(slots[0] as Slot);
+  tracker.finish(slots[0] as Taken);
   const next = createOffsetTracker(tracker.due(), topic);
   expect([0, 1, 2].map(next.isOfOtherTopic)).toEqual([true, false, false]);
   for (const slot of slots) tracker.finish(slot);
@@ -173,18 +176,18 @@ test("epochs that go down are of a topic that was made anew, and no next owner t
 
 test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
   const tracker = fresh();
-  const slots = Array.from({ length: 20_000 }, (_, offset) => add(tracker, offset) as Slot);
+  const slots = Array.from({ length: 20_000 }, (_, offset) => add(tracker, offset) as Taken);
   for (const slot of slots) if (slot.offset % 2 === 1) tracker.finish(slot);
   const start = tracker.due() as CommittedOffset;
   expect(start.offset).toBe(0);
   expect(start.metadata.length).toBeWithin(3_900, 4_001);
   const next = createOffsetTracker(start, topic);
-  const taken = slots.filter(({ offset }) => add(next, offset) !== undefined).map(({ offset }) => offset);
+  const taken = slots.map(({ offset }) => offset).filter((offset) => add(next, offset) !== undefined);
   expect(taken.filter((offset) => offset % 2 === 0)).toHaveLength(10_000);
   expect(taken.length).toBeLessThan(19_500);
 });
 
-test.each(["", "somebody else's", "1", `1,${topic},x`, `1,${topic},4,0,zz`, "2,?,?,1,1"])(
+test.each(["", "somebody else's", "1", `1,${topic()},x`, `1,${topic()},4,0,zz`, "2,?,?,1,1"])(
   "metadata that says nothing of use (%s) is passed over",
   (metadata) => {
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
@@ -195,7 +198,7 @@ test.each(["", "somebody else's", "1", `1,${topic},x`, `1,${topic},4,0,zz`, "2,?
 test("nothing is to be committed before anything is finished, nor again what is acknowledged", () => {
   const tracker = fresh();
   expect([tracker.due(), tracker.position(), tracker.unfinished()]).toEqual([undefined, undefined, 0]);
-  const slot = add(tracker, 7) as Slot;
+  const slot = add(tracker, 7) as Taken;
   expect([tracker.due(), tracker.position(), tracker.unfinished()]).toEqual([undefined, 8, 1]);
   tracker.finish(slot);
   const commit = tracker.due() as CommittedOffset;
@@ -207,15 +210,15 @@ test("nothing is to be committed before anything is finished, nor again what is 
 test("two million records pass behind one that is not finished, in the memory of those in hand", () => {
   const tracker = fresh();
   add(tracker, 0);
-  const window: Slot[] = [];
+  const window: Taken[] = [];
   Bun.gc(true);
   const { rss } = process.memoryUsage();
   for (let offset = 1; offset < 2_000_000; offset += 1) {
-    window.push(add(tracker, offset) as Slot);
+    window.push(add(tracker, offset) as Taken);
     if (window.length === 100) for (const slot of window.splice(0).reverse()) tracker.finish(slot);
   }
   for (const slot of window) tracker.finish(slot);
   Bun.gc(true);
   expect(process.memoryUsage().rss - rss).toBeLessThan(64 * 2 ** 20);
-  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic},1,0,1,16v7j` });
+  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic()},1,0,1,16v7j` });
 });

@@ -4,18 +4,11 @@
  * record, whatever order the records finish in. An offset that is not larger than the newest one is another record: the
  * log was cut there. A topic that was made anew takes a new tracker. Pure: it knows neither Kafka nor time.
  */
+import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
 
-/** A record that is taken on and not finished. */
-export type Slot = {
-  readonly tracker: OffsetTracker;
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly bytes: number;
-  /** When it was written, ms since the epoch, as Kafka tells it; -1: not told. */
-  readonly timestampMs: number;
-  finished: boolean;
-};
+/** A record that is taken on, until it is finished. */
+export type Taken = Pick<DeliveredRecord, "offset" | "leaderEpoch" | "bytes" | "timestampMs">;
 
 /** What of a partition was taken on and is not finished, also of a log that is no more: it is in memory all the same. */
 export type InHand = { records: number; bytes: number };
@@ -28,82 +21,75 @@ const form = "1";
 
 /**
  * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
- * @param of the id of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
+ * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
  */
 export function createOffsetTracker(
   start: CommittedOffset | undefined,
-  of: string,
+  topicId: () => string,
   hand: InHand = { records: 0, bytes: 0 },
 ) {
-  let topicId = of;
-  let known = start && finishedBehind(start, topicId);
+  let known = start && finishedBehind(start, topicId());
   /** What is not finished, in the order of the offsets. */
-  const open = new Map<number, Slot>();
-  let newest = start === undefined ? undefined : start.offset - 1;
-  let leaderEpoch = start?.leaderEpoch ?? -1;
+  const open = new Map<number, Taken>();
+  let next = start?.offset;
+  let newestEpoch = start?.leaderEpoch ?? -1;
   let newestMs = -1;
   let committed = start;
   let progressed = false;
 
-  const first = (): Slot | undefined => open.values().next().value;
+  const oldest = (): Taken | undefined => open.values().next().value;
 
-  const tracker = {
-    /** The topic's id is told only now. */
-    topicIs(id: string): void {
-      topicId = id;
-    },
+  return {
     /** Whether an offset can only come from another log than the newest one. */
-    goesBack: (offset: number): boolean => newest !== undefined && offset <= newest,
+    goesBack: (offset: number): boolean => next !== undefined && offset < next,
     /** Whether a record's epoch is lower than one before it: then it is of a topic that was made anew. */
-    isOfOtherTopic: (epoch: number): boolean => epoch >= 0 && epoch < leaderEpoch,
-    /** Takes a record on; undefined when it is known as finished. @param epoch its leader's */
-    add(offset: number, epoch: number, size: number, timestampMs: number): Slot | undefined {
-      newest = offset;
-      leaderEpoch = Math.max(leaderEpoch, epoch);
+    isOfOtherTopic: (epoch: number): boolean => epoch >= 0 && epoch < newestEpoch,
+    /** Takes a record on. @returns whether it is to be handled, which it is not when it is known as finished */
+    add(record: Taken): boolean {
+      const { offset, leaderEpoch, timestampMs } = record;
+      next = offset + 1;
+      newestEpoch = Math.max(newestEpoch, leaderEpoch);
       newestMs = Math.max(newestMs, timestampMs);
       // What a later leader wrote there is another record, and so is what is newer than all that there was, where a broker
       // that stands alone goes on in the same epoch.
-      if (known && (epoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
+      if (known && (leaderEpoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
-      if (known?.ranges[0] && known.ranges[0][0] <= offset) return undefined;
-      const slot = { tracker, offset, leaderEpoch: epoch, bytes: size, timestampMs, finished: false };
-      open.set(offset, slot);
+      if (known?.ranges[0] && known.ranges[0][0] <= offset) return false;
+      open.set(offset, record);
       hand.records += 1;
-      hand.bytes += size;
-      return slot;
+      hand.bytes += record.bytes;
+      return true;
     },
     /** The log was cut: from this offset on it holds other records. What is below it and not finished still counts. */
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
-      newest = offset - 1;
+      next = offset;
       known = undefined;
       progressed = true;
     },
     /** The record is done with for good: its effect or its dead letter is safe. */
-    finish(slot: Slot): void {
-      if (slot.finished) return;
-      slot.finished = true;
+    finish(record: Taken): void {
       progressed = true;
       hand.records -= 1;
-      hand.bytes -= slot.bytes;
-      if (open.get(slot.offset) === slot) open.delete(slot.offset);
+      hand.bytes -= record.bytes;
+      if (open.get(record.offset) === record) open.delete(record.offset);
     },
     /** The offset after the newest record taken on; undefined before the first. */
-    position: (): number | undefined => (newest === undefined ? undefined : newest + 1),
+    position: (): number | undefined => next,
     unfinished: (): number => open.size,
     /** The first record that is not finished. */
-    oldest: first,
+    oldest,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
     due(): CommittedOffset | undefined {
-      if (!progressed || newest === undefined) return undefined;
-      const unfinished = first();
-      const offset = unfinished?.offset ?? newest + 1;
-      const ranges = rangesOf(offset, newest, open.keys(), known);
-      const before = Math.max(newestMs, known?.newestMs ?? -1);
-      const metadata = encoded(`${form},${topicId},${leaderEpoch},${before}`, offset, ranges);
+      if (!progressed || next === undefined) return undefined;
+      const unfinished = oldest();
+      const offset = unfinished?.offset ?? next;
+      const ranges = rangesOf(offset, next, open.keys(), known);
+      const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
+      const metadata = encoded(`${form},${topicId()},${newestEpoch},${knownMs}`, offset, ranges);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
-      return { offset, leaderEpoch: unfinished?.leaderEpoch ?? leaderEpoch, metadata };
+      return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
     /** A commit of what was due is acknowledged. */
@@ -111,22 +97,20 @@ export function createOffsetTracker(
       committed = commit;
     },
   };
-  return tracker;
 }
 
 /** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
 type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, to: number][] };
 
 /** Between those that are not, and what an earlier owner told of offsets that have not come again. */
-function* rangesOf(offset: number, newest: number, unfinished: Iterable<number>, known?: Finished) {
+function* rangesOf(offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
   let at = offset;
-  for (const next of unfinished) {
-    if (next > at) yield [at, next] as const;
-    at = next + 1;
+  for (const one of unfinished) {
+    if (one > at) yield [at, one] as const;
+    at = one + 1;
   }
-  if (at <= newest) yield [at, newest + 1] as const;
-  for (const [from, to] of known?.ranges ?? [])
-    if (to > newest + 1) yield [Math.max(from, newest + 1), to] as const;
+  if (at < next) yield [at, next] as const;
+  for (const [from, to] of known?.ranges ?? []) if (to > next) yield [Math.max(from, next), to] as const;
 }
 
 /** From the committed offset on, by turns how many are not finished and how many are, in base 36; as far as there is room. */
@@ -142,12 +126,18 @@ function encoded(head: string, offset: number, ranges: Iterable<readonly [number
   return text;
 }
 
-/** What metadata says is finished; undefined where it is of another topic, somebody else's, or says nothing. */
-function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string): Finished | undefined {
-  const [version, id, epoch, newestMs, ...runs] = metadata.split(",");
-  if (version !== form || id !== topicId || runs.length === 0) return undefined;
+/** What metadata says after its form, first the topic; nothing where it is somebody else's. */
+function fieldsOf({ metadata }: CommittedOffset): string[] {
+  const [version, ...fields] = metadata.split(",");
+  return version === form ? fields : [];
+}
+
+/** What metadata says is finished; undefined where it is of another topic, or says nothing. */
+function finishedBehind(commit: CommittedOffset, topicId: string): Finished | undefined {
+  const [id, epoch, newestMs, ...runs] = fieldsOf(commit);
+  if (id !== topicId || runs.length === 0) return undefined;
   const ranges: Finished["ranges"] = [];
-  let at = offset;
+  let at = commit.offset;
   for (let n = 0; n + 1 < runs.length; n += 2) {
     const from = at + Number.parseInt(runs[n] as string, 36);
     at = from + Number.parseInt(runs[n + 1] as string, 36);
@@ -157,7 +147,7 @@ function finishedBehind({ offset, metadata }: CommittedOffset, topicId: string):
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */
-export function topicOf({ metadata }: CommittedOffset): string | undefined {
-  const [version, id] = metadata.split(",");
-  return version === form && id !== "-" ? id : undefined;
+export function topicOf(commit: CommittedOffset): string | undefined {
+  const [id] = fieldsOf(commit);
+  return id === "-" ? undefined : id;
 }

@@ -1,85 +1,88 @@
 /**
  * Which partitions are owned, and whether their logs are still the same ones. A record is known by its topic's id, its
- * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, everything that is in it
- * now is taken on, whatever was done under the same numbers before. librdkafka finds a cut by the epoch and reads on from
- * there; that a topic is another one only its id tells, once it has grown beyond the old place.
+ * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, all that is in it now is
+ * taken on. librdkafka finds a cut by the epoch; another topic only its id tells, once it has grown beyond the old place.
  */
-import type { Clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
-import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import type { CommittedOffset } from "../kafka/places.ts";
-import type { Logger } from "../log.ts";
-import type { HandlingMetrics } from "./metrics.ts";
-import { createOffsetTracker, topicOf } from "./offsets.ts";
-import { type OwnedPartition, ownPartition } from "./partitions.ts";
-import { type Work, workOf } from "./work.ts";
+import type { CommittedOffset, Start } from "../kafka/places.ts";
+import type { MemberParts } from "./group-member.ts";
+import { createOffsetTracker, type InHand, topicOf } from "./offsets.ts";
+import { Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
-const noTopicId = "-";
 
-export function createOwnership(
-  config: ConsumerConfig,
-  parts: { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock },
-) {
-  const { consumer, metrics, log, clock } = parts;
+export type OwnedPartition = ReturnType<typeof ownPartition>;
+
+/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
+function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
+  const inHand: InHand = { records: 0, bytes: 0 };
+  const revoked = new AbortController();
+  return {
+    partition,
+    /** Of the topic as it is now: another one when that was made anew. */
+    offsets: createOffsetTracker(start, topicId, inHand),
+    inHand,
+    /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
+    revoked,
+    get leaving(): boolean {
+      return revoked.signal.aborted;
+    },
+    /** Aborts when what runs may not end: handlers are told to stop. */
+    stopped: new AbortController(),
+    /** Records whose handling, or whose dead letter, has begun and not ended. */
+    running: 0,
+    /** Orders that wait for another attempt. */
+    waiting: new Set<Work>(),
+    paused: false,
+    /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
+    rewinding: false,
+    /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
+    lost: false,
+  };
+}
+
+export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: MemberParts) {
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   let rewindAtMs = 0;
+  const toldId = () => topicId ?? "-";
 
-  /** Looks up where the group stands, for as long as it takes or until the group is left, and takes partitions on. */
+  /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
     for (;;) {
+      const leaves = isLeaving();
+      // The group demands that nothing is taken on, too.
+      const asks = partitions.length > 0 && !leaves;
       try {
-        // The group demands that nothing is taken on, too.
-        const committed: ReadonlyMap<number, CommittedOffset> =
-          partitions.length > 0 ? await consumer.committed(partitions, lookUpTimeoutMs) : new Map();
+        const committed = asks ? await consumer.committed(partitions, lookUpTimeoutMs) : undefined;
         const id = consumer.topicId();
-        if (id === undefined && [...committed.values()].some((start) => topicOf(start) !== undefined))
+        if (id === undefined && committed?.values().some((start) => topicOf(start) !== undefined))
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
-        return begin(partitions, committed, id);
+        topicIs(id);
+        consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition), leaves)));
+        metrics.owned.set(owned.size);
+        return;
       } catch (error) {
-        log.warn({ kafka: (error as Error).message }, "it is not known yet where the group stands");
-        // What was demanded has to be met, or the group can't be left.
-        if (isLeaving()) return meetOnly(partitions);
-        await clock.sleep(retryMs);
+        log.warn({ kafka: (error as Error).message }, "partitions can't be taken on yet");
+        if (leaves) return;
+        if (!isLeaving()) await clock.sleep(retryMs);
       }
     }
   }
 
-  /** Takes partitions on only to give them up again: nothing of them is read that counts, and nothing is committed. */
-  function meetOnly(partitions: readonly number[]): void {
-    for (const partition of partitions) {
-      const owner = ownPartition(partition, undefined, noTopicId);
-      owned.set(partition, Object.assign(owner, { leaving: true, lost: true }));
-    }
-    try {
-      consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
-    } catch (error) {
-      log.error({ kafka: (error as Error).message }, "partitions can't be taken on");
-    }
-  }
-
-  function begin(
-    partitions: readonly number[],
-    committed: ReadonlyMap<number, CommittedOffset>,
-    id: string | undefined,
-  ): void {
-    topicIs(id);
-    const starts = partitions.map((partition) => {
-      let start = committed.get(partition);
-      const of = start && topicOf(start);
-      if (of !== undefined && of !== id) {
-        restarted("recreated", { partition, from: start?.offset });
-        start = undefined;
-      }
-      owned.set(partition, ownPartition(partition, start, id ?? noTopicId));
-      const offset = start?.offset ?? "beginning";
-      return { partition, offset, leaderEpoch: start?.leaderEpoch ?? -1 } as const;
-    });
-    consumer.assign(starts);
-    metrics.owned.set(owned.size);
+  /** Begins an ownership. @returns where reading begins */
+  function own(partition: number, committed: CommittedOffset | undefined, leaves: boolean): Start {
+    const of = committed && topicOf(committed);
+    const isOther = of !== undefined && of !== topicId;
+    if (isOther) restarted("recreated", { partition, from: committed?.offset });
+    const start = isOther ? undefined : committed;
+    const owner = ownPartition(partition, start, toldId);
+    owner.lost = leaves;
+    if (leaves) owner.revoked.abort();
+    owned.set(partition, owner);
+    return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };
   }
 
   function restarted(reason: "truncated" | "recreated" | "retention", where: Record<string, unknown>): void {
@@ -89,68 +92,56 @@ export function createOwnership(
 
   /** Learns the topic's id. Another one than before: every partition is read from its beginning. */
   function topicIs(id: string | undefined): void {
-    if (id === undefined) return;
-    const anew = topicId !== undefined && topicId !== id;
-    if (topicId === undefined) for (const { offsets } of owned.values()) offsets.topicIs(id);
+    if (id === undefined || id === topicId) return;
+    const isOther = topicId !== undefined;
     topicId = id;
-    if (!anew) return;
-    for (const owner of owned.values()) beginAnew(owner);
+    if (isOther) for (const owner of owned.values()) beginAnew(owner);
   }
 
   function beginAnew(owner: OwnedPartition): void {
     restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
-    owner.offsets = createOffsetTracker(undefined, topicId ?? noTopicId, owner.inHand);
+    owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
     owner.rewinding = true;
-  }
-
-  /** Not by giving partitions up and taking them on: the group could take that for an answer to a demand of its own. */
-  function rewind(): void {
-    if (clock.nowMs() < rewindAtMs) return;
-    for (const owner of owned.values()) {
-      if (!owner.rewinding || owner.leaving) continue;
-      try {
-        if (owner.paused) consumer.resume([owner.partition]);
-        owner.paused = false;
-        consumer.rewind([owner.partition]);
-        owner.rewinding = false;
-      } catch (error) {
-        const { partition } = owner;
-        log.warn(
-          { partition, kafka: (error as Error).message },
-          "not read from the beginning yet, trying again",
-        );
-        // It waits, and it may not be the only one.
-        rewindAtMs = clock.nowMs() + retryMs;
-      }
-    }
   }
 
   return {
     owned,
     takeOn,
-    /** Learns whether the topic is another one by now; costs nothing, librdkafka asks the brokers by itself. */
+    /** Learns whether the topic is another one by now, which librdkafka asks by itself, and rewinds what has to be. */
     watchTopic(): void {
       topicIs(consumer.topicId());
-      rewind();
+      if (clock.nowMs() < rewindAtMs) return;
+      for (const owner of owned.values()) {
+        const { partition, paused } = owner;
+        if (!owner.rewinding || owner.leaving) continue;
+        try {
+          if (paused) consumer.resume([partition]);
+          owner.paused = false;
+          // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
+          consumer.rewind([partition]);
+          owner.rewinding = false;
+        } catch (error) {
+          const kafka = (error as Error).message;
+          log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
+          // It waits, and it may not be the only one.
+          rewindAtMs = clock.nowMs() + retryMs;
+        }
+      }
     },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {
-      const { partition, offset, leaderEpoch, bytes, timestampMs } = record;
+      const { partition, offset } = record;
       const owner = owned.get(partition);
       if (!owner || owner.leaving || owner.rewinding) return undefined;
       // Where brokers tell no id: epochs of one topic never go down from offset to offset.
-      if (owner.offsets.isOfOtherTopic(leaderEpoch)) {
-        beginAnew(owner);
-        return undefined;
-      }
+      if (owner.offsets.isOfOtherTopic(record.leaderEpoch)) return void beginAnew(owner);
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) {
         restarted("truncated", { partition, from, to: offset });
         owner.offsets.cutAt(offset);
       } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
-      const slot = owner.offsets.add(offset, leaderEpoch, bytes, timestampMs);
-      return slot && workOf(record, owner, slot);
+      return owner.offsets.add(record) ? new Work(record, owner, owner.offsets) : undefined;
     },
   };
 }

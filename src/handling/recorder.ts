@@ -2,48 +2,57 @@
  * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
-import type { Clock } from "../clock.ts";
-import {
-  BatchError,
-  type Entry,
-  type Failure,
-  type Ledger,
-  type Tx,
-  type Verdict,
-} from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
-import { type Deadline, startDeadline } from "./attempt.ts";
-import { backoffMs } from "./backoff.ts";
-import type { createBatchLimit } from "./batch-limit.ts";
-import { faultOf } from "./handler.ts";
-import type { HandlingMetrics } from "./metrics.ts";
-import { entryOf, isOwned, type Work } from "./work.ts";
+import { backoffMs } from "../clock.ts";
+import type { ConsumerConfig } from "../config.ts";
+import { BatchError, type Entry, type Tx, type Verdict } from "../ledger/ledger.ts";
+import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
+import type { ProcessorParts } from "./processor.ts";
+import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
 const ledgerRetryMaxMs = 1_000;
+/** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
+const sharedTimeoutMs = 1_000;
 
-/** How it ended for each order; none for one that was not come to, because an earlier one of its customer failed. */
-export type Ends = Map<Work, Verdict | Failure>;
-
-/** Whether an order ran out of time, be it its handler or a statement. */
-export const isLate = ({ error }: Failure): boolean => faultOf(error).kind === "late";
+/** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
+export type Ends = Map<Work, Verdict | Fault>;
 
 /** Applies an order; undefined when that is done already. */
-export type ApplyWork = (work: Work, tx: Tx, deadline: Deadline) => Promise<void> | undefined;
+type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void> | undefined;
 
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
 
-/** @param parts.batchLimit is told how long handlers took together, and when many of a batch did not end in its time */
-export function createRecorder(parts: {
-  ledger: Ledger;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-  random: () => number;
-  batchLimit: Pick<ReturnType<typeof createBatchLimit>, "succeeded" | "brokenOff">;
-}) {
-  const { ledger, metrics, log, clock, random, batchLimit } = parts;
+/** Within it the limit doubles; from there up to the longest it stays; beyond, a batch might not end in its time. */
+const targetMs = 400;
+const longestMs = 700;
+const firstLimit = 64;
+
+/**
+ * How many orders share a transaction: as many as their handlers, side by side, finish within a part of the time that a
+ * batch has. The ledger's own time is left out: most of it is the same for one order as for a thousand.
+ */
+export function createBatchLimit(maxOrders: number) {
+  let limit = Math.min(firstLimit, maxOrders);
+  return {
+    current: (): number => limit,
+    /** A batch succeeded, its handlers within so many milliseconds. */
+    succeeded(orders: number, handlersMs: number): void {
+      if (handlersMs <= targetMs) limit = Math.max(limit, Math.min(orders * 2, maxOrders));
+      else if (handlersMs > longestMs) limit = Math.max(1, Math.floor((orders * targetMs) / handlersMs));
+    },
+    /** Many of a batch did not end in its time: orders go one by one. */
+    brokenOff(): void {
+      limit = 1;
+    },
+  };
+}
+
+export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
+  const { ledger, metrics, log, clock, random } = parts;
+  const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
+  const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;
+  const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, longestApplyMs);
 
   /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
@@ -57,29 +66,28 @@ export function createRecorder(parts: {
         metrics.ledgerUp.set(0);
         if (failures === 1) log.error({ err: error }, "the ledger is unavailable, waiting for it");
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
-        if (!works.some(isOwned)) throw new Abandoned();
+        if (works.every(({ owner }) => owner.leaving)) throw new Abandoned();
       }
     }
   }
 
-  /** One transaction, with a deadline for all its handlers. It counts from the first one's start: the ledger's own time is not theirs. */
+  /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[]> {
-    const byEntry = new Map(works.map((work) => [entryOf(work), work]));
+    const byEntry = new Map(works.map((work) => [work.entry, work]));
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
-      let startMs = 0;
       let endMs = 0;
       const done = (): undefined => {
         endMs = clock.nowMs();
       };
       const begin = (entry: Entry, tx: Tx) => {
-        if (!deadline) startMs = clock.nowMs();
         deadline ??= startDeadline(clock, timeoutMs);
-        return apply(byEntry.get(entry) as Work, tx, deadline)?.then(done) ?? done();
+        return apply(byEntry.get(entry) as Work, deadline, tx)?.then(done) ?? done();
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
-        if (deadline) batchLimit.succeeded(works.length, endMs - startMs);
+        // How long an order takes that goes alone says nothing of the others.
+        if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
       } finally {
         deadline?.stop();
@@ -88,13 +96,16 @@ export function createRecorder(parts: {
   }
 
   /** Leaves out who failed and records the others; where not all culprits are known, by halves. */
-  async function record(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Ends> {
+  async function record(works: Work[], apply: ApplyWork): Promise<Ends> {
     const ends: Ends = new Map();
+    const shared = works.length > 1;
+    const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
     const failedCustomers = new Set<string>();
     let lateRounds = 0;
     async function part(all: Work[]): Promise<void> {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
-      if (works.length === 0) return;
+      // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
+      if (works.length === 0 || lateRounds > 1) return;
       try {
         const verdicts = await transaction(works, timeoutMs, apply);
         for (const [index, work] of works.entries()) ends.set(work, verdicts[index] as Verdict);
@@ -102,26 +113,23 @@ export function createRecorder(parts: {
         // Of this part only: others of the batch may be owned.
         if (error instanceof Abandoned) return;
         if (!(error instanceof BatchError)) throw error;
-        const { failures, all: allFound, cause } = error;
         const rest: Work[] = [];
+        let late = 0;
         for (const work of works) {
-          const itself: Failure | undefined =
-            works.length === 1 ? { place: "record", error: cause } : undefined;
-          const failure = failures.get(entryOf(work)) ?? itself;
+          const failure = error.failures.get(work.entry) ?? (works.length === 1 && { error: error.cause });
           if (failure) {
-            ends.set(work, failure);
+            const fault = faultOf(failure.error);
+            const isLate = fault.kind === "late";
+            late += Number(isLate);
+            // The time of a batch is too short to count as an attempt's: who needs more goes alone.
+            if (shared && isLate) work.alone = true;
+            else ends.set(work, fault);
             failedCustomers.add(work.customer);
           } else rest.push(work);
         }
-        const late = [...failures.values()].filter(isLate).length;
         lateRounds += Number(late > 0);
-        // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
-        if (lateRounds > 1 || late * 10 > all.length) batchLimit.brokenOff();
-        if (lateRounds > 1) {
-          for (const { customer } of rest) failedCustomers.add(customer);
-          return;
-        }
-        const half = allFound ? rest.length : Math.ceil(rest.length / 2);
+        if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
+        const half = error.all ? rest.length : Math.ceil(rest.length / 2);
         await part(rest.slice(0, half));
         await part(rest.slice(half));
       }
@@ -130,5 +138,5 @@ export function createRecorder(parts: {
     return ends;
   }
 
-  return { record, whileLedgerIsDown };
+  return { record, whileLedgerIsDown, mostOrders: limit.current };
 }

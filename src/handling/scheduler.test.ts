@@ -61,7 +61,7 @@ function createRun(concurrency: number, limit: number) {
   return {
     alive,
     batches,
-    eachWaiting: scheduler.eachWaiting,
+    waiting: scheduler.waiting,
     inHand: scheduler.inHand,
     push(customers: string[]) {
       const works = customers.map((customer): Work => {
@@ -189,8 +189,7 @@ test("what waits is shown, be it for its turn or for another attempt, and what r
   run.push(["a", "a", "b", "c", "b"]);
   run.end(0, () => "later", 100);
   await settle();
-  const shown: string[] = [];
-  run.eachWaiting(({ customer, sequence }) => shown.push(`${customer}${sequence}`));
+  const shown = [...run.waiting()].map(({ customer, sequence }) => `${customer}${sequence}`);
   expect(run.batches.flatMap(({ works }) => works.map(({ sequence }) => sequence)).sort()).toEqual([3, 4]);
   expect(shown.sort()).toEqual(["a1", "a2", "b5"]);
 });

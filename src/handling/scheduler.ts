@@ -1,27 +1,23 @@
 /**
- * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. A
- * customer whose order has to wait for another attempt is set aside and holds up nobody else; what failed once goes
- * alone, and leaves others their share of the batches at once.
+ * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. An order
+ * that waits for another attempt holds up its customer and nobody else; what failed once goes alone, in its share.
  */
 import type { Clock } from "../clock.ts";
 
-/** The scheduler's view of a piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
+/** A piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
-
-/** What may begin: most works in the next batch; none at all for so long. `freshFirst`: before what failed once. */
-export type Admission = { most: number; waitMs: number; freshFirst: boolean };
 
 type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
 /**
  * @param options.concurrency batches at once
- * @param options.admits asked before each batch
+ * @param options.admits asked before each batch: most works in it; none for so long; fresh ones before what failed once
  * @param options.run handles a batch, keeping each customer's order, and resolves with the works that have to be
  *   tried again, in the order given; must not reject. Calls `free` when another batch may begin, its end at the latest
  */
 export function createScheduler<Work extends Scheduled>(options: {
   concurrency: number;
-  admits: () => Admission;
+  admits: () => { most: number; waitMs: number; freshFirst: boolean };
   run: (batch: Work[], free: () => void) => Promise<Work[]>;
   clock: Clock;
 }) {
@@ -29,8 +25,8 @@ export function createScheduler<Work extends Scheduled>(options: {
   /** Every customer with work that waits or runs. */
   const queues = new Map<string, Queue<Work>>();
   /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
-  let ready: Queue<Work>[] = [];
-  let readyAlone: Queue<Work>[] = [];
+  const ready: Queue<Work>[] = [];
+  const readyAlone: Queue<Work>[] = [];
   let running = 0;
   let runningAlone = 0;
   let runningWorks = 0;
@@ -54,39 +50,31 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       const alone = aloneIsNext(freshFirst);
       if (!alone && ready.length === 0) return;
-      if (alone) {
-        const queue = readyAlone.shift() as Queue<Work>;
-        begin(queue.waiting.splice(0, 1), [queue], true);
-      } else begin(...gather(most), false);
+      lastWasAlone = alone;
+      begin(alone ? readyAlone : ready, alone ? 1 : most);
     }
   }
 
-  /** Takes a batch from those that are ready, and their queues with it. */
-  function gather(most: number): [Work[], Queue<Work>[]] {
+  /** Takes a batch from those that are ready and runs it. */
+  function begin(from: Queue<Work>[], most: number): void {
+    const alone = Number(from === readyAlone);
     const nowMs = clock.nowMs();
     const batch: Work[] = [];
-    const taken: Queue<Work>[] = [];
-    while (batch.length < most && taken.length < ready.length) {
-      const queue = ready[taken.length] as Queue<Work>;
-      const end = queue.waiting.findIndex(({ notBeforeMs, alone }) => alone || notBeforeMs > nowMs);
-      const due = end < 0 ? queue.waiting.length : end;
-      batch.push(...queue.waiting.splice(0, Math.min(due, most - batch.length)));
-      taken.push(queue);
+    let count = 0;
+    for (; batch.length < most && count < from.length; count += 1) {
+      const { waiting } = from[count] as Queue<Work>;
+      const end = waiting.findIndex((work) => work.notBeforeMs > nowMs || (work.alone && !alone));
+      batch.push(...waiting.splice(0, Math.min(end < 0 ? waiting.length : end, most - batch.length)));
     }
-    ready = ready.slice(taken.length);
-    return [batch, taken];
-  }
-
-  function begin(batch: Work[], taken: Queue<Work>[], alone: boolean): void {
+    const taken = from.splice(0, count);
     running += 1;
-    runningAlone += Number(alone);
+    runningAlone += alone;
     runningWorks += batch.length;
-    lastWasAlone = alone;
     let held = true;
     const free = () => {
       if (held) {
         running -= 1;
-        runningAlone -= Number(alone);
+        runningAlone -= alone;
       }
       held = false;
       pump();
@@ -119,20 +107,17 @@ export function createScheduler<Work extends Scheduled>(options: {
     /** Takes works on, in the order in which they were delivered. */
     push(works: readonly Work[]): void {
       for (const work of works) {
-        const queue = queues.get(work.customer);
-        if (queue) queue.waiting.push(work);
-        else {
-          const fresh = { customer: work.customer, waiting: [work] };
-          queues.set(work.customer, fresh);
-          ready.push(fresh);
-        }
+        const { customer } = work;
+        const known = queues.get(customer);
+        const queue = known ?? { customer, waiting: [] };
+        queue.waiting.push(work);
+        if (known) continue;
+        queues.set(customer, queue);
+        ready.push(queue);
       }
       pump();
     },
-    /**
-     * How many works run or could, were there room: none of customers who are set aside, and at most so many of each of the
-     * others, one of whom must not keep the next customers' orders away.
-     */
+    /** How many works run or could, were there room; at most so many of a customer, who must not keep others' away. */
     inHand(mostOfCustomer: number): number {
       const nowMs = clock.nowMs();
       let count = runningWorks;
@@ -140,17 +125,12 @@ export function createScheduler<Work extends Scheduled>(options: {
         if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
       return count;
     },
-    /** Shows all works that wait. */
-    eachWaiting(show: (work: Work) => void): void {
-      for (const { waiting } of queues.values()) for (const work of waiting) show(work);
-    },
+    /** All works that wait. */
+    waiting: () => queues.values().flatMap(({ waiting }) => waiting),
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {
       for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));
-      const all = [...ready, ...readyAlone];
-      ready = [];
-      readyAlone = [];
-      for (const queue of all) release(queue);
+      for (const queue of [...ready.splice(0), ...readyAlone.splice(0)]) release(queue);
     },
   };
 }

@@ -2,7 +2,7 @@
  * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
  * are as strong as configured, to the group.
  */
-import { realClock } from "../clock.ts";
+import { realClock as clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -11,18 +11,15 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
-import { createGroupMember, type GroupMember } from "./group-member.ts";
+import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createProcessor, type Processor } from "./processor.ts";
+import { createProcessor } from "./processor.ts";
 import { ledgerRetentionMs } from "./retention.ts";
-import { createScheduler } from "./scheduler.ts";
-import type { Work } from "./work.ts";
 
 const retryMs = 1_000;
-/** Somebody waits for the answer; and how many at most wait for the same one. */
+/** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
-const mostAsked = 1_000;
 const expiryMs = 600_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
@@ -35,19 +32,11 @@ export function startConsumer(
   parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
 ) {
   const { ledger, log, metrics } = parts;
-  const deadLetters = createDeadLetters(config, { log });
-  let member: GroupMember | undefined;
-  let processor: Processor | undefined;
-  let client: KafkaConsumer | undefined;
-  let obstacle: string | undefined = "starting";
+  const deadLetters = createDeadLetters(config, log);
+  let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
+  let obstacle = "starting";
   let draining = false;
   let expiring: Timer | undefined;
-
-  /** One question at a time, whoever waits for it. */
-  const committedOffset = createGather(mostAsked, async (partitions: number[]) => {
-    const found = await client?.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
-    return (partition) => found && (found.get(partition) ?? 0);
-  });
 
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
@@ -58,17 +47,14 @@ export function startConsumer(
         const fault = `${what}: ${(error as Error).message}`;
         if (obstacle !== fault) log.warn({ fault }, "not ready, trying again");
         obstacle = fault;
-        await Bun.sleep(retryMs);
+        await clock.sleep(retryMs);
       }
     }
     return undefined;
   }
 
   async function checkTopics(): Promise<void> {
-    const client = await openProducer(config, {
-      lingerMs: 0,
-      deliveryTimeoutMs: retryMs,
-    });
+    const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: retryMs });
     try {
       for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
         const fault = await topicFault(config, topic, await client.partitions(topic, 5_000));
@@ -104,18 +90,13 @@ export function startConsumer(
       }),
     );
     if (!consumer) return;
-    client = consumer;
-    processor = createProcessor(config, {
-      ...parts,
-      ...{ deadLetters, clock: realClock, random: Math.random },
-    });
-    const scheduler = createScheduler<Work>({ ...processor, clock: realClock });
-    member = createGroupMember(config, { consumer, demands, scheduler, metrics, log, clock: realClock });
-    obstacle = undefined;
+    const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
+    const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });
+    core = { consumer, member };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
     await member.run();
-    client = undefined;
+    core = undefined;
     await consumer.close();
   }
 
@@ -125,28 +106,28 @@ export function startConsumer(
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {
       if (draining) return "draining";
-      if (obstacle) return obstacle;
-      if (member && member.sincePollMs() > stuckMs) return "the loop is stuck";
-      const stillMs = member?.withoutProgressMs() ?? 0;
+      if (!core) return obstacle;
+      if (core.member.sincePollMs() > stuckMs) return "the loop is stuck";
+      const stillMs = core.member.withoutProgressMs();
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
         : deadLetters.unready();
     },
     /** What this consumer knows of an order that waits for another attempt. */
-    waiting: (id: string) => processor?.waiting(id),
+    waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
-    async committed(partition: number): Promise<number | undefined> {
-      try {
-        return client && (await committedOffset(partition));
-      } catch (error) {
-        log.warn({ err: error, partition }, "what is committed is not told");
+    committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {
+      const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
+      const found = await asked?.catch((error) => {
+        log.warn({ err: error, partitions }, "what is committed is not told");
         return undefined;
-      }
-    },
+      });
+      return (partition) => found && (found.get(partition) ?? 0);
+    }),
     /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {
       draining = true;
-      member?.leave();
+      core?.member.leave();
       await working;
       clearInterval(expiring);
       await deadLetters.close();

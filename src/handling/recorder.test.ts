@@ -1,6 +1,15 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createBatchLimit } from "./batch-limit.ts";
+import { Registry } from "prom-client";
+import { realClock } from "../clock.ts";
+import { consumerConfig } from "../config.ts";
+import { createLedger } from "../ledger/open.ts";
+import { createLogger } from "../log.ts";
+import { recordOf, temporaryLedger } from "../testing/test-consumer.ts";
+import { createHandlingMetrics } from "./metrics.ts";
+import type { ProcessorParts } from "./processor.ts";
+import { createBatchLimit, createRecorder } from "./recorder.ts";
+import { Work } from "./work.ts";
 
 /** Where the limit settles when each order takes so long. */
 function settledAt(msPerOrder: number, maxOrders = 1_000): number {
@@ -49,4 +58,39 @@ test("whatever happens, it stays from one to its maximum", () => {
       }
     }),
   );
+});
+
+test("how long an order takes that goes alone says nothing of how many others share a transaction", async () => {
+  using file = temporaryLedger();
+  const ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
+  await ledger.open([]);
+  let nowMs = 0;
+  const config = consumerConfig({ KAFKA_BROKERS: "none:1", LEDGER_URL: file.url });
+  const recorder = createRecorder(config, {
+    ...{ ledger, clock: { ...realClock, nowMs: () => nowMs }, random: Math.random },
+    metrics: createHandlingMetrics(new Registry()),
+    log: createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" }),
+  } as ProcessorParts);
+  const first = recorder.mostOrders();
+  const aloneWork = (key: string) => {
+    const { value } = recordOf(key);
+    const work = new Work(
+      { value: Buffer.from(String(value)), partition: 0, offset: 0 } as never,
+      { leaving: false } as never,
+      {} as never,
+    );
+    return Object.assign(work, { alone: true });
+  };
+  const slow = await recorder.record([aloneWork("slow")], async () => {
+    nowMs += 900;
+  });
+  const late = await recorder.record([aloneWork("late")], async () => {
+    throw new DOMException("its time is over", "TimeoutError");
+  });
+  expect([...slow.values(), ...late.values()]).toEqual([
+    "handled",
+    { kind: "late", reason: expect.anything() },
+  ]);
+  expect(recorder.mostOrders()).toBe(first);
+  await ledger.close();
 });

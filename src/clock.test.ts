@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs } from "./clock.ts";
 
 test("the longest wait doubles with each failure, up to its bound", () => {
   const longest = [1, 2, 3, 4, 5, 1_000].map((failures) => backoffMs(failures, 100, 1_000, () => 1));
