@@ -2,12 +2,12 @@
  * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
  * within its partition. It knows nothing of orders.
  */
-
+import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
-import { clientOptions } from "./client.ts";
+import { clientOptions, connected, disconnect } from "./client.ts";
 import { openReports, type Report } from "./reports.ts";
-import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
+import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** Headers are name and value pairs, a pair an object. */
@@ -54,7 +54,6 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-const disconnectTimeoutMs = 5_000;
 const pollMs = 100;
 /** Records that may be handed over in one call; a record's tag is the number of its call and its place there. */
 const mostTogether = 2 ** 20;
@@ -68,7 +67,7 @@ const mostCalls = 2 ** 32;
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
-export async function openProducer(
+export function openProducer(
   config: KafkaConfig,
   options: {
     lingerMs: number;
@@ -107,33 +106,19 @@ export async function openProducer(
       "message.timeout.ms": options.deliveryTimeoutMs,
     },
   );
-
   client.on("event.error", (error) => options.onError?.(error.message));
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-
-  await new Promise<void>((resolve, reject) => {
-    client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
-
-  try {
-    return drive(client, options.lingerMs > 0);
-  } catch (error) {
-    await disconnect(client);
-    throw error;
-  }
+  return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, options.lingerMs > 0));
 }
 
-/** What a connected client does. @throws Error when it can't be driven: the client is left to be disconnected. */
-function drive(client: Kafka.Producer, lingers: boolean) {
-  const handle = clientOf((client as unknown as { name: string }).name);
-  const sender = openSender(handle, lingers);
+/** What a connected client does. @throws Error when it can't be driven */
+function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { told: Told; left: number }>();
   let lastCall = 0;
   const wakeUps = openWakeUps(handle, () => reports.poll());
+  const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);
@@ -151,6 +136,11 @@ function drive(client: Kafka.Producer, lingers: boolean) {
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
 
+  /**
+   * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
+   * for one partition leave in one request if they fit.
+   * @throws Error after `close`, RangeError for more than a million, TypeError for several topics: none was queued.
+   */
   function produceAll(records: readonly OutgoingRecord[], told: Told): void {
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
@@ -162,23 +152,20 @@ function drive(client: Kafka.Producer, lingers: boolean) {
   }
 
   return {
-    /**
-     * Queues records in their order. Where nothing lingers, those for one partition leave in one request if they fit.
-     * @throws Error after `close`, RangeError for more than a million: none was queued.
-     */
     produceAll,
+    flush,
 
     /**
      * Queues a record; its report follows, unless the producer is closed first.
      * @throws RefusedRecord, or Error after `close`: not queued.
      */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      let refusal: RefusedRecord | undefined;
-      const onRefused = (_: number, refused: RefusedRecord) => {
-        refusal = refused;
-      };
-      produceAll([record], { onReport: (_, report) => onReport(report), onRefused });
-      if (refusal) throw refusal;
+      produceAll([record], {
+        onReport: (_, report) => onReport(report),
+        onRefused(_, refused) {
+          throw refused;
+        },
+      });
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -188,22 +175,17 @@ function drive(client: Kafka.Producer, lingers: boolean) {
           if (error) return reject(error);
           const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
           resolve(
-            found.map(({ id, leader, replicas, isrs }) => ({
-              partition: id,
-              leader,
-              replicas: replicas.length,
-              inSyncReplicas: isrs.length,
+            found.map(({ id: partition, leader, replicas, isrs }) => ({
+              ...{ partition, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
             })),
           );
         });
       });
     },
 
-    flush,
-
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
-      if (flushTimeoutMs > 0) await flush(flushTimeoutMs);
+      await flush(flushTimeoutMs);
       if (closed) return;
       closed = true;
       // From here on nobody is told anything, also of reports that have been taken just now.
@@ -215,16 +197,6 @@ function drive(client: Kafka.Producer, lingers: boolean) {
       await disconnect(client);
     },
   };
-}
-
-function disconnect(client: Kafka.Producer): Promise<void> {
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(resolve, disconnectTimeoutMs);
-    client.disconnect(1, () => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
 }
 
 function statisticsOf(json: string): ProducerStatistics {
