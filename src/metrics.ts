@@ -11,48 +11,41 @@ export function createRegistry(instance: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ instance });
   collectDefaultMetrics({ register: registry });
-  // V8's, which Bun does not have: to make them up it walks the whole heap, and nothing else goes on meanwhile, for 160 ms
-  // in a busy consumer.
+  // V8's, which Bun does not have: to make them up it walks the whole heap, for 160 ms in a busy consumer.
   for (const { name } of registry.getMetricsAsArray())
     if (name.startsWith("nodejs_heap_space_")) registry.removeSingleMetric(name);
   return registry;
 }
 
-/** What is observed for every order. */
-export type LatencyHistogram = { observe(seconds: number): void };
-
 /**
  * A histogram that is cheap to observe: prom-client's finds a bucket by its bound as a text, which takes longer than
  * parsing an order; this counts in an array. Everything else of a metric is prom-client's registry's.
  */
-export function latencyHistogram(registry: Registry, name: string, help: string): LatencyHistogram {
-  const counts = latencyBucketsS.map(() => 0);
-  let count = 0;
+export function latencyHistogram(registry: Registry, name: string, help: string) {
+  /** By the first bound that is not exceeded; in the end what exceeds all. */
+  const counts = [...latencyBucketsS, Infinity].map(() => 0);
   let sum = 0;
-  function get() {
-    let below = 0;
-    const buckets = latencyBucketsS.map((le, at) => {
-      below += counts[at] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
-    });
-    return {
-      ...{ name, help, type: "histogram", aggregator: "sum" },
-      values: [
-        ...buckets,
-        { metricName: `${name}_bucket`, labels: { le: "+Inf" }, value: count },
-        { metricName: `${name}_sum`, labels: {}, value: sum },
-        { metricName: `${name}_count`, labels: {}, value: count },
-      ],
-    };
-  }
   // All that a registry asks of a metric when it is scraped.
-  registry.registerMetric({ name, get: async () => get() } as unknown as Histogram);
+  async function get() {
+    let count = 0;
+    const buckets = counts.map((some, at) => {
+      count += some;
+      return {
+        metricName: `${name}_bucket`,
+        labels: { le: String(latencyBucketsS[at] ?? "+Inf") },
+        value: count,
+      };
+    });
+    const total = { metricName: `${name}_sum`, labels: {}, value: sum };
+    const values = [...buckets, total, { metricName: `${name}_count`, labels: {}, value: count }];
+    return { name, help, type: "histogram", aggregator: "sum", values };
+  }
+  registry.registerMetric({ name, get } as unknown as Histogram);
   return {
-    observe(seconds) {
+    observe(seconds: number): void {
       let bucket = 0;
-      while (bucket < counts.length && seconds > (latencyBucketsS[bucket] as number)) bucket += 1;
-      if (bucket < counts.length) counts[bucket] = (counts[bucket] as number) + 1;
-      count += 1;
+      while (seconds > (latencyBucketsS[bucket] as number)) bucket += 1;
+      counts[bucket] = (counts[bucket] as number) + 1;
       sum += seconds;
     },
   };

@@ -2,10 +2,11 @@
  * Turns bytes into an order or a list of faults, for the producer's door and for the consumer's alike. The one
  * schema of `order.ts` is compiled once into the check.
  */
-import { type TSchema, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
-import { lineExpected } from "./line.ts";
 import { type Order, orderSchema } from "./order.ts";
+import { uuid } from "./order-id.ts";
+import { expectedOf } from "./words.ts";
 
 /** One fault of a document: where (JSON Pointer, RFC 6901; "" is the whole document) and what was expected. */
 export type Fault = { pointer: string; detail: string };
@@ -14,17 +15,12 @@ export type Fault = { pointer: string; detail: string };
 export type PlacedOrder = Order & { id: string; placedAt: string };
 
 const orderCheck = TypeCompiler.Compile(orderSchema);
+const added = Type.Object({
+  id: Type.String({ pattern: uuid.source }),
+  placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
+});
 const placedCheck = TypeCompiler.Compile(
-  Type.Composite(
-    [
-      orderSchema,
-      Type.Object({
-        id: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
-        placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
-      }),
-    ],
-    { additionalProperties: false },
-  ),
+  Type.Composite([orderSchema, added], { additionalProperties: false }),
 );
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const maxFaults = 20;
@@ -56,24 +52,20 @@ export const orderFaults = (value: unknown): Fault[] =>
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
   if (placedCheck.Check(document)) return document;
-  const found = faults(placedCheck.Errors(document)).map(
-    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
+  const found = faults(placedCheck.Errors(document));
+  throw new Error(
+    `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
   );
-  throw new Error(`not an order: ${found.join("; ")}`);
 }
 
 /** The first fault of each place, bounded: what follows at the same place only repeats it. */
 function faults(errors: Iterable<ValueError>): Fault[] {
-  const found = new Map<string, string>();
-  for (const { path, message, schema } of errors) {
+  const found = new Map<string, Fault>();
+  for (const { path: pointer, message, schema } of errors) {
     if (found.size === maxFaults) break;
-    if (!found.has(path)) found.set(path, expected(message, schema));
+    const expected = expectedOf(schema);
+    if (!found.has(pointer))
+      found.set(pointer, { pointer, detail: expected ? `Expected ${expected}` : message });
   }
-  return [...found].map(([pointer, detail]) => ({ pointer, detail }));
-}
-
-function expected(message: string, schema: TSchema): string {
-  const words = schema.anyOf as { const: unknown }[] | undefined;
-  if (words) return `Expected one of ${words.map((word) => word.const).join(", ")}`;
-  return lineExpected(schema) ?? message;
+  return [...found.values()];
 }
