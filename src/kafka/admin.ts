@@ -25,23 +25,22 @@ export async function answerTo<Answer>(
   signal?: AbortSignal,
 ): Promise<Answer> {
   const queue = present(rdkafka.rd_kafka_queue_new(client), "queue");
-  let event: Pointer | bigint | null = null;
+  const poll = () => rdkafka.rd_kafka_queue_poll(queue, 0) as Pointer | null;
+  let event: Pointer | null = null;
   try {
     send(queue, client);
     const deadline = performance.now() + timeoutMs;
-    event = rdkafka.rd_kafka_queue_poll(queue, 0);
-    while (event === null && performance.now() < deadline && !signal?.aborted) {
+    for (event = poll(); event === null; event = poll()) {
+      if (performance.now() > deadline || signal?.aborted)
+        throw new Error(`no broker answered within ${timeoutMs} ms`);
       await Bun.sleep(pollMs);
-      event = rdkafka.rd_kafka_queue_poll(queue, 0);
     }
-    if (event === null) throw new Error(`no broker answered within ${timeoutMs} ms`);
-    const answer = present(event, "event");
-    if (rdkafka.rd_kafka_event_error(answer))
-      throw new Error(String(rdkafka.rd_kafka_event_error_string(answer)));
-    return read(answer);
+    if (rdkafka.rd_kafka_event_error(event))
+      throw new Error(String(rdkafka.rd_kafka_event_error_string(event)));
+    return read(event);
   } finally {
-    // Of none it is nothing.
-    rdkafka.rd_kafka_event_destroy(event as Pointer | null);
+    // Does nothing where none came.
+    rdkafka.rd_kafka_event_destroy(event);
     rdkafka.rd_kafka_queue_destroy(queue);
   }
 }

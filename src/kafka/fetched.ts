@@ -1,6 +1,6 @@
 /**
- * Takes a consumer's records out of librdkafka many at a time: native/records.cc packs them, here they are read out of
- * the bytes. What nobody asks for, such as the headers of an order that is handled well, is never made an object of.
+ * Takes a consumer's records out of librdkafka many at a time, as bytes that native/records.cc packs: of what nobody asks
+ * for, such as the headers of an order that is handled well, no object is made.
  */
 import type { Pointer } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
@@ -14,17 +14,13 @@ const lengthBytes = 4;
 
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
 type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
-
 const valueAt = ({ keyAt, keyBytes }: Layout): number => keyAt + Math.max(0, keyBytes);
 const headersAt = (layout: Layout): number => valueAt(layout) + Math.max(0, layout.valueBytes);
 const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes;
 const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
   bytes < 0 ? null : batch.subarray(at, at + bytes);
 
-/**
- * A record as Kafka delivered it, its bytes untouched. Those lie among the bytes of all that were taken with it, which are
- * kept for as long as any of them: who keeps one for long has it `own` its bytes.
- */
+/** A record as Kafka delivered it. It keeps the bytes of all that were taken with it: who keeps it for long, `own`s it. */
 export class DeliveredRecord {
   private waited = false;
 
@@ -45,7 +41,7 @@ export class DeliveredRecord {
     return endOf(this.layout) - this.layout.keyAt;
   }
 
-  /** Copies its bytes, once. */
+  /** Copies its bytes, once: those of the others are let go. */
   own(): void {
     if (this.batch.length === this.bytes) return;
     this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
@@ -79,17 +75,14 @@ export class DeliveredRecord {
   }
 }
 
-/** What was taken: records, what librdkafka had to say instead of one, and partitions that are read to their end. */
+/** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */
 export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
 const nothingTaken: Taken = { records: [], errors: [], ended: [] };
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
 
-/**
- * @param client of librdkafka's, a consumer, which must outlive what is opened here
- * @param topic the only one that it reads
- */
+/** @param client a consumer, which must outlive what is opened here; @param topic the only one that it reads */
 export function openFetched(client: Pointer, topic: string) {
   const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
@@ -116,10 +109,9 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
+    const double = (at: number) => doubles[n * headDoubles + at] as number;
     const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
-    const offset = doubles[n * headDoubles] as number;
-    const timestampMs = doubles[n * headDoubles + 1] as number;
-    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
+    const record = new DeliveredRecord(topic, word(4), double(0), word(9), double(1), memory, layout);
     if (word(5) === 0) taken.records.push(record);
     else if (word(5) === partitionEnd) taken.ended.push(word(4));
     else taken.errors.push(String(record.value));

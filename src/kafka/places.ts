@@ -1,7 +1,6 @@
 /**
- * A member's places in the log of a topic, with what node-rdkafka leaves out: the leader epoch, by which librdkafka
- * notices that a log was cut since (KIP-320), and the metadata of a commit. The calls are in native/group.cc, where places
- * travel as text.
+ * A member's places in a topic's log, with what node-rdkafka leaves out: the leader epoch, by which librdkafka notices that
+ * a log was cut since (KIP-320), and a commit's metadata. They travel as text to native/group.cc.
  */
 import { CString, type Pointer } from "bun:ffi";
 import { answerTo, type Exchange } from "./admin.ts";
@@ -34,10 +33,9 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
   return {
     /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
     assign(starts: readonly Start[]): void {
-      const places = starts.map(({ partition, offset, leaderEpoch }) => [
-        ...[partition, offset === "beginning" ? oldest : offset, leaderEpoch],
-      ]);
-      must(rdkafka.coffee_orders_assign(client, name, lines(places)));
+      const from = ({ offset }: Start) => (offset === "beginning" ? oldest : offset);
+      const places = lines(starts.map((one) => [one.partition, from(one), one.leaderEpoch]));
+      must(rdkafka.coffee_orders_assign(client, name, places));
     },
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
@@ -102,10 +100,9 @@ function committedIn(text: string): Map<number, CommittedOffset> {
   if (text.startsWith("!")) throw new Error(text.slice(1));
   const found = new Map<number, CommittedOffset>();
   for (const line of text.split("\n").filter(Boolean)) {
-    const [partition, offset, leaderEpoch, hex = ""] = line.split(" ");
-    const metadata = Buffer.from(hex, "hex").toString("latin1");
-    if (Number(offset) >= 0)
-      found.set(Number(partition), { offset: Number(offset), leaderEpoch: Number(leaderEpoch), metadata });
+    const [partition = 0, offset = 0, leaderEpoch = 0] = line.split(" ", 3).map(Number);
+    const metadata = Buffer.from(line.split(" ")[3] ?? "", "hex").toString("latin1");
+    if (offset >= 0) found.set(partition, { offset, leaderEpoch, metadata });
   }
   return found;
 }

@@ -26,21 +26,16 @@ export type OutgoingRecord = {
   sharedHeaders?: RecordHeaders;
 };
 
-/** What becomes of records that are handed over together; n counts them from 0. */
+/** What becomes of records that are handed over together: each, counted by n from 0, has a report or is refused. */
 export type Told = {
-  /** A record has its report; not called any more once the producer is closed. */
+  /** Not called any more once the producer is closed. */
   onReport: (n: number, report: Report) => void;
-  /** A record was not queued. Called before the call that handed it over returns. */
+  /** Not queued. Called before the call that handed it over returns. */
   onRefused: (n: number, refused: RefusedRecord) => void;
 };
 
 /** What the last statistics of librdkafka said, as far as it is of use here. */
-export type ProducerStatistics = {
-  brokersUp: number;
-  queueRecords: number;
-  queueBytes: number;
-  roundTripMs: number;
-};
+export type ProducerStatistics = ReturnType<typeof statisticsOf>;
 
 /** The state of a partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
@@ -54,16 +49,13 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-const pollMs = 100;
-/** Records that may be handed over in one call; a record's tag is the number of its call and its place there. */
+/** A record's tag is the number of its call and its place there; it travels as a double, and no report is so late. */
 const mostTogether = 2 ** 20;
-/** Then calls are numbered anew, for a tag travels as a double: no report is as late as that. */
 const mostCalls = 2 ** 32;
 
 /**
- * Connects a producer.
+ * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
  * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
- * @param options.maxBytes longest batch that is sent, on no topic above its max.message.bytes; a longer record is refused
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
@@ -128,7 +120,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     waits.told.onReport(tag % mostTogether, report);
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
-  const polls = setInterval(reports.poll, pollMs);
+  const polls = setInterval(reports.poll, 100);
 
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
@@ -174,11 +166,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
         client.getMetadata({ topic, timeout: timeoutMs }, (error, metadata) => {
           if (error) return reject(error);
           const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
-          resolve(
-            found.map(({ id: partition, leader, replicas, isrs }) => ({
-              ...{ partition, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
-            })),
-          );
+          resolve(found.map(stateOf));
         });
       });
     },
@@ -199,17 +187,20 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   };
 }
 
-function statisticsOf(json: string): ProducerStatistics {
+const stateOf = ({ id, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState => ({
+  ...{ partition: id, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
+});
+
+function statisticsOf(json: string) {
   const statistics = JSON.parse(json) as {
     msg_cnt: number;
     msg_size: number;
     brokers: Record<string, { nodeid: number; state: string; rtt?: { avg: number } }>;
   };
-  const up = Object.values(statistics.brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
+  const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
+  const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
   return {
-    brokersUp: up.length,
-    queueRecords: statistics.msg_cnt,
-    queueBytes: statistics.msg_size,
+    ...{ brokersUp: up.length, queueRecords, queueBytes },
     roundTripMs: Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000)),
   };
 }

@@ -1,7 +1,4 @@
-/**
- * Takes a producer's delivery reports out of librdkafka many at a time, by the number that each record was sent with:
- * native/reports.cc gathers them, and no object is made of one on the way.
- */
+/** Takes a producer's delivery reports out of librdkafka many at a time, as numbers that native/reports.cc gathers. */
 import type { Pointer } from "bun:ffi";
 import { errorText, rdkafka } from "./ffi.ts";
 
@@ -21,7 +18,7 @@ const reportWords = 6;
 const atOnce = 4_096;
 
 /**
- * @param client of librdkafka's, which must outlive what is opened here
+ * @param client a producer, which must outlive what is opened here
  * @param onReport called for each record, with the number that it was sent with
  */
 export function openReports(client: Pointer, onReport: (tag: number, report: Report) => void) {

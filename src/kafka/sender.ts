@@ -28,7 +28,7 @@ export class RefusedRecord extends Error {
 const none: RecordHeaders = [];
 
 /**
- * @param client of librdkafka's, which must outlive what is opened here
+ * @param client a producer, which must outlive what is opened here
  * @param lingers it has a linger.ms; if not, records that are sent together leave together
  */
 export function openSender(client: Pointer, lingers: boolean) {
@@ -64,10 +64,10 @@ export function openSender(client: Pointer, lingers: boolean) {
       }
       if (records.length > errors.length) errors = new Float64Array(2 * records.length);
       const { numbers, texts } = encoder.encoded();
-      const count = BigInt(records.length);
+      const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
       rdkafka.coffee_orders_send(
-        ...([client, topicOf(topic), shared.numbers, shared.texts, numbers, texts, count] as const),
-        ...([BigInt(firstTag), lingers, errors] as const),
+        ...([client, topicOf(topic), shared.numbers, shared.texts, numbers, texts] as const),
+        ...([count, tag, lingers, errors] as const),
       );
       const refused: [number, RefusedRecord][] = [];
       for (let n = 0; n < records.length; n += 1)
@@ -108,32 +108,23 @@ const keptBytes = 4 * 1_048_576;
 /** Writes records as native/send.cc reads them, into memory that grows with what it has to hold. */
 function createEncoder() {
   let numbers = new Int32Array(256);
-  let texts = Buffer.alloc(firstBytes);
+  let texts = Buffer.from(new ArrayBuffer(firstBytes));
   let count = 0;
   let used = 0;
 
   /** Makes room. @param units of UTF-16, each of which takes at most three bytes */
   function reserve(more: number, units: number): void {
-    if (count + more > numbers.length) {
-      const larger = new Int32Array(2 * (count + more));
-      larger.set(numbers);
-      numbers = larger;
-    }
-    if (used + 3 * units > texts.length) {
-      const larger = Buffer.alloc(2 * (used + 3 * units));
-      texts.copy(larger, 0, 0, used);
-      texts = larger;
-    }
+    const needed = used + 3 * units;
+    if (count + more > numbers.length)
+      numbers = new Int32Array(numbers.buffer.transfer(2 * numbers.BYTES_PER_ELEMENT * (count + more)));
+    if (needed > texts.length) texts = Buffer.from(texts.buffer.transfer(2 * needed));
   }
 
   function put(value: string | Buffer | null): void {
-    if (value === null) {
-      numbers[count++] = absent;
-      return;
-    }
-    const length = typeof value === "string" ? texts.write(value, used) : value.copy(texts, used);
-    numbers[count++] = length;
-    used += length;
+    numbers[count] = absent;
+    if (typeof value === "string") numbers[count] = texts.write(value, used);
+    else if (value !== null) numbers[count] = value.copy(texts, used);
+    used += Math.max(0, numbers[count++] as number);
   }
 
   function addHeaders(headers: RecordHeaders): void {
@@ -154,7 +145,7 @@ function createEncoder() {
 
   return {
     begin(): void {
-      if (texts.length > keptBytes) texts = Buffer.alloc(firstBytes);
+      if (texts.length > keptBytes) texts = Buffer.from(new ArrayBuffer(firstBytes));
       count = 0;
       used = 0;
     },

@@ -1,7 +1,6 @@
 /**
- * Tells at once when a client of librdkafka's has something to be polled for, so that nothing waits for a timer and
- * nothing is polled for in vain: librdkafka writes a byte into a pipe when its queue is no longer empty, and Bun's event
- * loop sees it. Source: rdkafka.h, rd_kafka_queue_io_event_enable.
+ * Tells at once when a client has something to be polled for, so that nothing waits for a timer or polls in vain:
+ * librdkafka writes a byte into a pipe when its queue is no longer empty (rdkafka.h, rd_kafka_queue_io_event_enable).
  */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
