@@ -27,6 +27,7 @@ export const drainAnswerMs = 1_000;
 /** A name or an IPv4 address, or an IPv6 address in brackets. */
 const broker = "([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d+";
 const brokers = { pattern: `^${broker}(,${broker})*$` };
+const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
 
 const kafka = {
   KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", brokers),
@@ -78,9 +79,7 @@ const producerSchema = Type.Object({
 const consumerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3001, 0, 65_535),
-  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", {
-    pattern: "^(postgres(ql)?://.+|sqlite:.+)$",
-  }),
+  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", ledger),
   CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),

@@ -1,5 +1,5 @@
 /** Prometheus metrics of a process: its own registry with the standard process metrics, by prom-client. */
-import { Counter, collectDefaultMetrics, type Histogram, Registry } from "prom-client";
+import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 
 /** Seconds, from a fast acknowledgement to the longest time limit. */
 export const latencyBucketsS = [
@@ -19,28 +19,22 @@ export function createRegistry(instance: string): Registry {
 
 /**
  * A histogram that is cheap to observe: prom-client's finds a bucket by its bound as a text, which takes longer than
- * parsing an order; this counts in an array. Everything else of a metric is prom-client's registry's.
+ * parsing an order; this counts in an array.
  */
 export function latencyHistogram(registry: Registry, name: string, help: string) {
   /** By the first bound that is not exceeded; in the end what exceeds all. */
   const counts = [...latencyBucketsS, Infinity].map(() => 0);
   let sum = 0;
-  // All that a registry asks of a metric when it is scraped.
-  async function get() {
+  register(registry, { name, help, type: "histogram" }, () => {
     let count = 0;
     const buckets = counts.map((some, at) => {
       count += some;
-      return {
-        metricName: `${name}_bucket`,
-        labels: { le: String(latencyBucketsS[at] ?? "+Inf") },
-        value: count,
-      };
+      const le = String(latencyBucketsS[at] ?? "+Inf");
+      return { metricName: `${name}_bucket`, labels: { le }, value: count };
     });
     const total = { metricName: `${name}_sum`, labels: {}, value: sum };
-    const values = [...buckets, total, { metricName: `${name}_count`, labels: {}, value: count }];
-    return { name, help, type: "histogram", aggregator: "sum", values };
-  }
-  registry.registerMetric({ name, get } as unknown as Histogram);
+    return [...buckets, total, { metricName: `${name}_count`, labels: {}, value: count }];
+  });
   return {
     observe(seconds: number): void {
       let bucket = 0;
@@ -52,7 +46,7 @@ export function latencyHistogram(registry: Registry, name: string, help: string)
 }
 
 /**
- * Counters of one name, cheap to count with: what was counted is handed to prom-client when it is asked for.
+ * Counters of one name, cheap to count with.
  * @param labels of each, by what it is called in the code; each is there from the start, at zero
  */
 export function cheapCounters<Name extends string>(
@@ -62,18 +56,20 @@ export function cheapCounters<Name extends string>(
 ): (name: Name) => void {
   const names = Object.keys(labels) as Name[];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
-  const counter = new Counter({
-    ...options,
-    labelNames: [...new Set(names.flatMap((name) => Object.keys(labels[name])))],
-    registers: [registry],
-    collect() {
-      for (const name of names) {
-        counter.inc(labels[name], counts[name]);
-        counts[name] = 0;
-      }
-    },
-  });
+  register(registry, { ...options, type: "counter" }, () =>
+    names.map((name) => ({ labels: labels[name], value: counts[name] })),
+  );
   return (name) => {
     counts[name] += 1;
   };
+}
+
+/** Registers a metric by all that a registry asks of it when it is scraped: prom-client makes the text of it. */
+function register(
+  registry: Registry,
+  metric: { name: string; help: string; type: string },
+  values: () => object[],
+): void {
+  const get = async () => ({ ...metric, aggregator: "sum", values: values() });
+  registry.registerMetric({ name: metric.name, get } as unknown as Counter);
 }

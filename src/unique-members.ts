@@ -14,7 +14,7 @@ const colon = 0x3a;
 export const repeatsMember = (bytes: Uint8Array, document: unknown): boolean =>
   colonsOutsideStrings(bytes) > memberCount(document);
 
-/** In UTF-8 no byte of a longer character is one of these three. */
+/** By bytes: in UTF-8 none of a longer character is one of these three. */
 function colonsOutsideStrings(json: Uint8Array): number {
   let count = 0;
   let inString = false;

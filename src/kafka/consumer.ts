@@ -18,8 +18,7 @@ export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
 const assignPartitions = -175;
 
 /**
- * Connects a member and joins the group.
- * @param options.onRebalance called by a poll; each demand must be met with `assign` or `unassign`, in order
+ * Connects a member and joins the group. Each demand, told by a poll, must be met with `assign` or `unassign`, in order.
  * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open
  */
 export function openConsumer(
@@ -40,18 +39,14 @@ export function openConsumer(
       // How soon each round of a rebalance is noticed, while partitions that move belong to nobody.
       "heartbeat.interval.ms": 500,
       "max.poll.interval.ms": 300_000,
-
       "isolation.level": "read_committed",
-      // What is fetched ahead, per consumer: so many bytes of values or, of small ones, so many records, each with some
-      // hundred bytes of librdkafka's. On top comes what a fetch brings of each partition, taken apart: so many compressed
-      // bytes, or one batch that is larger (KIP-74). Together they bound its memory.
+      // These bound its memory: what is fetched ahead, in bytes of values or, of small ones, in records, each with some
+      // hundred bytes of librdkafka's; and what a fetch brings of each partition, or one batch that is larger (KIP-74).
       "queued.max.messages.kbytes": 4_096,
       "queued.min.messages": 20_000,
       "fetch.message.max.bytes": 65_536,
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
       "fetch.queue.backoff.ms": 50,
-      "fetch.wait.max.ms": 500,
-      "fetch.min.bytes": 1,
       // A broker without new data is asked again soon.
       "fetch.error.backoff.ms": 100,
       rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
@@ -66,7 +61,7 @@ export function openConsumer(
   return connected(client, config.ORDERS_TOPIC, (handle) => join(client, handle, config));
 }
 
-/** Joins the group, and is driven then. @throws Error when no pipe can be made */
+/** What a connected client does, from joining on. @throws Error when no pipe can be made */
 function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig) {
   const topic = config.ORDERS_TOPIC;
   let wake: () => void = () => undefined;

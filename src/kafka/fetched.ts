@@ -109,9 +109,10 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
-    const double = (at: number) => doubles[n * headDoubles + at] as number;
+    const offset = doubles[n * headDoubles] as number;
+    const timestampMs = doubles[n * headDoubles + 1] as number;
     const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
-    const record = new DeliveredRecord(topic, word(4), double(0), word(9), double(1), memory, layout);
+    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
     if (word(5) === 0) taken.records.push(record);
     else if (word(5) === partitionEnd) taken.ended.push(word(4));
     else taken.errors.push(String(record.value));

@@ -37,7 +37,7 @@ export type Told = {
 /** What the last statistics of librdkafka said, as far as it is of use here. */
 export type ProducerStatistics = ReturnType<typeof statisticsOf>;
 
-/** The state of a partition as the brokers last told it. */
+/** A partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
@@ -82,7 +82,6 @@ export function openProducer(
       "retry.backoff.ms": 50,
       "retry.backoff.max.ms": 500,
       "linger.ms": options.lingerMs,
-      "batch.num.messages": 10_000,
       "batch.size": batchBytes,
       // The queue's own bounds lie above those of the tier, which refuses first.
       "queue.buffering.max.messages": 100_000,

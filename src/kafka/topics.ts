@@ -9,6 +9,7 @@ import { cText, present, rdkafka } from "./ffi.ts";
 import { batchBytes, maxRecordBytes, type PartitionState } from "./producer.ts";
 
 const timeoutMs = 10_000;
+const resourceTopic = 2;
 /** Longer batches than that would meet a broker's socket.request.max.bytes, and fill the client's queue. */
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
@@ -20,11 +21,11 @@ export const longestBatchBytes = (config: KafkaConfig, topic: string): number =>
     ? maxRecordBytes
     : Math.max(batchBytes, config.MAX_BODY_BYTES + aroundOrderBytes);
 
-/** A setting that a topic must have, what of it is enough, and what else to do. */
-type Demand = [name: string, holds: (actual: string) => boolean, otherwise: string];
-
-/** Source of each setting's meaning: Kafka's documentation, «Topic Configs». */
-function demandsOf(config: KafkaConfig, topic: string): Demand[] {
+/** Settings that a topic must have, and what else to do. Source: Kafka's documentation, «Topic Configs». */
+function demandsOf(
+  config: KafkaConfig,
+  topic: string,
+): [name: string, holds: (actual: string) => boolean, otherwise: string][] {
   const { MIN_INSYNC_REPLICAS: inSync, MIN_RETENTION_MS: retentionMs } = config;
   const longest = longestBatchBytes(config, topic);
   return [
@@ -73,9 +74,9 @@ export async function topicFault(
   partitions: PartitionState[],
 ): Promise<string | undefined> {
   const { REPLICATION_FACTOR: replicas } = config;
+  const faults: string[] = [];
   if (partitions.length === 0)
     return `the topic ${topic} does not exist: create it with «bun run topics», or name another with its variable`;
-  const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas < replicas);
   if (weak.length > 0)
     faults.push(
@@ -96,8 +97,7 @@ export async function topicFault(
  */
 async function configurationOf(config: KafkaConfig, topic: string): Promise<Map<string, string> | undefined> {
   if (config.MIN_INSYNC_REPLICAS === 1) return undefined;
-  const ofTopic = 2;
-  const resource = present(rdkafka.rd_kafka_ConfigResource_new(ofTopic, cText(topic)), "resource");
+  const resource = present(rdkafka.rd_kafka_ConfigResource_new(resourceTopic, cText(topic)), "resource");
   try {
     return await request(config, topic, timeoutMs, {
       send: (queue, client) =>
@@ -109,8 +109,6 @@ async function configurationOf(config: KafkaConfig, topic: string): Promise<Map<
   }
 }
 
-const pointerBytes = 8;
-
 function entriesOf(event: Pointer): Map<string, string> {
   const count = new BigUint64Array(1);
   const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
@@ -121,7 +119,7 @@ function entriesOf(event: Pointer): Map<string, string> {
   const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
   const found = new Map<string, string>();
   for (let index = 0; index < Number(count[0]); index += 1) {
-    const entry = read.ptr(entries, index * pointerBytes) as Pointer;
+    const entry = read.ptr(entries, index * 8) as Pointer;
     const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
     if (value !== null)
       found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
