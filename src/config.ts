@@ -96,11 +96,9 @@ const consumerSchema = Type.Object({
 
 const kafkaSchema = Type.Object(kafka);
 
-/** Settings of the producer tier. */
+/** Settings of a tier; and those that a Kafka client needs, whichever the tier. */
 export type ProducerConfig = Static<typeof producerSchema>;
-/** Settings of the consumer tier. */
 export type ConsumerConfig = Static<typeof consumerSchema>;
-/** Settings that a Kafka client needs, whichever the tier. */
 export type KafkaConfig = Static<typeof kafkaSchema>;
 
 /** Every fault of the environment in one message, one line each. */
@@ -112,9 +110,9 @@ type Environment = Record<string, string | undefined>;
 
 function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   const { properties } = schema;
-  const given = Object.keys(properties).flatMap((name) => {
+  const given = Object.entries(properties).flatMap(([name, { type }]) => {
     const text = env[name];
-    return text ? [[name, typedAs(properties[name]?.type, text)]] : [];
+    return text ? [[name, type in numbers && decimal.test(text) ? Number(text) : text]] : [];
   });
   const value = Value.Default(schema, Object.fromEntries(given)) as Record<string, unknown>;
   const faulty = new Set([...Value.Errors(schema, value)].map(({ path }) => path.slice(1)));
@@ -134,23 +132,19 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   return value as Static<T>;
 }
 
-const numbers: Record<string, RegExp> = { integer: /^-?\d+$/, number: /^-?\d+(\.\d+)?$/ };
-
-/** Digits alone are a whole number: no fraction that would be cut off; and 1e3 or a word is none at all. */
-const typedAs = (type: string, text: string): string | number =>
-  numbers[type]?.test(text) ? Number(text) : text;
+/** What a number is written as: 1e3 or a word is none. */
+const decimal = /^-?\d+(\.\d+)?$/;
+const numbers: Record<string, string> = { integer: "a whole number", number: "a number" };
 
 function faultOf(name: string, schema: SchemaOptions, given: string | undefined): string {
   const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
   const state = given ? `is malformed${secret ? "" : `: ${JSON.stringify(given)}`}` : "is missing";
-  const kind = { integer: "a whole number", number: "a number" }[schema.type as string];
+  const kind = numbers[schema.type as string];
   const values = kind ? `${kind} from ${schema.minimum} to ${schema.maximum}` : expectedOf(schema);
   return `${name} ${state}; expected: ${schema.description}${values ? ` (${values})` : ""}`;
 }
 
-/** The producer tier's settings. @throws ConfigError listing every fault. */
+/** The settings of a tier, or of whatever only talks to Kafka. @throws ConfigError listing every fault. */
 export const producerConfig = (env: Environment = process.env): ProducerConfig => read(producerSchema, env);
-/** The consumer tier's settings. @throws ConfigError listing every fault. */
 export const consumerConfig = (env: Environment = process.env): ConsumerConfig => read(consumerSchema, env);
-/** The settings of whatever only talks to Kafka. @throws ConfigError listing every fault. */
 export const kafkaConfig = (env: Environment = process.env): KafkaConfig => read(kafkaSchema, env);

@@ -28,16 +28,12 @@ const maxFaults = 20;
 /** JSON in UTF-8 (RFC 8259, section 8.1) to a value. @throws Error that says why it is not JSON. */
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) throw new Error("the body is empty; send one JSON document");
-  let text: string;
   try {
-    text = utf8.decode(bytes);
+    return JSON.parse(utf8.decode(bytes));
   } catch (cause) {
-    throw new Error("the body is not UTF-8", { cause });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`the body is not JSON: ${(cause as Error).message}`, { cause });
+    // The decoder's is a TypeError; the parser's a SyntaxError, or a RangeError for what is too deep.
+    const is = cause instanceof TypeError ? "not UTF-8" : `not JSON: ${(cause as Error).message}`;
+    throw new Error(`the body is ${is}`, { cause });
   }
 }
 

@@ -11,8 +11,8 @@ export const oneOf = <const T extends readonly string[]>(words: T, options: Sche
   );
 
 const kind = "Line";
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const control = /[\u0000-\u001F\u007F-\u009F]/;
+const controls = "\\u0000-\\u001F\\u007F-\\u009F";
+const control = new RegExp(`[${controls}]`);
 
 /**
  * 1 to `maxLength` characters: no control characters, which would be lost on a ticket and which PostgreSQL refuses
@@ -26,7 +26,7 @@ export const line = (maxLength: number) =>
     type: "string",
     minLength: 1,
     maxLength,
-    pattern: "^[^\\u0000-\\u001F\\u007F-\\u009F]*$",
+    pattern: `^[^${controls}]*$`,
   });
 
 TypeRegistry.Set<{ maxLength: number }>(kind, ({ maxLength }, text) => {

@@ -82,7 +82,7 @@ const nothingTaken: Taken = { records: [], errors: [], ended: [] };
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
 
-/** @param client a consumer, which must outlive what is opened here; @param topic the only one that it reads */
+/** @param client a consumer; @param topic the only one that it reads */
 export function openFetched(client: Pointer, topic: string) {
   const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
@@ -97,7 +97,6 @@ export function openFetched(client: Pointer, topic: string) {
       rdkafka.coffee_orders_unpack(batch, memory);
       return unpacked(topic, memory, count);
     },
-    /** Before the client is disconnected. */
     close: (): void => rdkafka.rd_kafka_queue_destroy(queue),
   };
 }

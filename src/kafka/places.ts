@@ -16,7 +16,7 @@ const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING. */
 const oldest = -2;
 
-/** @param client of librdkafka's, a member of the group, which must outlive what is asked here */
+/** @param client a member of the group */
 export function openPlaces(client: Pointer, group: string, topic: string) {
   const name = cText(topic);
   const closing = new AbortController();
@@ -72,7 +72,7 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
       }),
     /** The id that the brokers gave the topic when it was made, as last heard; undefined: they told none. */
     topicId: (): string | undefined => textOf(rdkafka.coffee_orders_topic_id(client, name)),
-    /** Before the client is disconnected: what is asked ends without an answer. */
+    /** What is asked ends without an answer. */
     async close(): Promise<void> {
       closing.abort();
       await Promise.allSettled(asked);

@@ -17,10 +17,7 @@ const reportDoubles = 3;
 const reportWords = 6;
 const atOnce = 4_096;
 
-/**
- * @param client a producer, which must outlive what is opened here
- * @param onReport called for each record, with the number that it was sent with
- */
+/** @param onReport called for each record, with the number that it was sent with */
 export function openReports(client: Pointer, onReport: (tag: number, report: Report) => void) {
   const doubles = new Float64Array(atOnce * reportDoubles);
   const words = new Int32Array(doubles.buffer);
@@ -45,7 +42,7 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
         }
       } while (count === atOnce);
     },
-    /** Before the client is disconnected: nothing is handed on after that. */
+    /** Nothing is handed on after that. */
     close: (): void => rdkafka.coffee_orders_forget_reports(client),
   };
 }

@@ -27,10 +27,7 @@ export class RefusedRecord extends Error {
 
 const none: RecordHeaders = [];
 
-/**
- * @param client a producer, which must outlive what is opened here
- * @param lingers it has a linger.ms; if not, records that are sent together leave together
- */
+/** @param lingers the client has a linger.ms; if not, records that are sent together leave together */
 export function openSender(client: Pointer, lingers: boolean) {
   const topics = new Map<string, Pointer>();
   // Used again and again: librdkafka copies all of it before the call returns.
@@ -75,7 +72,7 @@ export function openSender(client: Pointer, lingers: boolean) {
       return refused;
     },
 
-    /** Before the client is disconnected: nothing is sent after that. */
+    /** Nothing is sent after that. */
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
       topics.clear();

@@ -16,7 +16,6 @@ const pipeFlags = 0o2000000 | 0o4000;
 const disabled = -1;
 
 /**
- * @param client of librdkafka's, which must outlive what is opened here
  * @param poll called when there is something to be polled for; must poll until there is nothing, or again by itself
  * @param of whose queue is polled: a producer's main one, or that of a member of a group
  * @throws Error when no pipe can be made
@@ -32,7 +31,7 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
   })();
 
   return {
-    /** Once, before the client is disconnected; after that nothing is called. */
+    /** Once; after that nothing is called. */
     async close(): Promise<void> {
       rdkafka.rd_kafka_queue_io_event_enable(queue, disabled, null, 0n);
       rdkafka.rd_kafka_queue_destroy(queue);
