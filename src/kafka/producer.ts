@@ -49,8 +49,9 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-/** A record's tag is the number of its call and its place there; it travels as a double, and no report is so late. */
+/** Records that may be handed over in one call: a record's tag, a double, is the number of its call and its place there. */
 const mostTogether = 2 ** 20;
+/** Then calls are numbered anew: no report is as late as that. */
 const mostCalls = 2 ** 32;
 
 /**

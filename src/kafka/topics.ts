@@ -21,35 +21,27 @@ export const longestBatchBytes = (config: KafkaConfig, topic: string): number =>
     ? maxRecordBytes
     : Math.max(batchBytes, config.MAX_BODY_BYTES + aroundOrderBytes);
 
-/** Settings that a topic must have, and what else to do. Source: Kafka's documentation, «Topic Configs». */
-function demandsOf(
-  config: KafkaConfig,
-  topic: string,
-): [name: string, holds: (actual: string) => boolean, otherwise: string][] {
-  const { MIN_INSYNC_REPLICAS: inSync, MIN_RETENTION_MS: retentionMs } = config;
-  const longest = longestBatchBytes(config, topic);
-  return [
-    [
-      "min.insync.replicas",
-      (is) => Number(is) >= inSync,
-      `raise it to ${inSync}, or set MIN_INSYNC_REPLICAS`,
-    ],
-    // A replica that lacks acknowledged records must never become the leader.
-    ["unclean.leader.election.enable", (is) => is === "false", "set it to false"],
-    // It bounds a batch, and a broker's refusal would come too late for «refused».
-    ["max.message.bytes", (is) => Number(is) >= longest, `raise it to ${longest}`],
-    // Compaction keeps the last record of a key: of two orders under one id the first counts, and a dead letter of a
-    // record that had no key could not be written.
-    ["cleanup.policy", (is) => !is.includes("compact"), "set it to delete"],
-    [
-      "retention.ms",
-      (is) => is === "-1" || Number(is) >= retentionMs,
-      `raise it to ${retentionMs} or -1, or set MIN_RETENTION_MS`,
-    ],
-    // A bound by size deletes what nobody has handled yet, the sooner the more comes in.
-    ["retention.bytes", (is) => is === "-1", "set it to -1"],
-  ];
+/** A setting that a topic must have, and what else to do. -1 is no bound. */
+type Demand = [name: string, holds: (actual: string) => boolean, otherwise: string];
+function atLeast(name: string, least: number, or = ""): Demand {
+  return [name, (is) => is === "-1" || Number(is) >= least, `raise it to ${least}${or}`];
 }
+const always = (name: string, value: string): Demand => [name, (is) => is === value, `set it to ${value}`];
+
+/** Source of each setting's meaning: Kafka's documentation, «Topic Configs». */
+const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
+  atLeast("min.insync.replicas", config.MIN_INSYNC_REPLICAS, ", or set MIN_INSYNC_REPLICAS"),
+  // A replica that lacks acknowledged records must never become the leader.
+  always("unclean.leader.election.enable", "false"),
+  // It bounds a batch, and a broker's refusal would come too late for «refused».
+  atLeast("max.message.bytes", longestBatchBytes(config, topic)),
+  // Compaction keeps the last record of a key: of two orders under one id the first counts, and a dead letter of a
+  // record that had no key could not be written.
+  ["cleanup.policy", (is) => !is.includes("compact"), "set it to delete"],
+  atLeast("retention.ms", config.MIN_RETENTION_MS, " or -1, or set MIN_RETENTION_MS"),
+  // A bound by size deletes what nobody has handled yet, the sooner the more comes in.
+  always("retention.bytes", "-1"),
+];
 
 /**
  * The longest batch that a topic takes, and how long it keeps a record. Where a topic's configuration is not asked for,
