@@ -45,10 +45,7 @@ export function latencyHistogram(registry: Registry, name: string, help: string)
   };
 }
 
-/**
- * Counters of one name, cheap to count with.
- * @param labels of each, by what it is called in the code; each is there from the start, at zero
- */
+/** Counters of one name, cheap to count with, by what each is called in the code; all are there at once, at zero. */
 export function cheapCounters<Name extends string>(
   registry: Registry,
   options: { name: string; help: string },

@@ -1,7 +1,4 @@
-/**
- * Turns bytes into an order or a list of faults, for the producer's door and for the consumer's alike. The one
- * schema of `order.ts` is compiled once into the check.
- */
+/** Turns bytes into an order or a list of faults, at both tiers' doors, by the one schema of `order.ts`. */
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
 import { type Order, orderSchema } from "./order.ts";
@@ -41,10 +38,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 export const orderFaults = (value: unknown): Fault[] =>
   orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
 
-/**
- * A record's value to the order in it.
- * @throws Error that names every fault, for the reason of a dead letter.
- */
+/** A record's value to the order in it. @throws Error that names every fault, for the reason of a dead letter. */
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
   if (placedCheck.Check(document)) return document;

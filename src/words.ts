@@ -2,13 +2,10 @@
 import { Kind, type SchemaOptions, Type, TypeRegistry } from "@sinclair/typebox";
 
 /** One of some words. */
-export const oneOf = <const T extends readonly string[]>(words: T, options: SchemaOptions = {}) =>
-  Type.Unsafe<T[number]>(
-    Type.Union(
-      words.map((word) => Type.Literal(word)),
-      options,
-    ),
-  );
+export function oneOf<const T extends readonly string[]>(words: T, options: SchemaOptions = {}) {
+  const literals = words.map((word) => Type.Literal(word));
+  return Type.Unsafe<T[number]>(Type.Union(literals, options));
+}
 
 const kind = "Line";
 const controls = "\\u0000-\\u001F\\u007F-\\u009F";

@@ -39,10 +39,7 @@ export const clientOptions = (config: KafkaConfig): Record<string, string | numb
 
 type Client = Kafka.Producer | Kafka.KafkaConsumer;
 
-/**
- * The librdkafka client behind one of node-rdkafka's that is connected. It must outlive whatever is opened with it: that is
- * closed before it is disconnected. @throws Error once it is
- */
+/** librdkafka's client behind one that is connected: what is opened with it is closed before that is disconnected. */
 export function handleOf(client: Client): Pointer {
   const { name } = client as unknown as { name: string };
   return present(rdkafka.coffee_orders_client(cText(name)), `client ${name}`);

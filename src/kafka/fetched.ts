@@ -1,7 +1,4 @@
-/**
- * Takes a consumer's records out of librdkafka many at a time, as bytes that native/records.cc packs: of what nobody asks
- * for, such as the headers of an order that is handled well, no object is made.
- */
+/** Takes records out of librdkafka many at a time, as bytes (native/records.cc): what nobody asks for is no object. */
 import type { Pointer } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
 import type { RecordHeaders } from "./producer.ts";
@@ -20,7 +17,7 @@ const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes
 const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
   bytes < 0 ? null : batch.subarray(at, at + bytes);
 
-/** A record as Kafka delivered it. It keeps the bytes of all that were taken with it: who keeps it for long, `own`s it. */
+/** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
   private waited = false;
 

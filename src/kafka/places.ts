@@ -1,6 +1,6 @@
 /**
- * A member's places in a topic's log, with what node-rdkafka leaves out: the leader epoch, by which librdkafka notices that
- * a log was cut since (KIP-320), and a commit's metadata. They travel as text to native/group.cc.
+ * A member's places in a topic's log, with what node-rdkafka leaves out: the leader epoch, by which librdkafka notices
+ * that a log was cut since (KIP-320), and a commit's metadata.
  */
 import { CString, type Pointer } from "bun:ffi";
 import { answerTo, type Exchange } from "./admin.ts";

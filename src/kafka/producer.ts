@@ -1,7 +1,4 @@
-/**
- * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
- * within its partition. It knows nothing of orders.
- */
+/** An idempotent producer: what it reports delivered is on every in-sync replica, once, and in order in its partition. */
 import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
@@ -49,7 +46,7 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-/** Records that may be handed over in one call: a record's tag, a double, is the number of its call and its place there. */
+/** Records that may be handed over in one call: a tag, which is a double, is the number of a call and a place there. */
 const mostTogether = 2 ** 20;
 /** Then calls are numbered anew: no report is as late as that. */
 const mostCalls = 2 ** 32;
@@ -103,7 +100,7 @@ export function openProducer(
   return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, options.lingerMs > 0));
 }
 
-/** What a connected client does. @throws Error when it can't be driven */
+/** What a connected client does. */
 function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
@@ -147,10 +144,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     produceAll,
     flush,
 
-    /**
-     * Queues a record; its report follows, unless the producer is closed first.
-     * @throws RefusedRecord, or Error after `close`: not queued.
-     */
+    /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
       produceAll([record], {
         onReport: (_, report) => onReport(report),

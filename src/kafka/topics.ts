@@ -1,7 +1,4 @@
-/**
- * «On at least two replicas, until it is handled» rests on how the topics are made: no tier runs on a topic that is
- * weaker than demanded. infra/create-topic.ts creates them so.
- */
+/** No tier runs on a topic that is weaker than the promise «on at least two replicas, until it is handled» demands. */
 import { CString, type Pointer, read } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import { request } from "./admin.ts";
@@ -44,9 +41,8 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
 ];
 
 /**
- * The longest batch that a topic takes, and how long it keeps a record. Where a topic's configuration is not asked for,
- * the least that would be demanded, and for ever.
- * @throws Error when the brokers can't be asked
+ * The longest batch that a topic takes, and how long it keeps a record. Where its configuration is not asked for: the least
+ * that would be demanded, and for ever. @throws Error when the brokers can't be asked
  */
 export async function topicLimits(config: KafkaConfig, topic: string) {
   const actual = await configurationOf(config, topic);
@@ -57,8 +53,7 @@ export async function topicLimits(config: KafkaConfig, topic: string) {
 
 /**
  * Says in words why a topic can't be trusted with accepted orders, each fault with what to do; undefined when it can.
- * @param partitions the topic's partitions as the brokers' metadata has them
- * @throws Error when the brokers can't be asked
+ * @param partitions as the brokers' metadata has them; @throws Error when the brokers can't be asked
  */
 export async function topicFault(
   config: KafkaConfig,
@@ -82,11 +77,7 @@ export async function topicFault(
   return faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
 }
 
-/**
- * A topic's configuration by name, e.g. `min.insync.replicas` → "2" (DescribeConfigs, KIP-133). Undefined where one
- * replica is enough, the least that Kafka allows: there is nothing to ask for.
- * @throws Error with the brokers' words when they refuse, or when none answers in time
- */
+/** A topic's configuration by name (DescribeConfigs, KIP-133); undefined where one replica in sync is enough. */
 async function configurationOf(config: KafkaConfig, topic: string): Promise<Map<string, string> | undefined> {
   if (config.MIN_INSYNC_REPLICAS === 1) return undefined;
   const resource = present(rdkafka.rd_kafka_ConfigResource_new(resourceTopic, cText(topic)), "resource");
