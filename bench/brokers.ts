@@ -3,13 +3,13 @@
  * when it ends. What is on the topic is told by the brokers themselves, never by who produced it.
  */
 import { must } from "../infra/capture.ts";
+import { createTopic } from "../infra/create-topic.ts";
 import { ensureImage } from "../infra/images.ts";
 import { freePorts } from "../infra/ports.ts";
 import { thisMachine } from "../infra/setup/machine.ts";
 import { until } from "../infra/until.ts";
 import { kafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { createTopic } from "../src/kafka/topics.ts";
 import { composeWith, removeBrokers } from "./compose.ts";
 
 const upLimitMs = 60_000;

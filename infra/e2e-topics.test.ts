@@ -9,10 +9,11 @@ import { ledgerRetentionMs } from "../src/handling/retention.ts";
 import { partitionForKey } from "../src/intake/murmur2.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { openProducer } from "../src/kafka/producer.ts";
-import { createTopic, topicFault } from "../src/kafka/topics.ts";
+import { topicFault } from "../src/kafka/topics.ts";
 import { anOrder, startIntake, type TestIntake } from "../src/testing/intake.ts";
 import { until } from "../src/testing/until.ts";
 import { capture } from "./capture.ts";
+import { createTopic } from "./create-topic.ts";
 
 setDefaultTimeout(120_000);
 const IMAGE_LIMIT_MS = 1_200_000;

@@ -4,10 +4,9 @@
  */
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions } from "../src/kafka/client.ts";
+import { clientOptions, handleOf } from "../src/kafka/client.ts";
 import { openFetched } from "../src/kafka/fetched.ts";
 import type { RecordHeaders } from "../src/kafka/producer.ts";
-import { clientOf } from "../src/kafka/sender.ts";
 
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */
@@ -58,7 +57,7 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
     if (partitions.length === 0) throw new Error(`the topic ${topic} does not exist`);
     const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(id)));
-    fetched = openFetched(clientOf((consumer as unknown as { name: string }).name), topic);
+    fetched = openFetched(handleOf(consumer), topic);
     return { topic, ranges: ranges.sort((a, b) => a.partition - b.partition), read, close };
   } catch (error) {
     await close();

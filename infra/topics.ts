@@ -4,8 +4,9 @@
  */
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
-import { createTopic, topicFault } from "../src/kafka/topics.ts";
+import { topicFault } from "../src/kafka/topics.ts";
 import { startWith } from "../src/process.ts";
+import { createTopic } from "./create-topic.ts";
 
 const config = startWith(() => kafkaConfig());
 const deadline = Date.now() + 60_000;

@@ -1,9 +1,6 @@
-/**
- * Time as the consumer's core takes it: the process's own, or virtual time in a simulation, where a minute takes no time
- * and happens the same way for the same seed.
- */
+/** Time as the consumer's core takes it: the process's own, or a simulation's, in which a minute takes no time. */
 export type Clock = {
-  /** Milliseconds on a scale of its own that is never set back: for durations and times of what comes next. */
+  /** Milliseconds on a scale of its own that is never set back. */
   nowMs(): number;
   /** Milliseconds since the epoch, for what comes from elsewhere. */
   epochMs(): number;

@@ -3,27 +3,20 @@
  * listed in one message, each with what is expected. A setting keeps its variable's name throughout the code.
  */
 import { hostname } from "node:os";
-import { type Static, type TObject, Type } from "@sinclair/typebox";
+import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { maxBatchBytes } from "./limits.ts";
+import { expectedOf, oneOf } from "./words.ts";
 
 const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
   Type.String({ minLength: 1, description, ...options });
 
 /** One of some words, the first by default. */
-const oneOf = <T extends string[]>(description: string, ...words: [...T]) =>
-  Type.Unsafe<T[number]>(
-    Type.Union(
-      words.map((word) => Type.Literal(word)),
-      { default: words[0], description },
-    ),
-  );
+const choice = <const T extends readonly string[]>(description: string, ...words: T) =>
+  oneOf(words, { default: words[0], description });
 
 const whole = (description: string, fallback: number, minimum: number, maximum: number) =>
   Type.Integer({ description, default: fallback, minimum, maximum });
-
-const decimal = (description: string, fallback: number, minimum: number, maximum: number) =>
-  Type.Number({ description, default: fallback, minimum, maximum });
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
@@ -33,19 +26,13 @@ export const drainAnswerMs = 1_000;
 
 /** A name or an IPv4 address, or an IPv6 address in brackets. */
 const broker = "([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d+";
+const brokers = { pattern: `^${broker}(,${broker})*$` };
+const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
 
 const kafka = {
-  KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", {
-    pattern: `^${broker}(,${broker})*$`,
-  }),
-  KAFKA_SECURITY_PROTOCOL: oneOf(
-    "Kafka's security.protocol",
-    "plaintext",
-    "ssl",
-    "sasl_plaintext",
-    "sasl_ssl",
-  ),
-  KAFKA_SASL_MECHANISM: oneOf("SASL mechanism", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+  KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", brokers),
+  KAFKA_SECURITY_PROTOCOL: choice("security.protocol", "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
+  KAFKA_SASL_MECHANISM: choice("SASL mechanism", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
   KAFKA_SASL_USERNAME: Type.Optional(text("SASL user")),
   KAFKA_SASL_PASSWORD: Type.Optional(text("SASL password")),
   KAFKA_SSL_CA_LOCATION: Type.Optional(text("file of the CA that signed the brokers' certificates")),
@@ -57,77 +44,42 @@ const kafka = {
   MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
   // What is not handled by then is gone: it must outlast the longest time that the consumers may be down.
   MIN_RETENTION_MS: whole("retention.ms that the topics must have, unless it is -1", dayMs, 0, 3_650 * dayMs),
-  TOPIC_CHECK_MS: whole(
-    "time between two checks that a topic is as demanded",
-    minuteMs,
-    1_000,
-    10 * minuteMs,
-  ),
+  TOPIC_CHECK_MS: whole("time between two checks of a topic", minuteMs, 1_000, 10 * minuteMs),
   MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
-  LOG_LEVEL: oneOf("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
+  LOG_LEVEL: choice("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
 };
 
 const tier = {
   ...kafka,
   INSTANCE: text("name of this instance in logs and metrics", { default: hostname() }),
   HTTP_HOST: text("address to listen on", { default: "127.0.0.1" }),
-  DRAIN_TIMEOUT_MS: whole(
-    "longest shutdown before the process gives up with exit 1",
-    30_000,
-    1_000,
-    10 * minuteMs,
-  ),
+  DRAIN_TIMEOUT_MS: whole("longest shutdown; after it exit 1", 30_000, 1_000, 10 * minuteMs),
 };
-
-const topicsSchema = Type.Object(kafka);
 
 const producerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
-  PARTITIONER: oneOf("how a partition is chosen", "batch", "customer"),
+  PARTITIONER: choice("how a partition is chosen", "batch", "customer"),
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 50, 0, 1_000),
-  LINGER_MS: decimal("Kafka's linger.ms; without it a group still leaves as one", 0, 0, 1_000),
-  DELIVERY_TIMEOUT_MS: whole(
-    "Kafka's message.timeout.ms, and the longest until an order is answered; after it its fate is unknown",
-    20_000,
-    1_000,
-    5 * minuteMs,
-  ),
-  DRAIN_NOTICE_MS: whole(
-    "time between becoming unready and refusing, for the balancer to notice",
-    3_000,
-    0,
-    minuteMs,
-  ),
+  // Without any, a group still leaves as one.
+  LINGER_MS: Type.Number({ description: "Kafka's linger.ms", default: 0, minimum: 0, maximum: 1_000 }),
+  // Also the longest until an order is answered.
+  DELIVERY_TIMEOUT_MS: whole("message.timeout.ms; then a fate is unknown", 20_000, 1_000, 5 * minuteMs),
+  // For the balancer to notice.
+  DRAIN_NOTICE_MS: whole("time between becoming unready and refusing", 3_000, 0, minuteMs),
   // For a stall; in overload OVERLOAD_AFTER_MS limits to less. The balancer refuses before this bound is reached
   // (lb/haproxy.cfg): it is what that lets through one by one, and half of it for batches.
-  MAX_IN_FLIGHT_ORDERS: whole(
-    "orders waiting for their acknowledgement before more are refused",
-    4_000,
-    1,
-    1_000_000,
-  ),
+  MAX_IN_FLIGHT_ORDERS: whole("most orders waiting for their acknowledgement", 4_000, 1, 1_000_000),
   // Batches may have half of it, so no less than two of the longest.
-  MAX_IN_FLIGHT_BYTES: whole(
-    "bytes of the same, and of bodies that are read",
-    33_554_432,
-    2 * maxBatchBytes,
-    1_073_741_824,
-  ),
-  OVERLOAD_AFTER_MS: whole(
-    "longest that orders should wait for their acknowledgement: in overload no more are taken than are acknowledged within it",
-    2_000,
-    10,
-    10 * minuteMs,
-  ),
+  MAX_IN_FLIGHT_BYTES: whole("bytes of them and of bodies being read", 2 ** 25, 2 * maxBatchBytes, 2 ** 30),
+  // In overload no more are taken than are acknowledged within it.
+  OVERLOAD_AFTER_MS: whole("longest that an acknowledgement should take", 2_000, 10, 10 * minuteMs),
 });
 
 const consumerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3001, 0, 65_535),
-  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", {
-    pattern: "^(postgres(ql)?://.+|sqlite:.+)$",
-  }),
+  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", ledger),
   CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),
@@ -147,15 +99,15 @@ const consumerSchema = Type.Object({
   ),
   LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 500, 1, 5_000),
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
-  BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 67_108_864, 1, 2 ** 40),
+  BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 2 ** 26, 1, 2 ** 40),
 });
 
-/** Settings of the producer tier. */
+const kafkaSchema = Type.Object(kafka);
+
+/** Settings of a tier; and those that a Kafka client needs, whichever the tier. */
 export type ProducerConfig = Static<typeof producerSchema>;
-/** Settings of the consumer tier. */
 export type ConsumerConfig = Static<typeof consumerSchema>;
-/** Settings that a Kafka client needs, whichever the tier. */
-export type KafkaConfig = Static<typeof topicsSchema>;
+export type KafkaConfig = Static<typeof kafkaSchema>;
 
 /** Every fault of the environment in one message, one line each. */
 export class ConfigError extends Error {
@@ -165,58 +117,42 @@ export class ConfigError extends Error {
 type Environment = Record<string, string | undefined>;
 
 function read<T extends TObject>(schema: T, env: Environment): Static<T> {
-  const given = Object.fromEntries(
-    Object.keys(schema.properties).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
-  );
-  const typed = Object.entries(given).map(([name, text]) => [name, typedAs(schema.properties[name], text)]);
-  const value = Value.Default(schema, Object.fromEntries(typed)) as Record<string, unknown>;
-  const faults = new Map<string, string>();
-  for (const { path } of Value.Errors(schema, value)) {
-    const name = path.slice(1);
-    faults.set(name, fault(name, schema.properties[name] ?? {}, given[name]));
-  }
+  const { properties } = schema;
+  const given = Object.entries(properties).flatMap(([name, { type }]) => {
+    const text = env[name];
+    return text ? [[name, type in numbers && decimal.test(text) ? Number(text) : text]] : [];
+  });
+  const value = Value.Default(schema, Object.fromEntries(given)) as Record<string, unknown>;
+  const faulty = new Set([...Value.Errors(schema, value)].map(({ path }) => path.slice(1)));
   if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
     for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
-      if (value[name] === undefined) faults.set(name, fault(name, schema.properties[name] ?? {}, undefined));
+      if (value[name] === undefined) faulty.add(name);
+  const faults = [...faulty].map((name) => faultOf(name, properties[name] ?? {}, env[name]));
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if (Number(inSync) > Number(replicas))
-    faults.set("MIN_INSYNC_REPLICAS", `MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
+    faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
   if (ORDERS_TOPIC === DEAD_TOPIC)
-    faults.set("DEAD_TOPIC", `DEAD_TOPIC=${DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
+    faults.push(`DEAD_TOPIC=${DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
   if (Number(value.DRAIN_NOTICE_MS) + drainAnswerMs >= Number(value.DRAIN_TIMEOUT_MS))
-    faults.set("DRAIN_NOTICE_MS", "DRAIN_NOTICE_MS leaves nothing of DRAIN_TIMEOUT_MS to drain in");
-  if (faults.size > 0)
-    throw new ConfigError(`cannot start, the environment is faulty:\n  ${[...faults.values()].join("\n  ")}`);
+    faults.push("DRAIN_NOTICE_MS leaves nothing of DRAIN_TIMEOUT_MS to drain in");
+  if (faults.length > 0)
+    throw new ConfigError(`cannot start, the environment is faulty:\n  ${faults.join("\n  ")}`);
   return value as Static<T>;
 }
 
-type Described = {
-  description?: string;
-  anyOf?: { const: string }[];
-  type?: string;
-  minimum?: number;
-  maximum?: number;
-};
+/** What a number is written as: 1e3 or a word is none. */
+const decimal = /^-?\d+(\.\d+)?$/;
+const numbers: Record<string, string> = { integer: "a whole number", number: "a number" };
 
-const numbers: Record<string, RegExp> = { integer: /^-?\d+$/, number: /^-?\d+(\.\d+)?$/ };
-
-/** Digits alone are a whole number: no fraction that would be cut off; and 1e3 or a word is none at all. */
-const typedAs = (schema: Described | undefined, text: string): string | number =>
-  numbers[schema?.type ?? ""]?.test(text) ? Number(text) : text;
-
-function fault(name: string, schema: Described, given: string | undefined): string {
+function faultOf(name: string, schema: SchemaOptions, given: string | undefined): string {
   const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
-  const kind = { integer: "a whole number", number: "a number" }[schema.type ?? ""];
-  const range = kind ? ` (${kind} from ${schema.minimum} to ${schema.maximum})` : "";
-  const choice = schema.anyOf ? ` (one of ${schema.anyOf.map((word) => word.const).join(", ")})` : "";
-  const state =
-    given === undefined ? "is missing" : secret ? "is malformed" : `is malformed: ${JSON.stringify(given)}`;
-  return `${name} ${state}; expected: ${schema.description}${choice}${range}`;
+  const state = given ? `is malformed${secret ? "" : `: ${JSON.stringify(given)}`}` : "is missing";
+  const kind = numbers[schema.type as string];
+  const values = kind ? `${kind} from ${schema.minimum} to ${schema.maximum}` : expectedOf(schema);
+  return `${name} ${state}; expected: ${schema.description}${values ? ` (${values})` : ""}`;
 }
 
-/** The producer tier's settings. @throws ConfigError listing every fault. */
+/** The settings of a tier, or of whatever only talks to Kafka. @throws ConfigError listing every fault. */
 export const producerConfig = (env: Environment = process.env): ProducerConfig => read(producerSchema, env);
-/** The consumer tier's settings. @throws ConfigError listing every fault. */
 export const consumerConfig = (env: Environment = process.env): ConsumerConfig => read(consumerSchema, env);
-/** The settings of whatever only talks to Kafka. @throws ConfigError listing every fault. */
-export const kafkaConfig = (env: Environment = process.env): KafkaConfig => read(topicsSchema, env);
+export const kafkaConfig = (env: Environment = process.env): KafkaConfig => read(kafkaSchema, env);

@@ -8,8 +8,8 @@
 import type { Handler } from "./handling/handler.ts";
 
 /**
- * Tables of the effect, in steps numbered by their place: add to them, never change one. The tickets have no unique key
- * on purpose: that there is one for each order, whatever died in between, is the ledger's doing and can be counted.
+ * Tables of the effect, in steps numbered by their place: add to them, never change one. The tickets have no unique key on
+ * purpose: that there is one for each order is the ledger's doing and can be counted.
  */
 export const migrations: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS tickets (

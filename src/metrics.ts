@@ -1,5 +1,5 @@
 /** Prometheus metrics of a process: its own registry with the standard process metrics, by prom-client. */
-import { Counter, collectDefaultMetrics, type Histogram, Registry } from "prom-client";
+import { type Counter, collectDefaultMetrics, Registry } from "prom-client";
 
 /** Seconds, from a fast acknowledgement to the longest time limit. */
 export const latencyBucketsS = [
@@ -11,57 +11,41 @@ export function createRegistry(instance: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ instance });
   collectDefaultMetrics({ register: registry });
-  // V8's, which Bun does not have: to make them up it walks the whole heap, and nothing else goes on meanwhile, for 160 ms
-  // in a busy consumer.
+  // V8's, which Bun does not have: to make them up it walks the whole heap, for 160 ms in a busy consumer.
   for (const { name } of registry.getMetricsAsArray())
     if (name.startsWith("nodejs_heap_space_")) registry.removeSingleMetric(name);
   return registry;
 }
 
-/** What is observed for every order. */
-export type LatencyHistogram = { observe(seconds: number): void };
-
 /**
  * A histogram that is cheap to observe: prom-client's finds a bucket by its bound as a text, which takes longer than
- * parsing an order; this counts in an array. Everything else of a metric is prom-client's registry's.
+ * parsing an order; this counts in an array.
  */
-export function latencyHistogram(registry: Registry, name: string, help: string): LatencyHistogram {
-  const counts = latencyBucketsS.map(() => 0);
-  let count = 0;
+export function latencyHistogram(registry: Registry, name: string, help: string) {
+  /** By the first bound that is not exceeded; in the end what exceeds all. */
+  const counts = [...latencyBucketsS, Infinity].map(() => 0);
   let sum = 0;
-  function get() {
-    let below = 0;
-    const buckets = latencyBucketsS.map((le, at) => {
-      below += counts[at] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
+  register(registry, { name, help, type: "histogram" }, () => {
+    let count = 0;
+    const buckets = counts.map((some, at) => {
+      count += some;
+      const le = String(latencyBucketsS[at] ?? "+Inf");
+      return { metricName: `${name}_bucket`, labels: { le }, value: count };
     });
-    return {
-      ...{ name, help, type: "histogram", aggregator: "sum" },
-      values: [
-        ...buckets,
-        { metricName: `${name}_bucket`, labels: { le: "+Inf" }, value: count },
-        { metricName: `${name}_sum`, labels: {}, value: sum },
-        { metricName: `${name}_count`, labels: {}, value: count },
-      ],
-    };
-  }
-  // All that a registry asks of a metric when it is scraped.
-  registry.registerMetric({ name, get: async () => get() } as unknown as Histogram);
+    const total = { metricName: `${name}_sum`, labels: {}, value: sum };
+    return [...buckets, total, { metricName: `${name}_count`, labels: {}, value: count }];
+  });
   return {
-    observe(seconds) {
+    observe(seconds: number): void {
       let bucket = 0;
-      while (bucket < counts.length && seconds > (latencyBucketsS[bucket] as number)) bucket += 1;
-      if (bucket < counts.length) counts[bucket] = (counts[bucket] as number) + 1;
-      count += 1;
+      while (seconds > (latencyBucketsS[bucket] as number)) bucket += 1;
+      counts[bucket] = (counts[bucket] as number) + 1;
       sum += seconds;
     },
   };
 }
 
-/**
- * Counters of one name, cheap to count with: what was counted is handed to prom-client when it is asked for.
- * @param labels of each, by what it is called in the code; each is there from the start, at zero
- */
+/** Counters of one name, cheap to count with, by what each is called in the code; all are there at once, at zero. */
 export function cheapCounters<Name extends string>(
   registry: Registry,
   options: { name: string; help: string },
@@ -69,18 +53,20 @@ export function cheapCounters<Name extends string>(
 ): (name: Name) => void {
   const names = Object.keys(labels) as Name[];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
-  const counter = new Counter({
-    ...options,
-    labelNames: [...new Set(names.flatMap((name) => Object.keys(labels[name])))],
-    registers: [registry],
-    collect() {
-      for (const name of names) {
-        counter.inc(labels[name], counts[name]);
-        counts[name] = 0;
-      }
-    },
-  });
+  register(registry, { ...options, type: "counter" }, () =>
+    names.map((name) => ({ labels: labels[name], value: counts[name] })),
+  );
   return (name) => {
     counts[name] += 1;
   };
+}
+
+/** Registers a metric by all that a registry asks of it when it is scraped: prom-client makes the text of it. */
+function register(
+  registry: Registry,
+  metric: { name: string; help: string; type: string },
+  values: () => object[],
+): void {
+  const get = async () => ({ ...metric, aggregator: "sum", values: values() });
+  registry.registerMetric({ name: metric.name, get } as unknown as Counter);
 }

@@ -1,14 +1,11 @@
-/**
- * The identity of an order: the same customer and idempotency key give the same id in every producer and on
- * every try, which is what makes each retry and each replay safe.
- */
+/** The identity of an order: the same in every producer and on every try, so that each retry and replay is safe. */
 
 const likeOfBatch = /\/[0-9]+$/;
 
 /**
- * An order's own key, of its request's key and its place in the request: the n-th order of a batch, from 0, has the key
- * with `/n`. A single order has the key as it is, but if that ends as if of a batch, a blank more, which no header's
- * key ends with (src/http/idempotency-key.ts): so no two orders of one customer share a key unless they were told to.
+ * An order's own key: the n-th order of a batch, from 0, has the request's key with `/n`; a single order has it as it is,
+ * but if that ends as if of a batch, a blank more, which no header's key ends with (src/http/idempotency-key.ts). So no two
+ * orders of one customer share a key unless they were told to.
  */
 export function orderKey(requestKey: string, n?: number): string {
   if (n !== undefined) return `${requestKey}/${n}`;
@@ -40,6 +37,6 @@ export function orderId(customer: string, key: string): string {
   return text.toString("latin1");
 }
 
-/** Whether a text has the form of a UUID (RFC 9562, section 4), as every order id has. */
-export const isUuid = (text: string): boolean =>
-  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text);
+/** The form of a UUID (RFC 9562, section 4), which every order id has. */
+export const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+export const isUuid = (text: string): boolean => uuid.test(text);

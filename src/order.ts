@@ -3,7 +3,7 @@
  * `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
  */
 import { type Static, Type } from "@sinclair/typebox";
-import { line } from "./line.ts";
+import { line, oneOf } from "./words.ts";
 
 const menu = [
   "espresso",
@@ -17,20 +17,15 @@ const menu = [
   "latte",
   "mocha",
 ] as const;
-const sizes = ["small", "medium", "large"] as const;
-const milks = ["whole", "semi-skimmed", "skimmed", "oat", "soy", "almond"] as const;
 
-const oneOf = <T extends readonly string[]>(values: T) =>
-  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))));
-
-/** An order as a client sends it. Unknown members are refused, so that a typing error is never taken for a wish. */
+/** Unknown members are refused, so that a typing error is never taken for a wish. */
 export const orderSchema = Type.Object(
   {
     customer: line(64),
     coffee: oneOf(menu),
-    size: oneOf(sizes),
+    size: oneOf(["small", "medium", "large"]),
     quantity: Type.Integer({ minimum: 1, maximum: 100 }),
-    milk: Type.Optional(oneOf(milks)),
+    milk: Type.Optional(oneOf(["whole", "semi-skimmed", "skimmed", "oat", "soy", "almond"])),
     note: Type.Optional(line(200)),
   },
   { additionalProperties: false, $id: "Order" },

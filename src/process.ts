@@ -11,41 +11,31 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
   const { log, timeoutMs, drain } = options;
   let draining = false;
 
-  const end = (code: number) => {
+  function end(code: number): never {
     log.flush();
     process.exit(code);
-  };
-  const crash = (error: unknown) => {
-    log.fatal({ err: error }, "unexpected error: ending at once");
+  }
+  function fail(fields: object, why: string, level: "error" | "fatal" = "error"): never {
+    log[level](fields, why);
     end(1);
-  };
-  const begin = (signal: NodeJS.Signals) => {
-    if (draining) {
-      log.error({ signal }, "second signal: ending at once, without a drain");
-      return end(1);
-    }
+  }
+  const crash = (err: unknown) => fail({ err }, "unexpected error: ending at once", "fatal");
+  function begin(signal: NodeJS.Signals): void {
+    if (draining) fail({ signal }, "second signal: ending at once, without a drain");
     draining = true;
     log.info({ signal, timeoutMs }, "draining");
-    setTimeout(() => {
-      log.error({ timeoutMs }, "the drain outlasted its limit: ending without it");
-      end(1);
-    }, timeoutMs);
+    setTimeout(fail, timeoutMs, { timeoutMs }, "the drain outlasted its limit: ending without it");
     drain().then(
       () => {
         log.info("drained");
         end(0);
       },
-      (error) => {
-        log.error({ err: error }, "the drain failed: ending without it");
-        end(1);
-      },
+      (err) => fail({ err }, "the drain failed: ending without it"),
     );
-  };
+  }
 
-  process.on("SIGTERM", begin);
-  process.on("SIGINT", begin);
-  process.on("uncaughtException", crash);
-  process.on("unhandledRejection", crash);
+  process.on("SIGTERM", begin).on("SIGINT", begin);
+  process.on("uncaughtException", crash).on("unhandledRejection", crash);
 }
 
 /** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */

@@ -14,7 +14,7 @@ const colon = 0x3a;
 export const repeatsMember = (bytes: Uint8Array, document: unknown): boolean =>
   colonsOutsideStrings(bytes) > memberCount(document);
 
-/** In UTF-8 no byte of a longer character is one of these three. */
+/** By bytes: in UTF-8 none of a longer character is one of these three. */
 function colonsOutsideStrings(json: Uint8Array): number {
   let count = 0;
   let inString = false;
@@ -31,17 +31,14 @@ function colonsOutsideStrings(json: Uint8Array): number {
 /** Without recursion: a document may be as deep as it is long. */
 function memberCount(document: unknown): number {
   let count = 0;
-  const open: object[] = [];
-  const look = (value: unknown) => {
-    if (typeof value === "object" && value !== null) open.push(value);
-  };
-  look(document);
-  for (let value = open.pop(); value; value = open.pop()) {
-    if (Array.isArray(value)) value.forEach(look);
-    else
+  const open = [document];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (Array.isArray(value)) for (const item of value) open.push(item);
+    else if (typeof value === "object")
       for (const name in value) {
         count += 1;
-        look((value as Record<string, unknown>)[name]);
+        open.push((value as Record<string, unknown>)[name]);
       }
   }
   return count;

@@ -1,11 +1,9 @@
-/**
- * Turns bytes into an order or a list of faults, for the producer's door and for the consumer's alike. The one
- * schema of `order.ts` is compiled once into the check.
- */
-import { type TSchema, Type } from "@sinclair/typebox";
+/** Turns bytes into an order or a list of faults, at both tiers' doors, by the one schema of `order.ts`. */
+import { Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
-import { lineExpected } from "./line.ts";
 import { type Order, orderSchema } from "./order.ts";
+import { uuid } from "./order-id.ts";
+import { expectedOf } from "./words.ts";
 
 /** One fault of a document: where (JSON Pointer, RFC 6901; "" is the whole document) and what was expected. */
 export type Fault = { pointer: string; detail: string };
@@ -14,17 +12,12 @@ export type Fault = { pointer: string; detail: string };
 export type PlacedOrder = Order & { id: string; placedAt: string };
 
 const orderCheck = TypeCompiler.Compile(orderSchema);
+const added = Type.Object({
+  id: Type.String({ pattern: uuid.source }),
+  placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
+});
 const placedCheck = TypeCompiler.Compile(
-  Type.Composite(
-    [
-      orderSchema,
-      Type.Object({
-        id: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
-        placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
-      }),
-    ],
-    { additionalProperties: false },
-  ),
+  Type.Composite([orderSchema, added], { additionalProperties: false }),
 );
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const maxFaults = 20;
@@ -32,16 +25,12 @@ const maxFaults = 20;
 /** JSON in UTF-8 (RFC 8259, section 8.1) to a value. @throws Error that says why it is not JSON. */
 export function parseJson(bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) throw new Error("the body is empty; send one JSON document");
-  let text: string;
   try {
-    text = utf8.decode(bytes);
+    return JSON.parse(utf8.decode(bytes));
   } catch (cause) {
-    throw new Error("the body is not UTF-8", { cause });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`the body is not JSON: ${(cause as Error).message}`, { cause });
+    // The decoder's is a TypeError; the parser's a SyntaxError, or a RangeError for what is too deep.
+    const is = cause instanceof TypeError ? "not UTF-8" : `not JSON: ${(cause as Error).message}`;
+    throw new Error(`the body is ${is}`, { cause });
   }
 }
 
@@ -49,31 +38,24 @@ export function parseJson(bytes: Uint8Array): unknown {
 export const orderFaults = (value: unknown): Fault[] =>
   orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
 
-/**
- * A record's value to the order in it.
- * @throws Error that names every fault, for the reason of a dead letter.
- */
+/** A record's value to the order in it. @throws Error that names every fault, for the reason of a dead letter. */
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
   if (placedCheck.Check(document)) return document;
-  const found = faults(placedCheck.Errors(document)).map(
-    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
+  const found = faults(placedCheck.Errors(document));
+  throw new Error(
+    `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
   );
-  throw new Error(`not an order: ${found.join("; ")}`);
 }
 
 /** The first fault of each place, bounded: what follows at the same place only repeats it. */
 function faults(errors: Iterable<ValueError>): Fault[] {
-  const found = new Map<string, string>();
-  for (const { path, message, schema } of errors) {
+  const found = new Map<string, Fault>();
+  for (const { path: pointer, message, schema } of errors) {
     if (found.size === maxFaults) break;
-    if (!found.has(path)) found.set(path, expected(message, schema));
+    const expected = expectedOf(schema);
+    if (!found.has(pointer))
+      found.set(pointer, { pointer, detail: expected ? `Expected ${expected}` : message });
   }
-  return [...found].map(([pointer, detail]) => ({ pointer, detail }));
-}
-
-function expected(message: string, schema: TSchema): string {
-  const words = schema.anyOf as { const: unknown }[] | undefined;
-  if (words) return `Expected one of ${words.map((word) => word.const).join(", ")}`;
-  return lineExpected(schema) ?? message;
+  return [...found.values()];
 }

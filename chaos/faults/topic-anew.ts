@@ -1,11 +1,11 @@
 // The topic of the orders is deleted and made anew, by mistake or to get rid of it all. Everything that was not handled is
 // destroyed by it; the offsets begin again, and everything that the new topic takes is to be handled.
+import { createTopic } from "../../infra/create-topic.ts";
 import { openTopicReader } from "../../infra/read-topic.ts";
 import { SetupError } from "../../infra/setup/step.ts";
 import { until } from "../../infra/until.ts";
 import Kafka from "../../src/kafka/addon.ts";
 import { clientOptions } from "../../src/kafka/client.ts";
-import { createTopic } from "../../src/kafka/topics.ts";
 import { consumerOf } from "../collect.ts";
 import { tierOf } from "../system.ts";
 import type { Fault } from "./fault.ts";

@@ -1,9 +1,11 @@
-/** Deletes the beginnings of partitions (DeleteRecords, KIP-107), through the C API: see src/kafka/admin.ts. */
+/** Deletes the beginnings of partitions (DeleteRecords, KIP-107), through the C API: see src/kafka/ffi.ts. */
 import { CString, dlopen, FFIType, type Pointer, read } from "bun:ffi";
+import type { KafkaConfig } from "../../src/config.ts";
 import { library } from "../../src/kafka/addon.ts";
-import { cText, present, request } from "../../src/kafka/admin.ts";
+import { request } from "../../src/kafka/admin.ts";
+import { cText, errorText, present } from "../../src/kafka/ffi.ts";
 
-const { ptr: pointer, i32, i64, u64, cstring, void: nothing } = FFIType;
+const { ptr: pointer, i32, i64, u64, void: nothing } = FFIType;
 
 const open = () =>
   dlopen(library, {
@@ -16,7 +18,6 @@ const open = () =>
     rd_kafka_DeleteRecords: { args: [pointer, pointer, u64, pointer, pointer], returns: nothing },
     rd_kafka_event_DeleteRecords_result: { args: [pointer], returns: pointer },
     rd_kafka_DeleteRecords_result_offsets: { args: [pointer], returns: pointer },
-    rd_kafka_err2str: { args: [i32], returns: cstring },
   }).symbols;
 
 /** Layout of rd_kafka_topic_partition_list_t and of its elements on 64-bit machines (rdkafka.h). */
@@ -28,7 +29,7 @@ const elementLayout = { topic: 0, partition: 8, error: 48, bytes: 64 };
  * @throws Error with the brokers' words when one of them refuses, or none answers in time; others may be done then
  */
 export async function deleteRecords(
-  options: Record<string, string | number | boolean>,
+  config: KafkaConfig,
   topic: string,
   ends: ReadonlyMap<number, number>,
   timeoutMs: number,
@@ -43,8 +44,8 @@ export async function deleteRecords(
   const order = present(api.rd_kafka_DeleteRecords_new(list), "request");
   api.rd_kafka_topic_partition_list_destroy(list);
   try {
-    const faults = await request(options, timeoutMs, {
-      send: (client, queue) =>
+    const faults = await request(config, topic, timeoutMs, {
+      send: (queue, client) =>
         api.rd_kafka_DeleteRecords(client, new BigUint64Array([BigInt(order)]), 1, null, queue),
       read: (event) => faultsIn(api, event),
     });
@@ -64,6 +65,6 @@ function faultsIn(api: ReturnType<typeof open>, event: Pointer): string[] {
     if (error === 0) return "";
     const topic = new CString(read.ptr(elements, base + elementLayout.topic) as Pointer);
     const partition = read.i32(elements, base + elementLayout.partition);
-    return `${topic} ${partition}: ${api.rd_kafka_err2str(error)}`;
+    return `${topic} ${partition}: ${errorText(error)}`;
   }).filter(Boolean);
 }

@@ -3,7 +3,6 @@
  * the first one that is to stay.
  */
 import type { KafkaConfig } from "../../src/config.ts";
-import { clientOptions } from "../../src/kafka/client.ts";
 import type { TopicReader } from "../read-topic.ts";
 import { deleteRecords } from "./delete-records.ts";
 import { letterOf } from "./letters.ts";
@@ -32,4 +31,4 @@ export async function planPurge(reader: TopicReader, beforeMs: number): Promise<
 
 /** Deletes what was planned. @throws Error with the brokers' words */
 export const purge = (config: KafkaConfig, { ends }: Purge): Promise<void> =>
-  deleteRecords(clientOptions(config), config.DEAD_TOPIC, ends, timeoutMs);
+  deleteRecords(config, config.DEAD_TOPIC, ends, timeoutMs);

@@ -1,29 +1,24 @@
 /**
  * node-rdkafka, and librdkafka's C API beside it, lie in one addon that is built for the Bun that runs it. Where it is
- * missing, or was built for another Bun, in which it could crash, the program ends with one message that says what to
- * do. Whoever needs node-rdkafka has it from here, so that the addon is never loaded before it was looked at.
+ * missing, or another Bun's, in which it could crash, the program ends with one message that says what to do. Whoever
+ * needs node-rdkafka has it from here, so that the addon is never loaded before it was looked at.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const folder = join(import.meta.dir, "..", "..", "node_modules", "node-rdkafka", "build", "Release");
+const folder = join(import.meta.dir, "../../node_modules/node-rdkafka/build/Release");
 /** Beside the addon once it has been seen to work (native/addon.ts). */
 const stamp = join(folder, "node-librdkafka.json");
-
 /** The addon, which is also a shared library that has librdkafka's C API. */
 export const library = join(folder, "node-librdkafka.node");
 
-function fault(): string | undefined {
-  if (!existsSync(stamp) || !existsSync(library)) return "node-rdkafka has not been built here for Bun";
-  const { bun } = JSON.parse(readFileSync(stamp, "utf8")) as { bun: string };
-  return bun === Bun.version
-    ? undefined
-    : `node-rdkafka was built for Bun ${bun}, and this is Bun ${Bun.version}`;
-}
-
-const found = fault();
-if (found !== undefined) {
-  process.stderr.write(`${found}: run «make setup»\n`);
+const built = existsSync(stamp) && existsSync(library);
+const bun = built && (JSON.parse(readFileSync(stamp, "utf8")) as { bun: string }).bun;
+if (bun !== Bun.version) {
+  const fault = bun
+    ? `was built for Bun ${bun}, and this is Bun ${Bun.version}`
+    : "has not been built here for Bun";
+  process.stderr.write(`node-rdkafka ${fault}: run «make setup»\n`);
   process.exit(1);
 }
 

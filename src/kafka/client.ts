@@ -1,43 +1,80 @@
 /**
- * What every Kafka client of the project has in common: where the brokers are, how to be admitted, and the time
- * limits that make recovery quick. Each is explicit, with its reason.
+ * What every Kafka client has in common: where the brokers are, how to be admitted, the time limits that make recovery
+ * quick, each explicit with its reason; and how it is connected and disconnected.
  */
+import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
+import Kafka from "./addon.ts";
+import { cText, present, rdkafka } from "./ffi.ts";
 
 /** librdkafka's configuration shared by producers, consumers and administration. Times are in milliseconds. */
-export function clientOptions(config: KafkaConfig): Record<string, string | number | boolean> {
-  const options: Record<string, string | number | boolean | undefined> = {
-    "bootstrap.servers": config.KAFKA_BROKERS,
-    "client.id": "coffee-orders",
-    "security.protocol": config.KAFKA_SECURITY_PROTOCOL,
-    "ssl.ca.location": config.KAFKA_SSL_CA_LOCATION,
-    // A request to a paused or vanished broker is given up before the order's own time limit is over.
-    "socket.timeout.ms": 10_000,
-    "socket.connection.setup.timeout.ms": 5_000,
-    "socket.keepalive.enable": true,
-    // Small requests must not wait for Nagle's algorithm.
-    "socket.nagle.disable": true,
-    // A broker that comes back is used within a second or so.
-    "reconnect.backoff.ms": 50,
-    "reconnect.backoff.max.ms": 1_000,
-    // A new leader is looked for often while a partition has none, and otherwise every 10 s.
-    "topic.metadata.refresh.fast.interval.ms": 100,
-    "topic.metadata.refresh.interval.ms": 10_000,
-    // Brokers that have all just started may not know the topic for a moment. The client believes it when it has known
-    // the topic for so long, and as long it goes on believing it: by default 30 s. The tiers have made sure that the topic
-    // is there, so it need only last for a broker that is told of a new topic a little later than the others.
-    "topic.metadata.propagation.max.ms": 1_000,
-    // Topics are made by the project, with their replication, never by being mentioned.
-    "allow.auto.create.topics": false,
-  };
-  if (config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl")) {
-    options["sasl.mechanisms"] = config.KAFKA_SASL_MECHANISM;
-    options["sasl.username"] = config.KAFKA_SASL_USERNAME;
-    options["sasl.password"] = config.KAFKA_SASL_PASSWORD;
+export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
+  "bootstrap.servers": config.KAFKA_BROKERS,
+  "client.id": "coffee-orders",
+  "security.protocol": config.KAFKA_SECURITY_PROTOCOL,
+  ...(config.KAFKA_SSL_CA_LOCATION !== undefined && { "ssl.ca.location": config.KAFKA_SSL_CA_LOCATION }),
+  ...(config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") && {
+    "sasl.mechanisms": config.KAFKA_SASL_MECHANISM,
+    "sasl.username": config.KAFKA_SASL_USERNAME,
+    "sasl.password": config.KAFKA_SASL_PASSWORD,
+  }),
+  // A request to a paused or vanished broker is given up before the order's own time limit is over.
+  "socket.timeout.ms": 10_000,
+  "socket.connection.setup.timeout.ms": 5_000,
+  "socket.keepalive.enable": true,
+  // Small requests must not wait for Nagle's algorithm.
+  "socket.nagle.disable": true,
+  // A broker that comes back is used within a second or so.
+  "reconnect.backoff.ms": 50,
+  "reconnect.backoff.max.ms": 1_000,
+  // A new leader is looked for often while a partition has none.
+  "topic.metadata.refresh.fast.interval.ms": 100,
+  "topic.metadata.refresh.interval.ms": 10_000,
+  // How long brokers that have just started, or are told of a new topic a little later, are believed not to know it; by
+  // default 30 s. The tiers have made sure that it is there.
+  "topic.metadata.propagation.max.ms": 1_000,
+  // Topics are made by the project, with their replication, never by being mentioned.
+  "allow.auto.create.topics": false,
+});
+
+type Client = Kafka.Producer | Kafka.KafkaConsumer;
+
+/** librdkafka's client behind one that is connected: what is opened with it is closed before that is disconnected. */
+export function handleOf(client: Client): Pointer {
+  const { name } = client as unknown as { name: string };
+  return present(rdkafka.coffee_orders_client(cText(name)), `client ${name}`);
+}
+
+/**
+ * Connects a client and opens what drives it.
+ * @throws Error when no broker answers within 5 s, the topic is not there, or `open` throws; nothing is left open
+ */
+export async function connected<Driver>(
+  client: Client,
+  topic: string,
+  open: (handle: Pointer) => Driver,
+): Promise<Driver> {
+  await new Promise<void>((resolve, reject) => {
+    client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
+  });
+  try {
+    return open(handleOf(client));
+  } catch (error) {
+    await disconnect(client);
+    throw error;
   }
-  return Object.fromEntries(
-    Object.entries(options).filter(
-      (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
-    ),
-  );
+}
+
+/** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
+export function disconnect(client: Client): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const isProducer = client instanceof Kafka.Producer;
+  const giveUp = setTimeout(resolve, isProducer ? 5_000 : 10_000);
+  const done = () => {
+    clearTimeout(giveUp);
+    resolve();
+  };
+  if (isProducer) client.disconnect(1, done);
+  else client.disconnect(done);
+  return promise;
 }

@@ -2,13 +2,12 @@
  * One member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and neither
  * assigns nor unassigns anything by itself. Never in flowing mode, never with automatic commits.
  */
-
+import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
-import { clientOptions } from "./client.ts";
+import { clientOptions, connected, disconnect } from "./client.ts";
 import { openFetched, type Taken } from "./fetched.ts";
-import { openPlaces, type Start } from "./places.ts";
-import { clientOf } from "./sender.ts";
+import { openPlaces } from "./places.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** What the group protocol demands: these partitions are to be taken on, or given up. */
@@ -19,15 +18,13 @@ export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
 const assignPartitions = -175;
 
 /**
- * Connects a member and joins the group.
- * @param options.onRebalance called by a poll; each demand must be met with `assign` or `unassign`, in order
+ * Connects a member and joins the group. Each demand, told by a poll, must be met with `assign` or `unassign`, in order.
  * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open
  */
-export async function openConsumer(
+export function openConsumer(
   config: ConsumerConfig,
   options: { onRebalance: (rebalance: Rebalance) => void; onError: (message: string) => void },
 ) {
-  const topic = config.ORDERS_TOPIC;
   const client = new Kafka.KafkaConsumer(
     {
       ...clientOptions(config),
@@ -42,18 +39,14 @@ export async function openConsumer(
       // How soon each round of a rebalance is noticed, while partitions that move belong to nobody.
       "heartbeat.interval.ms": 500,
       "max.poll.interval.ms": 300_000,
-
       "isolation.level": "read_committed",
-      // What is fetched ahead, per consumer: so many bytes of values or, of small ones, so many records, each with some
-      // hundred bytes of librdkafka's. On top comes what a fetch brings of each partition, taken apart: so many compressed
-      // bytes, or one batch that is larger (KIP-74). Together they bound its memory.
+      // These bound its memory: what is fetched ahead, in bytes of values or, of small ones, in records, each with some
+      // hundred bytes of librdkafka's; and what a fetch brings of each partition, or one batch that is larger (KIP-74).
       "queued.max.messages.kbytes": 4_096,
       "queued.min.messages": 20_000,
       "fetch.message.max.bytes": 65_536,
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
       "fetch.queue.backoff.ms": 50,
-      "fetch.wait.max.ms": 500,
-      "fetch.min.bytes": 1,
       // A broker without new data is asked again soon.
       "fetch.error.backoff.ms": 100,
       rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
@@ -65,32 +58,21 @@ export async function openConsumer(
     { "auto.offset.reset": "earliest" },
   );
   client.on("event.error", (error) => options.onError(error.message));
+  return connected(client, config.ORDERS_TOPIC, (handle) => join(client, handle, config));
+}
 
-  await new Promise<void>((resolve, reject) => {
-    client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
-  });
+/** What a connected client does, from joining on. @throws Error when no pipe can be made */
+function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig) {
+  const topic = config.ORDERS_TOPIC;
   let wake: () => void = () => undefined;
-  const { wakeUps, fetched, memberPlaces } = await opened();
+  const wakeUps = openWakeUps(handle, () => wake(), "consumer");
+  const fetched = openFetched(handle, topic);
+  const places = openPlaces(handle, config.CONSUMER_GROUP, topic);
+  const named = (partitions: readonly number[]) => partitions.map((partition) => ({ topic, partition }));
   client.subscribe([topic]);
-  const places = (partitions: number[]) => partitions.map((partition) => ({ topic, partition }));
-
-  /** What goes past node-rdkafka. @throws Error once the client is disconnected */
-  async function opened() {
-    try {
-      const handle = clientOf((client as unknown as { name: string }).name);
-      const wakeUps = openWakeUps(handle, () => wake(), "consumer");
-      return {
-        wakeUps,
-        fetched: openFetched(handle, topic),
-        memberPlaces: openPlaces(handle, config.CONSUMER_GROUP, topic),
-      };
-    } catch (error) {
-      await disconnect(client);
-      throw error;
-    }
-  }
 
   return {
+    ...places,
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
     poll: (maxRecords: number): Taken => fetched.take(maxRecords),
     /** Waits until there may be something to be polled for, at most for so long. */
@@ -101,50 +83,31 @@ export async function openConsumer(
       await promise;
       clearTimeout(timer);
     },
-    /** Takes partitions on, from where it is told. */
-    assign: (starts: readonly Start[]): void => memberPlaces.assign(starts),
-    unassign: (partitions: readonly number[]): void => memberPlaces.unassign(partitions),
-    rewind: memberPlaces.rewind,
-    pause: (partitions: number[]): void => void client.pause(places(partitions)),
-    resume: (partitions: number[]): void => void client.resume(places(partitions)),
+    pause: (partitions: number[]): void => void client.pause(named(partitions)),
+    resume: (partitions: number[]): void => void client.resume(named(partitions)),
     /** Offset of the oldest record and that after the newest, as last fetched; -1 before the first fetch. */
     watermarks(partition: number): { low: number; end: number } {
       const { lowOffset, highOffset } = client.getWatermarkOffsets(topic, partition);
       return { low: lowOffset, end: highOffset };
     },
-    committed: memberPlaces.committed,
     /** The offsets alone, for whoever waits: `committed` takes half a second, as librdkafka's administration does. */
     committedOffsets(partitions: readonly number[], timeoutMs: number): Promise<Map<number, number>> {
       return new Promise((resolve, reject) => {
-        client.committed(places([...partitions]), timeoutMs, (error, found) => {
+        client.committed(named(partitions), timeoutMs, (error, found) => {
           if (error) return reject(error);
-          const known = found.flatMap(({ partition, offset = -1 }) =>
-            offset >= 0 ? [[partition, offset] as const] : [],
-          );
-          resolve(new Map(known));
+          const known = found.filter(({ offset = -1 }) => offset >= 0);
+          resolve(new Map(known.map(({ partition, offset }) => [partition, offset as number])));
         });
       });
     },
-    topicId: memberPlaces.topicId,
-    commit: memberPlaces.commit,
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
     /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
-      await memberPlaces.close();
+      await places.close();
       await wakeUps.close();
       fetched.close();
       await disconnect(client);
     },
   };
-}
-
-function disconnect(client: Kafka.KafkaConsumer): Promise<void> {
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(resolve, 10_000);
-    client.disconnect(() => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
 }

@@ -1,22 +1,7 @@
-/**
- * Takes a consumer's records out of librdkafka many at a time: native/records.cc packs them, here they are read out of
- * the bytes. What nobody asks for, such as the headers of an order that is handled well, is never made an object of.
- */
-import { dlopen, FFIType, type Pointer } from "bun:ffi";
-import { library } from "./addon.ts";
-import { present } from "./admin.ts";
-import type { OutgoingRecord } from "./producer.ts";
-
-const { ptr: pointer, u64, void: nothing } = FFIType;
-
-const open = () =>
-  dlopen(library, {
-    rd_kafka_queue_get_consumer: { args: [pointer], returns: pointer },
-    rd_kafka_queue_destroy: { args: [pointer], returns: nothing },
-    coffee_orders_fetched: { args: [pointer, u64, pointer], returns: pointer },
-    coffee_orders_unpack: { args: [pointer, pointer], returns: nothing },
-  }).symbols;
-let opened: ReturnType<typeof open> | undefined;
+/** Takes records out of librdkafka many at a time, as bytes (native/records.cc): what nobody asks for is no object. */
+import type { Pointer } from "bun:ffi";
+import { present, rdkafka } from "./ffi.ts";
+import type { RecordHeaders } from "./producer.ts";
 
 /** Of a record's head in native/records.cc: two doubles, then 32-bit numbers. */
 const headBytes = 40;
@@ -26,18 +11,15 @@ const lengthBytes = 4;
 
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
 type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
-
 const valueAt = ({ keyAt, keyBytes }: Layout): number => keyAt + Math.max(0, keyBytes);
 const headersAt = (layout: Layout): number => valueAt(layout) + Math.max(0, layout.valueBytes);
 const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes;
+const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
+  bytes < 0 ? null : batch.subarray(at, at + bytes);
 
-/**
- * A record as Kafka delivered it, its bytes untouched. Those lie among the bytes of all that were taken with it, which are
- * kept for as long as any of them: who keeps one for long has it `own` its bytes.
- */
+/** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
   private waited = false;
-  private owns = false;
 
   constructor(
     readonly topic: string,
@@ -56,12 +38,10 @@ export class DeliveredRecord {
     return endOf(this.layout) - this.layout.keyAt;
   }
 
-  /** Copies its bytes, once. */
+  /** Copies its bytes, once: those of the others are let go. */
   own(): void {
-    if (this.owns) return;
-    this.owns = true;
-    const { keyAt } = this.layout;
-    this.batch = Buffer.from(this.batch.subarray(keyAt, endOf(this.layout)));
+    if (this.batch.length === this.bytes) return;
+    this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
   }
 
@@ -72,88 +52,67 @@ export class DeliveredRecord {
   }
 
   get key(): Buffer | null {
-    const { keyAt, keyBytes } = this.layout;
-    return part(this.batch, keyAt, keyBytes);
+    return part(this.batch, this.layout.keyAt, this.layout.keyBytes);
   }
 
   get value(): Buffer | null {
     return part(this.batch, valueAt(this.layout), this.layout.valueBytes);
   }
 
-  get headers(): OutgoingRecord["headers"] {
-    let at = headersAt(this.layout);
-    const end = endOf(this.layout);
-    const found: OutgoingRecord["headers"] = [];
-    while (at < end) {
-      const nameBytes = this.batch.readInt32LE(at);
-      const headerValueBytes = this.batch.readInt32LE(at + lengthBytes);
+  get headers(): RecordHeaders {
+    const found: RecordHeaders = [];
+    for (let at = headersAt(this.layout); at < endOf(this.layout); ) {
       const nameAt = at + 2 * lengthBytes;
-      const valueAt = nameAt + nameBytes;
-      const name = this.batch.toString("utf8", nameAt, valueAt);
-      found.push({ [name]: part(this.batch, valueAt, headerValueBytes) });
-      at = valueAt + Math.max(0, headerValueBytes);
+      const textAt = nameAt + this.batch.readInt32LE(at);
+      const textBytes = this.batch.readInt32LE(at + lengthBytes);
+      found.push({ [this.batch.toString("utf8", nameAt, textAt)]: part(this.batch, textAt, textBytes) });
+      at = textAt + Math.max(0, textBytes);
     }
     return found;
   }
 }
 
-const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
-  bytes < 0 ? null : batch.subarray(at, at + bytes);
-
-/** What was taken: records, what librdkafka had to say instead of one, and partitions that are read to their end. */
+/** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */
 export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
 const nothingTaken: Taken = { records: [], errors: [], ended: [] };
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
 
-export type Fetched = ReturnType<typeof openFetched>;
-
-/**
- * @param client of librdkafka's, a consumer, which must outlive what is opened here
- * @param topic the only one that it reads
- */
+/** @param client a consumer; @param topic the only one that it reads */
 export function openFetched(client: Pointer, topic: string) {
-  opened ??= open();
-  const api = opened;
-  const queue = present(api.rd_kafka_queue_get_consumer(client), "queue of the consumer");
+  const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
 
   return {
     /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {
-      const batch = api.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
+      const batch = rdkafka.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
       if (batch === null) return nothingTaken;
-      const count = sizes[0] as number;
-      const bytes = sizes[1] as number;
+      const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
-      api.coffee_orders_unpack(batch, memory);
+      rdkafka.coffee_orders_unpack(batch, memory);
       return unpacked(topic, memory, count);
     },
-    /** Before the client is disconnected. */
-    close(): void {
-      api.rd_kafka_queue_destroy(queue);
-    },
+    close: (): void => rdkafka.rd_kafka_queue_destroy(queue),
   };
 }
 
 function unpacked(topic: string, memory: Buffer, count: number): Taken {
   const words = new Int32Array(memory.buffer, 0, count * headWords);
   const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
-  const records: DeliveredRecord[] = [];
-  const errors: string[] = [];
-  const ended: number[] = [];
+  const taken: Taken = { records: [], errors: [], ended: [] };
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
-    const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
     const offset = doubles[n * headDoubles] as number;
     const timestampMs = doubles[n * headDoubles + 1] as number;
+    const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
     const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
-    if (word(5) === 0) records.push(record);
-    else if (word(5) === partitionEnd) ended.push(word(4));
-    else errors.push(String(record.value));
+    if (word(5) === 0) taken.records.push(record);
+    else if (word(5) === partitionEnd) taken.ended.push(word(4));
+    else taken.errors.push(String(record.value));
     keyAt = endOf(layout);
   }
-  return { records, errors, ended };
+  return taken;
 }

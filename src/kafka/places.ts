@@ -1,26 +1,10 @@
 /**
- * A member's places in the log of a topic, with what node-rdkafka leaves out: the leader epoch, by which librdkafka
- * notices that a log was cut since (KIP-320), and the metadata of a commit. The calls are in native/group.cc.
+ * A member's places in a topic's log, with what node-rdkafka leaves out: the leader epoch, by which librdkafka notices
+ * that a log was cut since (KIP-320), and a commit's metadata.
  */
-import { CString, dlopen, FFIType, type Pointer } from "bun:ffi";
-import { library } from "./addon.ts";
-import { answerTo, cText, present } from "./admin.ts";
-
-const { ptr: pointer, i32, void: nothing } = FFIType;
-
-const open = () =>
-  dlopen(library, {
-    coffee_orders_assign: { args: [pointer, pointer, pointer], returns: pointer },
-    coffee_orders_unassign: { args: [pointer, pointer, pointer], returns: pointer },
-    coffee_orders_rewind: { args: [pointer, pointer, pointer, i32], returns: pointer },
-    coffee_orders_commit: { args: [pointer, pointer, pointer, pointer], returns: i32 },
-    coffee_orders_ask_committed: { args: [pointer, pointer, pointer, pointer, pointer], returns: nothing },
-    coffee_orders_committed: { args: [pointer], returns: pointer },
-    coffee_orders_topic_id: { args: [pointer, pointer], returns: pointer },
-    coffee_orders_free: { args: [pointer], returns: nothing },
-    rd_kafka_err2str: { args: [i32], returns: pointer },
-  }).symbols;
-let opened: ReturnType<typeof open> | undefined;
+import { CString, type Pointer } from "bun:ffi";
+import { answerTo, type Exchange } from "./admin.ts";
+import { cText, errorText, rdkafka } from "./ffi.ts";
 
 /** The offset of the next record, the epoch of the newest before it (-1: not known), and ASCII without blanks. */
 export type Commit = { partition: number; offset: number; leaderEpoch: number; metadata: string };
@@ -32,62 +16,38 @@ const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING. */
 const oldest = -2;
 
-/** @param client of librdkafka's, a member of the group, which must outlive what is asked here */
+/** @param client a member of the group */
 export function openPlaces(client: Pointer, group: string, topic: string) {
-  opened ??= open();
-  const api = opened;
-  const [name, member] = [cText(topic), cText(group)];
-
+  const name = cText(topic);
   const closing = new AbortController();
   const asked = new Set<Promise<unknown>>();
 
-  function ask<Answer>(timeoutMs: number, exchange: Parameters<typeof answerTo<Answer>>[2]): Promise<Answer> {
+  function ask<Answer>(timeoutMs: number, exchange: Exchange<Answer>): Promise<Answer> {
     // The client may be gone by then.
     if (closing.signal.aborted) return Promise.reject(new Error("the consumer is closed"));
     const answer = answerTo(client, timeoutMs, exchange, closing.signal);
     asked.add(answer);
     return answer.finally(() => asked.delete(answer));
   }
-  function textOf(address: Pointer | bigint | null): string | undefined {
-    if (address === null) return undefined;
-    const text = new CString(address as Pointer).toString();
-    api.coffee_orders_free(address as Pointer);
-    return text;
-  }
-  const must = (fault: Pointer | bigint | null): void => {
-    const said = textOf(fault);
-    if (said !== undefined) throw new Error(said);
-  };
-  const lines = (places: readonly (readonly (number | string)[])[]) =>
-    cText(places.map((place) => place.join(" ")).join("\n"));
 
   return {
-    /** @throws Error with librdkafka's words */
-    assign: (starts: readonly Start[]): void =>
-      must(
-        api.coffee_orders_assign(
-          client,
-          name,
-          lines(
-            starts.map(({ partition, offset, leaderEpoch }) => [
-              ...[partition, offset === "beginning" ? oldest : offset, leaderEpoch],
-            ]),
-          ),
-        ),
-      ),
+    /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
+    assign(starts: readonly Start[]): void {
+      const from = ({ offset }: Start) => (offset === "beginning" ? oldest : offset);
+      const places = lines(starts.map((one) => [one.partition, from(one), one.leaderEpoch]));
+      must(rdkafka.coffee_orders_assign(client, name, places));
+    },
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
-      must(api.coffee_orders_unassign(client, name, lines(partitions.map((partition) => [partition])))),
+      must(rdkafka.coffee_orders_unassign(client, name, lines(partitions.map((one) => [one])))),
     /**
      * Reads partitions that are taken on from their oldest record again. Blocks, for what is polled afterwards has to come
      * from there. @throws Error with librdkafka's words
      */
-    rewind: (partitions: readonly number[]): void =>
-      must(
-        api.coffee_orders_rewind(
-          ...[client, name, lines(partitions.map((one) => [one, oldest])), rewindTimeoutMs],
-        ),
-      ),
+    rewind(partitions: readonly number[]): void {
+      const places = lines(partitions.map((one) => [one, oldest]));
+      must(rdkafka.coffee_orders_rewind(client, name, places, rewindTimeoutMs));
+    },
     /**
      * Commits. Each commit has its own answer: a late one settles no other.
      * @throws Error with the coordinator's or librdkafka's words, or when no answer came in time
@@ -96,23 +56,23 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
       ask(timeoutMs, {
         send(queue) {
           const places = commits.map((one) => [one.partition, one.offset, one.leaderEpoch, one.metadata]);
-          const code = api.coffee_orders_commit(client, name, lines(places), queue);
-          if (code !== 0) throw new Error(String(new CString(present(api.rd_kafka_err2str(code), "error"))));
+          const code = rdkafka.coffee_orders_commit(client, name, lines(places), queue);
+          if (code !== 0) throw new Error(errorText(code));
         },
         read: () => undefined,
       }),
     /** What the group has committed; nothing for a partition of which nothing is. @throws Error */
     committed: (partitions: readonly number[], timeoutMs: number): Promise<Map<number, CommittedOffset>> =>
       ask(timeoutMs, {
-        send: (queue) =>
-          api.coffee_orders_ask_committed(
-            ...[client, member, name, lines(partitions.map((partition) => [partition])), queue],
-          ),
-        read: (event) => committedIn(textOf(api.coffee_orders_committed(event)) ?? ""),
+        send(queue) {
+          const places = lines(partitions.map((one) => [one]));
+          rdkafka.coffee_orders_ask_committed(client, cText(group), name, places, queue);
+        },
+        read: (event) => committedIn(textOf(rdkafka.coffee_orders_committed(event)) ?? ""),
       }),
     /** The id that the brokers gave the topic when it was made, as last heard; undefined: they told none. */
-    topicId: (): string | undefined => textOf(api.coffee_orders_topic_id(client, name)),
-    /** Before the client is disconnected: what is asked ends without an answer. */
+    topicId: (): string | undefined => textOf(rdkafka.coffee_orders_topic_id(client, name)),
+    /** What is asked ends without an answer. */
     async close(): Promise<void> {
       closing.abort();
       await Promise.allSettled(asked);
@@ -120,14 +80,29 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
   };
 }
 
+const lines = (places: readonly (readonly (number | string)[])[]): Buffer =>
+  cText(places.map((place) => place.join(" ")).join("\n"));
+
+/** A text of native/group.cc, which is freed; undefined where there is none. */
+function textOf(address: Pointer | bigint | null): string | undefined {
+  if (address === null) return undefined;
+  const text = new CString(address as Pointer).toString();
+  rdkafka.coffee_orders_free(address as Pointer);
+  return text;
+}
+
+function must(fault: Pointer | bigint | null): void {
+  const said = textOf(fault);
+  if (said !== undefined) throw new Error(said);
+}
+
 function committedIn(text: string): Map<number, CommittedOffset> {
   if (text.startsWith("!")) throw new Error(text.slice(1));
   const found = new Map<number, CommittedOffset>();
   for (const line of text.split("\n").filter(Boolean)) {
-    const [partition, offset, leaderEpoch, hex = ""] = line.split(" ");
-    const metadata = Buffer.from(hex, "hex").toString("latin1");
-    if (Number(offset) >= 0)
-      found.set(Number(partition), { offset: Number(offset), leaderEpoch: Number(leaderEpoch), metadata });
+    const [partition = 0, offset = 0, leaderEpoch = 0] = line.split(" ", 3).map(Number);
+    const metadata = Buffer.from(line.split(" ")[3] ?? "", "hex").toString("latin1");
+    if (offset >= 0) found.set(partition, { offset, leaderEpoch, metadata });
   }
   return found;
 }

@@ -1,13 +1,10 @@
-/**
- * One idempotent Kafka producer: what it reports delivered is on every in-sync replica (acks=all), once, in order
- * within its partition. It knows nothing of orders.
- */
-
+/** An idempotent producer: what it reports delivered is on every in-sync replica, once, and in order in its partition. */
+import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
-import { clientOptions } from "./client.ts";
+import { clientOptions, connected, disconnect } from "./client.ts";
 import { openReports, type Report } from "./reports.ts";
-import { clientOf, openSender, type RefusedRecord } from "./sender.ts";
+import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** Headers are name and value pairs, a pair an object. */
@@ -26,23 +23,18 @@ export type OutgoingRecord = {
   sharedHeaders?: RecordHeaders;
 };
 
-/** What becomes of records that are handed over together; n counts them from 0. */
+/** What becomes of records that are handed over together: each, counted by n from 0, has a report or is refused. */
 export type Told = {
-  /** A record has its report; not called any more once the producer is closed. */
+  /** Not called any more once the producer is closed. */
   onReport: (n: number, report: Report) => void;
-  /** A record was not queued. Called before the call that handed it over returns. */
+  /** Not queued. Called before the call that handed it over returns. */
   onRefused: (n: number, refused: RefusedRecord) => void;
 };
 
 /** What the last statistics of librdkafka said, as far as it is of use here. */
-export type ProducerStatistics = {
-  brokersUp: number;
-  queueRecords: number;
-  queueBytes: number;
-  roundTripMs: number;
-};
+export type ProducerStatistics = ReturnType<typeof statisticsOf>;
 
-/** The state of a partition as the brokers last told it. */
+/** A partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
@@ -54,21 +46,18 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-const disconnectTimeoutMs = 5_000;
-const pollMs = 100;
-/** Records that may be handed over in one call; a record's tag is the number of its call and its place there. */
+/** Records that may be handed over in one call: a tag, which is a double, is the number of a call and a place there. */
 const mostTogether = 2 ** 20;
-/** Then calls are numbered anew, for a tag travels as a double: no report is as late as that. */
+/** Then calls are numbered anew: no report is as late as that. */
 const mostCalls = 2 ** 32;
 
 /**
- * Connects a producer.
+ * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
  * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
- * @param options.maxBytes longest batch that is sent, on no topic above its max.message.bytes; a longer record is refused
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
-export async function openProducer(
+export function openProducer(
   config: KafkaConfig,
   options: {
     lingerMs: number;
@@ -91,7 +80,6 @@ export async function openProducer(
       "retry.backoff.ms": 50,
       "retry.backoff.max.ms": 500,
       "linger.ms": options.lingerMs,
-      "batch.num.messages": 10_000,
       "batch.size": batchBytes,
       // The queue's own bounds lie above those of the tier, which refuses first.
       "queue.buffering.max.messages": 100_000,
@@ -107,33 +95,19 @@ export async function openProducer(
       "message.timeout.ms": options.deliveryTimeoutMs,
     },
   );
-
   client.on("event.error", (error) => options.onError?.(error.message));
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-
-  await new Promise<void>((resolve, reject) => {
-    client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
-
-  try {
-    return drive(client, options.lingerMs > 0);
-  } catch (error) {
-    await disconnect(client);
-    throw error;
-  }
+  return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, options.lingerMs > 0));
 }
 
-/** What a connected client does. @throws Error when it can't be driven: the client is left to be disconnected. */
-function drive(client: Kafka.Producer, lingers: boolean) {
-  const handle = clientOf((client as unknown as { name: string }).name);
-  const sender = openSender(handle, lingers);
+/** What a connected client does. */
+function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { told: Told; left: number }>();
   let lastCall = 0;
   const wakeUps = openWakeUps(handle, () => reports.poll());
+  const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);
@@ -143,7 +117,7 @@ function drive(client: Kafka.Producer, lingers: boolean) {
     waits.told.onReport(tag % mostTogether, report);
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
-  const polls = setInterval(reports.poll, pollMs);
+  const polls = setInterval(reports.poll, 100);
 
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
@@ -151,6 +125,11 @@ function drive(client: Kafka.Producer, lingers: boolean) {
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
 
+  /**
+   * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
+   * for one partition leave in one request if they fit.
+   * @throws Error after `close`, RangeError for more than a million, TypeError for several topics: none was queued.
+   */
   function produceAll(records: readonly OutgoingRecord[], told: Told): void {
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
@@ -162,23 +141,17 @@ function drive(client: Kafka.Producer, lingers: boolean) {
   }
 
   return {
-    /**
-     * Queues records in their order. Where nothing lingers, those for one partition leave in one request if they fit.
-     * @throws Error after `close`, RangeError for more than a million: none was queued.
-     */
     produceAll,
+    flush,
 
-    /**
-     * Queues a record; its report follows, unless the producer is closed first.
-     * @throws RefusedRecord, or Error after `close`: not queued.
-     */
+    /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      let refusal: RefusedRecord | undefined;
-      const onRefused = (_: number, refused: RefusedRecord) => {
-        refusal = refused;
-      };
-      produceAll([record], { onReport: (_, report) => onReport(report), onRefused });
-      if (refusal) throw refusal;
+      produceAll([record], {
+        onReport: (_, report) => onReport(report),
+        onRefused(_, refused) {
+          throw refused;
+        },
+      });
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -187,23 +160,14 @@ function drive(client: Kafka.Producer, lingers: boolean) {
         client.getMetadata({ topic, timeout: timeoutMs }, (error, metadata) => {
           if (error) return reject(error);
           const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
-          resolve(
-            found.map(({ id, leader, replicas, isrs }) => ({
-              partition: id,
-              leader,
-              replicas: replicas.length,
-              inSyncReplicas: isrs.length,
-            })),
-          );
+          resolve(found.map(stateOf));
         });
       });
     },
 
-    flush,
-
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
-      if (flushTimeoutMs > 0) await flush(flushTimeoutMs);
+      await flush(flushTimeoutMs);
       if (closed) return;
       closed = true;
       // From here on nobody is told anything, also of reports that have been taken just now.
@@ -217,27 +181,20 @@ function drive(client: Kafka.Producer, lingers: boolean) {
   };
 }
 
-function disconnect(client: Kafka.Producer): Promise<void> {
-  return new Promise((resolve) => {
-    const giveUp = setTimeout(resolve, disconnectTimeoutMs);
-    client.disconnect(1, () => {
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
-}
+const stateOf = ({ id, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState => ({
+  ...{ partition: id, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
+});
 
-function statisticsOf(json: string): ProducerStatistics {
+function statisticsOf(json: string) {
   const statistics = JSON.parse(json) as {
     msg_cnt: number;
     msg_size: number;
     brokers: Record<string, { nodeid: number; state: string; rtt?: { avg: number } }>;
   };
-  const up = Object.values(statistics.brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
+  const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
+  const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
   return {
-    brokersUp: up.length,
-    queueRecords: statistics.msg_cnt,
-    queueBytes: statistics.msg_size,
+    ...{ brokersUp: up.length, queueRecords, queueBytes },
     roundTripMs: Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000)),
   };
 }

@@ -3,9 +3,10 @@ import { kafkaConfig } from "../config.ts";
 import { startOrdersCluster } from "../testing/kafka.ts";
 import { until } from "../testing/until.ts";
 import Kafka from "./addon.ts";
+import { handleOf } from "./client.ts";
 import { type OutgoingRecord, openProducer } from "./producer.ts";
 import { openReports, type Report } from "./reports.ts";
-import { clientOf, openSender } from "./sender.ts";
+import { openSender } from "./sender.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
@@ -31,7 +32,7 @@ async function connected(settings = {}): Promise<Kafka.Producer> {
 /** A client of which nobody polls but the test, with so many reports that wait to be taken. */
 async function withReports(count: number) {
   const client = await connected();
-  const handle = clientOf((client as unknown as { name: string }).name);
+  const handle = handleOf(client);
   const tags: number[] = [];
   const reports = openReports(handle, (tag) => tags.push(tag));
   const sender = openSender(handle, false);

@@ -195,6 +195,22 @@ test("more than can be told apart are refused, all of them", async () => {
   expect(await cluster.read("orders.dead")).toHaveLength(before);
 });
 
+test("of one call all go to one topic with the same shared headers, or none of them", async () => {
+  const before = (await cluster.read("orders.dead")).length;
+  const never = () => expect.unreachable();
+  const shared = record({ topic: "orders.dead", sharedHeaders: [{ a: "1" }] });
+  for (const other of [
+    record({}),
+    record({ topic: "orders.dead" }),
+    { ...shared, sharedHeaders: [{ a: "1" }] },
+  ])
+    expect(() => producer.produceAll([shared, other], { onReport: never, onRefused: never })).toThrow(
+      TypeError,
+    );
+  await acknowledged();
+  expect(await cluster.read("orders.dead")).toHaveLength(before);
+});
+
 test.each([1, 3])(
   "what is handed over together leaves in one request for each of %i partitions",
   async (partitions) => {

@@ -3,13 +3,12 @@ import { readdirSync } from "node:fs";
 import Kafka from "node-rdkafka";
 import { startOrdersCluster } from "../testing/kafka.ts";
 import { until } from "../testing/until.ts";
-import { clientOf } from "./sender.ts";
+import { handleOf } from "./client.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
 
-const nameOf = (producer: Kafka.Producer) => (producer as unknown as { name: string }).name;
 const openFiles = () => readdirSync("/proc/self/fd").length;
 
 test("reports come though nobody polls by the clock, and nothing stays open", async () => {
@@ -22,7 +21,7 @@ test("reports come though nobody polls by the clock, and nothing stays open", as
   producer.on("delivery-report", () => {
     reports += 1;
   });
-  const opened = openWakeUps(clientOf(nameOf(producer)), () => {
+  const opened = openWakeUps(handleOf(producer), () => {
     wakeUps += 1;
     producer.poll();
   });
@@ -42,8 +41,7 @@ test("reports come though nobody polls by the clock, and nothing stays open", as
 
   const before = openFiles();
   const times = 100;
-  for (let time = 0; time < times; time += 1)
-    await openWakeUps(clientOf(nameOf(producer)), () => undefined).close();
+  for (let time = 0; time < times; time += 1) await openWakeUps(handleOf(producer), () => undefined).close();
   // The client opens and closes connections meanwhile, and a pipe would be two for each time. Bun closes its duplicate of
   // a pipe's end some time after the reader is done with it.
   await until("the pipes are closed", () => openFiles() < before + times / 10);
