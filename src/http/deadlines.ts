@@ -20,12 +20,8 @@ export function withDeadline(limitMs: number, late: () => void): () => void {
 
 function expire(limitMs: number, all: Set<Limited>): void {
   const nowMs = performance.now();
-  const due: Limited[] = [];
-  for (const limited of all) {
-    if (limited.dueMs > nowMs) break;
-    due.push(limited);
-    all.delete(limited);
-  }
+  const due = [...all].filter(({ dueMs }) => dueMs <= nowMs);
+  for (const limited of due) all.delete(limited);
   // Before anybody is told: whatever they do, the others have their time limits.
   const [next] = all;
   if (next) setTimeout(expire, next.dueMs - nowMs, limitMs, all);

@@ -6,18 +6,15 @@ import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import { openApi } from "./openapi.ts";
 
-/** What an instance answers about itself. */
-export type Probes = {
-  registry: Registry;
-  /** Why no request should be sent here; undefined when ready. */
-  unready: () => string | undefined;
-};
-
 /**
- * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem documents
- * by the table of outcomes.
+ * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem
+ * documents by the table of outcomes.
+ * @param about.unready why no request should be sent here; undefined when ready
  */
-export function createApp(log: Logger, { registry, unready }: Probes): Hono {
+export function createApp(
+  log: Logger,
+  { registry, unready }: { registry: Registry; unready: () => string | undefined },
+): Hono {
   const app = new Hono();
   const ready: Gauge = new Gauge({
     name: "ready",
@@ -60,21 +57,19 @@ function readable(request: Request): Request {
   return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
 
-/** Handlers that Bun's own router calls, past the application: by path and method. */
-export type Routes = Record<string, Record<"POST", (request: Request) => Promise<Response>>>;
-
 /** Answers are complete when a tier stops: what is left is connections that the balancer keeps open. */
 const stopTimeoutMs = 1_000;
 
 /**
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
+ * @param routes what Bun's own router calls, past the application: by path and method
  * @throws ConfigError when the address is taken or not this machine's
  */
 export function serve(
   app: Hono,
   config: { HTTP_HOST: string; HTTP_PORT: number },
   log: Logger,
-  routes: Routes = {},
+  routes: Record<string, Record<"POST", (request: Request) => Promise<Response>>> = {},
 ) {
   const { HTTP_HOST: hostname, HTTP_PORT: port } = config;
   try {

@@ -1,7 +1,6 @@
 /**
- * The caller's place in a trace (W3C Trace Context, section 3), as it is carried to the record of each of its orders.
- * What comes out is of version 00 and valid, or nothing: a traceparent of 55 characters, a tracestate of at most
- * 512. So no header costs more than that an order, whatever its length.
+ * The caller's place in a trace (W3C Trace Context, section 3), as each of its orders' records carries it: of version 00
+ * and valid, or not at all. So no header costs an order more than 55 characters and 512 of state.
  */
 
 /** `traceparent` and, where there is any, `tracestate`. */
@@ -23,8 +22,7 @@ const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/
 /** The trace context of a request; undefined without a valid traceparent (3.2.2), which a request may come without. */
 export function traceContext(headers: Headers): TraceContext | undefined {
   const header = headers.get("traceparent");
-  if (header === null) return undefined;
-  const traceparent = parentOf(header);
+  const traceparent = header === null ? undefined : parentOf(header);
   if (traceparent === undefined) return undefined;
   const tracestate = stateOf(headers.get("tracestate") ?? "");
   return tracestate ? { traceparent, tracestate } : { traceparent };
@@ -45,11 +43,10 @@ function stateOf(header: string): string {
     .map((text) => text.trim())
     .filter((text) => text !== "");
   if (members.length > maxMembers || !members.every((text) => member.test(text))) return "";
-  // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.
-  while (members.join(",").length > maxStateChars)
-    members.splice(
-      members.findLastIndex((text) => text.length > longMemberChars),
-      1,
-    );
+  while (members.join(",").length > maxStateChars) {
+    // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.
+    const last = members.findLastIndex((text) => text.length > longMemberChars);
+    members.splice(last, 1);
+  }
   return members.join(",");
 }
