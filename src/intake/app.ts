@@ -39,7 +39,7 @@ export function createIntakeApp(
   const placeOrder = answering(async (request) => {
     const { document, given } = await take(request, "single", config.MAX_BODY_BYTES);
     const result = await place(document, { ...given, key: orderKey(given.key) });
-    return result instanceof OutcomeError ? refusal(result) : accepted(result);
+    return result instanceof OutcomeError ? errorResponse(result, log, "POST") : accepted(result);
   });
 
   const placeOrders = answering(async (request) => {
@@ -50,16 +50,14 @@ export function createIntakeApp(
     return multiStatus(await Promise.all(placed));
   });
 
-  app.post("/orders", (c) => placeOrder(c.req.raw));
-  app.post("/orders/batch", (c) => placeOrders(c.req.raw));
-
-  for (const path of ["/orders", "/orders/batch"])
+  const routes = { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } };
+  for (const [path, { POST }] of Object.entries(routes)) {
+    app.post(path, (c) => POST(c.req.raw));
     app.all(path, () => {
       metrics.outcome("method_not_allowed");
-      const answer = problemResponse("method_not_allowed", "orders are sent with POST");
-      answer.headers.set("allow", "POST");
-      return answer;
+      return problemResponse("method_not_allowed", "orders are sent with POST");
     });
+  }
 
   /** Times whatever answers a request, and answers for it if it fails. */
   function answering(answer: (request: Request) => Promise<Response>) {
@@ -77,17 +75,13 @@ export function createIntakeApp(
   }
 
   /** What a request brings, if anything is taken at all. @throws OutcomeError */
-  async function take(
-    request: Request,
-    kind: Kind,
-    maxBytes: number,
-  ): Promise<{ document: unknown; given: Given }> {
+  async function take(request: Request, kind: Kind, maxBytes: number) {
     const leftMs = timeLeftMs(request.headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
     const deadlineMs = performance.now() + leftMs;
     // A body without a length may be as long as any.
     const bytes = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
     const obstacle = intake.obstacle(kind, bytes);
-    if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
+    if (obstacle) throw obstacle;
     const key = idempotencyKey(request.headers.get("idempotency-key"));
     const trace = traceContext(request.headers);
     const release = intake.reserve(kind, bytes);
@@ -95,7 +89,7 @@ export function createIntakeApp(
       const body = await readJsonBody(request, maxBytes);
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } };
+      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } satisfies Given };
     } finally {
       release();
     }
@@ -124,7 +118,7 @@ export function createIntakeApp(
     return error;
   }
 
-  return { app, routes: { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } } };
+  return { app, routes };
 }
 
 const declaredBytes = (request: Request): number | undefined => {
@@ -144,9 +138,6 @@ async function endingUpload(request: Request, answer: Response): Promise<Respons
   answer.headers.set("order-answer", ascii);
   return new Response(text, answer);
 }
-
-const refusal = ({ outcome, message, extension }: OutcomeError): Response =>
-  problemResponse(outcome, message, extension);
 
 /** An outcome for each order: its own status, as RFC 4918, section 13, has it for parts of one request. */
 function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response {

@@ -2,8 +2,7 @@
 import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Order } from "../order.ts";
-import type { Kind } from "./admission.ts";
-import type { Lane } from "./lanes.ts";
+import type { Kind, Lane } from "./admission.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
 export type Acceptance = { id: string; partition: number; offset: number | null };
@@ -22,21 +21,17 @@ export type Given = {
 export type Pending = {
   id: string;
   order: Order;
+  given: Given;
   record: OutgoingRecord;
-  kind: Kind;
   bytes: number;
-  /** Those it shares a limit with. */
   lane: Lane;
   sinceMs: number;
-  deadlineMs: number;
   /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
   group: number;
   /** Copies on their way. */
   copies: number;
-  republished?: true;
+  republished: boolean;
+  answer: PromiseWithResolvers<Acceptance>;
   /** It has its answer. */
-  done?: true;
-  promise: Promise<Acceptance>;
-  resolve: (acceptance: Acceptance) => void;
-  reject: (error: unknown) => void;
+  done: boolean;
 };
