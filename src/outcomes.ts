@@ -82,9 +82,9 @@ export class OutcomeError extends Error {
 }
 
 /** The members of a problem document (RFC 9457, section 3.1), with the order's fate as an extension. */
-export function problem(name: ProblemName, detail: string, extension: Record<string, unknown> = {}) {
-  const { status, title, fate } = outcomes[name];
-  const type = `urn:problem-type:coffee-orders:${name}`;
+export function problem({ outcome, message: detail, extension }: OutcomeError) {
+  const { status, title, fate } = outcomes[outcome];
+  const type = `urn:problem-type:coffee-orders:${outcome}`;
   return { type, title, status, detail, ...(fate && { fate }), ...extension };
 }
 
@@ -92,17 +92,13 @@ export function problem(name: ProblemName, detail: string, extension: Record<str
 export const fateHeader = "order-fate";
 
 /** The answer of a failure: application/problem+json, with Retry-After where a retry makes sense (RFC 9110, 10.2.3). */
-export function problemResponse(
-  name: ProblemName,
-  detail: string,
-  extension?: Record<string, unknown>,
-): Response {
+export function problemResponse(error: OutcomeError): Response {
   const headers: Record<string, string> = { "content-type": "application/problem+json" };
-  const { retryAfterS, status, fate } = outcomes[name];
+  const { retryAfterS, status, fate } = outcomes[error.outcome];
   if (retryAfterS) headers["retry-after"] = String(retryAfterS);
   if (fate) headers[fateHeader] = fate;
-  // RFC 9110, 15.5.16 and 15.5.6.
-  if (status === 415) Object.assign(headers, { accept: "application/json", "accept-encoding": "identity" });
+  // RFC 9110, 15.5.6 and 15.5.16.
   if (status === 405) headers.allow = "POST";
-  return new Response(JSON.stringify(problem(name, detail, extension)), { status, headers });
+  if (status === 415) Object.assign(headers, { accept: "application/json", "accept-encoding": "identity" });
+  return new Response(JSON.stringify(problem(error)), { status, headers });
 }

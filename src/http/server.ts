@@ -31,18 +31,20 @@ export function createApp(
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
   app.get("/openapi.json", (c) => c.json(openApi()));
-  app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
+  app.notFound(({ req }) =>
+    problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
+  );
   app.onError((error, c) => errorResponse(error, log, c.req.method));
   return app;
 }
 
 /** The answer to a request that failed: by the table, or as the defect that anything else is. A look-up has no fate. */
 export function errorResponse(error: unknown, log: Logger, method: string): Response {
-  if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
+  if (error instanceof OutcomeError) return problemResponse(error);
   log.error({ err: error }, "unexpected error while answering");
-  return method === "GET"
-    ? problemResponse("internal_error", "unexpected error; ask again", { fate: undefined })
-    : problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+  const asked = method === "GET";
+  const detail = `unexpected error; ${asked ? "ask again" : "send it again with the same Idempotency-Key"}`;
+  return problemResponse(new OutcomeError("internal_error", detail, asked ? { fate: undefined } : {}));
 }
 
 /**
@@ -56,9 +58,6 @@ function readable(request: Request): Request {
   const href = url.replace(/^(https?:\/\/[^/]*)?/, "http://localhost");
   return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
-
-/** Answers are complete when a tier stops: what is left is connections that the balancer keeps open. */
-const stopTimeoutMs = 1_000;
 
 /**
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
@@ -87,7 +86,8 @@ export function serve(
     return {
       /** Takes no more connections, lets what is being answered finish, then closes the idle ones. */
       async stop(): Promise<void> {
-        await Promise.race([server.stop(), Bun.sleep(stopTimeoutMs)]);
+        // Answers are complete when a tier stops: what is left is connections that the balancer keeps open.
+        await Promise.race([server.stop(), Bun.sleep(1_000)]);
         await server.stop(true);
       },
     };

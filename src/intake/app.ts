@@ -39,7 +39,7 @@ export function createIntakeApp(
   const placeOrder = answering(async (request) => {
     const { document, given } = await take(request, "single", config.MAX_BODY_BYTES);
     const result = await place(document, { ...given, key: orderKey(given.key) });
-    return result instanceof OutcomeError ? errorResponse(result, log, "POST") : accepted(result);
+    return result instanceof OutcomeError ? problemResponse(result) : accepted(result);
   });
 
   const placeOrders = answering(async (request) => {
@@ -55,7 +55,7 @@ export function createIntakeApp(
     app.post(path, (c) => POST(c.req.raw));
     app.all(path, () => {
       metrics.outcome("method_not_allowed");
-      return problemResponse("method_not_allowed", "orders are sent with POST");
+      return problemResponse(new OutcomeError("method_not_allowed", "orders are sent with POST"));
     });
   }
 
@@ -78,8 +78,7 @@ export function createIntakeApp(
   async function take(request: Request, kind: Kind, maxBytes: number) {
     const leftMs = timeLeftMs(request.headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
     const deadlineMs = performance.now() + leftMs;
-    // A body without a length may be as long as any.
-    const bytes = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
+    const bytes = Math.min(declaredBytes(request), maxBytes);
     const obstacle = intake.obstacle(kind, bytes);
     if (obstacle) throw obstacle;
     const key = idempotencyKey(request.headers.get("idempotency-key"));
@@ -121,17 +120,16 @@ export function createIntakeApp(
   return { app, routes };
 }
 
-const declaredBytes = (request: Request): number | undefined => {
-  const declared = request.headers.get("content-length");
-  return declared === null ? undefined : Number(declared);
-};
+/** A body without a length may be as long as any. */
+const declaredBytes = (request: Request): number =>
+  Number(request.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
 
 /**
  * An answer before the body is there ends the connection; and the balancer, which would wait for the rest, gives the
  * answer itself, from a header.
  */
 async function endingUpload(request: Request, answer: Response): Promise<Response> {
-  if ((declaredBytes(request) ?? Number.POSITIVE_INFINITY) <= wholeBytes) return answer;
+  if (declaredBytes(request) <= wholeBytes) return answer;
   const text = await answer.text();
   const ascii = text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   answer.headers.set("connection", "close");
@@ -142,20 +140,13 @@ async function endingUpload(request: Request, answer: Response): Promise<Respons
 /** An outcome for each order: its own status, as RFC 4918, section 13, has it for parts of one request. */
 function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response {
   const body = results.map((result) =>
-    result instanceof OutcomeError
-      ? problem(result.outcome, result.message, result.extension)
-      : { status: outcomes.accepted.status, ...result },
+    result instanceof OutcomeError ? problem(result) : { status: outcomes.accepted.status, ...result },
   );
-  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fateOf(results) } });
-}
-
-/** What is true of all: mixed as soon as some are refused and some are not. */
-function fateOf(results: readonly (Acceptance | OutcomeError)[]): string {
-  const fates = new Set(
-    results.map((result) => (result instanceof OutcomeError ? outcomes[result.outcome].fate : "accepted")),
-  );
-  if (fates.has("refused")) return fates.size === 1 ? "refused" : "mixed";
-  return fates.has("unknown") ? "unknown" : "accepted";
+  const fates = new Set(body.map((one) => ("fate" in one ? one.fate : "accepted")));
+  // What is true of all: mixed as soon as some are refused and some are not.
+  const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
+  const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
+  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fate } });
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

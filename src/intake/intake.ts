@@ -13,9 +13,8 @@ import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner } from "./partitioner.ts";
-import type { Acceptance, Given, Pending } from "./pending.ts";
+import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
-import { recordOf } from "./record.ts";
 import { createRepublisher } from "./republisher.ts";
 import { createSession } from "./session.ts";
 
@@ -206,16 +205,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const lane = laneOf(order.customer) as Lane;
       const refused = obstacle(given.kind, 0, lane);
       if (refused) throw refused;
-      const record = recordOf(order, id, config.ORDERS_TOPIC, given.trace);
-      const bytes = Buffer.byteLength(record.value ?? "");
-      const answer = Promise.withResolvers<Acceptance>();
-      const sinceMs = performance.now();
-      const state = { group: 0, copies: 0, republished: false, done: false, answer };
-      const taken = { id, order, given, record, bytes, lane, sinceMs, ...state };
-      admission.enter(given.kind, bytes, lane);
+      const taken = pendingOf(order, id, given, lane, config.ORDERS_TOPIC);
+      admission.enter(given.kind, taken.bytes, lane);
       pending.set(id, taken);
       groups.add(taken);
-      return answer.promise;
+      return taken.answer.promise;
     },
 
     /**

@@ -1,8 +1,8 @@
 /** An order on its way: what came with it, what it waits for, and what it is answered with. */
 import type { TraceContext } from "../http/trace-context.ts";
-import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Order } from "../order.ts";
 import type { Kind, Lane } from "./admission.ts";
+import { recordOf } from "./record.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
 export type Acceptance = { id: string; partition: number; offset: number | null };
@@ -18,20 +18,26 @@ export type Given = {
 };
 
 /** An order without its answer, or of which a copy is still on its way. */
-export type Pending = {
-  id: string;
-  order: Order;
-  given: Given;
-  record: OutgoingRecord;
-  bytes: number;
-  lane: Lane;
-  sinceMs: number;
-  /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
-  group: number;
-  /** Copies on their way. */
-  copies: number;
-  republished: boolean;
-  answer: PromiseWithResolvers<Acceptance>;
-  /** It has its answer. */
-  done: boolean;
-};
+export type Pending = ReturnType<typeof pendingOf>;
+
+/** An order that is taken in now. */
+export function pendingOf(order: Order, id: string, given: Given, lane: Lane, topic: string) {
+  const record = recordOf(order, id, topic, given.trace);
+  return {
+    id,
+    order,
+    given,
+    lane,
+    record,
+    bytes: Buffer.byteLength(record.value ?? ""),
+    sinceMs: performance.now(),
+    /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
+    group: 0,
+    /** Copies on their way. */
+    copies: 0,
+    republished: false,
+    /** It has its answer. */
+    done: false,
+    answer: Promise.withResolvers<Acceptance>(),
+  };
+}

@@ -100,21 +100,6 @@ export function createSession(
     let checkedMs = performance.now();
     let checking = false;
 
-    async function check(found: PartitionState[]): Promise<void> {
-      checking = true;
-      checkedMs = performance.now();
-      try {
-        const fault = await topicFault(config, topic, found);
-        if (!current()) return;
-        trusted = found.length;
-        tell(fault);
-      } catch (error) {
-        log.warn({ err: error }, "the topic could not be checked this time");
-      } finally {
-        checking = false;
-      }
-    }
-
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
         const found = await client.partitions(topic, watchMs);
@@ -128,7 +113,19 @@ export function createSession(
           events.onPartitions(used);
         }
         const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
-        if (due && !checking) void check(found);
+        if (!due || checking) continue;
+        checking = true;
+        checkedMs = performance.now();
+        void topicFault(config, topic, found)
+          .then((fault) => {
+            if (!current()) return;
+            trusted = found.length;
+            tell(fault);
+          })
+          .catch((error) => log.warn({ err: error }, "the topic could not be checked this time"))
+          .finally(() => {
+            checking = false;
+          });
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }
