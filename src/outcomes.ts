@@ -36,7 +36,7 @@ const ofLookUps = {
   not_found: ofLookUp(404, "There is nothing here"),
   ledger_unavailable: ofLookUp(503, "The ledger is unavailable", 5),
 };
-/** Problems of both; of a look-up they say nothing about the order. */
+/** Problems of both. */
 const ofBoth = {
   malformed_request: refused(400, "The request is not valid HTTP"),
   body_too_large: refused(413, "The body is too large"),

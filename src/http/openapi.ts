@@ -10,15 +10,17 @@ const uuid = { ...text, format: "uuid" };
 const time = { ...text, format: "date-time" };
 const place = { partition: integer, offset: integer };
 const array = (items: object) => ({ type: "array", items });
-const object = (properties: Record<string, object>, optional: string[] = []) => ({
+const object = (required: Record<string, object>, optional: Record<string, object> = {}) => ({
   type: "object",
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  properties: { ...required, ...optional },
+  required: Object.keys(required),
 });
 /** What a look-up tells of an order. */
 const view = (status: string, more: Record<string, object>) =>
   object({ id: uuid, status: { const: status }, ...more });
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const acceptedStatus = object({ status: { const: 202 } });
+const views = ["ToCome", "Waiting", "Handled", "Dead"];
 
 // TypeBox's $id would move the base that references inside the document are resolved against.
 const { $id: _, ...order } = orderSchema;
@@ -31,25 +33,17 @@ const schemas = {
     description:
       "A problem document (RFC 9457). `fate` tells whether the order may have been accepted; a look-up has none.",
     ...object(
+      { type: { ...text, format: "uri" }, title: text, status: { type: "integer" }, detail: text },
       {
-        type: { ...text, format: "uri" },
-        title: text,
-        status: { type: "integer" },
-        detail: text,
         fate: { enum: ["refused", "unknown"] },
         errors: array(object({ pointer: { ...text, format: "json-pointer" }, detail: text })),
         id: uuid,
       },
-      ["errors", "fate", "id"],
     ),
   },
   BatchOutcomes: {
     description: "An outcome for each order, in the order of the request.",
-    ...object({
-      outcomes: array({
-        anyOf: [{ allOf: [ref("Accepted"), object({ status: { const: 202 } })] }, ref("Problem")],
-      }),
-    }),
+    ...object({ outcomes: array({ anyOf: [{ allOf: [ref("Accepted"), acceptedStatus] }, ref("Problem")] }) }),
   },
   ToCome: view("accepted", place),
   Waiting: view("waiting", { attempts: integer, nextAt: time, reason: text }),
@@ -57,74 +51,50 @@ const schemas = {
   Dead: view("dead", { deadAt: time, reason: text, attempts: integer, topic: text, ...place }),
 };
 
-const answer = (description: string, schema: object, mediaType = "application/json") => ({
+const content = (description: string, schema: object, mediaType = "application/json") => ({
   description,
   content: { [mediaType]: { schema } },
 });
 
 /** What a client may be answered with besides, by status. */
 function problems(rows: Record<string, { status: number; fate: string | undefined; title: string }>) {
-  const told = ([name, { fate, title }]: [string, (typeof rows)[string]]) =>
-    `${name}${fate ? ` (${fate})` : ""}: ${title}`;
-  const byStatus = Map.groupBy(Object.entries(rows), ([, { status }]) => status);
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      answer(group.map(told).join("; "), ref("Problem"), "application/problem+json"),
-    ]),
-  );
+  const told = Object.entries(rows).map(([name, { status, fate, title }]) => {
+    return { status, text: `${name}${fate ? ` (${fate})` : ""}: ${title}` };
+  });
+  const answers = [...Map.groupBy(told, ({ status }) => status)].map(([status, group]) => {
+    const description = group.map(({ text }) => text).join("; ");
+    return [status, content(description, ref("Problem"), "application/problem+json")];
+  });
+  return Object.fromEntries(answers);
 }
 
-const header = (name: string, description: string, schema: object = text) => ({
-  name,
-  in: "header",
-  description,
-  schema,
-});
-const parameters = [
-  header(
-    "Idempotency-Key",
+const headers = {
+  "Idempotency-Key":
     "Makes a retry safe: the same customer and key are the same order. One line of visible ASCII, bare or in double " +
-      'quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651).',
-    idempotencyKeyHeader,
-  ),
-  header(
-    "traceparent",
+    'quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651).',
+  traceparent:
     "W3C Trace Context: a valid one is carried to the record, of a later version as version 00; any other is ignored.",
-  ),
-  header(
-    "tracestate",
+  tracestate:
     "Carried with a valid traceparent, if it is valid itself: whole members of 512 characters in all.",
-  ),
-];
-/** How orders are sent. @param more what is particular about it */
-const placing = (body: "Order" | "Batch", responses: object, more: object) => ({
-  post: {
-    ...more,
-    parameters,
-    requestBody: {
-      required: true,
-      ...answer(
-        "JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493).",
-        ref(body),
-      ),
-    },
-    responses: { ...responses, ...problems(problemsOf.order) },
-  },
-});
-
+};
+const isJson = "JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493).";
 const location = {
   description: "Where the order is looked up; its query is the order's place on the topic.",
   schema: { ...text, format: "uri-reference" },
 };
-const orderAnswers = {
-  202: {
-    ...answer("Accepted: at least two replicas have it.", ref("Accepted")),
-    headers: { Location: location },
+
+/** How orders are sent, one or many. @param more what is particular about it */
+const placing = (body: "Order" | "Batch", more: object, responses: object) => ({
+  post: {
+    ...more,
+    parameters: Object.entries(headers).map(([name, description]) => {
+      const schema = name === "Idempotency-Key" ? idempotencyKeyHeader : text;
+      return { name, in: "header", description, schema };
+    }),
+    requestBody: { required: true, ...content(isJson, ref(body)) },
+    responses: { ...responses, ...problems(problemsOf.order) },
   },
-};
-const batchAnswers = { 207: answer("An outcome for each order.", ref("BatchOutcomes")) };
-const views = { oneOf: ["ToCome", "Waiting", "Handled", "Dead"].map(ref) };
+});
 
 /** The document. Its paths are those that pass the balancer. */
 export const openApi = () => ({
@@ -136,12 +106,25 @@ export const openApi = () => ({
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   paths: {
-    "/orders": placing("Order", orderAnswers, { operationId: "placeOrder" }),
-    "/orders/batch": placing("Batch", batchAnswers, {
-      operationId: "placeOrders",
-      description:
-        "The key of the n-th order (from 0) is the request's key, a slash and n; no single order's key is the same.",
-    }),
+    "/orders": placing(
+      "Order",
+      { operationId: "placeOrder" },
+      {
+        202: {
+          headers: { Location: location },
+          ...content("Accepted: at least two replicas have it.", ref("Accepted")),
+        },
+      },
+    ),
+    "/orders/batch": placing(
+      "Batch",
+      {
+        operationId: "placeOrders",
+        description:
+          "The key of the n-th order (from 0) is the request's key, a slash and n; no single order's key is the same.",
+      },
+      { 207: content("An outcome for each order.", ref("BatchOutcomes")) },
+    ),
     "/orders/{id}": {
       get: {
         operationId: "getOrder",
@@ -154,7 +137,10 @@ export const openApi = () => ({
           // RFC 7240: wait=N holds the answer until the order is handled or dead, at most so many seconds, up to 20.
           { name: "Prefer", in: "header", schema: text },
         ],
-        responses: { 200: answer("What became of the order.", views), ...problems(problemsOf.lookUp) },
+        responses: {
+          200: content("What became of the order.", { oneOf: views.map(ref) }),
+          ...problems(problemsOf.lookUp),
+        },
       },
     },
   },

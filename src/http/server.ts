@@ -11,10 +11,8 @@ import { openApi } from "./openapi.ts";
  * documents by the table of outcomes.
  * @param about.unready why no request should be sent here; undefined when ready
  */
-export function createApp(
-  log: Logger,
-  { registry, unready }: { registry: Registry; unready: () => string | undefined },
-): Hono {
+export function createApp(log: Logger, about: { registry: Registry; unready: () => string | undefined }) {
+  const { registry, unready } = about;
   const app = new Hono();
   const ready: Gauge = new Gauge({
     name: "ready",
@@ -48,9 +46,8 @@ export function errorResponse(error: unknown, log: Logger, method: string): Resp
 }
 
 /**
- * A request as Hono reads it. Without a Host, which HTTP/1.0 does not demand, Bun gives a path for a URL, and with a
- * malformed one no URL. HEAD is answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which
- * Hono would lose.
+ * A request as Hono reads it: Bun's URL is a path without a Host (HTTP/1.0), and none with a malformed one. HEAD is
+ * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which Hono would lose.
  */
 function readable(request: Request): Request {
   const { url, method } = request;

@@ -2,11 +2,11 @@
  * What may be under way at once, by what it costs: bytes are reserved before a body is read, orders when they are known.
  * Batches may have half of everything, so that no single order waits for one or is refused because of one.
  *
- * In overload a lane has a lower limit of its own. All orders share one lane where each group goes to a partition that
- * acknowledges in time; where the customer decides on the partition, those of one partition: when one is overloaded,
- * orders of the others are taken.
+ * In overload a lane has a lower limit. Where the customer decides on the partition each has a lane, so that when one is
+ * overloaded orders of the others are taken; else all share one.
  */
 import type { ProducerConfig } from "../config.ts";
+import { OutcomeError } from "../outcomes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload, type Overload } from "./overload.ts";
 
@@ -29,13 +29,9 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   const bytes: Counts = { single: 0, batch: 0 };
   const lanes = new Map<number, Lane>();
 
-  function full(kind: Kind, moreBytes: number): string | undefined {
-    if (roomFor(kind, orders, mostOrders) <= 0)
-      return `${sum(orders)} orders wait for their acknowledgement; ${mostOrders} may, half of them of batches`;
-    if (roomFor(kind, bytes, mostBytes) < moreBytes)
-      return "as many bytes as may be wait for their acknowledgement";
-    return undefined;
-  }
+  /** How many wait, and may. */
+  const inWords = (waiting: number, most: string) =>
+    `${waiting} orders wait for their acknowledgement; ${most} may, half of them of batches`;
 
   const counting = (one: 1 | -1) => (kind: Kind, size: number, lane?: Lane) => {
     bytes[kind] += one * size;
@@ -59,17 +55,20 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       return lane;
     },
 
-    /** Why no more is taken, in words; undefined when more is. @param lane none: it is not known yet */
-    obstacle(kind: Kind, moreBytes: number, lane: Lane | undefined): string | undefined {
-      const bound = full(kind, moreBytes);
+    /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */
+    obstacle(kind: Kind, moreBytes: number, lane: Lane | undefined): OutcomeError | undefined {
+      let detail: string | undefined;
+      if (roomFor(kind, bytes, mostBytes) < moreBytes)
+        detail = "as many bytes as may be wait for their acknowledgement";
+      if (roomFor(kind, orders, mostOrders) <= 0) detail = inWords(sum(orders), `${mostOrders}`);
       const waiting = lane ? sum(lane.orders) : 0;
       if (lane) lane.limit = lane.overload.limit(waiting, performance.now());
       const overloaded = lane && lane.limit < mostOrders && roomFor(kind, lane.orders, lane.limit) <= 0;
-      if (bound === undefined && !overloaded) return undefined;
+      if (overloaded) detail = inWords(waiting, `in overload ${Math.floor(lane.limit)}`);
+      if (detail === undefined) return undefined;
       if (lane && waiting < lane.limit) lane.overload.refused();
       metrics.shed(overloaded ? "overload" : "bound");
-      if (!overloaded) return bound;
-      return `${waiting} orders wait for their acknowledgement; in overload ${Math.floor(lane.limit)} may, half of them of batches`;
+      return new OutcomeError("overloaded", detail);
     },
 
     /** An order of a lane, or a body that is about to be read. Every call has its `leave`. */

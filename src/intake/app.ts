@@ -27,7 +27,7 @@ const wholeBytes = 8_192;
 
 /**
  * The application of a producer; and the two routes that all its load comes by, for `serve` to hand to Bun's own router:
- * the same handlers for three quarters of the CPU. They answer whatever happens, so that nothing else has to.
+ * the same handlers for three quarters of the CPU. They answer whatever happens.
  */
 export function createIntakeApp(
   config: ProducerConfig,
@@ -94,27 +94,22 @@ export function createIntakeApp(
     }
   }
 
-  /** Places one order under its own key. An expected failure is a result, not thrown: a batch may have a thousand. */
+  /** Places one order under its own key. An expected failure of it is a result, counted and logged. */
   async function place(document: unknown, given: Given): Promise<Acceptance | OutcomeError> {
-    const errors = orderFaults(document);
-    if (errors.length > 0) return notAccepted(new OutcomeError("invalid_order", "see errors", { errors }));
     try {
+      const errors = orderFaults(document);
+      if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
       const acceptance = await intake.submit(document as Order, given);
       metrics.outcome("accepted");
       return acceptance;
     } catch (error) {
-      return notAccepted(error);
+      if (!(error instanceof OutcomeError)) throw error;
+      const { outcome, message, extension } = error;
+      metrics.outcome(outcome);
+      const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
+      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+      return error;
     }
-  }
-
-  /** An expected failure of one order, counted and logged. @throws whatever else it is */
-  function notAccepted(error: unknown): OutcomeError {
-    if (!(error instanceof OutcomeError)) throw error;
-    metrics.outcome(error.outcome);
-    const { outcome, message, extension } = error;
-    const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-    log[level]({ outcome, detail: message, ...extension }, "order not accepted");
-    return error;
   }
 
   return { app, routes };

@@ -8,9 +8,8 @@
  * as the acknowledgement took, and no order is held for longer than the window.
  */
 
-/** Under way and held: of fewer the requests cost too little to wait. */
+/** Of fewer, under way and held, the requests cost too little to wait; so many are worth one whoever else may come. */
 const many = 16;
-/** So many are worth a request whoever else may come. */
 const enough = 256;
 const patience = 2;
 

@@ -15,7 +15,6 @@ import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner } from "./partitioner.ts";
 import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
-import { createRepublisher } from "./republisher.ts";
 import { createSession } from "./session.ts";
 
 export type Intake = ReturnType<typeof createIntake>;
@@ -24,6 +23,8 @@ const recentOrders = 10_000;
 /** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
+/** As old as this, an order is sent once more: well above any acknowledgement of healthy brokers. */
+const republishAfterMs = 1_000;
 /** Copies under way at once, as a part of the orders that may be: a fault of one broker of three needs no more. */
 const republishShare = 1 / 4;
 
@@ -35,8 +36,12 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   const admission = createAdmission(config, metrics);
   const partitionerOf = (partitions: number) =>
     createPartitioner({ kind, partitions, availabilityTimeoutMs });
-  // Until the first client tells how many partitions there are no order is taken.
+  /** Another one with each client; no order is taken before there is one. */
   let partitioner = partitionerOf(1);
+  /** Of all orders that were acknowledged promptly, the one sent last: proof that its partition works. */
+  let proof = { sentMs: Number.NEGATIVE_INFINITY, partition: 0 };
+  /** Orders sent once more of which a copy is still on its way, be they answered or not. */
+  let doubled = 0;
   let draining: "no" | "noticed" | "refusing" = "no";
 
   const session = createSession(config, log, {
@@ -48,7 +53,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
         if (order.group > 0) unknown(order, `the Kafka client failed: ${reason}`);
-      republisher.forgotten();
+      doubled = 0;
     },
     onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
       metrics.brokersUp.set(brokersUp);
@@ -64,9 +69,9 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
   function settle(order: Pending, { error, partition, offset }: Report): void {
     partitioner.settled(partition);
     order.copies -= 1;
-    if (order.republished && order.copies === 0) republisher.settled();
+    if (order.republished && order.copies === 0) doubled -= 1;
     if (error !== undefined) {
-      // Unless another copy's report is the answer.
+      // Another copy's report is the answer, if there is one.
       if (order.copies === 0) unknown(order, `no acknowledgement: ${error}`);
       return;
     }
@@ -76,7 +81,8 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     const nowMs = performance.now();
     const waitedMs = nowMs - order.sinceMs;
     order.lane.overload.acknowledged(waitedMs, nowMs);
-    if (waitedMs < availabilityTimeoutMs) republisher.prompt(order, partition);
+    if (waitedMs < availabilityTimeoutMs && order.sinceMs > proof.sentMs)
+      proof = { sentMs: order.sinceMs, partition };
     metrics.deliverySeconds.observe(waitedMs / 1_000);
     finish(order).resolve(acceptance);
   }
@@ -137,24 +143,37 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       if (!refusedPlaces.has(n)) partitioner.sent(partition, nowMs);
   }
 
-  const republisher = createRepublisher(mostOrders * republishShare, (order, partition, nowMs) => {
-    if (!partitioner.available(partition, nowMs)) return false;
-    let sent = true;
-    order.record.partition = partition;
-    sendCopies([order], nowMs, (_, why) => {
-      log.warn({ err: why }, "republishing failed, the first copy is waited for");
-      sent = false;
-    });
-    if (sent) metrics.republished.inc();
-    return sent;
-  });
+  /**
+   * Orders that wait for a broker that died go once more, under the same id, to a partition that works; the first report
+   * answers, the ledger recognises the copy. Never when all are slow, as more work would make them slower: only where an
+   * order that was sent later was acknowledged promptly, and to that very partition. At most once an order, only so many
+   * at a time, and not where order matters: a copy would come out of turn.
+   */
+  function republish(nowMs: number): void {
+    const { sentMs, partition } = proof;
+    if (kind === "customer" || !partitioner.available(partition, nowMs)) return;
+    for (const order of pending.values()) {
+      if (nowMs - order.sinceMs < republishAfterMs || order.sinceMs >= sentMs) return;
+      if (order.republished) continue;
+      if (doubled >= mostOrders * republishShare) return;
+      order.republished = true;
+      order.record.partition = partition;
+      sendCopies([order], nowMs, (_, why) => {
+        log.warn({ err: why }, "republishing failed, the first copy is waited for");
+        order.republished = false;
+      });
+      if (!order.republished) return;
+      doubled += 1;
+      metrics.republished.inc();
+    }
+  }
+
   const lookingAfter = setInterval(() => {
     const nowMs = performance.now();
     // Whatever its copies wait for: their own time limits begin when they are sent.
     for (const order of pending.values())
       if (order.given.deadlineMs <= nowMs) unknown(order, "no acknowledgement in time");
-    // Where order matters a copy would come out of turn.
-    if (kind === "batch") republisher.run(pending.values(), nowMs);
+    republish(nowMs);
   }, lookAfterEveryMs);
 
   /** Of a customer's orders; undefined where the customer matters and is not known yet. */
@@ -165,10 +184,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   function obstacle(kind: Kind, bytes: number, lane: Lane | undefined): OutcomeError | undefined {
     if (draining === "refusing") return new OutcomeError("draining", "this producer is shutting down");
-    const unusable = session.obstacle();
-    if (unusable) return unusable;
-    const full = admission.obstacle(kind, bytes, lane);
-    return full === undefined ? undefined : new OutcomeError("overloaded", full);
+    return session.obstacle() ?? admission.obstacle(kind, bytes, lane);
   }
 
   return {
@@ -190,8 +206,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
     /**
      * Sends an order and waits for its report, at most until its deadline. A repeated request joins the one in flight,
-     * and so has its deadline, or is answered from memory.
-     * @throws OutcomeError refused; the promise is rejected with one that says refused or unknown
+     * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
      */
     submit(order: Order, given: Given): Promise<Acceptance> {
       const id = orderId(order.customer, given.key);
@@ -213,17 +228,16 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     },
 
     /**
-     * Becomes unready, goes on serving until the balancer has noticed, then refuses, waits for what is under way and
-     * closes. What has no report by then is answered as unknown while the answer can still be sent.
-     * @returns how many orders that were
+     * Becomes unready, serves until the balancer has noticed, then refuses, waits for what is under way and closes.
+     * @returns how many orders had no report by then, and were answered as unknown while that could still be sent
      */
     async drain(): Promise<number> {
       draining = "noticed";
       await Bun.sleep(config.DRAIN_NOTICE_MS);
       draining = "refusing";
       groups.flush();
-      const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
       // Deadlines hold meanwhile too.
+      const leftMs = config.DRAIN_TIMEOUT_MS - config.DRAIN_NOTICE_MS - drainAnswerMs;
       await session.flush(Math.min(config.DELIVERY_TIMEOUT_MS, leftMs));
       clearInterval(lookingAfter);
       const givenUp = pending.size;

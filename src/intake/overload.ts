@@ -4,7 +4,6 @@
  *
  * The control law is a gradient on acknowledgement time, as in Netflix's concurrency-limits and Envoy's adaptive
  * concurrency filter, towards a given target: towards the least time measured, as there, groups and capacity stay small.
- *
  * - Waits below the target raise the limit by the square root of target / wait.
  * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
  *   more wait, or orders are refused, by whichever bound. What was sent before that is not judged again.
@@ -21,13 +20,10 @@ export type Overload = ReturnType<typeof createOverload>;
 const fewest = 16;
 /** Most that the limit grows in one window. */
 const growth = 2;
-/**
- * A backlog that goes down by itself never has this part more, waiting or refused, of what may wait in overload; beside so
- * many standard deviations of such a number.
- */
+/** A backlog that goes down by itself is never more than this part of what may wait, and so many deviations, above its low. */
 const excess = 1 / 2;
 const deviations = 4;
-/** So many windows in a row in which even the quickest waited for half the target. */
+/** Windows in a row in which even the quickest waited for half the target. */
 const lasting = 3;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
 const unusual = 2;

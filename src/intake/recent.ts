@@ -1,7 +1,6 @@
 /**
- * A bounded memory of what was acknowledged lately. A repeated request is answered from it instead of being sent
- * again, and a key that comes back with another order is found out. It only spares work and informs: the ledger's
- * unique key is what protects, also where this memory knows nothing.
+ * A bounded memory of what was acknowledged lately: for the answer to a repeated request, and to find out a key that comes
+ * back with another order. It only spares work and informs: what protects is the ledger's unique key.
  */
 
 /** Remembers the newest by id: at least half of `capacity`, and never more than that. */

@@ -1,7 +1,6 @@
 /**
- * A Kafka producer that is always either usable or being replaced: it connects in the background and never gives
- * up, refuses a topic that is or becomes too weak for as long as it is, and after a fatal error it makes a new client,
- * without a restart.
+ * A Kafka producer that is always either usable or being replaced: it connects in the background, never gives up, refuses
+ * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
 import {
@@ -90,8 +89,8 @@ export function createSession(
   }
 
   /**
-   * Keeps the partitions' state current: too few replicas in sync must be known before an order is taken. Checks the
-   * topic from time to time, and at once when it has more or fewer partitions: it may have been made anew.
+   * Keeps the partitions' state current, since too few replicas in sync must be known before an order is taken. Checks the
+   * topic from time to time, and when its partitions are more or fewer: it may have been made anew.
    */
   async function watch(client: KafkaProducer): Promise<void> {
     const current = () => client === kafka && !closed;
@@ -154,9 +153,8 @@ export function createSession(
     },
 
     /**
-     * Sends records; their reports follow, unless the client is replaced first: when all that was refused has been told,
-     * if it failed.
-     * @param told.onRefused what was not sent, for certain, and why
+     * Sends records; their reports follow, unless the client is replaced first.
+     * @param told.onRefused what was not sent, for certain, and why; called before a client that failed is replaced
      */
     produceAll(
       records: readonly OutgoingRecord[],
