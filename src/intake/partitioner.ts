@@ -43,7 +43,6 @@ export function createPartitioner(options: {
 
   return {
     available,
-
     /** The partitions for a group of orders, by customer. */
     forGroup(nowMs: number): (customer: string) => number {
       if (kind === "customer") return (customer) => partitionForKey(customer, partitions);
@@ -51,7 +50,6 @@ export function createPartitioner(options: {
       current = partition;
       return () => partition;
     },
-
     /** An order was sent to the partition. */
     sent(partition: number, nowMs: number): void {
       waiting[partition] ??= [];
@@ -60,7 +58,6 @@ export function createPartitioner(options: {
       if (last?.atMs === nowMs) last.unsettled += 1;
       else all.push({ atMs: nowMs, unsettled: 1 });
     },
-
     /** An order of the partition got its report, good or bad. */
     settled(partition: number): void {
       const all = waiting[partition];
@@ -69,7 +66,6 @@ export function createPartitioner(options: {
       oldest.unsettled -= 1;
       if (oldest.unsettled === 0) all.shift();
     },
-
     /** The topic has so many partitions now. What was sent to others is settled all the same. */
     resize(now: number): void {
       partitions = now;

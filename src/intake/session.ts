@@ -9,8 +9,8 @@ import {
   openProducer,
   type PartitionState,
   type ProducerStatistics,
+  type Told,
 } from "../kafka/producer.ts";
-import type { Report } from "../kafka/reports.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
 import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
 import type { Logger } from "../log.ts";
@@ -98,7 +98,6 @@ export function createSession(
     let trusted = used;
     let checkedMs = performance.now();
     let checking = false;
-
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
         const found = await client.partitions(topic, watchMs);
@@ -158,10 +157,7 @@ export function createSession(
      */
     produceAll(
       records: readonly OutgoingRecord[],
-      told: {
-        onReport: (n: number, report: Report) => void;
-        onRefused: (n: number, why: OutcomeError) => void;
-      },
+      told: Pick<Told, "onReport"> & { onRefused: (n: number, why: OutcomeError) => void },
     ): void {
       const client = kafka;
       if (!client) {
