@@ -20,7 +20,7 @@ import { orderFaults, parseJson } from "../validation.ts";
 import type { Kind } from "./admission.ts";
 import type { Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import type { Acceptance, Given } from "./pending.ts";
+import type { Acceptance, Given } from "./record.ts";
 
 /** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
 const wholeBytes = 8_192;

@@ -13,8 +13,8 @@ import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner } from "./partitioner.ts";
-import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
+import { type Acceptance, type Given, type Pending, pendingOf } from "./record.ts";
 import { createSession } from "./session.ts";
 
 export type Intake = ReturnType<typeof createIntake>;
