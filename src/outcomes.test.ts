@@ -37,7 +37,8 @@ test("an expected failure has no stack, and leaves those of defects as they are"
 
 describe("a problem document", () => {
   test("has the members of RFC 9457, and the fate", () => {
-    const document: object = problem("invalid_order", "see errors", { errors: [{ pointer: "/size" }] });
+    const errors = [{ pointer: "/size" }];
+    const document: object = problem(new OutcomeError("invalid_order", "see errors", { errors }));
     expect(document).toEqual({
       type: "urn:problem-type:coffee-orders:invalid_order",
       title: "The order is not valid",
@@ -49,7 +50,7 @@ describe("a problem document", () => {
   });
 
   test.each(problems)("%s is answered by its row of the table", async (name) => {
-    const answer = problemResponse(name, "why");
+    const answer = problemResponse(new OutcomeError(name, "why"));
     const { status, title, fate, retryAfterS } = outcomes[name];
     expect(answer.status).toBe(status);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
@@ -60,6 +61,8 @@ describe("a problem document", () => {
   });
 
   test("every type is another one", () => {
-    expect(new Set(problems.map((name) => problem(name, "").type)).size).toBe(problems.length);
+    expect(new Set(problems.map((name) => problem(new OutcomeError(name, "")).type)).size).toBe(
+      problems.length,
+    );
   });
 });

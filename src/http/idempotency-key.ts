@@ -1,9 +1,8 @@
 /**
- * The key by which a client, or the balancer on its behalf, says «this is the same request again»
- * (draft-ietf-httpapi-idempotency-key-header). The draft's form is a quoted string, an item of RFC 9651, whose
- * parameters are ignored; a bare word is taken too, whole, since most clients and HAProxy's uuid() send that. "k" and k
- * are the same key. Bun joins a header's lines with a comma, so that two bare words can't be told from one here: the
- * balancer refuses two lines, and two quoted strings are no item.
+ * The key by which a client, or the balancer on its behalf, says «this is the same request again»: a quoted string, an
+ * item of RFC 9651 whose parameters are ignored (draft-ietf-httpapi-idempotency-key-header), or a bare word, as most
+ * clients and HAProxy's uuid() send. "k" and k are the same key. Bun joins a header's lines with a comma: the balancer
+ * refuses two lines, and two quoted strings are no item.
  */
 import { OutcomeError } from "../outcomes.ts";
 
@@ -40,13 +39,11 @@ const form = new RegExp(idempotencyKeyHeader.pattern);
 export function idempotencyKey(header: string | null): string {
   if (header === null) return crypto.randomUUID();
   const { maxLength } = idempotencyKeyHeader;
-  if (header.length > maxLength)
-    throw new OutcomeError("malformed_key", `Idempotency-Key is longer than ${maxLength} characters`);
+  if (header.length > maxLength) throw malformed(`is longer than ${maxLength} characters`);
   if (!form.test(header))
-    throw new OutcomeError(
-      "malformed_key",
-      "Idempotency-Key must be visible ASCII, optionally in double quotes with the parameters of RFC 9651",
-    );
+    throw malformed("must be visible ASCII, optionally in double quotes with the parameters of RFC 9651");
   const [, inQuotes] = /^"((?:[^"\\]|\\.)*)"/.exec(header) ?? [];
   return inQuotes === undefined ? header : inQuotes.replace(/\\(["\\])/g, "$1");
 }
+
+const malformed = (how: string) => new OutcomeError("malformed_key", `Idempotency-Key ${how}`);

@@ -6,18 +6,13 @@ import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import { openApi } from "./openapi.ts";
 
-/** What an instance answers about itself. */
-export type Probes = {
-  registry: Registry;
-  /** Why no request should be sent here; undefined when ready. */
-  unready: () => string | undefined;
-};
-
 /**
- * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem documents
- * by the table of outcomes.
+ * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem
+ * documents by the table of outcomes.
+ * @param about.unready why no request should be sent here; undefined when ready
  */
-export function createApp(log: Logger, { registry, unready }: Probes): Hono {
+export function createApp(log: Logger, about: { registry: Registry; unready: () => string | undefined }) {
+  const { registry, unready } = about;
   const app = new Hono();
   const ready: Gauge = new Gauge({
     name: "ready",
@@ -34,24 +29,25 @@ export function createApp(log: Logger, { registry, unready }: Probes): Hono {
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
   app.get("/openapi.json", (c) => c.json(openApi()));
-  app.notFound((c) => problemResponse("not_found", `${c.req.method} ${c.req.path} is not served here`));
+  app.notFound(({ req }) =>
+    problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
+  );
   app.onError((error, c) => errorResponse(error, log, c.req.method));
   return app;
 }
 
 /** The answer to a request that failed: by the table, or as the defect that anything else is. A look-up has no fate. */
 export function errorResponse(error: unknown, log: Logger, method: string): Response {
-  if (error instanceof OutcomeError) return problemResponse(error.outcome, error.message, error.extension);
+  if (error instanceof OutcomeError) return problemResponse(error);
   log.error({ err: error }, "unexpected error while answering");
-  return method === "GET"
-    ? problemResponse("internal_error", "unexpected error; ask again", { fate: undefined })
-    : problemResponse("internal_error", "unexpected error; send it again with the same Idempotency-Key");
+  const asked = method === "GET";
+  const detail = `unexpected error; ${asked ? "ask again" : "send it again with the same Idempotency-Key"}`;
+  return problemResponse(new OutcomeError("internal_error", detail, asked ? { fate: undefined } : {}));
 }
 
 /**
- * A request as Hono reads it. Without a Host, which HTTP/1.0 does not demand, Bun gives a path for a URL, and with a
- * malformed one no URL. HEAD is answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which
- * Hono would lose.
+ * A request as Hono reads it: Bun's URL is a path without a Host (HTTP/1.0), and none with a malformed one. HEAD is
+ * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which Hono would lose.
  */
 function readable(request: Request): Request {
   const { url, method } = request;
@@ -60,21 +56,16 @@ function readable(request: Request): Request {
   return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
 }
 
-/** Handlers that Bun's own router calls, past the application: by path and method. */
-export type Routes = Record<string, Record<"POST", (request: Request) => Promise<Response>>>;
-
-/** Answers are complete when a tier stops: what is left is connections that the balancer keeps open. */
-const stopTimeoutMs = 1_000;
-
 /**
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
+ * @param routes what Bun's own router calls, past the application: by path and method
  * @throws ConfigError when the address is taken or not this machine's
  */
 export function serve(
   app: Hono,
   config: { HTTP_HOST: string; HTTP_PORT: number },
   log: Logger,
-  routes: Routes = {},
+  routes: Record<string, Record<"POST", (request: Request) => Promise<Response>>> = {},
 ) {
   const { HTTP_HOST: hostname, HTTP_PORT: port } = config;
   try {
@@ -92,7 +83,8 @@ export function serve(
     return {
       /** Takes no more connections, lets what is being answered finish, then closes the idle ones. */
       async stop(): Promise<void> {
-        await Promise.race([server.stop(), Bun.sleep(stopTimeoutMs)]);
+        // Answers are complete when a tier stops: what is left is connections that the balancer keeps open.
+        await Promise.race([server.stop(), Bun.sleep(1_000)]);
         await server.stop(true);
       },
     };

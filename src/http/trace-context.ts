@@ -1,7 +1,6 @@
 /**
- * The caller's place in a trace (W3C Trace Context, section 3), as it is carried to the record of each of its orders.
- * What comes out is of version 00 and valid, or nothing: a traceparent of 55 characters, a tracestate of at most
- * 512. So no header costs more than that an order, whatever its length.
+ * The caller's place in a trace (W3C Trace Context, section 3), as each of its orders' records carries it: of version 00
+ * and valid, or not at all. So no header costs an order more than 55 characters and 512 of state.
  */
 
 /** `traceparent` and, where there is any, `tracestate`. */
@@ -20,22 +19,19 @@ const zeroId = /^0{32}-|-0{16}$/;
 const knownFlags = 0b11;
 const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
 
-/** The trace context of a request; undefined without a valid traceparent (3.2.2), which a request may come without. */
+/**
+ * The trace context of a request; undefined without a valid traceparent (3.2.2), which a request may come without. One of
+ * version 00 is carried as it came, of a later one the parts that 00 knows (3.2.4).
+ */
 export function traceContext(headers: Headers): TraceContext | undefined {
-  const header = headers.get("traceparent");
-  if (header === null) return undefined;
-  const traceparent = parentOf(header);
-  if (traceparent === undefined) return undefined;
+  const parts = parentForm.exec(headers.get("traceparent") ?? "");
+  if (!parts) return undefined;
+  const [header, version, ids = "", flags = "", more] = parts;
+  if (version === "ff" || zeroId.test(ids) || (version === "00" && more !== undefined)) return undefined;
+  const known = Number.parseInt(flags, 16) & knownFlags;
+  const traceparent = version === "00" ? header : `00-${ids}-0${known}`;
   const tracestate = stateOf(headers.get("tracestate") ?? "");
   return tracestate ? { traceparent, tracestate } : { traceparent };
-}
-
-/** As it came if it is of version 00; made anew of the parts that 00 knows if of a later one (3.2.4). */
-function parentOf(header: string): string | undefined {
-  const [, version, ids = "", flags = "", more] = parentForm.exec(header) ?? [];
-  if (version === undefined || version === "ff" || zeroId.test(ids)) return undefined;
-  if (version === "00") return more === undefined ? header : undefined;
-  return `00-${ids}-0${Number.parseInt(flags, 16) & knownFlags}`;
 }
 
 /** The list without blanks and empty members; "" where it is malformed, which leaves the traceparent as it is (3.3). */
@@ -45,11 +41,10 @@ function stateOf(header: string): string {
     .map((text) => text.trim())
     .filter((text) => text !== "");
   if (members.length > maxMembers || !members.every((text) => member.test(text))) return "";
-  // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.
-  while (members.join(",").length > maxStateChars)
-    members.splice(
-      members.findLastIndex((text) => text.length > longMemberChars),
-      1,
-    );
+  while (members.join(",").length > maxStateChars) {
+    // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.
+    const last = members.findLastIndex((text) => text.length > longMemberChars);
+    members.splice(last, 1);
+  }
   return members.join(",");
 }

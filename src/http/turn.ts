@@ -1,7 +1,4 @@
-/**
- * Lets what many requests have in common be done for all of them in one go: whoever waits for the turn goes on when the
- * event loop has read everything that had arrived, one right after the other.
- */
+/** Work in a row: whoever waits goes on when the event loop has read all that had arrived, one right after the other. */
 
 let turn: Promise<void> | undefined;
 

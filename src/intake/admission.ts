@@ -1,43 +1,78 @@
 /**
  * What may be under way at once, by what it costs: bytes are reserved before a body is read, orders when they are known.
- * Batches may have half of either, so that no single order waits for one or is refused because of one.
+ * Batches may have half of everything, so that no single order waits for one or is refused because of one.
+ *
+ * In overload a lane has a lower limit. Where the customer decides on the partition each has a lane, so that when one is
+ * overloaded orders of the others are taken; else all share one.
  */
+import type { ProducerConfig } from "../config.ts";
+import { OutcomeError } from "../outcomes.ts";
+import type { IntakeMetrics } from "./metrics.ts";
+import { createOverload, type Overload } from "./overload.ts";
 
 /** What a request brings: one order, or many. */
 export type Kind = "single" | "batch";
+type Counts = Record<Kind, number>;
 
-/** Of whatever is bounded, the most that batches may have. */
-export const shareOfBatches = 1 / 2;
+/** Orders that share a limit, which is as of the last that asked. */
+export type Lane = { orders: Counts; limit: number; overload: Overload };
 
-/** @param maxBytes of bodies that are read and of orders without their report */
-export function createAdmission(maxOrders: number, maxBytes: number) {
-  const orders = { single: 0, batch: 0 };
-  const bytes = { single: 0, batch: 0 };
+const shareOfBatches = 1 / 2;
+const sum = ({ single, batch }: Counts): number => single + batch;
+const roomFor = (kind: Kind, counts: Counts, most: number): number =>
+  kind === "single" ? most - sum(counts) : Math.min(most - sum(counts), most * shareOfBatches - counts.batch);
+
+/** By MAX_IN_FLIGHT_ORDERS, MAX_IN_FLIGHT_BYTES (of bodies that are read and of orders) and OVERLOAD_AFTER_MS. */
+export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) {
+  const { MAX_IN_FLIGHT_ORDERS: mostOrders, MAX_IN_FLIGHT_BYTES: mostBytes } = config;
+  const orders: Counts = { single: 0, batch: 0 };
+  const bytes: Counts = { single: 0, batch: 0 };
+  const lanes = new Map<number, Lane>();
+
+  /** How many wait, and may. */
+  const inWords = (waiting: number, most: string) =>
+    `${waiting} orders wait for their acknowledgement; ${most} may, half of them of batches`;
+
+  const counting = (one: 1 | -1) => (kind: Kind, size: number, lane?: Lane) => {
+    bytes[kind] += one * size;
+    if (!lane) return;
+    orders[kind] += one;
+    lane.orders[kind] += one;
+  };
 
   return {
-    bytes: () => bytes.single + bytes.batch,
+    bytes: () => sum(bytes),
+    lowestLimit: () => Math.min(mostOrders, ...[...lanes.values()].map(({ limit }) => limit)),
 
-    /** Why no more is taken of this kind, in words; undefined when more is. @param moreBytes that would come */
-    full(kind: Kind, moreBytes: number): string | undefined {
-      const batch = kind === "batch";
-      const waiting = batch ? orders.batch : orders.single + orders.batch;
-      const most = batch ? maxOrders * shareOfBatches : maxOrders;
-      if (waiting >= most || orders.single + orders.batch >= maxOrders)
-        return `${waiting} orders wait for their acknowledgement, no more may`;
-      const allBytes = bytes.single + bytes.batch + moreBytes;
-      if (allBytes > maxBytes || (batch && bytes.batch + moreBytes > maxBytes * shareOfBatches))
-        return "as many bytes as may be wait for their acknowledgement";
-      return undefined;
+    /** The lane by its number. */
+    lane(number: number): Lane {
+      let lane = lanes.get(number);
+      if (!lane) {
+        const overload = createOverload(config.OVERLOAD_AFTER_MS, mostOrders);
+        lane = { orders: { single: 0, batch: 0 }, limit: mostOrders, overload };
+        lanes.set(number, lane);
+      }
+      return lane;
     },
 
-    /** Bytes of a body that is about to be read, or of an order, if `count` is 1. Every call has its `leave`. */
-    enter(kind: Kind, size: number, count: 0 | 1): void {
-      orders[kind] += count;
-      bytes[kind] += size;
+    /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */
+    obstacle(kind: Kind, moreBytes: number, lane: Lane | undefined): OutcomeError | undefined {
+      let detail: string | undefined;
+      if (roomFor(kind, bytes, mostBytes) < moreBytes)
+        detail = "as many bytes as may be wait for their acknowledgement";
+      if (roomFor(kind, orders, mostOrders) <= 0) detail = inWords(sum(orders), `${mostOrders}`);
+      const waiting = lane ? sum(lane.orders) : 0;
+      if (lane) lane.limit = lane.overload.limit(waiting, performance.now());
+      const overloaded = lane && lane.limit < mostOrders && roomFor(kind, lane.orders, lane.limit) <= 0;
+      if (overloaded) detail = inWords(waiting, `in overload ${Math.floor(lane.limit)}`);
+      if (detail === undefined) return undefined;
+      if (lane && waiting < lane.limit) lane.overload.refused();
+      metrics.shed(overloaded ? "overload" : "bound");
+      return new OutcomeError("overloaded", detail);
     },
-    leave(kind: Kind, size: number, count: 0 | 1): void {
-      orders[kind] -= count;
-      bytes[kind] -= size;
-    },
+
+    /** An order of a lane, or a body that is about to be read. Every call has its `leave`. */
+    enter: counting(1),
+    leave: counting(-1),
   };
 }

@@ -20,14 +20,14 @@ import { orderFaults, parseJson } from "../validation.ts";
 import type { Kind } from "./admission.ts";
 import type { Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import type { Acceptance, Given } from "./pending.ts";
+import type { Acceptance, Given } from "./record.ts";
 
 /** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
 const wholeBytes = 8_192;
 
 /**
  * The application of a producer; and the two routes that all its load comes by, for `serve` to hand to Bun's own router:
- * the same handlers for three quarters of the CPU. They answer whatever happens, so that nothing else has to.
+ * the same handlers for three quarters of the CPU. They answer whatever happens.
  */
 export function createIntakeApp(
   config: ProducerConfig,
@@ -39,7 +39,7 @@ export function createIntakeApp(
   const placeOrder = answering(async (request) => {
     const { document, given } = await take(request, "single", config.MAX_BODY_BYTES);
     const result = await place(document, { ...given, key: orderKey(given.key) });
-    return result instanceof OutcomeError ? refusal(result) : accepted(result);
+    return result instanceof OutcomeError ? problemResponse(result) : accepted(result);
   });
 
   const placeOrders = answering(async (request) => {
@@ -50,16 +50,14 @@ export function createIntakeApp(
     return multiStatus(await Promise.all(placed));
   });
 
-  app.post("/orders", (c) => placeOrder(c.req.raw));
-  app.post("/orders/batch", (c) => placeOrders(c.req.raw));
-
-  for (const path of ["/orders", "/orders/batch"])
+  const routes = { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } };
+  for (const [path, { POST }] of Object.entries(routes)) {
+    app.post(path, (c) => POST(c.req.raw));
     app.all(path, () => {
       metrics.outcome("method_not_allowed");
-      const answer = problemResponse("method_not_allowed", "orders are sent with POST");
-      answer.headers.set("allow", "POST");
-      return answer;
+      return problemResponse(new OutcomeError("method_not_allowed", "orders are sent with POST"));
     });
+  }
 
   /** Times whatever answers a request, and answers for it if it fails. */
   function answering(answer: (request: Request) => Promise<Response>) {
@@ -77,17 +75,12 @@ export function createIntakeApp(
   }
 
   /** What a request brings, if anything is taken at all. @throws OutcomeError */
-  async function take(
-    request: Request,
-    kind: Kind,
-    maxBytes: number,
-  ): Promise<{ document: unknown; given: Given }> {
+  async function take(request: Request, kind: Kind, maxBytes: number) {
     const leftMs = timeLeftMs(request.headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
     const deadlineMs = performance.now() + leftMs;
-    // A body without a length may be as long as any.
-    const bytes = Math.min(declaredBytes(request) ?? maxBytes, maxBytes);
+    const bytes = Math.min(declaredBytes(request), maxBytes);
     const obstacle = intake.obstacle(kind, bytes);
-    if (obstacle) throw new OutcomeError(obstacle.outcome, obstacle.detail);
+    if (obstacle) throw obstacle;
     const key = idempotencyKey(request.headers.get("idempotency-key"));
     const trace = traceContext(request.headers);
     const release = intake.reserve(kind, bytes);
@@ -95,49 +88,43 @@ export function createIntakeApp(
       const body = await readJsonBody(request, maxBytes);
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } };
+      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } satisfies Given };
     } finally {
       release();
     }
   }
 
-  /** Places one order under its own key. An expected failure is a result, not thrown: a batch may have a thousand. */
+  /** Places one order under its own key. An expected failure of it is a result, counted and logged. */
   async function place(document: unknown, given: Given): Promise<Acceptance | OutcomeError> {
-    const errors = orderFaults(document);
-    if (errors.length > 0) return notAccepted(new OutcomeError("invalid_order", "see errors", { errors }));
     try {
+      const errors = orderFaults(document);
+      if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
       const acceptance = await intake.submit(document as Order, given);
       metrics.outcome("accepted");
       return acceptance;
     } catch (error) {
-      return notAccepted(error);
+      if (!(error instanceof OutcomeError)) throw error;
+      const { outcome, message, extension } = error;
+      metrics.outcome(outcome);
+      const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
+      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+      return error;
     }
   }
 
-  /** An expected failure of one order, counted and logged. @throws whatever else it is */
-  function notAccepted(error: unknown): OutcomeError {
-    if (!(error instanceof OutcomeError)) throw error;
-    metrics.outcome(error.outcome);
-    const { outcome, message, extension } = error;
-    const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-    log[level]({ outcome, detail: message, ...extension }, "order not accepted");
-    return error;
-  }
-
-  return { app, routes: { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } } };
+  return { app, routes };
 }
 
-const declaredBytes = (request: Request): number | undefined => {
-  const declared = request.headers.get("content-length");
-  return declared === null ? undefined : Number(declared);
-};
+/** A body without a length may be as long as any. */
+const declaredBytes = (request: Request): number =>
+  Number(request.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
 
 /**
  * An answer before the body is there ends the connection; and the balancer, which would wait for the rest, gives the
  * answer itself, from a header.
  */
 async function endingUpload(request: Request, answer: Response): Promise<Response> {
-  if ((declaredBytes(request) ?? Number.POSITIVE_INFINITY) <= wholeBytes) return answer;
+  if (declaredBytes(request) <= wholeBytes) return answer;
   const text = await answer.text();
   const ascii = text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   answer.headers.set("connection", "close");
@@ -145,26 +132,16 @@ async function endingUpload(request: Request, answer: Response): Promise<Respons
   return new Response(text, answer);
 }
 
-const refusal = ({ outcome, message, extension }: OutcomeError): Response =>
-  problemResponse(outcome, message, extension);
-
 /** An outcome for each order: its own status, as RFC 4918, section 13, has it for parts of one request. */
 function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response {
   const body = results.map((result) =>
-    result instanceof OutcomeError
-      ? problem(result.outcome, result.message, result.extension)
-      : { status: outcomes.accepted.status, ...result },
+    result instanceof OutcomeError ? problem(result) : { status: outcomes.accepted.status, ...result },
   );
-  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fateOf(results) } });
-}
-
-/** What is true of all: mixed as soon as some are refused and some are not. */
-function fateOf(results: readonly (Acceptance | OutcomeError)[]): string {
-  const fates = new Set(
-    results.map((result) => (result instanceof OutcomeError ? outcomes[result.outcome].fate : "accepted")),
-  );
-  if (fates.has("refused")) return fates.size === 1 ? "refused" : "mixed";
-  return fates.has("unknown") ? "unknown" : "accepted";
+  const fates = new Set(body.map((one) => ("fate" in one ? one.fate : "accepted")));
+  // What is true of all: mixed as soon as some are refused and some are not.
+  const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
+  const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
+  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fate } });
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -1,26 +1,15 @@
 /**
- * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): when
- * nothing is under way an order goes at once; while a group is, orders are held until it is acknowledged. So an order on
- * its own does not wait, and the busier the brokers, the larger the groups: it is the number of produce requests that
- * costs, not their size.
+ * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): with
+ * nothing under way an order goes at once, else it is held until the group under way is acknowledged. So an order on its
+ * own does not wait, and the busier the brokers, the larger the groups: the number of produce requests costs, not their size.
  *
- * After many, be they one request's, those who were just answered are likely to be back in a moment. Then the next group
- * waits for as many as there were, or the same clients would make two groups that take turns, for twice the cost. It waits
- * no longer than twice as long as the acknowledgement took, and no order is held for longer than the window.
+ * After many, those who were just answered are likely to be back in a moment. Then the next group waits for as many as
+ * there were, or the same clients would make two groups that take turns, for twice the cost: no longer than twice as long
+ * as the acknowledgement took, and no order is held for longer than the window.
  */
 
-export type Groups<Item> = {
-  /** Takes an item; it is sent within the window. */
-  add(item: Item): void;
-  /** An item of this group is done, well or not. */
-  settled(group: number): void;
-  /** Sends at once what is held. */
-  flush(): void;
-};
-
-/** Under way and held: of fewer the requests cost too little to wait. */
+/** Of fewer, under way and held, the requests cost too little to wait; so many are worth one whoever else may come. */
 const many = 16;
-/** So many are worth a request whoever else may come. */
 const enough = 256;
 const patience = 2;
 
@@ -33,7 +22,7 @@ export function createGroups<Item>(options: {
   windowMs: number;
   gathers: boolean;
   send: (items: readonly Item[], group: number) => void;
-}): Groups<Item> {
+}) {
   const { windowMs, gathers, send } = options;
   let held: Item[] = [];
   let heldSinceMs = 0;
@@ -62,41 +51,32 @@ export function createGroups<Item>(options: {
     send(items, newest);
   }
 
-  /** What arrives in the same turn of the event loop goes together. */
-  function flushAfterTurn(): void {
-    turn ??= setImmediate(flush);
-  }
-
-  function allSettled(): void {
-    const nowMs = performance.now();
-    const heldMs = held.length > 0 ? nowMs - heldSinceMs : 0;
-    const limitMs = Math.min(patience * (nowMs - sentMs), windowMs - heldMs);
-    const expected = size + held.length;
-    if (!gathers || expected < many || held.length >= enough || limitMs <= 0) {
-      flush();
-    } else {
+  return {
+    /** Takes an item; it is sent within the window, with what arrives in the same turn of the event loop. */
+    add(item: Item): void {
+      const count = held.push(item);
+      if (count === 1) heldSinceMs = performance.now();
+      if (awaited > 0 ? count >= awaited : count === 1 && unsettled === 0) turn ??= setImmediate(flush);
+      else if (awaited === 0 && count === 1) timer = setTimeout(flush, windowMs);
+    },
+    /** An item of this group is done, well or not. */
+    settled(group: number): void {
+      if (group !== newest) return;
+      unsettled -= 1;
+      if (unsettled > 0) return;
+      const nowMs = performance.now();
+      const heldMs = held.length > 0 ? nowMs - heldSinceMs : 0;
+      const limitMs = Math.min(patience * (nowMs - sentMs), windowMs - heldMs);
+      const expected = size + held.length;
+      if (!gathers || expected < many || held.length >= enough || limitMs <= 0) {
+        flush();
+        return;
+      }
       awaited = Math.min(expected, enough);
       clearTimeout(timer);
       timer = setTimeout(flush, limitMs);
-    }
-  }
-
-  return {
-    add(item) {
-      const count = held.push(item);
-      if (count === 1) heldSinceMs = performance.now();
-      if (awaited > 0) {
-        if (count >= awaited) flushAfterTurn();
-      } else if (count === 1) {
-        if (unsettled === 0) flushAfterTurn();
-        else timer = setTimeout(flush, windowMs);
-      }
     },
-    settled(group) {
-      if (group !== newest) return;
-      unsettled -= 1;
-      if (unsettled === 0) allSettled();
-    },
+    /** Sends at once what is held. */
     flush,
   };
 }

@@ -8,16 +8,20 @@ export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 /** Registers the metrics; each outcome is there from the start, at zero. */
 export function createIntakeMetrics(registry: Registry) {
   const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
+  const outcomeLabels = Object.fromEntries(
+    Object.entries(outcomes).map(([outcome, { fate = "none" }]) => [outcome, { outcome, fate }]),
+  ) as Record<OutcomeName, { outcome: string; fate: string }>;
+  const ofOutcomes = "Answers to orders, by outcome and by what it says of the order's fate.";
+  const ofShed =
+    "Orders, and requests before their body was read, refused by the bound or by the limit in overload.";
   return {
-    outcome: cheapCounters<OutcomeName>(
+    outcome: cheapCounters(registry, { name: "orders_outcomes_total", help: ofOutcomes }, outcomeLabels),
+    shed: cheapCounters(
       registry,
-      {
-        name: "orders_outcomes_total",
-        help: "Answers to orders, by outcome and by what it says of the order's fate.",
-      },
-      Object.fromEntries(
-        Object.entries(outcomes).map(([outcome, { fate = "none" }]) => [outcome, { outcome, fate }]),
-      ) as Record<OutcomeName, { outcome: string; fate: string }>,
+      { name: "orders_shed_total", help: ofShed },
+      { bound: { cause: "bound" }, overload: { cause: "overload" } },
     ),
     requestSeconds: latencyHistogram(
       registry,
@@ -29,51 +33,27 @@ export function createIntakeMetrics(registry: Registry) {
       "order_delivery_duration_seconds",
       "Time from an order's first sending to its delivery report.",
     ),
-    inFlightOrders: new Gauge({ name: "orders_in_flight", help: "Orders without their report.", registers }),
-    inFlightLimit: new Gauge({
-      name: "orders_in_flight_limit",
-      help: "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.",
-      registers,
-    }),
-    shed: cheapCounters(
-      registry,
-      {
-        name: "orders_shed_total",
-        help: "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
-      },
-      { bound: { cause: "bound" }, overload: { cause: "overload" } },
+    inFlightOrders: gauge("orders_in_flight", "Orders without their report."),
+    inFlightLimit: gauge(
+      "orders_in_flight_limit",
+      "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.",
     ),
-    inFlightBytes: new Gauge({ name: "orders_in_flight_bytes", help: "Bytes of the same.", registers }),
-    answeredFromMemory: new Counter({
-      name: "orders_repeated_total",
-      help: "Repeated requests that were answered without sending the order again.",
-      registers,
-    }),
-    republished: new Counter({
-      name: "orders_republished_total",
-      help: "Orders sent once more, to a partition that acknowledges, after waiting too long.",
-      registers,
-    }),
-    clientsReplaced: new Counter({
-      name: "kafka_producer_replaced_total",
-      help: "Kafka clients replaced after a fatal error.",
-      registers,
-    }),
-    brokersUp: new Gauge({
-      name: "kafka_brokers_up",
-      help: "Brokers with a connection that works.",
-      registers,
-    }),
-    queueRecords: new Gauge({
-      name: "kafka_producer_queue_records",
-      help: "Records in librdkafka's queue or on their way.",
-      registers,
-    }),
-    queueBytes: new Gauge({ name: "kafka_producer_queue_bytes", help: "Bytes of the same.", registers }),
-    roundTripSeconds: new Gauge({
-      name: "kafka_broker_round_trip_seconds",
-      help: "Mean round trip to the slowest broker, of the last second.",
-      registers,
-    }),
+    inFlightBytes: gauge("orders_in_flight_bytes", "Bytes of the same."),
+    answeredFromMemory: counter(
+      "orders_repeated_total",
+      "Repeated requests that were answered without sending the order again.",
+    ),
+    republished: counter(
+      "orders_republished_total",
+      "Orders sent once more, to a partition that acknowledges, after waiting too long.",
+    ),
+    clientsReplaced: counter("kafka_producer_replaced_total", "Kafka clients replaced after a fatal error."),
+    brokersUp: gauge("kafka_brokers_up", "Brokers with a connection that works."),
+    queueRecords: gauge("kafka_producer_queue_records", "Records in librdkafka's queue or on their way."),
+    queueBytes: gauge("kafka_producer_queue_bytes", "Bytes of the same."),
+    roundTripSeconds: gauge(
+      "kafka_broker_round_trip_seconds",
+      "Mean round trip to the slowest broker, of the last second.",
+    ),
   };
 }

@@ -3,9 +3,7 @@
  * target. An order that is taken then waits about that long, and the others are refused at once.
  *
  * The control law is a gradient on acknowledgement time, as in Netflix's concurrency-limits and Envoy's adaptive
- * concurrency filter, towards a given target: towards the least time measured, as there, it would keep groups small, and
- * with them the capacity.
- *
+ * concurrency filter, towards a given target: towards the least time measured, as there, groups and capacity stay small.
  * - Waits below the target raise the limit by the square root of target / wait.
  * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
  *   more wait, or orders are refused, by whichever bound. What was sent before that is not judged again.
@@ -16,26 +14,16 @@
  * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised
  *   above that wait. It goes back slowly, so that the same is tried again (Envoy measures its least time anew likewise).
  */
-export type Overload = {
-  /** How many orders may be under way. Asked before each: one that finds no room counts as refused. */
-  limit(inFlight: number, nowMs: number): number;
-  /** An order was refused for another reason than this limit. */
-  refused(): void;
-  /** An order was acknowledged, having waited so long. */
-  acknowledged(waitedMs: number, nowMs: number): void;
-};
+export type Overload = ReturnType<typeof createOverload>;
 
 /** Always let in: enough for a group, and to see by that it is over. */
 const fewest = 16;
 /** Most that the limit grows in one window. */
 const growth = 2;
-/**
- * A backlog that goes down by itself never has this part more, waiting or refused, of what may wait in overload; beside so
- * many standard deviations of such a number.
- */
+/** A backlog that goes down by itself is never more than this part of what may wait, and so many deviations, above its low. */
 const excess = 1 / 2;
 const deviations = 4;
-/** So many windows in a row in which even the quickest waited for half the target. */
+/** Windows in a row in which even the quickest waited for half the target. */
 const lasting = 3;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
 const unusual = 2;
@@ -51,12 +39,16 @@ const tolerance = 1.25;
 const doubt = 0.98;
 const never = Number.NEGATIVE_INFINITY;
 
+/** A window: its beginning, acknowledgements, and the waits of those that count. */
+const begun = (fromMs: number) => {
+  return { fromMs, acknowledged: 0, counted: 0, waitedMs: 0, quickestMs: Number.POSITIVE_INFINITY };
+};
+
 /**
  * @param targetMs what an order may wait for its acknowledgement
  * @param most orders under way, whatever happens
  */
-export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY): Overload {
-  const least = Math.min(fewest, most);
+export function createOverload(targetMs: number, most: number) {
   let goalMs = targetMs;
   let limit = most;
   let inFlight = 0;
@@ -66,25 +58,12 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
   let stall = { endMs: never, ignoredToMs: never };
   /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
   let cut: { atMs: number; waitMs: number; inFlight: number } | undefined;
-  /** Of this window: its beginning, acknowledgements, and the waits of those that count. */
-  let fromMs = 0;
-  let acknowledged = 0;
-  let counted = 0;
-  let waitedMs = 0;
-  let quickestMs = 0;
+  let span = begun(0);
   /** Windows in a row in which all waited long. */
   let slow = 0;
   /** Since waits were last good: orders refused, and the fewest under way. */
   let refused = 0;
   let low = 0;
-
-  function begin(nowMs: number): void {
-    fromMs = nowMs;
-    acknowledged = 0;
-    counted = 0;
-    waitedMs = 0;
-    quickestMs = Number.POSITIVE_INFINITY;
-  }
 
   function calm(): void {
     refused = 0;
@@ -93,6 +72,7 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
 
   /** Judges the window that is over. */
   function judge(nowMs: number): void {
+    const { fromMs, acknowledged, counted, waitedMs, quickestMs } = span;
     const meanMs = waitedMs / counted;
     longestSilenceMs *= fading;
     goalMs = Math.max(targetMs, goalMs * doubt);
@@ -125,52 +105,53 @@ export function createOverload(targetMs: number, most = Number.POSITIVE_INFINITY
     if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
     else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
-    limit = Math.min(most, Math.max(least, room));
+    limit = Math.min(most, Math.max(fewest, room));
   }
 
   return {
-    limit(count, nowMs) {
+    /** How many orders may be under way. Asked before each: one that finds no room counts as refused. */
+    limit(count: number, nowMs: number): number {
       inFlight = count;
-      if (count === 0) {
+      if (count === 0 && nowMs - heardMs >= targetMs) {
         // Nothing was under way for a while: what is known is of the past.
-        if (nowMs - heardMs >= targetMs) {
-          limit = most;
-          cut = undefined;
-          calm();
-          begin(nowMs);
-        }
-        heardMs = nowMs;
+        limit = most;
+        cut = undefined;
+        calm();
+        span = begun(nowMs);
       }
+      if (count === 0) heardMs = nowMs;
       if (count >= limit) refused += 1;
       return limit;
     },
-    refused() {
+    /** An order was refused for another reason than this limit. */
+    refused(): void {
       refused += 1;
     },
-    acknowledged(waited, nowMs) {
+    /** An order was acknowledged, having waited so long. */
+    acknowledged(waited: number, nowMs: number): void {
       inFlight -= 1;
       const silenceMs = heardMs === never ? 0 : nowMs - heardMs;
       heardMs = nowMs;
       if (silenceMs >= Math.max(targetMs, unusual * longestSilenceMs)) {
         stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
-        begin(nowMs);
+        span = begun(nowMs);
         calm();
       }
       longestSilenceMs = Math.max(longestSilenceMs, silenceMs);
-      if (nowMs - fromMs >= goalMs / 2) {
-        if (counted > 0) judge(nowMs);
-        begin(nowMs);
+      if (nowMs - span.fromMs >= goalMs / 2) {
+        if (span.counted > 0) judge(nowMs);
+        span = begun(nowMs);
       }
-      acknowledged += 1;
+      span.acknowledged += 1;
       const sinceMs = nowMs - waited;
       if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) {
         calm();
         return;
       }
       if (cut && sinceMs < cut.atMs) return;
-      counted += 1;
-      quickestMs = Math.min(quickestMs, waited);
-      waitedMs += Math.min(waited, longest * goalMs);
+      span.counted += 1;
+      span.quickestMs = Math.min(span.quickestMs, waited);
+      span.waitedMs += Math.min(waited, longest * goalMs);
     },
   };
 }

@@ -1,41 +1,32 @@
 /**
  * Chooses partitions. `batch` sends a whole group of orders to one partition, the next group to the next, since the
- * number of produce requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794
- * does for Java's producer: new orders then wait for a dead broker no longer than it takes to notice.
- * `customer` keeps each customer's orders in one partition, whatever its state, for as long as there are as many: with
- * partitions more or fewer most customers have another one, where a new order may overtake those in the old one.
+ * number of produce requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794 does
+ * for Java's producer. `customer` keeps each customer's orders in one partition, whatever its state, for as long as there
+ * are as many: with others most customers have another one, where a new order may overtake those in the old one.
  */
 import { partitionForKey } from "./murmur2.ts";
 
-/** Chooses partitions and is told what became of each choice. Times are milliseconds of one monotonic clock. */
-export type Partitioner = {
-  /** The partitions for a group of orders, by customer. */
-  forGroup(nowMs: number): (customer: string) => number;
-  /** Whether no order of the partition has been waiting for its report for too long. */
-  available(partition: number, nowMs: number): boolean;
-  /** An order was sent to the partition. */
-  sent(partition: number, nowMs: number): void;
-  /** An order of the partition got its report, good or bad. */
-  settled(partition: number): void;
-  /** The topic has so many partitions now. What was sent to others is settled all the same. */
-  resize(partitions: number): void;
-};
+export type Partitioner = ReturnType<typeof createPartitioner>;
 
 /** Unsettled orders of one partition that were sent together. */
 type Sent = { atMs: number; unsettled: number };
 
-/** @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable */
+/**
+ * Chooses partitions and is told what became of each choice. Times are milliseconds of one monotonic clock.
+ * @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable
+ */
 export function createPartitioner(options: {
   kind: "batch" | "customer";
   partitions: number;
   availabilityTimeoutMs: number;
-}): Partitioner {
+}) {
   const { kind, availabilityTimeoutMs } = options;
   let { partitions } = options;
   /** By partition, oldest first; also of partitions that are no more. */
   const waiting: Sent[][] = [];
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
-  const available = (partition: number, nowMs: number) =>
+  /** Whether no order of the partition has been waiting for its report for too long. */
+  const available = (partition: number, nowMs: number): boolean =>
     partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
   let current = Math.floor(Math.random() * partitions);
@@ -52,27 +43,31 @@ export function createPartitioner(options: {
 
   return {
     available,
-    forGroup(nowMs) {
+    /** The partitions for a group of orders, by customer. */
+    forGroup(nowMs: number): (customer: string) => number {
       if (kind === "customer") return (customer) => partitionForKey(customer, partitions);
       const partition = next(nowMs);
       current = partition;
       return () => partition;
     },
-    sent(partition, nowMs) {
+    /** An order was sent to the partition. */
+    sent(partition: number, nowMs: number): void {
       waiting[partition] ??= [];
       const all = waiting[partition];
       const last = all.at(-1);
       if (last?.atMs === nowMs) last.unsettled += 1;
       else all.push({ atMs: nowMs, unsettled: 1 });
     },
-    settled(partition) {
+    /** An order of the partition got its report, good or bad. */
+    settled(partition: number): void {
       const all = waiting[partition];
       const oldest = all?.[0];
       if (!all || !oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
       oldest.unsettled -= 1;
       if (oldest.unsettled === 0) all.shift();
     },
-    resize(now) {
+    /** The topic has so many partitions now. What was sent to others is settled all the same. */
+    resize(now: number): void {
       partitions = now;
     },
   };

@@ -1,15 +1,10 @@
 /**
- * A bounded memory of what was acknowledged lately. A repeated request is answered from it instead of being sent
- * again, and a key that comes back with another order is found out. It only spares work and informs: the ledger's
- * unique key is what protects, also where this memory knows nothing.
+ * A bounded memory of what was acknowledged lately: for the answer to a repeated request, and to find out a key that comes
+ * back with another order. It only spares work and informs: what protects is the ledger's unique key.
  */
-import type { Order } from "../order.ts";
 
-/** An acknowledged order, and where it stands on the topic. */
-export type Accepted = { order: Order; partition: number; offset: number | undefined };
-
-/** Remembers the newest orders by id: at least half of `capacity`, and never more than that. */
-export function createRecent(capacity: number) {
+/** Remembers the newest by id: at least half of `capacity`, and never more than that. */
+export function createRecent<Accepted>(capacity: number) {
   // Two halves, of which the older goes at once: to delete them one by one costs more than all else here.
   let newer = new Map<string, Accepted>();
   let older = new Map<string, Accepted>();
