@@ -51,18 +51,19 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
     sql.unsafe(statements).catch((error: unknown) => {
       throw blamed(error);
     });
-  const steps = await migrate(migrations, ask);
-  const actual = await ask<Column>(columnsInPostgres);
-  await ask("SAVEPOINT scratch");
-  // Temporary tables need fewer rights, but do not go with materialized views.
-  const [may] = await sql`SELECT has_database_privilege(current_database(), 'CREATE') AS make,
-    current_setting('search_path') AS path`;
-  if (may.make) await ask("CREATE SCHEMA migrations_scratch");
-  await ask(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
-  for (const step of steps) await ask(step);
-  const expected = await ask<Column>(columnsInPostgres);
-  await ask("ROLLBACK TO SAVEPOINT scratch");
-  refuseMisfits(expected, actual);
+  await migrate(migrations, ask, async (steps) => {
+    const actual = await ask<Column>(columnsInPostgres);
+    await ask("SAVEPOINT scratch");
+    // Temporary tables need fewer rights, but do not go with materialized views.
+    const [may] = await sql`SELECT has_database_privilege(current_database(), 'CREATE') AS make,
+      current_setting('search_path') AS path`;
+    if (may.make) await ask("CREATE SCHEMA migrations_scratch");
+    await ask(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
+    for (const step of steps) await ask(step);
+    const expected = await ask<Column>(columnsInPostgres);
+    await ask("ROLLBACK TO SAVEPOINT scratch");
+    refuseMisfits(expected, actual);
+  });
   const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
   if (durable === "off")
     process.emitWarning(
@@ -79,7 +80,7 @@ export async function migrateSqlite(
   migrations: Migrations,
   blamed: Blamed,
 ): Promise<void> {
-  const steps = await migrate(migrations, async (statements) => {
+  const ask: Ask = async (statements) => {
     try {
       if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
       database.run(statements);
@@ -87,16 +88,23 @@ export async function migrateSqlite(
     } catch (error) {
       throw blamed(error);
     }
+  };
+  await migrate(migrations, ask, async (steps) => {
+    using scratch = new Database(":memory:");
+    for (const step of steps) scratch.run(step);
+    const [expected, actual] = [scratch, database].map((of) => of.query<Column, []>(columnsInSqlite).all());
+    refuseMisfits(expected ?? [], actual ?? []);
   });
-  using scratch = new Database(":memory:");
-  for (const step of steps) scratch.run(step);
-  const [expected, actual] = [scratch, database].map((of) => of.query<Column, []>(columnsInSqlite).all());
-  refuseMisfits(expected ?? [], actual ?? []);
 }
 
-/** Applies what is new. @returns all steps */
-async function migrate(migrations: Migrations, ask: Ask): Promise<string[]> {
+/** Applies what is new. @param check whether the tables are what these steps make */
+async function migrate(
+  migrations: Migrations,
+  ask: Ask,
+  check: (steps: string[]) => Promise<void>,
+): Promise<void> {
   await ask(book);
+  const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
     const applied = await ask<{ version: number; digest: string }>(
@@ -114,18 +122,23 @@ async function migrate(migrations: Migrations, ask: Ask): Promise<string[]> {
           `${which} was changed after it was applied: put it back as it was, and add a step for the change`,
         );
     }
-    for (const [index, step] of [...steps.entries()].slice(applied.length)) {
-      await ask(step).catch((error) => {
+    for (const [index, step] of steps.entries()) {
+      made.push(step);
+      if (index < applied.length) continue;
+      await ask("SAVEPOINT step");
+      await ask(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;
-        throw new SchemaError(`step ${index + 1} of the ${owner}'s tables failed: ${error.message}`, {
-          cause: error,
-        });
+        await ask("ROLLBACK TO SAVEPOINT step");
+        const failed = `step ${index + 1} of the ${owner}'s tables failed: ${error.message}`;
+        // More of the cause than the first column that was missed.
+        const misfits = await check(made.slice(0, -1)).catch(({ message }) => message);
+        throw new SchemaError(misfits ? `${failed}; ${misfits}` : failed, { cause: error });
       });
       await ask(`INSERT INTO schema_migrations VALUES
         ('${owner}', ${index + 1}, '${digestOf(step)}', '${new Date().toISOString()}')`);
     }
   }
-  return Object.values(migrations).flat();
+  await check(made);
 }
 
 /** Columns of others are no fault where a row may do without. */
