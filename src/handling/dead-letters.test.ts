@@ -11,6 +11,7 @@ import {
 } from "bun:test";
 import { type KafkaConfig, kafkaConfig } from "../config.ts";
 import { createLogger } from "../log.ts";
+import { orderId } from "../order-id.ts";
 import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../testing/kafka.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../testing/test-consumer.ts";
 import { until } from "../testing/until.ts";
@@ -36,6 +37,7 @@ const valid = JSON.parse(String(recordOf("valid").value));
 const garbage = Buffer.from([0x00, 0xff, 0xfe, 0x0d, 0x0a, 0x80]);
 
 describe("an undecodable record", () => {
+  const laterId = orderId("c", "of a later version");
   const bad: Record<string, RawRecord> = {
     "an empty value": { value: Buffer.alloc(0), key: Buffer.from("k") },
     "a null value, without a key": { value: null, key: null },
@@ -44,7 +46,10 @@ describe("an undecodable record", () => {
     "JSON that is no order": { value: "[1,2,3]", key: Buffer.from("k") },
     "a control character where the reason quotes it": { value: "\u0000", key: Buffer.from("k") },
     "a member whose name is a control character": { value: JSON.stringify({ ...valid, "\u0000\u001b": 1 }) },
-    "another schema": { value: JSON.stringify({ ...valid, quantity: "2", sugar: true }) },
+    "another schema": {
+      value: JSON.stringify({ ...valid, quantity: "2", sugar: true }),
+      key: Buffer.from(laterId),
+    },
     "an order that was never placed": {
       value: '{"customer":"c","coffee":"latte","size":"small","quantity":1}',
     },
@@ -68,6 +73,9 @@ describe("an undecodable record", () => {
     expect(await consumer.metric("orders_handled_total")).toBe(count);
     expect(await consumer.metric("orders_dead_total")).toBe(count);
 
+    // Whoever asks for an order of a later version is told where it is.
+    const view = await consumer.ledger.find(laterId);
+    expect(view).toMatchObject({ status: "dead", reason: expect.stringContaining("undecodable") });
     const letters = await place.letters();
     expect(letters).toHaveLength(count);
     for (const [n, [what, { key = null, value, headers = {} }]] of Object.entries(bad).entries()) {

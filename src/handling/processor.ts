@@ -168,9 +168,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
 
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
-    const { record, owner, attempts, decoded } = work;
+    const { record, owner, attempts, orderId } = work;
     const { topic, partition, offset } = record;
-    const orderId = "entry" in decoded ? decoded.entry.order.id : null;
     const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
     owner.running += 1;
     record.own();

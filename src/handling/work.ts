@@ -2,6 +2,7 @@
 import { canonicalJson } from "../canonical.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { Entry } from "../ledger/ledger.ts";
+import { isUuid } from "../order-id.ts";
 import { decodePlacedOrder } from "../validation.ts";
 import type { OffsetTracker } from "./offsets.ts";
 import type { OwnedPartition } from "./ownership.ts";
@@ -50,5 +51,12 @@ export class Work {
   get entry(): Entry {
     if ("entry" in this.decoded) return this.decoded.entry;
     throw new Error("an undecodable record has no order");
+  }
+
+  /** Also of a record that this version can't decode, e.g. of a later one: its key is the order's id. */
+  get orderId(): string | null {
+    if ("entry" in this.decoded) return this.decoded.entry.order.id;
+    const key = this.record.key?.toString("latin1") ?? "";
+    return isUuid(key) ? key : null;
   }
 }
