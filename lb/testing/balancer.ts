@@ -119,10 +119,15 @@ export function haproxy(): string {
   return path;
 }
 
+/** HAProxy shares a port with whoever lets it, also with itself: none is given twice. */
+const given = new Set<number>();
+
 /** A free port below those that the system hands out by itself, so that it stays free until it is wanted. */
 export function fixedPort(): number {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);
+    if (given.has(port)) continue;
+    given.add(port);
     try {
       Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop(true);
       return port;
