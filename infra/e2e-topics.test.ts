@@ -91,9 +91,9 @@ describe("how long the ledger keeps an order", () => {
   test("is longer than all that its records, dead letters and what is put back of them can come again", async () => {
     await create("kept", 1, { "retention.ms": String(2 * day), "segment.ms": String(day) });
     await create("kept.dead", 1, { "retention.ms": String(3 * day), "segment.ms": String(day) });
-    expect(await retentionMs()).toBe(37 * day);
-    expect(await retentionMs("7")).toBe(7 * day);
-    await expect(retentionMs("6")).rejects.toThrow("LEDGER_RETENTION_DAYS=6 is less than the 7 days");
+    expect(await retentionMs()).toBe(38 * day);
+    expect(await retentionMs("8")).toBe(8 * day);
+    await expect(retentionMs("7")).rejects.toThrow("LEDGER_RETENTION_DAYS=7 is less than the 8 days");
     await alter("kept.dead", "--add-config", "retention.ms=-1");
     await until("it is kept for ever", async () => (await retentionMs("7")) === Number.POSITIVE_INFINITY);
   });

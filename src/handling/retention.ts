@@ -7,7 +7,8 @@ const marginMs = 30 * dayMs;
 
 /**
  * A record stays readable for its topic's retention.ms after the last one of its segment, which is written to for
- * segment.ms. A dead letter can be put back until it is gone, and what was put back can be read again.
+ * segment.ms. A dead letter can be put back until it is gone, and what was put back can be read again. A day is for the
+ * brokers' own pace, and for the ledger's notes of what came once more.
  * Source: Kafka's documentation, «Topic Configs».
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
  * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
@@ -15,7 +16,7 @@ const marginMs = 30 * dayMs;
 export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
   const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
   const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => topicLimits(config, topic)));
-  const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, 0);
+  const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + marginMs;
   if (days * dayMs < neededMs)
     throw new Error(

@@ -77,10 +77,15 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
+    await persist("no topic to rely on", checkTopics);
+    const retentionMs = await persist("the ledger's retention", () => ledgerRetentionMs(config));
+    // After all else that may keep it from working: consumers of the version before can't use what it migrates.
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
-    await persist("no topic to rely on", checkTopics);
-    await persist("the ledger's retention", () => ledgerRetentionMs(config));
+    log.info(
+      { retentionMs },
+      retentionMs === Infinity ? "the ledger keeps its rows for ever" : "the ledger's retention",
+    );
     expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>

@@ -7,6 +7,8 @@ import { batchBytes, maxRecordBytes, type PartitionState } from "./producer.ts";
 
 const timeoutMs = 10_000;
 const resourceTopic = 2;
+/** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
+const foreverMs = 31_557_600_000_000;
 /** Longer batches than that would meet a broker's socket.request.max.bytes, and fill the client's queue. */
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
@@ -51,7 +53,7 @@ export async function topicLimits(config: KafkaConfig, topic: string) {
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);
   return {
     maxBytes: Math.min(limit, mostBytes),
-    retentionMs: retentionMs < 0 ? Infinity : retentionMs,
+    retentionMs: retentionMs < 0 || retentionMs > foreverMs ? Infinity : retentionMs,
     segmentMs: Number(actual?.get("segment.ms") ?? 0),
   };
 }

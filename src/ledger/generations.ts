@@ -6,38 +6,49 @@
  */
 import type { SQL } from "bun";
 
-/** The step that makes a table of former versions the first generation. */
+/** Who may do what with one table may do it with the other: a new one has no rights of the old one's. */
+const grants = (from: string, to: string) => `
+  DO $grants$ DECLARE "right" record; BEGIN
+    FOR "right" IN SELECT privilege_type AS what, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS who
+      FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = '${from}'::regclass
+    LOOP EXECUTE format('GRANT %s ON ${to} TO %s', "right".what, "right".who); END LOOP;
+  END $grants$`;
+
+/** The step that makes a table of former versions the first generation. What is only asked holds no rows of its own. */
 export const generationsStep = `
   ALTER TABLE ledger RENAME TO ledger_current;
   CREATE TABLE ledger (LIKE ledger_current INCLUDING DEFAULTS);
   CREATE TABLE ledger_past () INHERITS (ledger);
+  ALTER TABLE ledger ADD CONSTRAINT ledger_rows_are_in_generations CHECK (false) NO INHERIT;
+  ALTER TABLE ledger_past ADD CONSTRAINT ledger_rows_are_in_generations CHECK (false) NO INHERIT;
   ALTER TABLE ledger_current INHERIT ledger;
+  ${grants("ledger_current", "ledger")};
   CREATE TABLE ledger_generations (
     name text PRIMARY KEY, begun_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz);
   INSERT INTO ledger_generations (name) VALUES ('ledger_current')`;
 
 /** So many ended generations make up the retention. Each costs every insert a look; fewer keep rows for longer. */
 const generations = 2;
-/** Whoever records waits behind who waits for a table's lock: so long at most. */
-const lockTimeoutMs = 500;
 const lockNotAvailable = "55P03";
 /** Any number, the same in every consumer. */
 const expiryLock = 727_002;
 const lettersAtOnce = 10_000;
 
 /**
- * Ends the current generation when it is old enough, drops those of which every row is older than the retention, and
- * removes dead letters' rows of that age; each in a transaction of its own. Where a table is in use all the time, or
- * another consumer is at it, it is left for the next time.
- * @param begin runs a transaction
- * @returns what was done, in words
+ * Ends the current generation when it is old enough, removes dead letters' rows that are older than the retention, and
+ * drops the oldest generation when every row is; each in a transaction of its own. What another consumer is at is left to
+ * it. @param begin runs a transaction
+ * @param lockTimeoutMs whoever records waits behind who waits for a table's lock: so long at most
+ * @returns what was done, in words; and why something was not
  */
 export async function expireInPostgres(
   begin: (work: (sql: SQL) => Promise<string[]>) => Promise<string[]>,
   retentionMs: number,
-): Promise<string[]> {
+  lockTimeoutMs: number,
+): Promise<{ done: string[]; failed: unknown[]; inUse: boolean }> {
   const done: string[] = [];
-  for (const step of [endGeneration, dropGenerations, removeLetters])
+  const failed: unknown[] = [];
+  for (const step of [endGeneration, removeLetters, dropGeneration])
     try {
       const alone = async (sql: SQL) => {
         await sql`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
@@ -46,17 +57,26 @@ export async function expireInPostgres(
       };
       done.push(...(await begin(alone)));
     } catch (error) {
-      if ((error as { errno?: string }).errno !== lockNotAvailable) throw error;
-      done.push("left for the next time: the ledger's table is in use");
+      failed.push(error);
     }
-  return done;
+  const inUse = failed.some((error) => (error as { errno?: string }).errno === lockNotAvailable);
+  return { done, failed, inUse };
+}
+
+/**
+ * Notes that orders of ended generations came once more, and may come again for as long as if they were new. At most once
+ * a day, since this holds up who notes the same. @param tables where their rows are, by name
+ */
+export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
+  await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
+    WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[]) AND ended_at < now() - interval '1 day'`;
 }
 
 /**
  * Who records holds the table's lock to the end of its transaction, and looks at what is there only after it got the
- * lock: so no order is in both tables, and none of the old one is overlooked. Source: PostgreSQL's manual, «Explicit
- * Locking» and «Read Committed Isolation Level»: a statement sees what was committed before it began, and it begins with
- * its locks.
+ * lock: so no order is in both tables, and none of the old one is overlooked. That holds for READ COMMITTED alone, where
+ * a statement sees what was committed before it began, and it begins with its locks. Source: PostgreSQL's manual,
+ * «Explicit Locking» and «Read Committed Isolation Level».
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
   const isDue = async () => {
@@ -76,15 +96,18 @@ async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
     ALTER TABLE ${name} NO INHERIT ledger;
     ALTER TABLE ${name} INHERIT ledger_past;
     CREATE TABLE ledger_current (LIKE ${name} INCLUDING ALL) INHERITS (ledger);
-    INSERT INTO ledger_generations (name) VALUES ('ledger_current')`);
+    INSERT INTO ledger_generations (name) VALUES ('ledger_current');
+    ${grants(name, "ledger_current")}`);
   return [`a generation of the ledger ended: ${name}`];
 }
 
-async function dropGenerations(sql: SQL, retentionS: number): Promise<string[]> {
-  const old: { name: string }[] = await sql`
-    DELETE FROM ledger_generations WHERE ended_at < now() - make_interval(secs => ${retentionS}) RETURNING name`;
-  for (const { name } of old) await sql.unsafe(`DROP TABLE ${name}`);
-  return old.map(({ name }) => `a generation of the ledger was dropped: ${name}`);
+async function dropGeneration(sql: SQL, retentionS: number): Promise<string[]> {
+  const [old] = await sql`
+    DELETE FROM ledger_generations WHERE ended_at < now() - make_interval(secs => ${retentionS})
+      AND ended_at = (SELECT min(ended_at) FROM ledger_generations) RETURNING name`;
+  if (!old) return [];
+  await sql.unsafe(`DROP TABLE ${old.name}`);
+  return [`a generation of the ledger was dropped: ${old.name}`];
 }
 
 async function removeLetters(sql: SQL, retentionS: number): Promise<string[]> {

@@ -89,10 +89,10 @@ export interface Ledger {
   /** The same of many orders at once; those that nothing is known of are missing. */
   findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
   /**
-   * Forgets what is older, in steps that keep nobody from recording for more than a moment; an order that comes after
+   * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment; an order that comes after
    * it is a new one. A row may stay for half as long again. May be called by all at once.
    * @returns what was done, in words
-   * @throws LedgerUnavailableError
+   * @throws LedgerUnavailableError, which may be for a part of it
    */
   expire(retentionMs: number): Promise<string[]>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
-import { expireInPostgres, generationsStep } from "./generations.ts";
+import { expireInPostgres, generationsStep, keepGenerations } from "./generations.ts";
 import {
   applyByCustomer,
   BatchError,
@@ -35,8 +35,11 @@ const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
 const lookUpTimeoutMs = 5_000;
+/** Whatever the database's own default is: generations rest on it (./generations.ts). */
+const isolation = "ISOLATION LEVEL READ COMMITTED";
+const shortestLockTimeoutMs = 500;
 
-type Row = { id: string; digest: string; partition: number; offset: number };
+type Row = { id: string; digest: string; partition: number; offset: number; table: string };
 
 /**
  * @param options.connections transactions that can be under way at once; look-ups have two more
@@ -58,6 +61,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       },
     });
   let pool = connect();
+  let lockTimeoutMs = shortestLockTimeoutMs;
 
   /** Everything asked of the database is bounded. */
   async function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs: number, onTimeout?: (used: SQL) => void) {
@@ -89,7 +93,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
 
   /** A statement may begin at the end of its handler's time, and has as much again. */
   const transaction = <T>(work: (sql: SQL) => Promise<T>): Promise<T> =>
-    ask((sql) => sql.begin(work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
+    ask((sql) => sql.begin(isolation, work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
 
   /** What gets no answer in its time ends the pool: other connections of it would lead nowhere either. */
   const whole = [answerTimeoutMs, replace] as const;
@@ -148,7 +152,17 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
     find: async (id) => (await findMany([id])).get(id),
     findMany,
 
-    expire: (retentionMs) => expireInPostgres((work) => ask((sql) => sql.begin(work), ...whole), retentionMs),
+    async expire(retentionMs) {
+      const begin = (work: (sql: SQL) => Promise<string[]>) =>
+        ask((sql) => sql.begin(isolation, work), ...whole);
+      const { done, failed, inUse } = await expireInPostgres(begin, retentionMs, lockTimeoutMs);
+      // A table that is in use all the time is waited for longer, up to what its longest transaction may take.
+      lockTimeoutMs = inUse
+        ? Math.min(2 * lockTimeoutMs, handlerTimeoutMs + idleMarginMs)
+        : shortestLockTimeoutMs;
+      if (failed.length > 0) throw new LedgerUnavailableError([...done, ...failed].join("; "));
+      return done;
+    },
 
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
@@ -177,15 +191,18 @@ async function insert(sql: SQL, entries: readonly Entry[], statementTimeoutMs: n
   const verdicts: Verdict[] = [];
   for (const { id } of inserted) verdicts[first.get(id) as number] = "handled";
   const others = [...entries.keys()].filter((index) => verdicts[index] === undefined);
+  const ended = new Set<string>();
   others.sort((a, b) => ((entries[a] as Entry).order.id < (entries[b] as Entry).order.id ? -1 : 1));
   for (const index of others) {
     const entry = entries[index] as Entry;
     const [row]: Row[] = await sql`
       UPDATE ledger SET deliveries = deliveries + (digest = ${entry.digest})::int WHERE id = ${entry.order.id}
-      RETURNING digest, "partition", "offset"`;
+      RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`;
     if (!row) throw new Error(`the ledger's row of ${entry.order.id} vanished`);
     verdicts[index] = verdictOf(entry, { ...row, offset: Number(row.offset) });
+    if (row.table !== "ledger_current") ended.add(row.table);
   }
+  if (ended.size > 0) await keepGenerations(sql, [...ended]);
   return verdicts;
 }
 

@@ -27,13 +27,16 @@ const tables = [
     reason TEXT NOT NULL, attempts INTEGER NOT NULL, dead_at TEXT NOT NULL,
     PRIMARY KEY (topic, "partition", "offset")) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
-  `CREATE INDEX ledger_handled_at ON ledger (handled_at)`,
+  `ALTER TABLE ledger ADD COLUMN copied_at TEXT;
+   CREATE INDEX ledger_handled_at ON ledger (handled_at);
+   CREATE INDEX dead_letters_dead_at ON dead_letters (dead_at)`,
 ];
 /** A step of expiry; between two of them others record. */
 const expiredAtOnce = 500;
 const expiring = [
-  ["ledger", "id", "handled_at"],
-  ["dead_letters", 'topic, "partition", "offset"', "dead_at"],
+  // One that came once more may come again for as long as if it were new.
+  ["ledger", "id", "handled_at < ?1 AND coalesce(copied_at, '') < ?1"],
+  ["dead_letters", 'topic, "partition", "offset"', "dead_at < ?1"],
 ] as const;
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
@@ -169,9 +172,9 @@ export function createSqliteLedger(path: string): Ledger {
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
       const done: string[] = [];
-      for (const [table, key, time] of expiring) {
+      for (const [table, key, isOld] of expiring) {
         const remove = `DELETE FROM ${table} WHERE (${key}) IN
-          (SELECT ${key} FROM ${table} WHERE ${time} < ? LIMIT ${expiredAtOnce})`;
+          (SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ${expiredAtOnce})`;
         let [removed, step] = [0, expiredAtOnce];
         for (; step === expiredAtOnce; removed += step)
           step = await exclusively(() => transaction(() => database().query(remove).run(before).changes));
@@ -195,8 +198,8 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
     `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   );
-  const count = database.query<Row, [string, string]>(
-    `UPDATE ledger SET deliveries = deliveries + (digest = ?) WHERE id = ?
+  const count = database.query<Row, [string, string, string]>(
+    `UPDATE ledger SET deliveries = deliveries + (digest = ?), copied_at = ? WHERE id = ?
      RETURNING digest, "partition", "offset"`,
   );
   return entries.map((entry) => {
@@ -210,7 +213,7 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
       order.placedAt,
       handledAt,
     );
-    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, order.id) as Row);
+    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, handledAt, order.id) as Row);
   });
 }
 
