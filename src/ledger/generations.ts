@@ -69,7 +69,9 @@ export async function expireInPostgres(
  */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
   await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
-    WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[]) AND ended_at < now() - interval '1 day'`;
+    WHERE name IN (SELECT name FROM ledger_generations
+      WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[]) AND ended_at < now() - interval '1 day'
+      ORDER BY name FOR UPDATE)`;
 }
 
 /**
