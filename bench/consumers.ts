@@ -6,12 +6,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SQL } from "bun";
 import { kafkaConfig } from "../src/config.ts";
 import { recordOf } from "../src/intake/record.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { orderId } from "../src/order-id.ts";
-import { type PostgresServer, startPostgres } from "../src/testing/postgres.ts";
+import { startPostgres } from "../src/testing/postgres.ts";
 import type { Context } from "./compare.ts";
 import { cpuSeconds, peakMemoryMb, setPaused } from "./processes.ts";
 import { type Row, spreads } from "./results.ts";
@@ -45,10 +44,10 @@ export async function compareConsumers(
       const found = sides.map((side) => ({ side, rounds: [] as Record<string, number>[] }));
       for (let round = 1; round <= context.effort.rounds; round += 1)
         for (const [at, { side, rounds }] of found.entries()) {
-          const ledger = await freshLedger(
-            kind === "SQLite" ? folder : postgres,
-            `${kind}_${at}_${round}`.toLowerCase(),
-          );
+          const ledger =
+            kind === "SQLite"
+              ? `sqlite:${join(folder, `${at}_${round}.sqlite`)}`
+              : await postgres.newDatabase();
           const figures = await measureConsumers(
             side,
             ledger,
@@ -127,14 +126,6 @@ async function allDone(members: readonly Worker[], orders: number): Promise<void
   };
   for (const [at, member] of members.entries()) void listen(member, at).catch(reject);
   await promise;
-}
-
-async function freshLedger(place: string | PostgresServer, name: string): Promise<string> {
-  if (typeof place === "string") return `sqlite:${join(place, `${name}.sqlite`)}`;
-  const sql = new SQL({ url: place.url, max: 1 });
-  await sql.unsafe(`CREATE DATABASE ${name}`);
-  await sql.close();
-  return place.url.replace(/postgres$/, name);
 }
 
 /** The orders as a producer would write them. */

@@ -5,7 +5,7 @@
 import { SQL } from "bun";
 import type { Entry, Ledger } from "../src/ledger/ledger.ts";
 import { createLedger } from "../src/ledger/open.ts";
-import { orderId } from "../src/order-id.ts";
+import { entryOf } from "../src/testing/entries.ts";
 import { startPostgres } from "../src/testing/postgres.ts";
 import type { Context } from "./compare.ts";
 import { type Row, spreads } from "./results.ts";
@@ -29,8 +29,9 @@ export async function compareHeld({ effort, stop, say }: Context): Promise<Row[]
   ];
   using postgres = startPostgres(settings);
   const sides = [];
-  for (const [n, held] of all.entries()) {
-    const url = await filled(postgres.url, `held_${n}`, held);
+  for (const held of all) {
+    const url = await postgres.newDatabase();
+    await fill(url, held);
     say(`${held.rows} rows are there`);
     sides.push({ held, url, rounds: [] as Record<string, number>[] });
   }
@@ -53,12 +54,8 @@ export async function compareHeld({ effort, stop, say }: Context): Promise<Row[]
   }));
 }
 
-/** A database with a ledger that holds so much. @returns its URL */
-async function filled(server: string, name: string, held: Held): Promise<string> {
-  const admin = new SQL({ url: server, max: 1 });
-  await admin.unsafe(`CREATE DATABASE ${name}`);
-  await admin.close();
-  const url = server.replace(/postgres$/, name);
+/** Makes a ledger that holds so much in an empty database. */
+async function fill(url: string, held: Held): Promise<void> {
   const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
   await ledger.open([]);
   const sql = new SQL({ url, max: 1 });
@@ -80,25 +77,11 @@ async function filled(server: string, name: string, held: Held): Promise<string>
   await sql.unsafe("CHECKPOINT");
   await sql.close();
   await ledger.close();
-  return url;
 }
 
-let made = 0;
-
-function entries(): Entry[] {
-  return Array.from({ length: batchOrders }, () => {
-    made += 1;
-    const customer = `c${made % 1_000}`;
-    const id = orderId(customer, `held ${made}`);
-    const placedAt = new Date().toISOString();
-    return {
-      order: { customer, coffee: "latte", size: "small", quantity: 1, id, placedAt },
-      digest: id + id.slice(0, 7),
-      partition: made % 12,
-      offset: made,
-    };
-  });
-}
+/** As long as a real one. */
+const digest = "0".repeat(43);
+const batch = (): Entry[] => Array.from({ length: batchOrders }, (_, n) => entryOf(`c${n}`, { digest }));
 
 /** @returns new orders a second, each in a committed row */
 async function rate(ledger: Ledger, forMs: number): Promise<number> {
@@ -106,7 +89,7 @@ async function rate(ledger: Ledger, forMs: number): Promise<number> {
   let recorded = 0;
   const work = async () => {
     while (performance.now() < begin + forMs) {
-      const verdicts = await ledger.record(entries(), () => undefined);
+      const verdicts = await ledger.record(batch(), () => undefined);
       if (verdicts.some((verdict) => verdict !== "handled")) throw new Error("an order was not new");
       recorded += verdicts.length;
     }

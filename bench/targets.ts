@@ -150,17 +150,13 @@ function consumer(all: All): Verdict[] {
 }
 
 function ledger(all: All): Verdict[] {
-  const [few, ...many] = all.get("ledger")?.rows ?? [];
-  const rate = few?.figures["orders/s"]?.median ?? Number.NaN;
-  return many.map(({ side, load, figures }) =>
-    share(
-      `the ledger with ${side} in ${load}, of its rate with ${few?.side}`,
-      figures["orders/s"]?.median ?? Number.NaN,
-      rate,
-      0.8,
-      limits.looks,
-    ),
-  );
+  const rows = all.get("ledger")?.rows ?? [];
+  const rate = ({ side, load }: Row) => median(rows, side, load)("orders/s");
+  return rows.slice(1).map((row) => {
+    const [few = row] = rows;
+    const measure = `the ledger with ${row.side} in ${row.load}, of its rate with ${few.side}`;
+    return share(measure, rate(row), rate(few), 0.8, limits.looks);
+  });
 }
 
 function latency(all: All): Verdict[] {

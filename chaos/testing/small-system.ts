@@ -20,17 +20,13 @@ import type { Mutation } from "./consumer-process.ts";
 import type { TestProducer } from "./intakes.ts";
 
 const settleLimitMs = 60_000;
-let databases = 0;
-
+/** librdkafka's code, as Kafka's (protocol, error codes). */
+const notCoordinator = 16;
 export type SmallSystem = Awaited<ReturnType<typeof startSmallSystem>>;
 
 /** @param kafka the variables that name the brokers and the topics */
 export async function startSmallSystem(server: PostgresServer, kafka: Record<string, string>) {
-  databases += 1;
-  const name = `run_${databases}`;
-  await using admin = new SQL({ url: server.url, max: 1 });
-  await admin.unsafe(`CREATE DATABASE ${name}`);
-  const env = { ...kafka, LEDGER_URL: new URL(`/${name}`, server.url).href };
+  const env = { ...kafka, LEDGER_URL: await server.newDatabase() };
   const config = consumerConfig(env);
   const topics = openTopics(config.KAFKA_BROKERS);
   const ledger = new SQL({ url: env.LEDGER_URL, max: 2 });
@@ -117,11 +113,14 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
       const written = (await topics.read(config.ORDERS_TOPIC)).length;
       await until(
         "the group has committed the whole log",
-        // The group's coordinator may have died with its leader: whoever takes its place is asked again.
         () =>
           topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC).then(
             (committed) => committed >= written,
-            () => false,
+            (error) => {
+              // The group's coordinator may have died with its leader: whoever takes its place is asked again.
+              if (error.code !== notCoordinator) throw error;
+              return false;
+            },
           ),
         settleLimitMs,
       );

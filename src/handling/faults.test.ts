@@ -12,25 +12,19 @@ setDefaultTimeout(60_000);
 
 let cluster: OrdersCluster;
 let postgres: PostgresServer;
-let operator: SQL;
-let databases = 0;
 let place: Place;
 let env: Record<string, string>;
 beforeAll(() => {
   cluster = startOrdersCluster();
   postgres = startPostgres();
-  operator = new SQL({ url: postgres.url, max: 2 });
 });
-afterAll(async () => {
-  await operator.close();
+afterAll(() => {
   cluster.close();
   postgres[Symbol.dispose]();
 });
 beforeEach(async () => {
   place = newPlace(cluster);
-  databases += 1;
-  await operator.unsafe(`CREATE DATABASE faults${databases}`);
-  env = { ...place.env, LEDGER_URL: postgres.url.replace(/postgres$/, `faults${databases}`) };
+  env = { ...place.env, LEDGER_URL: await postgres.newDatabase() };
 });
 afterEach(() => place[Symbol.dispose]());
 

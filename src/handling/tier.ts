@@ -6,7 +6,7 @@ import { realClock as clock } from "../clock.ts";
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
-import { topicFault } from "../kafka/topics.ts";
+import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
@@ -15,12 +15,14 @@ import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
-import { ledgerRetentionMs } from "./retention.ts";
 
 const retryMs = 1_000;
 /** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
+const dayMs = 86_400_000;
+/** Beyond what can come again. */
+const retentionMarginMs = 30 * dayMs;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
@@ -139,4 +141,24 @@ export function startConsumer(
       await ledger.close();
     },
   };
+}
+
+/**
+ * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its topic's retention.ms after the last one of its segment, which is written to for
+ * segment.ms. A dead letter can be put back until it is gone, and what was put back can be read again. A day is for the
+ * brokers' own pace, and for the ledger's notes of what came once more.
+ * Source: Kafka's documentation, «Topic Configs».
+ * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
+ * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
+ */
+export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
+  const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
+  const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => topicLimits(config, topic)));
+  const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
+  if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
+  if (days * dayMs < neededMs)
+    throw new Error(
+      `LEDGER_RETENTION_DAYS=${days} is less than the ${Math.ceil(neededMs / dayMs)} days for which an order can come again (retention.ms and segment.ms of ${ORDERS_TOPIC} and ${DEAD_TOPIC}): raise it, or lower those`,
+    );
+  return days * dayMs;
 }

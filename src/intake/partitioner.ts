@@ -6,8 +6,6 @@
  */
 import { partitionForKey } from "./murmur2.ts";
 
-export type Partitioner = ReturnType<typeof createPartitioner>;
-
 /** Unsettled orders of one partition that were sent together. */
 type Sent = { atMs: number; unsettled: number };
 

@@ -9,7 +9,6 @@ import { createLedger } from "./open.ts";
 const dayMs = 86_400_000;
 const effects = ["CREATE TABLE effects (id TEXT NOT NULL)"];
 let server: PostgresServer;
-let databases = 0;
 let url: string;
 let sql: SQL;
 let ledger: Ledger;
@@ -18,12 +17,7 @@ beforeAll(() => {
   server = startPostgres();
 }, 60_000);
 beforeEach(async () => {
-  databases += 1;
-  const name = `ledger_${databases}`;
-  const admin = new SQL({ url: server.url, max: 1 });
-  await admin.unsafe(`CREATE DATABASE ${name}`);
-  await admin.close();
-  url = server.url.replace(/postgres$/, name);
+  url = await server.newDatabase();
   sql = new SQL({ url, max: 2 });
   [ledger, other] = [newLedger(), newLedger()];
   await ledger.open(effects);
@@ -172,6 +166,21 @@ test("who may read the ledger may read all of it, before and after a change; not
   const stray = sql`INSERT INTO ledger SELECT * FROM ledger_current`;
   await expect(stray.execute()).rejects.toThrow("ledger_rows_are_in_generations");
   await sql.unsafe("DROP OWNED BY reader; DROP ROLE reader");
+});
+
+test("of two generations that came once more at the same moment each is dropped, one at a time", async () => {
+  for (const days of [16, 16]) {
+    await age(days);
+    await ledger.expire(30 * dayMs);
+  }
+  await sql`UPDATE ledger_generations SET ended_at = now() - interval '31 days' WHERE ended_at IS NOT NULL`;
+  for (const left of [2, 1]) {
+    await ledger.expire(30 * dayMs);
+    expect(await generations()).toHaveLength(left);
+    const [tables] =
+      await sql`SELECT count(*)::int AS n FROM pg_inherits WHERE inhparent = 'ledger_past'::regclass`;
+    expect(Number(tables.n)).toBe(left - 1);
+  }
 });
 
 test("what depends on a generation keeps that one, and is told; the rest goes on", async () => {

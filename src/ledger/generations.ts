@@ -81,13 +81,10 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
  * «Explicit Locking» and «Read Committed Isolation Level».
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
-  const isDue = async () => {
-    const [row] =
-      await sql`SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS due
-      FROM ledger_generations WHERE ended_at IS NULL`;
-    return row.due;
-  };
-  if (!(await isDue())) return [];
+  const [current] = await sql`
+    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue"
+    FROM ledger_generations WHERE ended_at IS NULL`;
+  if (!current.isDue) return [];
   await sql`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
   const [{ name }] = await sql`
     UPDATE ledger_generations
@@ -106,7 +103,7 @@ async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
 async function dropGeneration(sql: SQL, retentionS: number): Promise<string[]> {
   const [old] = await sql`
     DELETE FROM ledger_generations WHERE ended_at < now() - make_interval(secs => ${retentionS})
-      AND ended_at = (SELECT min(ended_at) FROM ledger_generations) RETURNING name`;
+      AND name = (SELECT name FROM ledger_generations ORDER BY ended_at LIMIT 1) RETURNING name`;
   if (!old) return [];
   await sql.unsafe(`DROP TABLE ${old.name}`);
   return [`a generation of the ledger was dropped: ${old.name}`];

@@ -23,12 +23,7 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-async function newPostgres(): Promise<string> {
-  databases += 1;
-  await using admin = new SQL({ url: server.url, max: 1 });
-  await admin.unsafe(`CREATE DATABASE test_${databases}`);
-  return server.url.replace(/\/postgres$/, `/test_${databases}`);
-}
+const newPostgres = () => server.newDatabase();
 
 async function newSqlite(): Promise<string> {
   databases += 1;

@@ -5,10 +5,13 @@
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SQL } from "bun";
 
 /** A running server: its URL, and the faults that can be done to it. */
 export type PostgresServer = {
   url: string;
+  /** Makes an empty database beside the usual one. @returns its URL */
+  newDatabase(): Promise<string>;
   /** Stops it at once, as a crash would. */
   kill(): void;
   /** Starts it again on the same data and port. */
@@ -17,7 +20,7 @@ export type PostgresServer = {
   [Symbol.dispose](): void;
 };
 
-/** Starts a server. @param settings beside PostgreSQL's defaults @throws Error with the server's own words when it does not come up. */
+/** Starts a server. @param settings where not PostgreSQL's defaults @throws Error with its own words when it does not come up */
 export function startPostgres(settings: Record<string, string> = {}): PostgresServer {
   const directory = mkdtempSync(join(tmpdir(), "coffee-orders-postgres-"));
   const data = join(directory, "data");
@@ -31,18 +34,34 @@ export function startPostgres(settings: Record<string, string> = {}): PostgresSe
   };
   const port = freePort();
   run("initdb", "--pgdata", data, "--auth", "trust", "--username", "postgres", "--no-sync");
-  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=100${Object.entries(
-    settings,
-  )
-    .map(([name, value]) => ` -c ${name}=${value}`)
-    .join("")}`;
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=100`;
+  const given = Object.entries(settings).map(([name, value]) => ` -c ${name}=${value}`);
   const start = () =>
-    run("pg_ctl", "start", "--wait", "--pgdata", data, "--log", join(directory, "log"), "--options", options);
+    run(
+      "pg_ctl",
+      "start",
+      "--wait",
+      "--pgdata",
+      data,
+      "--log",
+      join(directory, "log"),
+      "--options",
+      options + given.join(""),
+    );
   const stop = () => run("pg_ctl", "stop", "--pgdata", data, "--mode", "immediate");
   let running = true;
   start();
+  let databases = 0;
+  const urlOf = (database: string) => `postgres://postgres@127.0.0.1:${port}/${database}`;
   return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    url: urlOf("postgres"),
+    async newDatabase() {
+      databases += 1;
+      const name = `database_${databases}`;
+      await using admin = new SQL({ url: urlOf("postgres"), max: 1 });
+      await admin.unsafe(`CREATE DATABASE ${name}`);
+      return urlOf(name);
+    },
     kill() {
       stop();
       running = false;
