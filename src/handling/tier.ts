@@ -144,9 +144,10 @@ export function startConsumer(
 }
 
 /**
- * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its topic's retention.ms after the last one of its segment, which is written to for
- * segment.ms. A dead letter can be put back until it is gone, and what was put back can be read again. A day is for the
- * brokers' own pace, and for the ledger's notes of what came once more.
+ * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its
+ * topic's retention.ms after the last one of its segment, which is written to for segment.ms. A dead letter can be put back
+ * until it is gone, and what was put back can be read again. A day is for the brokers' own pace, and for the ledger's
+ * notes of what came once more.
  * Source: Kafka's documentation, «Topic Configs».
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
  * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
