@@ -4,10 +4,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { orderId } from "../src/order-id.ts";
-import { type OrdersCluster, startOrdersCluster } from "../src/testing/kafka.ts";
-import { startTier } from "../src/testing/tier-process.ts";
-import { until } from "../src/testing/until.ts";
+import { orderId } from "../src/wire/order-id.ts";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { startTier } from "../testing/tier-process.ts";
+import { until } from "../testing/until-or-throw.ts";
 
 const root = join(import.meta.dir, "..");
 

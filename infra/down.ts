@@ -1,7 +1,7 @@
 // `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
 // the next time, unless --volumes says otherwise.
-import { Stopped, stopWhenTold } from "./child.ts";
-import { SetupError } from "./setup/step.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { SetupError } from "../kit/step.ts";
 import { openTopology } from "./topology.ts";
 
 const volumes = Bun.argv.includes("--volumes");

@@ -2,7 +2,7 @@
 // environment, how long a file may be, and that nothing is left unfinished, unheard or untested.
 import { expect, test } from "bun:test";
 import { dirname, join, relative } from "node:path";
-import { suites } from "./testing/suites.ts";
+import { suites } from "./test/suites.ts";
 
 const root = join(import.meta.dir, "..");
 const glob = new Bun.Glob("**/{*.{ts,tsx,h,cc,cfg,yaml,sh,html,css},Makefile,Dockerfile}");
@@ -41,29 +41,45 @@ function occurrences(pattern: RegExp, which: (path: string) => boolean): string[
 
 test("the tree is there to be read", () => {
   expect(paths.filter(isTypeScript).length).toBeGreaterThan(20);
-  expect(importsOf("infra/tidy.test.ts")).toEqual(["bun:test", "node:path", "infra/testing/suites.ts"]);
+  expect(importsOf("infra/tidy.test.ts")).toEqual(["bun:test", "node:path", "infra/test/suites.ts"]);
 });
 
-/** Where a file may import from, beside packages. */
-function allowed(path: string): string[] {
-  if (isEntry(path)) return ["src/"];
-  if (path.startsWith("src/")) return isTest(path) ? ["src/", "native/"] : ["src/"];
-  // Building the addon is a part of set-up.
-  if (path.startsWith("native/")) return ["native/", "infra/setup/", "infra/child.ts"];
-  return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "proof/", "room/", "src/"];
+/** Where the files of a room may import from, beside itself and packages. */
+const arrows: Record<string, string[]> = {
+  src: [],
+  kit: [],
+  native: ["kit"],
+  testing: ["kit", "native", "src"],
+  examples: ["src"],
+  infra: ["kit"],
+  ops: ["kit", "src"],
+  proof: ["infra", "kit", "ops", "src", "testing"],
+  bench: ["infra", "kit", "ops", "src", "testing"],
+};
+/** And tests in some rooms besides; in those not named here, from anywhere. */
+const arrowsOfTests: Record<string, string[]> = { src: ["native", "testing"], kit: [], native: [] };
+
+const roomOf = (path: string) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
+
+function mayImport(path: string, one: string): boolean {
+  const room = roomOf(path);
+  if (isEntry(path)) return roomOf(one) === "src";
+  if (isTest(path) && room !== "testing" && !(room in arrowsOfTests)) return true;
+  const rooms = [room, ...(arrows[room] ?? []), ...((isTest(path) && arrowsOfTests[room]) || [])];
+  return rooms.includes(roomOf(one));
 }
 
 test("what runs before the addon is built does not import it, however far down", () => {
-  const reached = new Set(["infra/test.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts"]);
+  const reached = new Set(["infra/test/main.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts"]);
   for (const path of reached) for (const one of importsOf(path)) if (texts.has(one)) reached.add(one);
-  expect(reached).toContain("bench/compose.ts");
+  expect(reached).toContain("infra/brokers/compose.ts");
   expect(reached).not.toContain("src/kafka/addon.ts");
 });
 
-test("imports point one way: entries to src, src to nothing else of ours", () => {
+test("imports point one way: entries to src, tools to kit and src, src and kit to nothing else of ours", () => {
   const wrong = paths.filter(isTypeScript).flatMap((path) =>
     importsOf(path)
-      .filter((one) => texts.has(one) && !allowed(path).some((place) => one.startsWith(place)))
+      .filter((one) => texts.has(one) && !mayImport(path, one))
       .map((one) => `${path} imports ${one}`),
   );
   expect(wrong).toEqual([]);

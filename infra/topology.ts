@@ -2,8 +2,8 @@
 // stays the only description; a second topology beside the usual one is the same file under another project name
 // with other ports. Every call is bounded.
 import { join } from "node:path";
-import { must } from "./capture.ts";
-import { until } from "./until.ts";
+import { must } from "../kit/capture.ts";
+import { until } from "../kit/until.ts";
 
 const UP_LIMIT_MS = 180_000;
 const DOWN_LIMIT_MS = 120_000;

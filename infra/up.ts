@@ -1,12 +1,12 @@
 // `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
 // it can't, it says which port or which container, and what that one said last.
-import { Stopped, stopWhenTold } from "./child.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { isTaken } from "../kit/ports.ts";
+import { SetupError } from "../kit/step.ts";
+import { until } from "../kit/until.ts";
 import { ensureImages } from "./images.ts";
-import { isTaken } from "./ports.ts";
-import { thisMachine } from "./setup/machine.ts";
-import { SetupError } from "./setup/step.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
-import { until } from "./until.ts";
 
 const POLL_MS = 500;
 const ROUTE_LIMIT_MS = 20_000;

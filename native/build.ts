@@ -3,9 +3,9 @@
 // What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
 import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Stopped, stopWhenTold } from "../infra/child.ts";
-import { type Machine, thisMachine } from "../infra/setup/machine.ts";
-import { SetupError, step } from "../infra/setup/step.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { type Machine, thisMachine } from "../kit/machine.ts";
+import { SetupError, step } from "../kit/step.ts";
 import { isReady, markReady, packageDir, put } from "./addon.ts";
 import { platformFaults, thisPlatform } from "./faults.ts";
 import { addonKey, makeAddon } from "./recipe.ts";

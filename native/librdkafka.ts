@@ -3,8 +3,8 @@
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { Machine } from "../infra/setup/machine.ts";
-import { SetupError, step } from "../infra/setup/step.ts";
+import type { Machine } from "../kit/machine.ts";
+import { SetupError, step } from "../kit/step.ts";
 import { compilerEnv } from "./compiler-env.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";

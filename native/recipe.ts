@@ -2,8 +2,8 @@
 // librdkafka's C API. Its key changes with everything that could change its bytes.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Machine } from "../infra/setup/machine.ts";
-import { SetupError } from "../infra/setup/step.ts";
+import type { Machine } from "../kit/machine.ts";
+import { SetupError } from "../kit/step.ts";
 import { packageDir } from "./addon.ts";
 import { compileAddon, compileParts } from "./compile.ts";
 import { buildFaults } from "./faults.ts";

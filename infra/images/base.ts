@@ -2,10 +2,10 @@
 // mirror that the machine is set to, and trusting whom the machine trusts, so that builds on it reach what it reaches.
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { must } from "../capture.ts";
+import { must } from "../../kit/capture.ts";
+import { cachePath, type Machine } from "../../kit/machine.ts";
+import { SetupError, step } from "../../kit/step.ts";
 import { aptInstall, mayInstall } from "../setup/apt.ts";
-import { cachePath, type Machine } from "../setup/machine.ts";
-import { SetupError, step } from "../setup/step.ts";
 import { digest, markingInstruction, recipeOf } from "./recipe.ts";
 
 const certificates = "/etc/ssl/certs/ca-certificates.crt";

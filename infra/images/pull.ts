@@ -1,8 +1,8 @@
 // Gets an official image, and tells apart a registry that does not have it from one that does not answer: only the
 // second is a reason for a stand-in.
-import { capture } from "../capture.ts";
-import { type Machine, withTools } from "../setup/machine.ts";
-import { SetupError, showingProgress } from "../setup/step.ts";
+import { capture } from "../../kit/capture.ts";
+import { type Machine, withTools } from "../../kit/machine.ts";
+import { SetupError, showingProgress } from "../../kit/step.ts";
 
 const PULL_LIMIT_MS = 900_000;
 const silentRegistries = new Set<string>();

@@ -1,8 +1,8 @@
 // Where a stand-in's version is not the one that compose.yaml names by default, infra/.env tells Compose so: the file
 // that it reads by itself, also when typed by hand. Every other line of it is the user's and stays.
 import { join } from "node:path";
-import type { Machine } from "../setup/machine.ts";
-import { SetupError } from "../setup/step.ts";
+import type { Machine } from "../../kit/machine.ts";
+import { SetupError } from "../../kit/step.ts";
 
 const usual = join(import.meta.dir, "..", ".env");
 

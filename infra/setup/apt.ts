@@ -1,7 +1,7 @@
 // Debian's and Ubuntu's package manager: one update and one install for everything that is wanted.
 import { existsSync, readFileSync } from "node:fs";
-import { ask, cachePath, isAtLeast, type Machine, which } from "./machine.ts";
-import { SetupError, step } from "./step.ts";
+import { ask, cachePath, isAtLeast, type Machine, which } from "../../kit/machine.ts";
+import { SetupError, step } from "../../kit/step.ts";
 
 const UPDATE_LIMIT_MS = 5 * 60_000;
 const INSTALL_LIMIT_MS = 15 * 60_000;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
-import { until } from "../until.ts";
+import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
+import { until } from "../../kit/until.ts";
 import { dockerDaemon, startDaemon } from "./docker.ts";
 
 /** A program that answers by a file, and takes the file away when it is told to end. */

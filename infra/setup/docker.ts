@@ -1,8 +1,8 @@
 // A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
-import { until } from "../until.ts";
-import { ask, cachePath, type Machine, withTools } from "./machine.ts";
-import { SetupError, showingProgress, tail } from "./step.ts";
+import { ask, cachePath, type Machine, withTools } from "../../kit/machine.ts";
+import { SetupError, showingProgress, tail } from "../../kit/step.ts";
+import { until } from "../../kit/until.ts";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;

@@ -1,9 +1,9 @@
 // `bun infra/setup/main.ts demo|up|test|load|prove` makes this machine ready for that command; see prepare.ts.
-import { Stopped, stopWhenTold } from "../child.ts";
-import { thisMachine } from "./machine.ts";
+import { Stopped, stopWhenTold } from "../../kit/child.ts";
+import { thisMachine } from "../../kit/machine.ts";
+import { SetupError } from "../../kit/step.ts";
 import { prepare } from "./prepare.ts";
 import { commands } from "./requirements.ts";
-import { SetupError } from "./step.ts";
 
 const wanted = Bun.argv[2];
 const command = commands.find((name) => name === wanted);

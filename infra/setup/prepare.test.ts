@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
+import { SetupError } from "../../kit/step.ts";
+import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
 import { satisfy } from "./prepare.ts";
 import { commands, type Requirement, requirementsOf } from "./requirements.ts";
-import { SetupError } from "./step.ts";
 
 const none: ReadonlySet<Requirement> = new Set();
 

@@ -1,12 +1,12 @@
 // Makes a machine ready for a command: brings what is missing, and nothing twice. Where it may not, it says in one
 // message everything that is missing, before any long work.
 import { join } from "node:path";
+import { type Machine, withTools } from "../../kit/machine.ts";
+import { SetupError, step } from "../../kit/step.ts";
 import { ensureImages } from "../images.ts";
 import { aptInstall, mayInstall } from "./apt.ts";
 import { type Daemon, dockerDaemon } from "./docker.ts";
-import { type Machine, withTools } from "./machine.ts";
 import { type Command, forContainers, type Requirement, requirementsOf } from "./requirements.ts";
-import { SetupError, step } from "./step.ts";
 
 const root = join(import.meta.dir, "..", "..");
 

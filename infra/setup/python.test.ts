@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bareMachine } from "../testing/bare-machine.ts";
-import { cachePath, which } from "./machine.ts";
+import { cachePath, which } from "../../kit/machine.ts";
+import { SetupError } from "../../kit/step.ts";
+import { bareMachine } from "../../kit/testing/bare-machine.ts";
 import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
-import { SetupError } from "./step.ts";
 
 const pinned = readFileSync(join(import.meta.dir, "schemathesis.txt"), "utf8");
 const version = /^schemathesis==(.+)$/m.exec(pinned)?.[1];

@@ -1,7 +1,7 @@
 /** Orders, and what their handling will come to: the handlers of a world, and how often they did it. */
 import { type Handler, Reject, RetryLater } from "../../src/handling/handler.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
-import type { PlacedOrder } from "../../src/validation.ts";
+import type { PlacedOrder } from "../../src/wire/validation.ts";
 import type { Clocked, Random } from "./clock.ts";
 
 /** What happens to an order at so many of its first attempts; `for ever` makes it one for the dead letters. */

@@ -9,7 +9,7 @@ import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
-import type { Logger } from "../../src/log.ts";
+import type { Logger } from "../../src/runtime/log.ts";
 import { createChecker } from "./checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
 import { faultsOf } from "./faults.ts";

@@ -3,10 +3,11 @@
  * meets the group's demands. It lets partitions go when no more of them is begun, what ran has ended and all that is
  * finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
  */
-import type { Clock } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
-import type { Logger } from "../log.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
 import { createCommitter } from "./committer.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createOwnership, type OwnedPartition } from "./ownership.ts";

@@ -3,10 +3,11 @@
  * effect and ledger row are committed (or were already), or its dead letter is acknowledged. A record that fails is
  * tried again after a while, unless that is nobody's fault, for as long as it takes.
  */
-import { backoffMs, type Clock } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
 import type { Ledger, Tx, Verdict } from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
+import { backoffMs, type Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
 import { attempt, type Deadline, type Fault, faultOf, oneLine, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Registry } from "prom-client";
-import { realClock } from "../clock.ts";
+import { recordOf, temporaryLedger } from "../../testing/test-consumer.ts";
 import { consumerConfig } from "../config.ts";
 import { createLedger } from "../ledger/open.ts";
-import { createLogger } from "../log.ts";
-import { recordOf, temporaryLedger } from "../testing/test-consumer.ts";
+import { realClock } from "../runtime/clock.ts";
+import { createLogger } from "../runtime/log.ts";
 import { createHandlingMetrics } from "./metrics.ts";
 import type { ProcessorParts } from "./processor.ts";
 import { createBatchLimit, createRecorder } from "./recorder.ts";

@@ -2,9 +2,10 @@
  * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
-import { backoffMs } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Tx, type Verdict } from "../ledger/ledger.ts";
+import { backoffMs } from "../runtime/clock.ts";
 import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
 import type { ProcessorParts } from "./processor.ts";
 import type { Work } from "./work.ts";

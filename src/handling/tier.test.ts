@@ -9,7 +9,7 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import {
   idOf,
   newPlace,
@@ -17,8 +17,8 @@ import {
   recordOf,
   recordsOf,
   startTestConsumer,
-} from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
+import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(60_000);
 

@@ -1,9 +1,10 @@
 /** A delivered record on its way through a consumer. */
-import { canonicalJson } from "../canonical.ts";
+
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { Entry } from "../ledger/ledger.ts";
-import { isUuid } from "../order-id.ts";
-import { decodePlacedOrder } from "../validation.ts";
+import { canonicalJson } from "../wire/canonical.ts";
+import { isUuid } from "../wire/order-id.ts";
+import { decodePlacedOrder } from "../wire/validation.ts";
 import type { OffsetTracker } from "./offsets.ts";
 import type { OwnedPartition } from "./ownership.ts";
 

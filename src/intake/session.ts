@@ -13,8 +13,8 @@ import {
 } from "../kafka/producer.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
 import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
-import type { Logger } from "../log.ts";
 import { OutcomeError } from "../outcomes.ts";
+import type { Logger } from "../runtime/log.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;

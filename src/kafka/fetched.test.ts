@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { until } from "../../testing/until-or-throw.ts";
 import { consumerConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import type { DeliveredRecord } from "./fetched.ts";
 import { type OutgoingRecord, openProducer } from "./producer.ts";

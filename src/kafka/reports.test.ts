@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
 import Kafka from "./addon.ts";
 import { handleOf } from "./client.ts";
 import { type OutgoingRecord, openProducer } from "./producer.ts";

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { type StoredRecord, startOrdersCluster } from "../../testing/kafka.ts";
+import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
-import { type StoredRecord, startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
 import { maxRecordBytes, type OutgoingRecord, openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();

@@ -1,0 +1,89 @@
+// The command line of `bun run prove`.
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { SetupError } from "../kit/step.ts";
+import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
+import type { ScheduleOptions } from "./plan/schedule.ts";
+
+export interface Settings extends ScheduleOptions {
+  ratePerS: number;
+  /** The folder that the reports of all runs go to. */
+  out: string;
+  /** Compose's project; undefined: that of `make up`. */
+  project: string | undefined;
+  /** On a topology of its own, from empty volumes, which is removed afterwards. */
+  fresh: boolean;
+}
+
+export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAME,...] [--seed TEXT] [--rate 300]
+
+Real load and seeded faults on the topology of \`make up\`, which is started if it does not run; then what the clients
+were told is held against what the system has. Exit 0: the promise held; 1: broken; 2: could not be put to the test.
+
+  --suite quick       the default: ${suites.quick.flat().join(", ")}
+  --suite full        every row of the table of targets
+  --faults a,b+c      these, one round after the other; with + at once
+  --duration 600      seconds: draws faults by the seed, or repeats the named ones, while they fit
+  --seed TEXT         the same seed, the same run; a new one by default, printed first
+  --without-majority  draws also faults that leave no majority of brokers or of ZooKeeper
+  --rate 300          orders per second
+  --fresh             on a topology of its own, on free ports, removed afterwards with its data
+  --project NAME      on this Compose project, which runs; with --fresh one is made under the name
+  --out out/prove     where the reports go, a folder for each seed
+
+Faults: ${scenarioNames.join(", ")}`;
+
+/** @throws SetupError that says what is wrong, and what there is instead */
+export function settingsOf(argv: string[]): Settings | "help" {
+  const values = read(argv);
+  if (values.help) return "help";
+  const { suite, faults, duration } = values;
+  if (suite !== undefined && faults !== undefined) throw new SetupError("--suite or --faults, not both.");
+  const named =
+    faults !== undefined ? faults.split(",").map(roundOf) : suite !== undefined ? roundsOf(suite) : undefined;
+  const wanted = named ?? (duration === undefined ? roundsOf("quick") : undefined);
+  return {
+    seed: values.seed ?? crypto.randomUUID().slice(0, 8),
+    ...(wanted && { wanted }),
+    ...(duration !== undefined && { durationMs: number("--duration", duration) * 1_000 }),
+    withoutMajority: values["without-majority"],
+    ratePerS: number("--rate", values.rate),
+    out: values.out,
+    project: values.project,
+    fresh: values.fresh,
+  };
+}
+
+function read(args: string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  const options = {
+    ...{ suite: text, faults: text, seed: text, duration: text, project: text },
+    ...{ "without-majority": flag, fresh: flag, help: flag },
+    rate: { ...text, default: "300" },
+    out: { ...text, default: join(import.meta.dir, "..", "out", "prove") },
+  };
+  try {
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new SetupError(`${(error as Error).message}\n\n${usage}`);
+  }
+}
+
+function roundsOf(suite: string): readonly (readonly ScenarioName[])[] {
+  if (suite !== "quick" && suite !== "full")
+    throw new SetupError(`"${suite}" is no suite. There are: quick, full`);
+  return suites[suite];
+}
+
+const roundOf = (round: string): ScenarioName[] =>
+  round.split("+").map((name) => {
+    const found = scenarioNames.find((one) => one === name);
+    if (!found) throw new SetupError(`"${name}" is no fault. There are: ${scenarioNames.join(", ")}`);
+    return found;
+  });
+
+function number(option: string, text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new SetupError(`${option} ${text}: a whole number from 1 on.`);
+  return Number(text);
+}
