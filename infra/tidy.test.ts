@@ -27,6 +27,29 @@ function importsOf(path: string): string[] {
     );
 }
 
+/** All of ours that `path` names as imported, types too, by their paths from the root. */
+function neighboursOf(path: string): string[] {
+  const named = (texts.get(path) ?? "").matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return [...named].map(([, to = ""]) => join(dirname(path), to)).filter((to) => texts.has(to));
+}
+
+/** Circles among imports, each as the way that closes it; one for each edge that leads back. */
+function circles(): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (path: string) => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(" → "));
+    if (done.has(path) || way.includes(path)) return;
+    way.push(path);
+    for (const to of neighboursOf(path)) visit(to);
+    way.pop();
+    done.add(path);
+  };
+  for (const path of paths.filter(isTypeScript)) visit(path);
+  return found;
+}
+
 /**
  * The files among `which` in which `pattern` occurs, each with its first line that does. (What must not occur
  * is spelled below so that this file does not find itself.)
@@ -83,6 +106,20 @@ test("imports point one way: entries to src, tools to kit and src, src and kit t
       .map((one) => `${path} imports ${one}`),
   );
   expect(wrong).toEqual([]);
+});
+
+test("no file imports itself, however far around", () => {
+  expect(circles()).toEqual([]);
+});
+
+test("a folder has few enough files to be read at a glance", () => {
+  // The addon is one build: nine files of C and C++, and what compiles, keeps and checks them.
+  const larger = { native: 21 } as Record<string, number>;
+  const sources = paths.filter((path) => /\.(tsx?|cc|h)$/.test(path) && !/\.test\.tsx?$/.test(path));
+  const crowded = [...Map.groupBy(sources, dirname)].filter(
+    ([name, { length }]) => length > (larger[name] ?? 16),
+  );
+  expect(crowded.map(([name, { length }]) => `${name}: ${length}`)).toEqual([]);
 });
 
 test("node-rdkafka is known in one place, which looks before it loads it, and where it is built", () => {

@@ -1,14 +1,12 @@
 /** What a run's history says in figures: pure, from the client's record, the ledger's times and the events. */
 import { ascending, percentile } from "../../kit/percentile.ts";
-import { type ClientAnswer, type History, orderIdOf } from "../history/history.ts";
+import { type History, orderIdOf } from "../history/history.ts";
 import type { RunEvent } from "./events.ts";
 import { type Recovery, recoveriesOf } from "./recoveries.ts";
+import type { Seen } from "./seen.ts";
 import { type Unavailability, unavailabilityOf } from "./unavailability.ts";
 
 export type { Recovery, Unavailability };
-
-/** An order as this part looks at it; `handledAtMs` is undefined where it was not. */
-export type Seen = ClientAnswer & { handledAtMs: number | undefined };
 
 /** A second of the run, by when orders were sent. Latencies in ms, over all tries. */
 export type Second = {

@@ -3,8 +3,8 @@
  * sent, and for every fault of that round; one that was under way when a round struck counts for that one.
  */
 import type { RunEvent } from "./events.ts";
-import type { Seen } from "./measures.ts";
 import { isOf, type Round, roundsOf } from "./rounds.ts";
+import type { Seen } from "./seen.ts";
 import { lengthMs, stretchesOf } from "./stretches.ts";
 
 /** What one fault did, with those that struck with it, until the next round: to those who order, and to those who wait for the handling. */

@@ -1,19 +1,8 @@
 /** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
 import { join } from "node:path";
-import type { History } from "../history/history.ts";
-import type { Verdict } from "../verdict/verdict.ts";
-import type { RunEvent } from "./events.ts";
-import type { Measures } from "./measures.ts";
 import { pageOf } from "./page/page.ts";
+import type { Run } from "./run.ts";
 import { summaryOf } from "./summary.ts";
-
-export type Run = {
-  seed: string;
-  events: readonly RunEvent[];
-  history: History;
-  verdict: Verdict;
-  measures: Measures;
-};
 
 /** Where the report was written, and what a terminal shows of it. */
 export type Report = { htmlPath: string; jsonPath: string; summary: string };

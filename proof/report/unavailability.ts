@@ -3,8 +3,9 @@
  * at all is the balancer's, a refusal the producers', a late acknowledgement the brokers', and no handling while
  * orders waited the consumers', be it for want of their ledger.
  */
-import type { Seen } from "./measures.ts";
+
 import { lateMs } from "./recoveries.ts";
+import type { Seen } from "./seen.ts";
 import { lengthMs, type Stretch, stretchesOf } from "./stretches.ts";
 
 /** The stretches in which a tier did not do its part, in all, and the longest of them. */

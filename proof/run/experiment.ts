@@ -15,7 +15,7 @@ import { scenarios } from "../plan/scenarios.ts";
 import type { Schedule } from "../plan/schedule.ts";
 import type { RunEvent } from "../report/events.ts";
 import { measure } from "../report/measures.ts";
-import type { Run } from "../report/report.ts";
+import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { conduct } from "./conduct.ts";

@@ -3,9 +3,9 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
+import type { OutgoingRecord } from "../kafka/outgoing.ts";
 import {
   type KafkaProducer,
-  type OutgoingRecord,
   openProducer,
   type PartitionState,
   type ProducerStatistics,

@@ -5,7 +5,8 @@ import { until } from "../../testing/until-or-throw.ts";
 import { consumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import type { DeliveredRecord } from "./fetched.ts";
-import { type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

@@ -4,7 +4,8 @@ import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { handleOf } from "./client.ts";
-import { type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { openProducer } from "./producer.ts";
 import { openReports, type Report } from "./reports.ts";
 import { openSender } from "./sender.ts";
 

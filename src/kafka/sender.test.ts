@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { type StoredRecord, startOrdersCluster } from "../../testing/kafka.ts";
 import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
-import { maxRecordBytes, type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { maxRecordBytes, openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

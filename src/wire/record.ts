@@ -5,7 +5,7 @@
  */
 import type { TraceContext } from "../http/trace-context.ts";
 import type { Kind, Lane } from "../intake/admission.ts";
-import type { OutgoingRecord } from "../kafka/producer.ts";
+import type { OutgoingRecord } from "../kafka/outgoing.ts";
 import type { Order } from "../order.ts";
 import type { PlacedOrder } from "./validation.ts";
 

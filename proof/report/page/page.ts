@@ -1,7 +1,7 @@
 /** The report as one HTML page that needs nothing else: style, plots and script are in it. */
 import { join } from "node:path";
 import type { Verdict } from "../../verdict/verdict.ts";
-import type { Run } from "../report.ts";
+import type { Run } from "../run.ts";
 import { frame } from "./axes.ts";
 import { count, duration, escaped } from "./format.ts";
 import { plotsOf } from "./plots.ts";
