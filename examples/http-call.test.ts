@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { anOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
 import { startTier } from "../testing/tier-process.ts";
@@ -72,7 +73,7 @@ function setting(env: Record<string, string> = {}) {
       const ids = customers.map((customer, index) => orderId(customer, `${name} ${index}`));
       const values = customers.map((customer, index) =>
         JSON.stringify({
-          ...{ customer, coffee: "latte", size: "small", quantity: 1 },
+          ...{ ...anOrder, customer },
           ...{ id: ids[index], placedAt: new Date().toISOString() },
         }),
       );

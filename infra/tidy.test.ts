@@ -74,7 +74,7 @@ const arrows: Record<string, string[]> = {
   native: ["kit"],
   testing: ["kit", "native", "src"],
   examples: ["src"],
-  infra: ["kit"],
+  infra: ["kit", "src"],
   ops: ["kit", "src"],
   proof: ["infra", "kit", "ops", "src", "testing"],
   bench: ["infra", "kit", "ops", "src", "testing"],

@@ -5,6 +5,7 @@ import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { SetupError } from "../kit/step.ts";
 import { until } from "../kit/until.ts";
+import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
 
@@ -102,7 +103,6 @@ async function tellWhere(): Promise<void> {
   const ports = await topology.ports();
   const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
   const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
-  const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
   machine.say(`
 Up and healthy after ${elapsed()}.
   orders       ${orders}
@@ -110,6 +110,6 @@ Up and healthy after ${elapsed()}.
   Kafka        ${brokers.join(",")}
   PostgreSQL   127.0.0.1:${ports.POSTGRES_PORT}
 
-Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(order)}'
+Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(anOrder)}'
 Stop:  make down (the data stay; make down VOLUMES=1 removes them too)`);
 }

@@ -11,7 +11,8 @@ import { partitionForKey } from "../src/intake/murmur2.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { topicFault } from "../src/kafka/topics.ts";
-import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
+import { anOrder } from "../src/sample.ts";
+import { startIntake, type TestIntake } from "../testing/intake.ts";
 import { until } from "../testing/until-or-throw.ts";
 import { createTopic } from "./create-topic.ts";
 

@@ -3,14 +3,10 @@ import { producerConfig } from "../src/config.ts";
 import { createIntakeApp } from "../src/intake/app.ts";
 import { createIntake } from "../src/intake/intake.ts";
 import { createIntakeMetrics } from "../src/intake/metrics.ts";
-import type { Order } from "../src/order.ts";
 import { createLogger } from "../src/runtime/log.ts";
 import { createRegistry } from "../src/runtime/metrics.ts";
 import { sumOf } from "./tier-process.ts";
 import { until } from "./until-or-throw.ts";
-
-/** An order without a fault. */
-export const anOrder: Order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
 
 export type TestIntake = Awaited<ReturnType<typeof startIntake>>;
 

@@ -2,7 +2,7 @@
  * Orders at a steady rate, whatever the answers, over connections that are kept; and the client's own record of what
  * it was told. It never tries again: what one request was answered is the whole truth about it.
  */
-import type { Order } from "../src/order.ts";
+import { sampleOrder } from "../src/sample.ts";
 import { connectHttp, type HttpAnswer, type HttpConnection } from "./http-connection.ts";
 
 /** What one request was told; no status: nothing, and why. */
@@ -28,6 +28,7 @@ export type Load = {
 };
 
 const tickMs = 5;
+const customers = 50;
 /** As good clients do: a request on a connection that the server is just closing as idle would get no answer. */
 const idleMs = 5_000;
 
@@ -56,7 +57,8 @@ export function startLoad(port: number, ratePerS: number): Load {
     let connection: HttpConnection | undefined;
     try {
       connection = takeIdle() ?? (await connectHttp(port));
-      const answer = await connection.request("POST", "/orders", jsonBody, JSON.stringify(sampleOrder(n)));
+      const order = sampleOrder(n, `c${n % customers}`);
+      const answer = await connection.request("POST", "/orders", jsonBody, JSON.stringify(order));
       if (answer.headers.get("connection") !== "close") idle.push({ connection, sinceMs: performance.now() });
       return answer;
     } catch (error) {
@@ -93,14 +95,6 @@ export function startLoad(port: number, ratePerS: number): Load {
 
 /** The header that every order needs. */
 export const jsonBody = { "content-type": "application/json" };
-
-/** The n-th of a series of orders by a few customers. */
-export const sampleOrder = (n = 0): Order => ({
-  customer: `c${n % 50}`,
-  coffee: "latte",
-  size: "medium",
-  quantity: 1 + (n % 3),
-});
 
 function told(answer: HttpAnswer | string): Omit<Told, "sinceMs" | "latencyMs"> {
   if (typeof answer === "string")

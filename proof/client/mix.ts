@@ -3,6 +3,7 @@
  * for a replay, and now and then the same once more. The n-th request of a run is always the same, so that what is
  * missing in the record is known. Used in k6 as well: nothing that it lacks may be imported.
  */
+import { longer, sampleOrder } from "../../src/sample.ts";
 
 /**
  * How an order was sent: alone, in a batch that the balancer can replay, or in one above its buffer, which streams
@@ -84,7 +85,8 @@ function request(
   n: number,
   { count, noted = false, way = "", repeated = false }: Shape,
 ): MixedRequest {
-  const orders = Array.from({ length: count ?? 1 }, (_, nth) => orderOf(n + nth, noted));
+  const samples = Array.from({ length: count ?? 1 }, (_, nth) => sampleOrder(n + nth));
+  const orders = noted ? samples.map(longer) : samples;
   const body = JSON.stringify(count === undefined ? orders[0] : orders);
   // Plain ASCII: a character is a byte.
   const streamed = body.length > replayableBytes;
@@ -100,17 +102,3 @@ function request(
     repeated,
   };
 }
-
-const customers = 997;
-const coffees = ["espresso", "americano", "cappuccino", "flat-white", "latte", "mocha"];
-const sizes = ["small", "medium", "large"];
-const note = "as hot as it gets, and with a lid, please; ".repeat(3);
-
-/** An order; customers repeat, keys don't. */
-const orderOf = (n: number, noted: boolean) => ({
-  customer: `c${n % customers}`,
-  coffee: coffees[n % coffees.length],
-  size: sizes[n % sizes.length],
-  quantity: 1 + (n % 5),
-  ...(noted && { note: note.trim() }),
-});

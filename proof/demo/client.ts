@@ -3,6 +3,7 @@
 // made from.
 
 import type { Order } from "../../src/order.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { maxRetries, orderLimitMs, readSetback, type Setback, waitBeforeRetryMs } from "../client/policy.ts";
 import type { Answer } from "./verdict.ts";
@@ -14,8 +15,6 @@ const burstMs = 200;
 const maxInFlight = 256;
 
 const customers = 200;
-const coffees = ["espresso", "latte", "cappuccino", "flat-white", "filter"] as const;
-const sizes = ["small", "medium", "large"] as const;
 
 /** What the client has been told so far. */
 export interface ClientCounts {
@@ -43,10 +42,15 @@ export function startClient(url: string, ratePerS: number) {
     allowance = Math.min(allowance + ((nowMs - lastMs) / 1_000) * ratePerS, 1 + (ratePerS * burstMs) / 1_000);
     lastMs = nowMs;
     for (; allowance >= 1 && open.size < maxInFlight; allowance -= 1) {
-      const done: Promise<void> = place(sample(placed++)).then(() => void open.delete(done));
+      const done: Promise<void> = place(next()).then(() => void open.delete(done));
       open.add(done);
     }
   }, tickMs);
+
+  function next(): Order {
+    const n = placed++;
+    return sampleOrder(n, `demo-${n % customers}`);
+  }
 
   async function place(order: Order): Promise<void> {
     const key = crypto.randomUUID();
@@ -104,10 +108,3 @@ async function post(url: string, order: Order, key: string, limitMs: number): Pr
     return { ...readSetback(0), retryAfter: null };
   }
 }
-
-const sample = (n: number): Order => ({
-  customer: `demo-${n % customers}`,
-  coffee: coffees[n % coffees.length] ?? "latte",
-  size: sizes[n % sizes.length] ?? "medium",
-  quantity: 1 + (n % 3),
-});

@@ -5,17 +5,11 @@ import { join } from "node:path";
 import { handler, migrations } from "../../src/handle.ts";
 import type { Entry } from "../../src/ledger/ledger.ts";
 import { createSqliteLedger } from "../../src/ledger/sqlite.ts";
+import { anOrder } from "../../src/sample.ts";
 import { openLedger } from "./ledger.ts";
 
 const entry = (id: string): Entry => ({
-  order: {
-    id,
-    customer: "c1",
-    coffee: "latte",
-    size: "small",
-    quantity: 1,
-    placedAt: "2026-01-01T00:00:00Z",
-  },
+  order: { ...anOrder, id, placedAt: "2026-01-01T00:00:00Z" },
   digest: id,
   partition: 0,
   offset: 0,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
+import { anOrder } from "../../src/sample.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { tally } from "./record.ts";
@@ -23,8 +24,7 @@ afterAll(async () => {
 /** Orders that are in the ledger, with so many tickets each. */
 async function handled(count: number, tickets = 1): Promise<Answer[]> {
   const entries = Array.from({ length: count }, (_, offset): Entry => {
-    const order = { customer: "c1", coffee: "latte", size: "small", quantity: 1 } as const;
-    const placed = { ...order, id: crypto.randomUUID(), placedAt: new Date().toISOString() };
+    const placed = { ...anOrder, id: crypto.randomUUID(), placedAt: new Date().toISOString() };
     return { order: placed, digest: "digest", partition: 0, offset };
   });
   await ledger.record(entries, async ({ order }, tx) => {

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { SQL } from "bun";
 import { consumerConfig } from "../../src/config.ts";
+import { anOrder } from "../../src/sample.ts";
 import { eachLine } from "../../testing/each-line.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import type { PostgresServer } from "../../testing/postgres.ts";
@@ -89,7 +90,7 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
 
     /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
     async order(key: string, customer: string, to: readonly TestProducer[], options = {}): Promise<void> {
-      const body = JSON.stringify({ customer, coffee: "latte", size: "small", quantity: 1 });
+      const body = JSON.stringify({ ...anOrder, customer });
       await post(
         { ...{ key, body }, path: "/orders", sent: "single", orders: [{ key, customer }] },
         to,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { anOrder } from "../../testing/intake.ts";
 import { kafkaConfig } from "../config.ts";
+import { anOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 import { recordOf } from "../wire/record.ts";
 import { longestBatchBytes } from "./topics.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { anOrder } from "../../testing/intake.ts";
+import { anOrder } from "../sample.ts";
 import { recordOf } from "./record.ts";
 
 test("an order has the time at which it was placed, in its value and in its headers", async () => {
