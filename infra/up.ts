@@ -3,8 +3,8 @@
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
-import { SetupError } from "../kit/step.ts";
 import { until } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
@@ -25,7 +25,7 @@ try {
   await untilItRoutes();
   await tellWhere();
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);
   process.exitCode = 1;
 }
@@ -38,7 +38,7 @@ async function refuseTakenPorts(): Promise<void> {
     if (!ours.has(port) && (await isTaken(port))) taken.push([variable, port]);
   if (taken.length === 0) return;
   const example = taken.map(([variable, port]) => `${variable}=${port + 10_000}`).join(" ");
-  throw new SetupError(
+  throw new UserError(
     [
       ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),
       `For example: ${example} make up`,
@@ -53,7 +53,7 @@ async function start(): Promise<void> {
     await topology.up();
   } catch (error) {
     machine.stop.throwIfAborted();
-    throw new SetupError(`${(error as Error).message}\n${await lastWords()}`);
+    throw new UserError(`${(error as Error).message}\n${await lastWords()}`);
   } finally {
     settled.abort();
     await progress;
@@ -94,7 +94,7 @@ async function untilItRoutes(): Promise<void> {
     return answer !== undefined && answer.status < 500;
   };
   if (!(await until(passes, ROUTE_LIMIT_MS, POLL_MS)))
-    throw new SetupError(
+    throw new UserError(
       "The balancer finds no producer that is ready: docker compose -f infra/compose.yaml logs",
     );
 }

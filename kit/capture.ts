@@ -2,7 +2,7 @@
 // ended, so that no script hangs on a daemon that does not answer, and none goes on after a step that failed. Each has
 // a process group of its own: a Ctrl-C in the terminal is for us, and whoever waits for the command sees its true end.
 import { signalGroup } from "./child.ts";
-import { SetupError } from "./step.ts";
+import { UserError } from "./user-error.ts";
 
 export interface CaptureOptions {
   limitMs: number;
@@ -54,13 +54,13 @@ export async function capture(argv: string[], options: CaptureOptions): Promise<
 
 /**
  * Runs a command that has to succeed, and returns what it wrote to standard output.
- * @throws SetupError with the command, how it ended and what it said last
+ * @throws UserError with the command, how it ended and what it said last
  */
 export async function must(argv: string[], options: CaptureOptions): Promise<string> {
   const { code, stdout, stderr } = await capture(argv, options);
   if (code === 0) return stdout.trimEnd();
   const end = `${stdout}\n${stderr}`.trim().split("\n").slice(-15).join("\n  ");
-  throw new SetupError(`${argv.slice(0, 8).join(" ")}: exit code ${code}\n  ${end}`);
+  throw new UserError(`${argv.slice(0, 8).join(" ")}: exit code ${code}\n  ${end}`);
 }
 
 async function read(stream: ReadableStream<Uint8Array>, onLine?: (line: string) => unknown): Promise<string> {

@@ -3,12 +3,10 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { type RunOptions, run } from "./child.ts";
 import { cachePath, type Machine, withTools } from "./machine.ts";
+import { UserError } from "./user-error.ts";
 
 const QUIET_MS = 1_000;
 const TAIL_LINES = 30;
-
-/** Set-up can't go on, and the message is all there is to say: no stack. */
-export class SetupError extends Error {}
 
 /** Runs a program as a step of set-up, its output in a log whose end is shown if it fails. */
 export async function step(
@@ -26,7 +24,7 @@ export async function step(
     );
     if (exitCode === 0) return;
     const reason = timedOut ? `not done after ${seconds(options.limitMs)}` : `exit code ${exitCode}`;
-    throw new SetupError(`${title}: ${reason}. The end of ${log}:\n${await tail(log)}`);
+    throw new UserError(`${title}: ${reason}. The end of ${log}:\n${await tail(log)}`);
   } finally {
     closeSync(output);
   }

@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "../kit/machine.ts";
-import { SetupError } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { packageDir } from "./addon.ts";
 import { compileAddon, compileParts } from "./compile.ts";
 import { buildFaults } from "./faults.ts";
@@ -31,7 +31,7 @@ export async function makeAddon(machine: Machine): Promise<string> {
   const folder = await madeOnce(machine, `addon-${addonKey()}`, async (folder) => {
     const faults = await buildFaults(machine);
     if (faults.length > 0)
-      throw new SetupError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
+      throw new UserError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
     const source = await sources(machine);
     const library = await librdkafka(machine, source);
     const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));

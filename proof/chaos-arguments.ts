@@ -1,7 +1,7 @@
 // The command line of faults by hand. What is not understood is said with what there is to choose from, and nothing is
 // injected: a fault that hits another container than was meant is worse than none.
 import { parseArgs } from "node:util";
-import { SetupError } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { type FaultName, faultNames, faults } from "./faults/registry.ts";
 import { type Tier, tiers } from "./system/system.ts";
 import { type Role, roles, type Target } from "./system/targets.ts";
@@ -39,7 +39,7 @@ Examples:
   bun run chaos partition producer --nth 1 --from broker:2 --for 30
   bun run chaos pause consumer --for 20`;
 
-/** @throws SetupError that says what is wrong, and what there is instead */
+/** @throws UserError that says what is wrong, and what there is instead */
 export function parse(argv: string[]): Command {
   const { values, positionals } = read(argv);
   const [verb, tier, ...rest] = positionals;
@@ -47,8 +47,8 @@ export function parse(argv: string[]): Command {
   if (values.help || verb === undefined || verb === "help") return "help";
   if (verb === "heal" || verb === "show") return { do: verb, ...project };
   const fault = oneOf("fault", verb, faultNames);
-  if (rest.length > 0) throw new SetupError(`More than a fault and a tier: ${rest.join(" ")}`);
-  if (tier === undefined) throw new SetupError(`On whom? ${tiers.join(", ")}`);
+  if (rest.length > 0) throw new UserError(`More than a fault and a tier: ${rest.join(" ")}`);
+  if (tier === undefined) throw new UserError(`On whom? ${tiers.join(", ")}`);
   return {
     do: "inject",
     fault,
@@ -69,7 +69,7 @@ function read(argv: string[]) {
   try {
     return parseArgs({ args: argv, options, allowPositionals: true });
   } catch (error) {
-    throw new SetupError(`${(error as Error).message}\n\n${usage}`);
+    throw new UserError(`${(error as Error).message}\n\n${usage}`);
   }
 }
 
@@ -77,11 +77,11 @@ type Values = ReturnType<typeof read>["values"];
 
 function targetOf(tier: Tier, { role, partition, nth, count, all }: Values): Target {
   const ways = [role, nth, count, all].filter((way) => way !== undefined);
-  if (ways.length > 1) throw new SetupError("One of --role, --nth, --count and --all, not several.");
+  if (ways.length > 1) throw new UserError("One of --role, --nth, --count and --all, not several.");
   const known = Object.keys(roles[tier as keyof typeof roles] ?? {});
-  if (role !== undefined && known.length === 0) throw new SetupError(`A ${tier} has no roles.`);
+  if (role !== undefined && known.length === 0) throw new UserError(`A ${tier} has no roles.`);
   if (partition !== undefined && !(tier === "broker" && role === "leader"))
-    throw new SetupError("--partition belongs to broker --role leader.");
+    throw new UserError("--partition belongs to broker --role leader.");
   return {
     tier,
     ...(role !== undefined && { role: oneOf(`role of a ${tier}`, role, known) as Role }),
@@ -102,13 +102,13 @@ function fromOf(text: string): Target {
 
 function oneOf<T extends string>(what: string, word: string, known: readonly T[]): T {
   const found = known.find((one) => one === word);
-  if (!found) throw new SetupError(`"${word}" is no ${what}. There are: ${known.join(", ")}`);
+  if (!found) throw new UserError(`"${word}" is no ${what}. There are: ${known.join(", ")}`);
   return found;
 }
 
 function number(option: string, text: string, least: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < least)
-    throw new SetupError(`${option} ${text}: a whole number from ${least} on.`);
+    throw new UserError(`${option} ${text}: a whole number from ${least} on.`);
   return value;
 }

@@ -5,8 +5,8 @@
 
 import { openTopology, stateOf } from "../infra/topology.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
-import { SetupError } from "../kit/step.ts";
 import { until } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
 import { type Command, parse, usage } from "./chaos-arguments.ts";
 import { faults, healAll } from "./faults/registry.ts";
 import { openSystem, type System, tierOf } from "./system/system.ts";
@@ -18,14 +18,14 @@ try {
   if (command === "help") console.log(usage);
   else await act(command);
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }
 
 async function act(command: Exclude<Command, "help">): Promise<void> {
   const system = await openSystem(openTopology({ ...(command.project && { project: command.project }) }));
-  if ((await system.containers()).length === 0) throw new SetupError("The topology is not up: make up");
+  if ((await system.containers()).length === 0) throw new UserError("The topology is not up: make up");
   if (command.do === "show") return show(system);
   if (command.do === "heal") {
     await healAll(system);

@@ -1,7 +1,7 @@
 // The command line of `bun run prove`.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { SetupError } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
 import type { ScheduleOptions } from "./plan/schedule.ts";
 
@@ -33,12 +33,12 @@ were told is held against what the system has. Exit 0: the promise held; 1: brok
 
 Faults: ${scenarioNames.join(", ")}`;
 
-/** @throws SetupError that says what is wrong, and what there is instead */
+/** @throws UserError that says what is wrong, and what there is instead */
 export function settingsOf(argv: string[]): Settings | "help" {
   const values = read(argv);
   if (values.help) return "help";
   const { suite, faults, duration } = values;
-  if (suite !== undefined && faults !== undefined) throw new SetupError("--suite or --faults, not both.");
+  if (suite !== undefined && faults !== undefined) throw new UserError("--suite or --faults, not both.");
   const named =
     faults !== undefined ? faults.split(",").map(roundOf) : suite !== undefined ? roundsOf(suite) : undefined;
   const wanted = named ?? (duration === undefined ? roundsOf("quick") : undefined);
@@ -66,24 +66,24 @@ function read(args: string[]) {
   try {
     return parseArgs({ args, options }).values;
   } catch (error) {
-    throw new SetupError(`${(error as Error).message}\n\n${usage}`);
+    throw new UserError(`${(error as Error).message}\n\n${usage}`);
   }
 }
 
 function roundsOf(suite: string): readonly (readonly ScenarioName[])[] {
   if (suite !== "quick" && suite !== "full")
-    throw new SetupError(`"${suite}" is no suite. There are: quick, full`);
+    throw new UserError(`"${suite}" is no suite. There are: quick, full`);
   return suites[suite];
 }
 
 const roundOf = (round: string): ScenarioName[] =>
   round.split("+").map((name) => {
     const found = scenarioNames.find((one) => one === name);
-    if (!found) throw new SetupError(`"${name}" is no fault. There are: ${scenarioNames.join(", ")}`);
+    if (!found) throw new UserError(`"${name}" is no fault. There are: ${scenarioNames.join(", ")}`);
     return found;
   });
 
 function number(option: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new SetupError(`${option} ${text}: a whole number from 1 on.`);
+  if (!/^[1-9]\d*$/.test(text)) throw new UserError(`${option} ${text}: a whole number from 1 on.`);
   return Number(text);
 }

@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
-import { SetupError } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { ignoredVariables } from "./load/environment.ts";
 import { lastWord } from "./plan/goals.ts";
 import { scenarios } from "./plan/scenarios.ts";
@@ -28,7 +28,7 @@ try {
 } catch (error) {
   // What was not foreseen is shown with its stack.
   machine.say(
-    error instanceof SetupError || machine.stop.aborted ? (error as Error).message : Bun.inspect(error),
+    error instanceof UserError || machine.stop.aborted ? (error as Error).message : Bun.inspect(error),
   );
   machine.say("Nothing is proven, neither way.");
   process.exitCode = 2;

@@ -29,7 +29,7 @@ export type Brokers = {
   onNewTopic(): Promise<Brokers>;
 };
 
-/** Starts them, with both topics. @throws SetupError, or Error when they don't come up */
+/** Starts them, with both topics. @throws UserError, or Error when they don't come up */
 export async function startBrokers(
   stop: AbortSignal,
 ): Promise<{ brokers: Brokers; down: () => Promise<void> }> {

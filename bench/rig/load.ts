@@ -33,7 +33,7 @@ export type LoadFigures = {
   p999Ms: number;
 };
 
-/** Runs it to its end. @throws SetupError when wrk can't run */
+/** Runs it to its end. @throws UserError when wrk can't run */
 export async function load({
   port,
   path,

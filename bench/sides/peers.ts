@@ -5,7 +5,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Machine, which, withTools } from "../../kit/machine.ts";
-import { SetupError, step } from "../../kit/step.ts";
+import { step } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const folder = join(import.meta.dir, "../peers");
 const goFolder = join(folder, "franz-go");
@@ -49,7 +50,7 @@ export async function makePeers(machine: Machine, compiled: boolean): Promise<vo
     );
   }
   const go = which(machine, "go");
-  if (!go) throw new SetupError("The peer in Go needs Go 1.24 or newer: https://go.dev/dl");
+  if (!go) throw new UserError("The peer in Go needs Go 1.24 or newer: https://go.dev/dl");
   await step(machine, "compiling the peer in Go", [go, "build", "-o", goPeer, "."], {
     limitMs: compileLimitMs,
     cwd: goFolder,

@@ -1,8 +1,9 @@
 // A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { ask, cachePath, type Machine, withTools } from "../../kit/machine.ts";
-import { SetupError, showingProgress, tail } from "../../kit/step.ts";
+import { showingProgress, tail } from "../../kit/step.ts";
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
@@ -30,11 +31,11 @@ export async function dockerAnswers(machine: Machine): Promise<boolean> {
 export async function dockerDaemon(machine: Machine): Promise<Daemon> {
   const answers = () => dockerAnswers(machine);
   if (await answers()) return { stop: async () => {} };
-  if (!machine.root) throw new SetupError("No Docker daemon answers that this user may use: start one.");
+  if (!machine.root) throw new UserError("No Docker daemon answers that this user may use: start one.");
   if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: ["dockerd"], answers });
   await ask(machine, "systemctl", "start", "docker");
   if (!(await until(answers, START_LIMIT_MS)))
-    throw new SetupError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
+    throw new UserError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
   return {
     stop: async () => {
       await ask(machine, "systemctl", "stop", "docker.socket", "docker");
@@ -69,5 +70,5 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   if (answered && !ended() && !machine.stop.aborted) return { pid: child.pid, stop };
   await stop();
   machine.stop.throwIfAborted();
-  throw new SetupError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
+  throw new UserError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
 }

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { type Prepared, prepare } from "../setup/prepare.ts";
 import { runSuites } from "./run-suites.ts";
 import { suites } from "./suites.ts";
@@ -39,9 +39,9 @@ try {
     console.log,
   );
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.log(error.message);
-  if (error instanceof SetupError) console.log("\n0 passed, 1 failed");
+  if (error instanceof UserError) console.log("\n0 passed, 1 failed");
 } finally {
   await prepared?.daemon?.stop();
 }

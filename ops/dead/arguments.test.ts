@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { readArguments, UsageError } from "./arguments.ts";
+import { UserError } from "../../kit/user-error.ts";
+import { readArguments } from "./arguments.ts";
 
 const nowMs = Date.parse("2026-01-31T12:00:00Z");
 const read = (...argv: string[]) => readArguments(argv, nowMs);
@@ -52,5 +53,5 @@ test.each<[string[], RegExp]>([
   [["purge", "--customer", "c1"], /purge does not take --customer/],
 ])("%p makes no sense, and the message says why", (argv, message) => {
   expect(() => read(...argv)).toThrow(message);
-  expect(() => read(...argv)).toThrow(UsageError);
+  expect(() => read(...argv)).toThrow(UserError);
 });

@@ -1,5 +1,6 @@
 /** What the command line asks for, or why it can't be understood: nothing is done on a guess. */
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { UserError } from "../../kit/user-error.ts";
 import type { Filter } from "./letters.ts";
 
 export const usage = `Usage: bun run dead COMMAND [OPTIONS]
@@ -41,11 +42,6 @@ export type Command =
   | { name: "redrive"; which: Place | Filter; limit: number; after?: Place; dryRun: boolean }
   | { name: "purge"; beforeMs: number; yes: boolean };
 
-/** The command line makes no sense; the message says why. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
 const defaultRows = 50;
 
 const options = {
@@ -72,17 +68,17 @@ const taken: Record<string, Option[]> = {
   purge: ["before", "all", "yes"],
 };
 
-/** @throws UsageError */
+/** @throws UserError */
 export function readArguments(argv: string[], nowMs = Date.now()): Command {
   const { values, positionals } = parsed(argv);
   const [name = "", ...rest] = positionals;
   if (values.help || name === "help") return { name: "help" };
   const allowed = taken[name];
-  if (!allowed) throw new UsageError(name ? `there is no command ${name}` : "a command is missing");
+  if (!allowed) throw new UserError(name ? `there is no command ${name}` : "a command is missing");
   const foreign = (Object.keys(values) as Option[]).find((option) => !allowed.includes(option));
-  if (foreign) throw new UsageError(`${name} does not take --${foreign}`);
+  if (foreign) throw new UserError(`${name} does not take --${foreign}`);
   if (rest.length > (name === "show" || name === "redrive" ? 1 : 0))
-    throw new UsageError(`${name} does not take ${rest.at(-1)}`);
+    throw new UserError(`${name} does not take ${rest.at(-1)}`);
 
   const time = (option: "since" | "before") => timeOf(`--${option}`, values[option], nowMs);
   const filter: Filter = {
@@ -99,10 +95,10 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
   if (name === "show") return { name, place: placeOf(rest[0]), json };
   if (name === "redrive") {
     const empty = Object.entries(values).find(([option, value]) => value === "" && option !== "after");
-    if (empty) throw new UsageError(`--${empty[0]} is empty, which means every letter: say --all for that`);
+    if (empty) throw new UserError(`--${empty[0]} is empty, which means every letter: say --all for that`);
     const chosen = [rest.length > 0, filtered, values.all ?? false].filter(Boolean).length;
     if (chosen !== 1)
-      throw new UsageError("redrive takes one of: PARTITION/OFFSET, filters, or --all for every letter");
+      throw new UserError("redrive takes one of: PARTITION/OFFSET, filters, or --all for every letter");
     return {
       name,
       which: rest.length > 0 ? placeOf(rest[0]) : filter,
@@ -111,7 +107,7 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
       dryRun: values["dry-run"] ?? false,
     };
   }
-  if ((values.all ?? false) === filtered) throw new UsageError("purge takes one of: --before TIME, or --all");
+  if ((values.all ?? false) === filtered) throw new UserError("purge takes one of: --before TIME, or --all");
   return { name: "purge", beforeMs: filter.beforeMs ?? Infinity, yes: values.yes ?? false };
 }
 
@@ -119,20 +115,20 @@ function parsed(argv: string[]) {
   try {
     return parseArgs({ args: argv, options, allowPositionals: true });
   } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
+    throw new UserError((cause as Error).message, { cause });
   }
 }
 
 function placeOf(text = ""): Place {
   const [, partition, offset] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   if (partition === undefined)
-    throw new UsageError(`a letter is named by PARTITION/OFFSET, such as 3/17${text && `, not ${text}`}`);
+    throw new UserError(`a letter is named by PARTITION/OFFSET, such as 3/17${text && `, not ${text}`}`);
   return { partition: Number(partition), offset: Number(offset) };
 }
 
 function limitOf(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--limit takes a number from 1, not ${text}`);
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UserError(`--limit takes a number from 1, not ${text}`);
   return Number(text);
 }
 
@@ -143,7 +139,7 @@ function timeOf(option: string, text = "", nowMs: number): number {
   if (count !== undefined) return nowMs - Number(count) * (unitMs[unit] ?? 0);
   const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))
-    throw new UsageError(
+    throw new UserError(
       `${option} takes a time such as 2026-01-31T09:00:00Z, or an age such as 15m; not ${text}`,
     );
   return ms;

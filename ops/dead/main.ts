@@ -1,8 +1,10 @@
 /** `bun run dead`: what was given up, why, and what to do about it. `bun run dead --help` says how. */
+
+import { UserError } from "../../kit/user-error.ts";
 import { ConfigError, consumerConfig, type KafkaConfig, kafkaConfig } from "../../src/config.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { openTopicReader, type TopicReader } from "../read-topic.ts";
-import { type Command, type Place, readArguments, UsageError, usage } from "./arguments.ts";
+import { type Command, type Place, readArguments, usage } from "./arguments.ts";
 import { counted } from "./letters.ts";
 import { list, show } from "./list.ts";
 import { planPurge, purge } from "./purge.ts";
@@ -15,8 +17,8 @@ try {
 } catch (error) {
   const { message } = error as Error;
   console.error(error instanceof ConfigError ? message : `dead: ${message}`);
-  if (error instanceof UsageError) console.error("Say «bun run dead --help» for its usage.");
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  if (error instanceof UserError) console.error("Say «bun run dead --help» for its usage.");
+  process.exitCode = error instanceof UserError ? 2 : 1;
 }
 
 type Asked<Name> = Extract<Command, { name: Name }>;

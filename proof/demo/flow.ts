@@ -1,9 +1,9 @@
 // The time in which orders flow: a consumer and a producer are killed meanwhile, and at its end everything that was
 // accepted is waited for. A person sees how it goes.
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { aborted } from "./aborted.ts";
 import { startClient } from "./client.ts";
-import { DemoError } from "./error.ts";
 import type { LedgerReader } from "./ledger.ts";
 import type { Monitor } from "./monitor.ts";
 import type { Instance, Pipeline } from "./pipeline.ts";
@@ -36,7 +36,7 @@ export interface Stage {
   stop: AbortSignal;
 }
 
-/** Resolves with the client's record. @throws DemoError when it could not go on to its end */
+/** Resolves with the client's record. @throws UserError when it could not go on to its end */
 export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
   const { settings, pipeline, monitor, ledger, screen, tell, stop } = stage;
   const durationMs = settings.durationS * 1_000;
@@ -107,7 +107,7 @@ function brokenPillar({ pillars }: Pipeline): AbortSignal {
   const broken = new AbortController();
   for (const pillar of pillars)
     pillar.ended.then((how) =>
-      broken.abort(new DemoError(`${pillar.name} ended with ${how}:\n${lastWords(pillar)}`)),
+      broken.abort(new UserError(`${pillar.name} ended with ${how}:\n${lastWords(pillar)}`)),
     );
   return broken.signal;
 }

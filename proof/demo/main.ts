@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
-import { DemoError } from "./error.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { createProcesses } from "./processes.ts";
 import { runDemo } from "./run.ts";
 import { openScreen } from "./screen.ts";
@@ -33,7 +33,7 @@ try {
   process.exitCode = held ? 0 : 1;
 } catch (error) {
   screen.leave();
-  if (!(error instanceof DemoError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   screen.say(error.message);
   process.exitCode = error instanceof Stopped ? 130 : 1;
 } finally {

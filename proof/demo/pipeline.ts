@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { freePorts, isTaken } from "../../kit/ports.ts";
 import { until } from "../../kit/until.ts";
-import { DemoError } from "./error.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { type Child, lastWords, type Processes } from "./processes.ts";
 import type { Settings } from "./settings.ts";
 
@@ -35,7 +35,7 @@ export interface Pipeline {
   restart(instance: Instance): void;
 }
 
-/** @throws DemoError when a port is taken, or when there are no brokers */
+/** @throws UserError when a port is taken, or when there are no brokers */
 export async function startPipeline(
   settings: Settings,
   processes: Processes,
@@ -112,7 +112,7 @@ async function choosePorts(settings: Settings) {
     if (port !== 0 && (await isTaken(port))) taken.push([variable, port]);
   if (taken.length > 0) {
     const example = taken.map(([variable, port]) => `${variable}=${(port + 10_000) % 60_000}`).join(" ");
-    throw new DemoError(
+    throw new UserError(
       [
         ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),
         `For example: ${example} make demo`,
@@ -131,6 +131,6 @@ async function bootstrapOf(brokers: Child, stop: AbortSignal): Promise<string> {
   await until(() => stop.aborted || !brokers.running || said() !== undefined, bootstrapLimitMs);
   stop.throwIfAborted();
   const bootstrap = said();
-  if (!bootstrap) throw new DemoError(`The mock cluster did not start:\n${lastWords(brokers)}`);
+  if (!bootstrap) throw new UserError(`The mock cluster did not start:\n${lastWords(brokers)}`);
   return bootstrap;
 }

@@ -1,8 +1,8 @@
 // One run of the demo: everything up, orders and deaths, everything down, and then the verdict.
 
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { effectTable } from "../../src/handle.ts";
-import { DemoError } from "./error.ts";
 import { letOrdersFlow } from "./flow.ts";
 import { openLedger } from "./ledger.ts";
 import { type Monitor, startMonitor } from "./monitor.ts";
@@ -30,7 +30,7 @@ export interface Surroundings {
 
 /**
  * Resolves with whether the promise was kept; the last line says so.
- * @throws DemoError when it can't run, and the reason of `stop` when that comes before any order
+ * @throws UserError when it can't run, and the reason of `stop` when that comes before any order
  */
 export async function runDemo({ settings, screen, processes, folder, stop }: Surroundings): Promise<boolean> {
   const startMs = performance.now();
@@ -73,9 +73,9 @@ async function allUp({ instances, pillars }: Pipeline, monitor: Monitor, stop: A
   stop.throwIfAborted();
   const dead = ended();
   if (dead)
-    throw new DemoError(`${dead.name} ended at its start with ${await dead.ended}:\n${lastWords(dead)}`);
+    throw new UserError(`${dead.name} ended at its start with ${await dead.ended}:\n${lastWords(dead)}`);
   const words = late().map(
     ({ name, child }) => `${name} is not up after ${startLimitMs / 1_000} s:\n${lastWords(child)}`,
   );
-  if (words.length > 0) throw new DemoError(words.join("\n"));
+  if (words.length > 0) throw new UserError(words.join("\n"));
 }

@@ -1,6 +1,6 @@
 // What a person may set for the demo, read once; every fault is listed in one message.
-import { DemoError } from "./error.ts";
 
+import { UserError } from "../../kit/user-error.ts";
 export interface Settings {
   /** How long orders are sent. */
   durationS: number;
@@ -26,7 +26,7 @@ const variables: Record<keyof Settings, Variable> = {
   lbStatsPort: { name: "LB_STATS_PORT", fallback: 8404, minimum: 0, maximum: 65_535 },
 };
 
-/** @throws DemoError that lists every fault */
+/** @throws UserError that lists every fault */
 export function readSettings(env: Record<string, string | undefined>): Settings {
   const faults: string[] = [];
   const read = ({ name, fallback, minimum, maximum }: Variable): number => {
@@ -42,6 +42,6 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     lbPort: read(variables.lbPort),
     lbStatsPort: read(variables.lbStatsPort),
   };
-  if (faults.length > 0) throw new DemoError(faults.join("\n"));
+  if (faults.length > 0) throw new UserError(faults.join("\n"));
   return settings;
 }

@@ -2,7 +2,7 @@
 // one of its own: on a disk that is shared with this machine it would be the machine that is filled.
 
 import type { Container } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { type System, tierOf } from "../system/system.ts";
 import { each, type Fault, inVolumesOf, startAgain } from "./fault.ts";
 
@@ -22,7 +22,7 @@ export const diskFull: Fault = {
       const fill = ["bash", "-c", `cat /dev/zero 2>&1 > ${ballast} || true`];
       const said = await system.topology.exec(one, fill).catch((error: Error) => error.message);
       if (!/No space left|exit code 137/.test(said))
-        throw new SetupError(`the disk of ${one.name} did not fill: ${said}`);
+        throw new UserError(`the disk of ${one.name} did not fill: ${said}`);
     });
     return undefined;
   },
@@ -38,10 +38,10 @@ export const diskFull: Fault = {
 
 async function refuseShared({ topology }: System, one: Container): Promise<void> {
   if (tierOf(one) !== "broker")
-    throw new SetupError(`Only a broker's disk can be filled, not that of ${one.name}.`);
+    throw new UserError(`Only a broker's disk can be filled, not that of ${one.name}.`);
   const size = Number(await topology.exec(one, ["bash", "-c", `df -B1 --output=size ${folder} | tail -1`]));
   if (!(size <= boundBytes))
-    throw new SetupError(
+    throw new UserError(
       `The disk of ${one.name} is this machine's own (${Math.round(size / 1024 ** 3)} GB): filling it would fill the machine.`,
     );
 }

@@ -3,7 +3,7 @@
 
 import type { Container } from "../../infra/topology.ts";
 import { must } from "../../kit/capture.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import type { ClientAnswer, Cut } from "../history/history.ts";
 import type { System } from "../system/system.ts";
 
@@ -59,5 +59,5 @@ export async function each(
 ): Promise<void> {
   const endings = await Promise.allSettled(containers.map(act));
   const failures = endings.flatMap((ending) => (ending.status === "rejected" ? [String(ending.reason)] : []));
-  if (failures.length > 0) throw new SetupError(failures.join("\n"));
+  if (failures.length > 0) throw new UserError(failures.join("\n"));
 }

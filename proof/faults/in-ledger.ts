@@ -2,8 +2,8 @@
 // dies in the middle of a commit.
 import type { SQL } from "bun";
 import type { Container, Topology } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { effectTable } from "../../src/handle.ts";
 import { tierOf } from "../system/system.ts";
 import { each, type Fault, startAgain } from "./fault.ts";
@@ -77,7 +77,7 @@ export const commitKill: Fault = {
 };
 
 function table(): string {
-  if (effectTable === undefined) throw new SetupError("The effect lies in no table of the ledger's.");
+  if (effectTable === undefined) throw new UserError("The effect lies in no table of the ledger's.");
   return effectTable;
 }
 
@@ -89,7 +89,7 @@ async function inLedger(
 ): Promise<void> {
   const other = containers.find((one) => tierOf(one) !== "ledger");
   if (other && !containers.some((one) => tierOf(one) === "ledger"))
-    throw new SetupError(`${other.name} is no ledger.`);
+    throw new UserError(`${other.name} is no ledger.`);
   if (!containers.some((one) => tierOf(one) === "ledger" && one.state === "running")) return;
   await using sql = await topology.ledger();
   let failure: unknown;
@@ -104,6 +104,6 @@ async function inLedger(
       ),
     answerLimitMs,
   );
-  if (!answers) throw new SetupError(`the ledger does not answer: ${failure}`);
+  if (!answers) throw new UserError(`the ledger does not answer: ${failure}`);
   await act(sql);
 }

@@ -3,7 +3,7 @@
 
 import type { Container } from "../../infra/topology.ts";
 import { must } from "../../kit/capture.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { each } from "./fault.ts";
 
 const callLimitMs = 10_000;
@@ -26,12 +26,12 @@ export async function healNetworks(
   );
 }
 
-/** @throws SetupError when it can't be done from here, or the command fails */
+/** @throws UserError when it can't be done from here, or the command fails */
 export async function inNetworkOf({ id, name }: Container, argv: string[]): Promise<string> {
   if (!mayTouchNetworks())
-    throw new SetupError("Faults of the network take root on the machine of the Docker daemon.");
+    throw new UserError("Faults of the network take root on the machine of the Docker daemon.");
   const pid = await inspect(id, "{{.State.Pid}}");
-  if (pid === "0") throw new SetupError(`${name} does not run, so it has no network.`);
+  if (pid === "0") throw new UserError(`${name} does not run, so it has no network.`);
   return must(["nsenter", `--net=/proc/${pid}/ns/net`, ...argv], { limitMs: callLimitMs });
 }
 

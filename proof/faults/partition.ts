@@ -1,6 +1,7 @@
 // A container that is cut off from some others and not from all: packets between them vanish in both directions, so
 // that connections hang rather than break. The others reach it, and it them, as before.
-import { SetupError } from "../../kit/step.ts";
+
+import { UserError } from "../../kit/user-error.ts";
 import { each, type Fault } from "./fault.ts";
 import { addressesOf, healNetworks, inNetworkOf } from "./network.ts";
 
@@ -12,7 +13,7 @@ export const partition: Fault = {
   what: "cuts it off from others (--from), and from nobody else",
   inject: async (_, targets, { from = [] }) => {
     if (from.length === 0)
-      throw new SetupError("From whom shall it be cut off? --from broker, --from broker:2 ...");
+      throw new UserError("From whom shall it be cut off? --from broker, --from broker:2 ...");
     const addresses = (await Promise.all(from.map(addressesOf))).flat();
     await each(targets, async (target) => {
       await inNetworkOf(target, [...table, "--new-chain", chain]);

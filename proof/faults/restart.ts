@@ -2,8 +2,8 @@
 // version is brought in. Well means the whole system: every replica in sync, every consumer in its group.
 
 import type { Container } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { NotWhole, settle } from "../run/settle.ts";
 import { type System, tierOf } from "../system/system.ts";
 import { type Fault, startAgain } from "./fault.ts";
@@ -23,7 +23,7 @@ async function end(system: System, one: Container): Promise<void> {
   await system.topology.kill(one, "TERM");
   const hasEnded = async () => (await system.again([one])).every(({ state }) => state === "exited");
   if (!(await until(hasEnded, endLimitMs)))
-    throw new SetupError(`${one.name} has not ended after ${endLimitMs / 1_000} s`);
+    throw new UserError(`${one.name} has not ended after ${endLimitMs / 1_000} s`);
 }
 
 export const restart: Fault = {

@@ -2,7 +2,7 @@
 // is a network that is narrow: packets queue for a bandwidth that is too small. The remark says which it was.
 
 import type { Container } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { each, type Fault } from "./fault.ts";
 import { healNetworks, inNetworkOf, interfacesOf } from "./network.ts";
 
@@ -32,7 +32,7 @@ async function slowDown(target: Container, network: string): Promise<string> {
     await inNetworkOf(target, [...add, ...delay]);
     return "every packet delayed by 100 ms";
   } catch (error) {
-    if (!(error instanceof SetupError && /qdisc kind is unknown|No such file/.test(error.message)))
+    if (!(error instanceof UserError && /qdisc kind is unknown|No such file/.test(error.message)))
       throw error;
     await inNetworkOf(target, [...add, ...narrow]);
     return "this kernel has no netem (CONFIG_NET_SCH_NETEM): narrowed to 2 Mbit/s instead of delayed";

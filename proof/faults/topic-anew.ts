@@ -1,8 +1,8 @@
 // The topic of the orders is deleted and made anew, by mistake or to get rid of it all. Everything that was not handled is
 // destroyed by it; the offsets begin again, and everything that the new topic takes is to be handled.
 
-import { SetupError } from "../../kit/step.ts";
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { createTopic } from "../../ops/create-topic.ts";
 import { openTopicReader } from "../../ops/read-topic.ts";
 import Kafka from "../../src/kafka/addon.ts";
@@ -19,7 +19,7 @@ export const topicAnew: Fault = {
   what: "deletes the topic of the orders and makes it anew",
   inject: async ({ topology }, targets, { cut }) => {
     const other = targets.find((one) => tierOf(one) !== "broker");
-    if (other) throw new SetupError(`${other.name} has no topic.`);
+    if (other) throw new UserError(`${other.name} has no topic.`);
     const config = await consumerOf(topology);
     const reader = await openTopicReader(config, config.ORDERS_TOPIC);
     const kept = reader.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
@@ -33,7 +33,7 @@ export const topicAnew: Fault = {
       async () => (await createTopic(config, config.ORDERS_TOPIC).catch(() => "existing")) === "created",
       anewLimitMs,
     );
-    if (!made) throw new SetupError(`${config.ORDERS_TOPIC} was deleted, and can't be made anew`);
+    if (!made) throw new UserError(`${config.ORDERS_TOPIC} was deleted, and can't be made anew`);
     // What was written between the look and the deletion went with it: no faster than orders come.
     const records = kept + (Date.now() - sinceMs);
     cut?.({ atMs: Date.now(), records });

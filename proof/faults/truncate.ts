@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Container } from "../../infra/topology.ts";
 import { must } from "../../kit/capture.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { tierOf } from "../system/system.ts";
 import { each, type Fault, inVolumesOf, startAgain } from "./fault.ts";
 
@@ -20,15 +20,15 @@ export const truncate: Fault = {
   what: "kills all brokers and cuts the end off a partition's log on each",
   inject: async ({ topology, containers }, targets, { cut }) => {
     const other = targets.find((one) => tierOf(one) !== "broker");
-    if (other) throw new SetupError(`${other.name} has no log that could be cut.`);
+    if (other) throw new UserError(`${other.name} has no log that could be cut.`);
     if (targets.length < (await containers("broker")).length)
-      throw new SetupError("A log that is cut on some brokers only is mended by the others.");
+      throw new UserError("A log that is cut on some brokers only is mended by the others.");
     await each(targets, (one) => topology.kill(one));
     const logs = await Promise.all(targets.map(newestLog));
     const whole = logs[0]?.batches ?? [];
     const from = whole[Math.floor(keptShare * whole.length)]?.baseOffset;
     const end = Math.max(...logs.map(({ batches }) => batches.at(-1)?.nextOffset ?? 0));
-    if (from === undefined || end <= from) throw new SetupError(`${folder} holds too little to be cut.`);
+    if (from === undefined || end <= from) throw new UserError(`${folder} holds too little to be cut.`);
     await Promise.all(logs.map((log) => cutAt(log, from)));
     cut?.({ atMs: Date.now(), partition, records: end - from });
     return `${end - from} records are cut off partition ${partition}, from offset ${from}`;

@@ -2,8 +2,8 @@
  * Watches what a group commits, from outside: it joins nothing and commits nothing. A broker that does not answer
  * costs samples and nothing else.
  */
-import { SetupError } from "../../kit/step.ts";
 import { until } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 import type { ConsumerConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
 import { clientOptions } from "../../src/kafka/client.ts";
@@ -17,7 +17,7 @@ const lastSampleLimitMs = 30_000;
 export type CommitSampler = {
   /** So far, in the order of their time: one entry for each change. */
   readonly commits: readonly CommittedOffset[];
-  /** Takes a last sample and ends; a second call does nothing. @throws SetupError when no broker gives it any more */
+  /** Takes a last sample and ends; a second call does nothing. @throws UserError when no broker gives it any more */
   stop(): Promise<void>;
 };
 
@@ -77,7 +77,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
         resolve();
       });
     });
-    if (!complete) throw new SetupError(`what ${group} has committed can't be read any more`);
+    if (!complete) throw new UserError(`what ${group} has committed can't be read any more`);
   }
   let ending: Promise<void> | undefined;
   return {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { freePorts } from "../../kit/ports.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handler, migrations } from "../../src/handle.ts";
 import { createLedger } from "../../src/ledger/open.ts";
@@ -117,7 +117,7 @@ test("what a system so broken left behind that it can't be read is said, and no 
   gone[Symbol.dispose]();
   await using ledger = new SQL({ url: server.url, max: 1 });
   const noTopic = collectFrom({ consumer: config, ledger }, [told("a")]);
-  await expect(noTopic).rejects.toThrow(SetupError);
+  await expect(noTopic).rejects.toThrow(UserError);
   await expect(noTopic).rejects.toThrow("the topic orders can't be read: ");
 
   const { PORT } = await freePorts(["PORT"]);

@@ -4,7 +4,7 @@
  */
 import type { SQL } from "bun";
 import type { Topology } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../../ops/read-topic.ts";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
@@ -35,7 +35,7 @@ export async function sampleCommits(
 /**
  * Gathers the history of a run on a topology.
  * @param commits of the whole run
- * @throws SetupError that says what of it can't be read in full
+ * @throws UserError that says what of it can't be read in full
  */
 export async function collect(
   topology: Topology,
@@ -50,7 +50,7 @@ export async function collect(
 
 /**
  * Gathers the history of a run from brokers and a ledger, wherever they are.
- * @throws SetupError that says what of it can't be read in full
+ * @throws UserError that says what of it can't be read in full
  */
 export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
@@ -81,12 +81,12 @@ export async function collectFrom(
   };
 }
 
-/** What was read; what can't be leaves a run without a verdict. @throws SetupError */
+/** What was read; what can't be leaves a run without a verdict. @throws UserError */
 export async function readable<T>(what: string, reading: PromiseLike<T>): Promise<T> {
   try {
     return await reading;
   } catch (cause) {
-    throw new SetupError(`${what} can't be read: ${(cause as Error).message}`, { cause });
+    throw new UserError(`${what} can't be read: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -3,7 +3,7 @@
 import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { must } from "../../kit/capture.ts";
 import { cachePath, type Machine } from "../../kit/machine.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 /** Above what the empty topics take, and well below what a short run writes at a few hundred orders a second. */
 const size = "1g";
@@ -15,9 +15,9 @@ export interface BoundedDisk {
   remove(): Promise<void>;
 }
 
-/** @throws SetupError when we may not mount */
+/** @throws UserError when we may not mount */
 export async function boundedDisk(machine: Machine, project: string): Promise<BoundedDisk> {
-  if (!machine.root) throw new SetupError("A disk that can be filled takes root, to be mounted.");
+  if (!machine.root) throw new UserError("A disk that can be filled takes root, to be mounted.");
   const folder = cachePath(machine, "disks", project);
   const override = `${folder}.yaml`;
   const remove = async () => {

@@ -1,9 +1,9 @@
 // One proof at a time on a topology: two would strike and heal each other's victims, and neither would prove a thing.
 // The lock is a file that names its process; one that no longer lives holds nothing.
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
-/** Holds the lock until it is disposed of. @throws SetupError when another process that lives has it */
+/** Holds the lock until it is disposed of. @throws UserError when another process that lives has it */
 export function lock(path: string): Disposable {
   for (;;)
     try {
@@ -13,7 +13,7 @@ export function lock(path: string): Disposable {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       const holder = holderOf(path);
       if (holder !== undefined)
-        throw new SetupError(
+        throw new UserError(
           `Another proof runs on this topology: process ${holder}. If that is none, remove ${path}`,
         );
       rmSync(path, { force: true });

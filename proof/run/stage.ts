@@ -7,7 +7,7 @@ import { openTopology, stateOf, type Topology, wellStates } from "../../infra/to
 import { run } from "../../kit/child.ts";
 import { type Machine, withTools } from "../../kit/machine.ts";
 import { freePorts } from "../../kit/ports.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { boundedDisk } from "./bounded-disk.ts";
 import { lock } from "./lock.ts";
 
@@ -39,18 +39,18 @@ async function onStanding<T>(
   { project, fillable }: Stage,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  if (fillable) throw new SetupError("Only a topology of its own has a disk that may be filled: --fresh");
+  if (fillable) throw new UserError("Only a topology of its own has a disk that may be filled: --fresh");
   const topology = openTopology(project === undefined ? {} : { project });
   const containers = await topology.containers();
   const well = containers.every((one) => wellStates.has(stateOf(one)));
   if (containers.length > 0 && well) return act(topology);
-  if (project !== undefined) throw new SetupError(`${project} is not up, or not well. --fresh makes one.`);
+  if (project !== undefined) throw new UserError(`${project} is not up, or not well. --fresh makes one.`);
   const { exitCode } = await run([process.execPath, join(import.meta.dir, "../../infra/up.ts")], {
     limitMs: upLimitMs,
     stop: machine.stop,
     env: withTools(machine),
   });
-  if (exitCode !== 0) throw new SetupError("The topology could not be started.");
+  if (exitCode !== 0) throw new UserError("The topology could not be started.");
   return act(topology);
 }
 

@@ -2,7 +2,7 @@
 
 import type { Container, Topology } from "../../infra/topology.ts";
 import { must } from "../../kit/capture.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { askCluster, askEach, type BrokerPort, type Cluster } from "./cluster.ts";
 
 /** The tiers, each with the form of its services' names in compose.yaml. */
@@ -22,7 +22,7 @@ export type System = Awaited<ReturnType<typeof openSystem>>;
 
 /**
  * A handle on a topology that runs, or did.
- * @throws SetupError when its ports are not those that the environment says: another topology's would answer
+ * @throws UserError when its ports are not those that the environment says: another topology's would answer
  */
 export async function openSystem(topology: Topology) {
   const ports = await topology.ports();
@@ -30,7 +30,7 @@ export async function openSystem(topology: Topology) {
   for (const { name, ports: published } of await topology.containers())
     for (const port of published)
       if (port > 0 && !known.has(port))
-        throw new SetupError(
+        throw new UserError(
           `${name} listens on port ${port}: set the variables of its ports as at its start.`,
         );
   const brokers: BrokerPort[] = Object.entries(ports).flatMap(([variable, port]) => {

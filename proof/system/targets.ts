@@ -2,7 +2,7 @@
 // moment. A fault never hits another one than it was told to: what can't be found is said, with what there is.
 
 import type { Container } from "../../infra/topology.ts";
-import { SetupError } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { shuffled } from "../plan/random.ts";
 import type { System, Tier } from "./system.ts";
 
@@ -33,7 +33,7 @@ export interface Target {
 /**
  * The containers that a target means now, of those that run.
  * @param random chooses where any will do, from 0 to below 1
- * @throws SetupError when there is none
+ * @throws UserError when there is none
  */
 export async function findTargets(
   system: System,
@@ -44,14 +44,14 @@ export async function findTargets(
   const all = await system.containers(tier);
   if (nth !== undefined) {
     const found = all[nth - 1];
-    if (!found) throw new SetupError(`There is no ${tier} ${nth}; there are ${all.length}.`);
+    if (!found) throw new UserError(`There is no ${tier} ${nth}; there are ${all.length}.`);
     return [running(found)];
   }
   const up = all.filter(({ state }) => state === "running");
   if (role) return [await withRole(system, up, target, random)];
   const wanted = count === "all" ? up.length : count;
   if (up.length < Math.max(1, wanted))
-    throw new SetupError(
+    throw new UserError(
       `${up.length} of tier ${tier} run${all.length ? "" : ", none exists"}; wanted: ${wanted || "all"}.`,
     );
   return shuffled(up, random).slice(0, wanted).toSorted(byName);
@@ -65,7 +65,7 @@ async function withRole(
 ): Promise<Container> {
   const { tier, role = "leader" } = target;
   if (!(tier in roles && role in roles[tier as keyof typeof roles]))
-    throw new SetupError(`A ${tier} can't be asked for as ${role}${rolesOf(tier)}.`);
+    throw new UserError(`A ${tier} can't be asked for as ${role}${rolesOf(tier)}.`);
   if (tier === "broker") return brokerWith(system, up, target);
   const modes = await Promise.all(up.map((node) => system.mode(node)));
   const found = shuffled(
@@ -73,7 +73,7 @@ async function withRole(
     random,
   )[0];
   if (!found)
-    throw new SetupError(
+    throw new UserError(
       `No ZooKeeper node is ${role} now: ${modes.map((mode) => mode ?? "none").join(", ")}.`,
     );
   return found;
@@ -89,7 +89,7 @@ async function brokerWith(system: System, up: Container[], { role, partition }: 
   const id = { controller, coordinator, leader }[role as keyof typeof roles.broker];
   const found = up.find(({ service }) => service === `kafka${id}`);
   if (!found)
-    throw new SetupError(
+    throw new UserError(
       `No broker that runs is ${role}${partition === undefined ? "" : ` of partition ${partition}`} now.`,
     );
   return found;
@@ -97,7 +97,7 @@ async function brokerWith(system: System, up: Container[], { role, partition }: 
 
 function running(container: Container): Container {
   if (container.state !== "running")
-    throw new SetupError(`${container.name} does not run: ${container.state}.`);
+    throw new UserError(`${container.name} does not run: ${container.state}.`);
   return container;
 }
 

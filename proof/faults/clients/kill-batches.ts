@@ -1,7 +1,7 @@
 // Death with batches in its hands: some of their orders are written by then and some are not, and nobody was told.
 // What the clients are told in the end has to fit what is on the topic, order by order.
-import { SetupError } from "../../../kit/step.ts";
 import { until } from "../../../kit/until.ts";
+import { UserError } from "../../../kit/user-error.ts";
 import { tierOf } from "../../system/system.ts";
 import { each, type Fault, inWords, startAgain } from "../fault.ts";
 import { startCrowd } from "./crowd.ts";
@@ -18,12 +18,12 @@ export const killBatches: Fault = {
   what: "kills a producer with -9 while batches are under way",
   inject: async ({ topology, url }, targets, { stop = new AbortController().signal, told }) => {
     const other = targets.find((one) => tierOf(one) !== "producer");
-    if (other) throw new SetupError(`Batches are under way in producers, not in ${other.name}.`);
+    if (other) throw new UserError(`Batches are under way in producers, not in ${other.name}.`);
     const crowd = startCrowd(url, clients, stop);
     let underWay = 0;
     try {
       if (!(await until(() => stop.aborted || crowd.sent() >= warmBatches, warmLimitMs)))
-        throw new SetupError(`${crowd.sent()} batches were sent in ${warmLimitMs / 1_000} s: too few.`);
+        throw new UserError(`${crowd.sent()} batches were sent in ${warmLimitMs / 1_000} s: too few.`);
       stop.throwIfAborted();
       underWay = crowd.underWay();
       await each(targets, (one) => topology.kill(one));

@@ -4,7 +4,7 @@
 
 import type { Container } from "../../../infra/topology.ts";
 import { thisMachine, which } from "../../../kit/machine.ts";
-import { SetupError } from "../../../kit/step.ts";
+import { UserError } from "../../../kit/user-error.ts";
 import type { ClientAnswer } from "../../history/history.ts";
 import { type LoadResult, startLoad } from "../../load/run.ts";
 import { type System, tierOf } from "../../system/system.ts";
@@ -64,9 +64,9 @@ const acceptedOf = (answers: readonly ClientAnswer[]) =>
   answers.filter(({ fate }) => fate === "accepted").length;
 
 function refuse(targets: Container[]): void {
-  if (!which(thisMachine(), "k6")) throw new SetupError("k6 is not there, which `bun run load` brings.");
+  if (!which(thisMachine(), "k6")) throw new UserError("k6 is not there, which `bun run load` brings.");
   const other = targets.find((one) => tierOf(one) !== "balancer");
-  if (other) throw new SetupError(`Orders go to the balancer, not to ${other.name}.`);
+  if (other) throw new UserError(`Orders go to the balancer, not to ${other.name}.`);
 }
 
 /** How often the balancer has taken a producer out so far. */

@@ -4,8 +4,8 @@
 
 import type { Container } from "../../../infra/topology.ts";
 import { capture, must } from "../../../kit/capture.ts";
-import { SetupError } from "../../../kit/step.ts";
 import { until } from "../../../kit/until.ts";
+import { UserError } from "../../../kit/user-error.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import type { Fault } from "../fault.ts";
 
@@ -22,10 +22,10 @@ export const slowBodies: Fault = {
   inject: async (system, targets, { stop }) => {
     const [balancer, ...others] = targets;
     const other = [balancer, ...others].find((one) => one && tierOf(one) !== "balancer");
-    if (!balancer || other) throw new SetupError(`Bodies are sent to the balancer, not to ${other?.name}.`);
+    if (!balancer || other) throw new UserError(`Bodies are sent to the balancer, not to ${other?.name}.`);
     const [network = ""] = await networksOf(balancer);
     const [producer] = await system.containers("producer");
-    if (!producer) throw new SetupError("There is no producer, whose image has Bun.");
+    if (!producer) throw new UserError("There is no producer, whose image has Bun.");
     const image = await docker("inspect", "--format", "{{.Config.Image}}", producer.id);
     const code = await Bun.file(program).text();
     const started = Array.from({ length: addresses }, () =>
@@ -74,11 +74,11 @@ async function networksOf({ id }: Container): Promise<string[]> {
   return listed.split(" ").filter(Boolean);
 }
 
-/** How many connections one of them holds, as it said last. @throws SetupError when it has ended */
+/** How many connections one of them holds, as it said last. @throws UserError when it has ended */
 async function heldBy(id: string): Promise<number> {
   const { code, stdout, stderr } = await capture(["docker", "logs", "--tail", "1", id], {
     limitMs: callLimitMs,
   });
-  if (code !== 0) throw new SetupError(`A client of slow bodies has ended: ${stderr}`);
+  if (code !== 0) throw new UserError(`A client of slow bodies has ended: ${stderr}`);
   return Number(/^held (\d+)$/m.exec(stdout)?.[1] ?? 0);
 }
