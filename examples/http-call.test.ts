@@ -4,11 +4,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../kit/until.ts";
 import { anOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
 import { startTier } from "../testing/tier-process.ts";
-import { until } from "../testing/until-or-throw.ts";
 
 const root = join(import.meta.dir, "..");
 

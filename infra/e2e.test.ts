@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { must } from "../kit/capture.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
-import { until } from "../kit/until.ts";
+import { comesTrue } from "../kit/until.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { openTopics, type StoredRecord } from "../testing/kafka.ts";
@@ -188,7 +188,7 @@ test(
 );
 
 async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await until(holds, SETTLE_LIMIT_MS, POLL_MS)))
+  if (!(await comesTrue(holds, SETTLE_LIMIT_MS, POLL_MS)))
     throw new Error(`not within ${SETTLE_LIMIT_MS} ms: ${what}`);
 }
 

@@ -80,7 +80,11 @@ const arrows: Record<string, string[]> = {
   bench: ["infra", "kit", "ops", "src", "testing"],
 };
 /** And tests in some rooms besides; in those not named here, from anywhere. */
-const arrowsOfTests: Record<string, string[]> = { src: ["native", "testing"], kit: [], native: [] };
+const arrowsOfTests: Record<string, string[]> = {
+  src: ["kit", "native", "testing"],
+  kit: [],
+  native: [],
+};
 
 const roomOf = (path: string) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
 

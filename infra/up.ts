@@ -3,7 +3,7 @@
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
-import { until } from "../kit/until.ts";
+import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
@@ -93,7 +93,7 @@ async function untilItRoutes(): Promise<void> {
     );
     return answer !== undefined && answer.status < 500;
   };
-  if (!(await until(passes, ROUTE_LIMIT_MS, POLL_MS)))
+  if (!(await comesTrue(passes, ROUTE_LIMIT_MS, POLL_MS)))
     throw new UserError(
       "The balancer finds no producer that is ready: docker compose -f infra/compose.yaml logs",
     );

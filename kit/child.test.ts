@@ -3,7 +3,7 @@ import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./child.ts";
 import { bareMachine } from "./testing/bare-machine.ts";
-import { until } from "./until.ts";
+import { comesTrue } from "./until.ts";
 
 const never = new AbortController().signal;
 
@@ -18,7 +18,9 @@ const entryThatRuns = (argv: string[]) => `
 `;
 
 async function childOf(file: string): Promise<number> {
-  await until(async () => (await Bun.file(file).exists()) && (await Bun.file(file).text()).endsWith("\n"));
+  await comesTrue(
+    async () => (await Bun.file(file).exists()) && (await Bun.file(file).text()).endsWith("\n"),
+  );
   return Number(await Bun.file(file).text());
 }
 
@@ -34,7 +36,7 @@ describe("a program", () => {
       exitCode: 3,
       timedOut: false,
     });
-    expect(await until(async () => isGone(await childOf(file)))).toBe(true);
+    expect(await comesTrue(async () => isGone(await childOf(file)))).toBe(true);
   });
 
   test("that hangs is ended at its limit, with what it started", async () => {
@@ -42,7 +44,7 @@ describe("a program", () => {
     const file = join(machine.folder, "pid");
     const { timedOut } = await run(withChild(file, "wait"), { limitMs: 300, stop: never });
     expect(timedOut).toBe(true);
-    expect(await until(async () => isGone(await childOf(file)))).toBe(true);
+    expect(await comesTrue(async () => isGone(await childOf(file)))).toBe(true);
   });
 
   test("that won't end when told to is killed", async () => {
@@ -59,7 +61,7 @@ describe("a program", () => {
     const pid = await childOf(file);
     controller.abort(new Error("enough"));
     await expect(running).rejects.toThrow("enough");
-    expect(await until(() => isGone(pid))).toBe(true);
+    expect(await comesTrue(() => isGone(pid))).toBe(true);
     await expect(run(["true"], { limitMs: 1_000, stop: controller.signal })).rejects.toThrow("enough");
   });
 });
@@ -75,7 +77,7 @@ test("an entry that is ended with its parent gets to end what it started itself"
   const pid = await childOf(file);
   controller.abort(new Error("enough"));
   await expect(running).rejects.toThrow("enough");
-  expect(await until(() => isGone(pid))).toBe(true);
+  expect(await comesTrue(() => isGone(pid))).toBe(true);
 });
 
 test("an entry that is told to stop takes its programs with it and gets to clean up", async () => {
@@ -87,5 +89,5 @@ test("an entry that is told to stop takes its programs with it and gets to clean
   child.kill("SIGTERM");
   expect(await new Response(child.stdout).text()).toBe("stopped by SIGTERM\ncleaned up\n");
   expect(await child.exited).toBe(0);
-  expect(await until(() => isGone(pid))).toBe(true);
+  expect(await comesTrue(() => isGone(pid))).toBe(true);
 });

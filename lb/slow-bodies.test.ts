@@ -3,11 +3,11 @@
 import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { ascending, percentile } from "../kit/percentile.ts";
+import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { type Balancer, startBalancer } from "../testing/balancer.ts";
 import { connectHttp, type HttpConnection, httpRequest, NoAnswerError } from "../testing/http-connection.ts";
 import { jsonBody, startLoad } from "../testing/load.ts";
-import { until } from "../testing/until-or-throw.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type Producers, startProducers } from "./testing/producers.ts";

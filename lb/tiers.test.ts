@@ -3,11 +3,11 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { fixedPort, startBalancer } from "../testing/balancer.ts";
 import { jsonBody } from "../testing/load.ts";
 import { startTier } from "../testing/tier-process.ts";
-import { until } from "../testing/until-or-throw.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { startProducers } from "./testing/producers.ts";
 

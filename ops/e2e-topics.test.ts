@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Brokers, startBrokers } from "../bench/rig/brokers.ts";
 import { composeWith } from "../infra/brokers/compose.ts";
 import { capture } from "../kit/capture.ts";
+import { until } from "../kit/until.ts";
 import { consumerConfig, producerConfig } from "../src/config.ts";
 import { ledgerRetentionMs } from "../src/handling/tier.ts";
 import { partitionForKey } from "../src/intake/murmur2.ts";
@@ -13,7 +14,6 @@ import { openProducer } from "../src/kafka/producer.ts";
 import { topicFault } from "../src/kafka/topics.ts";
 import { anOrder } from "../src/sample.ts";
 import { startIntake, type TestIntake } from "../testing/intake.ts";
-import { until } from "../testing/until-or-throw.ts";
 import { createTopic } from "./create-topic.ts";
 
 setDefaultTimeout(120_000);

@@ -5,7 +5,7 @@
 
 import { openTopology, stateOf } from "../infra/topology.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
-import { until } from "../kit/until.ts";
+import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { type Command, parse, usage } from "./chaos-arguments.ts";
 import { faults, healAll } from "./faults/registry.ts";
@@ -42,7 +42,7 @@ async function act(command: Exclude<Command, "help">): Promise<void> {
     const remark = await faults[fault].inject(system, targets, { stop, ...(from && { from }) });
     if (remark) console.log(remark);
     if (forMs === undefined) return console.log("Afterwards: bun run chaos heal");
-    await until(() => stop.aborted, forMs, 100);
+    await comesTrue(() => stop.aborted, forMs, 100);
   } finally {
     if (forMs !== undefined || stop.aborted) {
       await faults[fault].heal(system, await system.again(targets));

@@ -11,7 +11,7 @@ import { type Container, openTopology, type Topology } from "../infra/topology.t
 import { capture } from "../kit/capture.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
-import { until } from "../testing/until-or-throw.ts";
+import { until } from "../kit/until.ts";
 import { place } from "./client/client.ts";
 import { requestOf } from "./client/mix.ts";
 import { faults, healAll } from "./faults/registry.ts";

@@ -9,7 +9,7 @@ import { e2eProject } from "../infra/test/suites.ts";
 import { type Container, openTopology, type Topology } from "../infra/topology.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
-import { until } from "../kit/until.ts";
+import { comesTrue } from "../kit/until.ts";
 import { partitionForKey } from "../src/intake/murmur2.ts";
 import { partitionCount } from "../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
@@ -62,9 +62,9 @@ async function run(mutation: Mutation) {
   await Promise.all(followers.map(topology.pause));
   // The first order is the answer to what the followers had asked for already; nobody asks for the others.
   const first = place("first", 1);
-  await until(() => small.answers.length > 5, ACKNOWLEDGED_LIMIT_MS, 5);
+  await comesTrue(() => small.answers.length > 5, ACKNOWLEDGED_LIMIT_MS, 5);
   const meanwhile = place("meanwhile", 20);
-  await until(() => small.answers.length > 25, ACKNOWLEDGED_LIMIT_MS, 5);
+  await comesTrue(() => small.answers.length > 25, ACKNOWLEDGED_LIMIT_MS, 5);
   await topology.kill(leader);
   await Promise.all(followers.map(topology.unpause));
 
@@ -84,7 +84,7 @@ async function onePartition(): Promise<{ customer: string; leader: Container; fo
     [partition, leaderId] = [one?.partition ?? -1, one?.leader ?? -1];
     return whole && partition >= 0;
   };
-  expect(await until(found, 120_000, 500)).toBe(true);
+  expect(await comesTrue(found, 120_000, 500)).toBe(true);
   const customers = Array.from({ length: 1_000 }, (_, n) => `c${n}`);
   const customer = customers.find((one) => partitionForKey(one, partitionCount) === partition) ?? "";
   const containers = (await Promise.all(services.map((service) => topology.containers(service)))).flat();

@@ -3,9 +3,9 @@
 // real enough here: what is wrong lies before the log or behind it. What the log itself may lose is in
 // e2e-mutations.test.ts.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { until } from "../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
-import { until } from "../testing/until-or-throw.ts";
 import { startProducer } from "./testing/intakes.ts";
 import { type SmallSystem, startSmallSystem } from "./testing/small-system.ts";
 

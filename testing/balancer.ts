@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "./until-or-throw.ts";
+import { until } from "../kit/until.ts";
 
 /** The configuration under test. */
 export const configPath = join(import.meta.dir, "..", "lb", "haproxy.cfg");

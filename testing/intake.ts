@@ -1,4 +1,6 @@
 /** A producer inside the test's own process: its application on a real Kafka client, without a socket. */
+
+import { until } from "../kit/until.ts";
 import { producerConfig } from "../src/config.ts";
 import { createIntakeApp } from "../src/intake/app.ts";
 import { createIntake } from "../src/intake/intake.ts";
@@ -6,7 +8,6 @@ import { createIntakeMetrics } from "../src/intake/metrics.ts";
 import { createLogger } from "../src/runtime/log.ts";
 import { createRegistry } from "../src/runtime/metrics.ts";
 import { sumOf } from "./tier-process.ts";
-import { until } from "./until-or-throw.ts";
 
 export type TestIntake = Awaited<ReturnType<typeof startIntake>>;
 

@@ -3,9 +3,9 @@
  * group has committed; and a mock cluster with the project's topics.
  */
 
+import { until } from "../kit/until.ts";
 import { type MockCluster, startMockCluster } from "../native/mock-cluster.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { until } from "./until-or-throw.ts";
 
 export const partitionCount = 12;
 const layout = { partitions: partitionCount, replicationFactor: 3 };

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../kit/until.ts";
 import { consumerConfig } from "../src/config.ts";
 import { createHandlingApp } from "../src/handling/app.ts";
 import type { Handler } from "../src/handling/handler.ts";
@@ -15,7 +16,6 @@ import { anOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 import { type OrdersCluster, partitionCount, type RawRecord } from "./kafka.ts";
 import { sumOf } from "./tier-process.ts";
-import { until } from "./until-or-throw.ts";
 
 /** A new SQLite ledger in a folder of its own; removed at the end. */
 export function temporaryLedger() {

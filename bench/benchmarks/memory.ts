@@ -2,7 +2,7 @@
  * Memory over many orders: a producer and a consumer under full load, their resident sets read every second. Flat is
  * what the last tenth of the time takes no more than the second one, when everything is warm.
  */
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import { startTier, type TierProcess } from "../../testing/tier-process.ts";
 import { type Row, spread } from "../results.ts";
@@ -77,7 +77,7 @@ export async function watchMemory({ brokers: all, effort, stop, say }: Context):
  */
 async function allHandled(consumer: TierProcess, brokers: Brokers, stop: AbortSignal): Promise<number> {
   let [handled, appended] = [0, 0];
-  const done = await until(
+  const done = await comesTrue(
     async () => {
       stop.throwIfAborted();
       // An order that the producer sent twice is met twice.

@@ -8,7 +8,7 @@ import { ensureImage } from "../../infra/images.ts";
 import { must } from "../../kit/capture.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { freePorts } from "../../kit/ports.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { createTopic } from "../../ops/create-topic.ts";
 import { kafkaConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
@@ -52,7 +52,7 @@ export async function startBrokers(
 
   async function createTopics(): Promise<void> {
     let lastError: unknown;
-    const created = await until(
+    const created = await comesTrue(
       async () => {
         stop.throwIfAborted();
         try {

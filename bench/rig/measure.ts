@@ -4,7 +4,7 @@
  * order that the side itself sent once more, as it says, may be there twice.
  * A side that does not pass has no figure.
  */
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import type { Side } from "../sides/sides.ts";
 import type { Brokers } from "./brokers.ts";
 import { type LoadOptions, load } from "./load.ts";
@@ -104,7 +104,7 @@ async function settled(
   wanted: (now: Counts) => boolean = () => true,
 ): Promise<Counts> {
   let last = await counts();
-  await until(
+  await comesTrue(
     async () => {
       const now = await counts();
       const same = now.appended === last.appended && now.orders === last.orders;

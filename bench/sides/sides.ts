@@ -1,6 +1,6 @@
 /** The programs that are compared: each a process of its own that takes orders over HTTP and can say how many it accepted. */
 import { join } from "node:path";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { fixedPort, startBalancer } from "../../testing/balancer.ts";
 import { sumOf } from "../../testing/tier-process.ts";
 import { setPaused } from "../rig/processes.ts";
@@ -92,7 +92,7 @@ export async function startSide(name: SideName, env: Record<string, string>): Pr
     },
   };
   try {
-    const ready = await until(async () => {
+    const ready = await comesTrue(async () => {
       if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
       return isReady(url);
     }, readyLimitMs);

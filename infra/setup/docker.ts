@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { ask, cachePath, type Machine, withTools } from "../../kit/machine.ts";
 import { showingProgress, tail } from "../../kit/step.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 
 const START_LIMIT_MS = 60_000;
@@ -34,7 +34,7 @@ export async function dockerDaemon(machine: Machine): Promise<Daemon> {
   if (!machine.root) throw new UserError("No Docker daemon answers that this user may use: start one.");
   if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: ["dockerd"], answers });
   await ask(machine, "systemctl", "start", "docker");
-  if (!(await until(answers, START_LIMIT_MS)))
+  if (!(await comesTrue(answers, START_LIMIT_MS)))
     throw new UserError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
   return {
     stop: async () => {
@@ -61,11 +61,11 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   const stop = async () => {
     child.kill("SIGTERM");
-    if (!(await until(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
+    if (!(await comesTrue(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
   };
   const limitMs = program.startLimitMs ?? START_LIMIT_MS;
   const answered = await showingProgress(machine, "starting the Docker daemon", () =>
-    until(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
+    comesTrue(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
   );
   if (answered && !ended() && !machine.stop.aborted) return { pid: child.pid, stop };
   await stop();

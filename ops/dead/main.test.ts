@@ -5,13 +5,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { capture } from "../../kit/capture.ts";
+import { until } from "../../kit/until.ts";
 import { type KafkaConfig, kafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
 import { anOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
 import { startTier } from "../../testing/tier-process.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { openTopicReader, type ReadRecord } from "../read-topic.ts";
 
 let cluster: OrdersCluster;

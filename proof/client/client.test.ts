@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { until } from "../../testing/until-or-throw.ts";
+import { until } from "../../kit/until.ts";
 import { sendInPieces } from "../load/in-pieces.ts";
 import { place } from "./client.ts";
 import { inPiecesOf, requestOf } from "./mix.ts";

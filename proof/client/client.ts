@@ -3,7 +3,7 @@
  * time. It tries again as policy.ts says and tells what it was told in the end; no answer is an answer too.
  */
 import { request as httpRequest } from "node:http";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "./answers.ts";
 import { type MixedRequest, repeatAfterMs } from "./mix.ts";
 import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
@@ -33,10 +33,10 @@ export async function place(
     told.hear(answer);
     const waitMs = waitBeforeRetryMs(tries, answer.retryAfter);
     if (!told.again() || tries > retries || Date.now() + waitMs >= deadlineMs) break;
-    await until(() => stop.aborted, waitMs);
+    await comesTrue(() => stop.aborted, waitMs);
   }
   if (stop.aborted) told.interrupt(beganMs, Date.now());
-  else if (request.repeated && told.accepted() && !(await until(() => stop.aborted, repeatAfterMs)))
+  else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatAfterMs)))
     told.hear(await post(url, request, orderLimitMs, stop));
   return told.answers();
 }

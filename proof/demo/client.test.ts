@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { type Client, startClient } from "./client.ts";
 
@@ -37,7 +37,7 @@ const answers = (status: number, headers?: Record<string, string>) => () =>
 async function oneOrder(url: string): Promise<Client> {
   const client = startClient(url, 20);
   opened.push(client);
-  await until(() => client.counts().open > 0, 5_000, 1);
+  await comesTrue(() => client.counts().open > 0, 5_000, 1);
   await client.stop();
   return client;
 }
@@ -109,7 +109,7 @@ test("orders come at the rate, each under a key of its own", async () => {
   const client = startClient(url, 200);
   opened.push(client);
   const startMs = performance.now();
-  await until(() => seen.length >= 200, 20_000, 5);
+  await comesTrue(() => seen.length >= 200, 20_000, 5);
   const elapsedS = (performance.now() - startMs) / 1_000;
   await client.stop();
   expect(elapsedS).toBeGreaterThan(0.9);
@@ -119,7 +119,7 @@ test("orders come at the rate, each under a key of its own", async () => {
 test("a client that is let go tries nothing again", async () => {
   const { seen, url } = balancer(answers(503));
   const client = startClient(url, 20);
-  await until(() => seen.length > 0);
+  await comesTrue(() => seen.length > 0);
   client[Symbol.dispose]();
   await client.stop();
   expect(client.answers.length).toBe(seen.length);

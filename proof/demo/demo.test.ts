@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { type Found, processesOf } from "./testing/processes-of.ts";
 
 const RUN_LIMIT_MS = 240_000;
@@ -38,7 +38,7 @@ function startDemo(env: Record<string, string> = {}) {
   return {
     child,
     said: () => said,
-    says: (text: string | RegExp) => until(() => said.search(text) >= 0, START_LIMIT_MS),
+    says: (text: string | RegExp) => comesTrue(() => said.search(text) >= 0, START_LIMIT_MS),
     /** What Ctrl-C does: the signal goes to everyone in the terminal's foreground. */
     interrupt: () => process.kill(-child.pid, "SIGINT"),
     /** Resolves with the exit code, once all that was said is read. */
@@ -56,7 +56,7 @@ function killWhere(matches: (found: Found) => boolean): void {
 }
 
 async function expectNothingLeft(): Promise<void> {
-  expect(await until(() => processesOf(folder).length === 0)).toBe(true);
+  expect(await comesTrue(() => processesOf(folder).length === 0)).toBe(true);
   expect(readdirSync(folder)).toEqual([]);
 }
 
@@ -103,7 +103,7 @@ test(
     expect(processesOf(folder)).toHaveLength(everyone);
     demo.child.kill("SIGKILL");
     await demo.end();
-    expect(await until(() => processesOf(folder).length === 0)).toBe(true);
+    expect(await comesTrue(() => processesOf(folder).length === 0)).toBe(true);
   },
   RUN_LIMIT_MS,
 );
@@ -113,7 +113,7 @@ describe("nothing is left", () => {
     "of a start that %s ends",
     async (signal) => {
       const demo = startDemo();
-      expect(await until(() => processesOf(folder).length === everyone, START_LIMIT_MS, 10)).toBe(true);
+      expect(await comesTrue(() => processesOf(folder).length === everyone, START_LIMIT_MS, 10)).toBe(true);
       demo.child.kill(signal);
       expect(await demo.end()).toBe(130);
       expect(demo.said()).toEndWith(`\nstopped by ${signal}\n`);

@@ -1,6 +1,6 @@
 // The time in which orders flow: a consumer and a producer are killed meanwhile, and at its end everything that was
 // accepted is waited for. A person sees how it goes.
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { aborted } from "./aborted.ts";
 import { startClient } from "./client.ts";
@@ -75,7 +75,7 @@ export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
     await Promise.race([client.stop(), aborted(broken)]);
     const complete = () =>
       ledger.counts().handled >= client.counts().accepted && judge(client.answers, ledger.read()).lost === 0;
-    await until(() => broken.aborted || (unreplaced.size === 0 && complete()), drainLimitMs, pollMs);
+    await comesTrue(() => broken.aborted || (unreplaced.size === 0 && complete()), drainLimitMs, pollMs);
     broken.throwIfAborted();
     screen.show(tableOf(picture()));
     tell(

@@ -2,7 +2,7 @@
 // consumers, each tier's own entry with its own settings. A consumer's death is noticed as soon as Kafka allows.
 import { join } from "node:path";
 import { freePorts, isTaken } from "../../kit/ports.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { type Child, lastWords, type Processes } from "./processes.ts";
 import type { Settings } from "./settings.ts";
@@ -128,7 +128,7 @@ async function choosePorts(settings: Settings) {
 
 async function bootstrapOf(brokers: Child, stop: AbortSignal): Promise<string> {
   const said = () => /^[\d.]+:\d+(,[\d.]+:\d+)*$/m.exec(brokers.output())?.[0];
-  await until(() => stop.aborted || !brokers.running || said() !== undefined, bootstrapLimitMs);
+  await comesTrue(() => stop.aborted || !brokers.running || said() !== undefined, bootstrapLimitMs);
   stop.throwIfAborted();
   const bootstrap = said();
   if (!bootstrap) throw new UserError(`The mock cluster did not start:\n${lastWords(brokers)}`);

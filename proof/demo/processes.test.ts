@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { createProcesses, lastWords } from "./processes.ts";
 import { processesOf } from "./testing/processes-of.ts";
 
@@ -44,7 +44,7 @@ test("a kill is told apart from an exit, and a second start writes on in the sam
   const program = { name: "child", argv: ["sh", "-c", "echo started; exec sleep 600"] };
   for (const starts of [1, 2]) {
     const child = processes.start(program);
-    await until(() => child.output().split("started").length - 1 === starts);
+    await comesTrue(() => child.output().split("started").length - 1 === starts);
     child.signal("SIGKILL");
     expect(await child.ended).toBe("SIGKILL");
   }
@@ -56,7 +56,7 @@ test("to stop is to ask first, then to kill", async () => {
     processes.start({ name, argv: ["sh", "-c", `${trap}; echo ready; while :; do sleep 0.05; done`] });
   const polite = start("polite", "trap 'exit 7' TERM");
   const stubborn = start("stubborn", "trap '' TERM");
-  await until(() => [polite, stubborn].every((child) => child.output() === "ready\n"));
+  await comesTrue(() => [polite, stubborn].every((child) => child.output() === "ready\n"));
   await processes.stop(300);
   expect(await polite.ended).toBe("exit code 7");
   expect(await stubborn.ended).toBe("SIGKILL");
@@ -86,7 +86,7 @@ function parentOfOne(path: string | undefined) {
   );
   const seen = (text: string) => () => processesOf(folder).some(({ argv }) => argv.join(" ").includes(text));
   return {
-    sees: (text: string) => until(seen(text)),
+    sees: (text: string) => comesTrue(seen(text)),
     async dies(): Promise<void> {
       parent.stdin.write("now\n");
       parent.stdin.flush();
@@ -99,7 +99,7 @@ test("a parent that is killed with -9 takes its children with it", async () => {
   const parent = parentOfOne(process.env.PATH);
   expect(await parent.sees("sleep 600")).toBe(true);
   await parent.dies();
-  expect(await until(() => processesOf(folder).length === 0)).toBe(true);
+  expect(await comesTrue(() => processesOf(folder).length === 0)).toBe(true);
 });
 
 test("a child whose parent died before the child was tied to it does not start", async () => {
@@ -111,6 +111,6 @@ test("a child whose parent died before the child was tied to it does not start",
   const parent = parentOfOne(`${folder}:${process.env.PATH}`);
   expect(await parent.sees(late)).toBe(true);
   await parent.dies();
-  expect(await until(async () => (await Bun.file(log).text()) === "tied\n")).toBe(true);
-  expect(await until(() => processesOf(folder).length === 0)).toBe(true);
+  expect(await comesTrue(async () => (await Bun.file(log).text()) === "tied\n")).toBe(true);
+  expect(await comesTrue(() => processesOf(folder).length === 0)).toBe(true);
 });

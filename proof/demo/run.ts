@@ -1,6 +1,6 @@
 // One run of the demo: everything up, orders and deaths, everything down, and then the verdict.
 
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { effectTable } from "../../src/handle.ts";
 import { letOrdersFlow } from "./flow.ts";
@@ -69,7 +69,7 @@ async function allUp({ instances, pillars }: Pipeline, monitor: Monitor, stop: A
   const children = [...pillars, ...instances.map(({ child }) => child)];
   const ended = () => children.find(({ running }) => !running);
   const late = () => instances.filter((instance) => !isBack(instance, monitor));
-  await until(() => stop.aborted || ended() !== undefined || late().length === 0, startLimitMs, pollMs);
+  await comesTrue(() => stop.aborted || ended() !== undefined || late().length === 0, startLimitMs, pollMs);
   stop.throwIfAborted();
   const dead = ended();
   if (dead)

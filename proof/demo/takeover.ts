@@ -1,5 +1,5 @@
 // Whoever dies, by our hand or by another's: tells who took over and how long that took, then brings it back.
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { aborted } from "./aborted.ts";
 import type { Client } from "./client.ts";
 import type { Monitor } from "./monitor.ts";
@@ -43,13 +43,13 @@ export async function watch(instance: Instance, where: Circumstances): Promise<v
     tell(`${outcome}, after ${sinceDeath()}`);
     unreplaced.delete(instance);
 
-    await until(() => over.aborted, absenceMs, pollMs);
+    await comesTrue(() => over.aborted, absenceMs, pollMs);
     if (over.aborted) return;
     const sinceStart = stopwatch();
     pipeline.restart(instance);
     tell(`${instance.name} is started again`);
     const back = () => isBack(instance, monitor);
-    await until(() => back() || !instance.child.running || over.aborted, returnLimitMs, pollMs);
+    await comesTrue(() => back() || !instance.child.running || over.aborted, returnLimitMs, pollMs);
     if (back())
       tell(`${instance.name} is back after ${sinceStart()}${share(partitionsOf(instance, monitor))}`);
   }
@@ -80,7 +80,7 @@ async function consumerReplaced(
       }))
       .filter(({ partitions }) => partitions.length > 0);
   const count = () => heirs().flatMap(({ partitions }) => partitions).length;
-  await until(() => ending.aborted || count() >= lost.length, takeoverLimitMs, pollMs);
+  await comesTrue(() => ending.aborted || count() >= lost.length, takeoverLimitMs, pollMs);
   if (count() < lost.length) return `nobody owns some of the partitions ${lost.join(" ")}`;
   const shares = heirs().map(({ name, partitions }) => `${name} took over ${partitions.join(" ")}`);
   return shares.join(", ") || "there was nothing to take over";
@@ -90,7 +90,7 @@ async function consumerReplaced(
 async function producerReplaced(dead: Instance, where: Circumstances): Promise<string> {
   const { monitor, client, ending } = where;
   const before = client.counts().failures;
-  await until(() => ending.aborted || !monitor.inService(dead), takeoverLimitMs, pollMs);
+  await comesTrue(() => ending.aborted || !monitor.inService(dead), takeoverLimitMs, pollMs);
   if (monitor.inService(dead)) return `the balancer still counts on ${dead.name}`;
   const failures = client.counts().failures - before;
   return `others take ${dead.name}'s orders, ${failures} answers failed`;

@@ -2,7 +2,7 @@
 // dies in the middle of a commit.
 import type { SQL } from "bun";
 import type { Container, Topology } from "../../infra/topology.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { effectTable } from "../../src/handle.ts";
 import { tierOf } from "../system/system.ts";
@@ -59,7 +59,7 @@ export const commitKill: Fault = {
     await inLedger(topology, targets, async (sql) => {
       await sql.unsafe("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
       await sql.unsafe("SELECT pg_reload_conf()");
-      await until(async () => {
+      await comesTrue(async () => {
         caught = (await sql.unsafe(inCommit))[0].n;
         return caught > 0;
       }, commitLimitMs);
@@ -93,7 +93,7 @@ async function inLedger(
   if (!containers.some((one) => tierOf(one) === "ledger" && one.state === "running")) return;
   await using sql = await topology.ledger();
   let failure: unknown;
-  const answers = await until(
+  const answers = await comesTrue(
     () =>
       sql.unsafe("SELECT 1").then(
         () => true,

@@ -2,7 +2,7 @@
 // version is brought in. Well means the whole system: every replica in sync, every consumer in its group.
 
 import type { Container } from "../../infra/topology.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { NotWhole, settle } from "../run/settle.ts";
 import { type System, tierOf } from "../system/system.ts";
@@ -22,7 +22,7 @@ async function end(system: System, one: Container): Promise<void> {
   // down.
   await system.topology.kill(one, "TERM");
   const hasEnded = async () => (await system.again([one])).every(({ state }) => state === "exited");
-  if (!(await until(hasEnded, endLimitMs)))
+  if (!(await comesTrue(hasEnded, endLimitMs)))
     throw new UserError(`${one.name} has not ended after ${endLimitMs / 1_000} s`);
 }
 

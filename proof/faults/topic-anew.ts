@@ -1,7 +1,7 @@
 // The topic of the orders is deleted and made anew, by mistake or to get rid of it all. Everything that was not handled is
 // destroyed by it; the offsets begin again, and everything that the new topic takes is to be handled.
 
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { createTopic } from "../../ops/create-topic.ts";
 import { openTopicReader } from "../../ops/read-topic.ts";
@@ -29,7 +29,7 @@ export const topicAnew: Fault = {
     await new Promise<void>((resolve, reject) =>
       admin.deleteTopic(config.ORDERS_TOPIC, callLimitMs, (error) => (error ? reject(error) : resolve())),
     ).finally(() => admin.disconnect());
-    const made = await until(
+    const made = await comesTrue(
       async () => (await createTopic(config, config.ORDERS_TOPIC).catch(() => "existing")) === "created",
       anewLimitMs,
     );

@@ -2,7 +2,7 @@
  * Watches what a group commits, from outside: it joins nothing and commits nothing. A broker that does not answer
  * costs samples and nothing else.
  */
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import type { ConsumerConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
@@ -69,7 +69,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   async function end(): Promise<void> {
     stopped = true;
     await sampling;
-    const complete = await until(sample, lastSampleLimitMs, everyMs);
+    const complete = await comesTrue(sample, lastSampleLimitMs, everyMs);
     await new Promise<void>((resolve) => {
       const giveUp = setTimeout(resolve, callTimeoutMs);
       client.disconnect(() => {

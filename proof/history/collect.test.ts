@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { freePorts } from "../../kit/ports.ts";
+import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handler, migrations } from "../../src/handle.ts";
@@ -8,7 +9,6 @@ import { createLedger } from "../../src/ledger/open.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { idOf, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { collectFrom } from "./collect.ts";

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { capture } from "../../kit/capture.ts";
+import { until } from "../../kit/until.ts";
 import { orderId } from "../../src/wire/order-id.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { readAnswers } from "../client/answers.ts";
 import { type LoadOptions, startLoad } from "./run.ts";
 

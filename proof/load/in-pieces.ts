@@ -2,7 +2,7 @@
  * The part of a load whose bodies come in chunks or slowly, beside k6 and at its times: an open loop too, so that a
  * system that is slow is not sent less.
  */
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { place } from "../client/client.ts";
 import { inPiecesOf } from "../client/mix.ts";
@@ -43,7 +43,7 @@ export async function sendInPieces(
   };
   let elapsedMs = 0;
   const isOver = () => stop.aborted || elapsedMs > lastMs;
-  await until(
+  await comesTrue(
     () => {
       elapsedMs = performance.now() - startMs;
       // One at once, so that no load is without any.

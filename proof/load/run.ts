@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ending, run } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../client/answers.ts";
 import { usualBatchEvery } from "../client/mix.ts";
 import { maxRetries, orderLimitMs } from "../client/policy.ts";
@@ -110,7 +110,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     k6.catch((error) => failed.abort(error));
     const ending = AbortSignal.any([stop, failed.signal]);
     // The same hour for both, however long k6 takes to begin.
-    await until(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
+    await comesTrue(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
     const steps = stepsOf(profile, rate, durationSeconds);
     const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
     await k6;

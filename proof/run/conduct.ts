@@ -1,7 +1,7 @@
 // Carries a schedule out on the real system: strikes, holds, heals, waits until the system is whole. Whatever was
 // struck is healed, also when the run is told to stop or fails halfway.
 import type { Container } from "../../infra/topology.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { type FaultName, faults } from "../faults/registry.ts";
 import type { ClientAnswer, Cut } from "../history/history.ts";
 import { seeded } from "../plan/random.ts";
@@ -116,6 +116,6 @@ async function victimsOf(system: System, { scenario, seed }: Step) {
 
 /** @throws the reason of `stop`, as soon as that is set off */
 async function wait(forMs: number, stop: AbortSignal): Promise<void> {
-  await until(() => stop.aborted, forMs, 100);
+  await comesTrue(() => stop.aborted, forMs, 100);
   stop.throwIfAborted();
 }

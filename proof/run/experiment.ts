@@ -1,7 +1,7 @@
 // One proof from the first order to the verdict: load on the balancer, the schedule's faults, heal, drain, and then
 // everything that was left behind held against what the clients were told. It ends, whatever the system does: each
 // wait is bounded, and what did not come in time is a part of the verdict.
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
@@ -136,7 +136,7 @@ export async function experiment(
         },
       });
       phase("the last answers");
-      await until(() => ending.aborted, lastAnswersMs, 100);
+      await comesTrue(() => ending.aborted, lastAnswersMs, 100);
       ending.throwIfAborted();
     } finally {
       // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
@@ -163,7 +163,7 @@ async function drained(
   const ids = ledger.array(accepted, "TEXT");
   let waiting = accepted.length;
   let changedMs = Date.now();
-  await until(
+  await comesTrue(
     async () => {
       stop.throwIfAborted();
       const counting = ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)

@@ -1,7 +1,7 @@
 // When the system is whole: every container well, every replica in sync, every consumer in a group at rest, and every
 // broker of that opinion. A fault is met by a whole system, or what is measured is the last fault's.
 import { type Container, stateOf, wellStates } from "../../infra/topology.ts";
-import { until } from "../../kit/until.ts";
+import { comesTrue } from "../../kit/until.ts";
 import type { Cluster } from "../system/cluster.ts";
 import { type System, tierOf } from "../system/system.ts";
 
@@ -29,7 +29,7 @@ export async function missing(system: System): Promise<string[]> {
 export async function settle(system: System, limitMs: number, stop?: AbortSignal): Promise<string[]> {
   let left: string[] = [];
   let whole = 0;
-  await until(
+  await comesTrue(
     async () => {
       stop?.throwIfAborted();
       left = await missing(system);

@@ -1,5 +1,6 @@
 /** Producers inside the test's own process: the project's, two that answer too early, and one that belies itself. */
 import Kafka from "node-rdkafka";
+import { until } from "../../kit/until.ts";
 import { type ProducerConfig, producerConfig } from "../../src/config.ts";
 import { createIntakeApp } from "../../src/intake/app.ts";
 import { createIntake, type Intake } from "../../src/intake/intake.ts";
@@ -11,7 +12,6 @@ import { createLogger } from "../../src/runtime/log.ts";
 import { createRegistry } from "../../src/runtime/metrics.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { recordOf } from "../../src/wire/record.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 export type Mutation = "none" | "answers-first" | "one-ack" | "refuses-written";
 

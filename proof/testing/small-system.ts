@@ -4,12 +4,12 @@
  */
 import { join } from "node:path";
 import { SQL } from "bun";
+import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { anOrder } from "../../src/sample.ts";
 import { eachLine } from "../../testing/each-line.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import type { PostgresServer } from "../../testing/postgres.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { batchOf, type MixedRequest } from "../client/mix.ts";
 import { createTold } from "../client/told.ts";
 import { collectFrom } from "../history/collect.ts";

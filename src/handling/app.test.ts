@@ -1,9 +1,9 @@
 /** What a client is told of an order. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Registry } from "prom-client";
+import { until } from "../../kit/until.ts";
 import { entryOf } from "../../testing/entries.ts";
 import { temporaryLedger } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
 import { realClock } from "../runtime/clock.ts";

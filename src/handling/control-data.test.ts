@@ -1,6 +1,7 @@
 // What two consumers tell of themselves: for every partition one owner, and where it stands, whether or not anything
 // was delivered to that owner.
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
 import {
   newPlace,
@@ -9,7 +10,6 @@ import {
   startTestConsumer,
   type TestConsumer,
 } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(60_000);
 

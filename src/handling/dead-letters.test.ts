@@ -9,9 +9,9 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../../testing/kafka.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { type KafkaConfig, kafkaConfig } from "../config.ts";
 import { createLogger } from "../runtime/log.ts";
 import { orderId } from "../wire/order-id.ts";

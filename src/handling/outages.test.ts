@@ -2,6 +2,7 @@
 // lost or done twice, nobody is blamed, and the group is not left waiting. On the mock cluster, PostgreSQL is real.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { SQL } from "bun";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import {
@@ -13,7 +14,6 @@ import {
   startTestConsumer,
 } from "../../testing/test-consumer.ts";
 import { startTier } from "../../testing/tier-process.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(90_000);
 

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
 import { freePort } from "../../testing/postgres.ts";
 import { newPlace, recordsOf, temporaryLedger } from "../../testing/test-consumer.ts";
 import { startTier, type TierProcess } from "../../testing/tier-process.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(60_000);
 

@@ -5,6 +5,7 @@
 
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import {
   idOf,
@@ -18,7 +19,6 @@ import {
   temporaryLedger,
 } from "../../testing/test-consumer.ts";
 import { startTier } from "../../testing/tier-process.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(120_000);
 

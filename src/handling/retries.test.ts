@@ -1,6 +1,7 @@
 // What a consumer promises when a handler fails, hangs or is slow: attempts that end, nobody else held up, the group
 // never left waiting. On the mock cluster, which speaks the group protocol.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import {
@@ -11,7 +12,6 @@ import {
   recordOf,
   startTestConsumer,
 } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(60_000);
 

@@ -9,6 +9,7 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import {
   idOf,
@@ -18,7 +19,6 @@ import {
   recordsOf,
   startTestConsumer,
 } from "../../testing/test-consumer.ts";
-import { until } from "../../testing/until-or-throw.ts";
 
 setDefaultTimeout(60_000);
 

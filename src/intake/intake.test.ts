@@ -1,8 +1,8 @@
 /** When an order counts as accepted, and when not: brokers that are slow, silent, gone, or at odds with the client. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { startIntake, type TestIntake } from "../../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import type { OutcomeError } from "../outcomes.ts";
 import { anOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";

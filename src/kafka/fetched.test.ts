@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { consumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import type { DeliveredRecord } from "./fetched.ts";

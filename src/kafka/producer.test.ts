@@ -3,7 +3,7 @@ import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../../testing/until-or-throw.ts";
+import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openConsumer } from "./consumer.ts";

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
+import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { handleOf } from "./client.ts";

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { until } from "../../kit/until.ts";
 import { type StoredRecord, startOrdersCluster } from "../../testing/kafka.ts";
-import { until } from "../../testing/until-or-throw.ts";
 import { kafkaConfig } from "../config.ts";
 import type { OutgoingRecord } from "./outgoing.ts";
 import { maxRecordBytes, openProducer } from "./producer.ts";

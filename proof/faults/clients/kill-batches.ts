@@ -1,6 +1,6 @@
 // Death with batches in its hands: some of their orders are written by then and some are not, and nobody was told.
 // What the clients are told in the end has to fit what is on the topic, order by order.
-import { until } from "../../../kit/until.ts";
+import { comesTrue } from "../../../kit/until.ts";
 import { UserError } from "../../../kit/user-error.ts";
 import { tierOf } from "../../system/system.ts";
 import { each, type Fault, inWords, startAgain } from "../fault.ts";
@@ -22,12 +22,12 @@ export const killBatches: Fault = {
     const crowd = startCrowd(url, clients, stop);
     let underWay = 0;
     try {
-      if (!(await until(() => stop.aborted || crowd.sent() >= warmBatches, warmLimitMs)))
+      if (!(await comesTrue(() => stop.aborted || crowd.sent() >= warmBatches, warmLimitMs)))
         throw new UserError(`${crowd.sent()} batches were sent in ${warmLimitMs / 1_000} s: too few.`);
       stop.throwIfAborted();
       underWay = crowd.underWay();
       await each(targets, (one) => topology.kill(one));
-      await until(() => stop.aborted, afterMs);
+      await comesTrue(() => stop.aborted, afterMs);
     } finally {
       told?.(await crowd.stop());
     }

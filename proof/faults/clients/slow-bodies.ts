@@ -4,7 +4,7 @@
 
 import type { Container } from "../../../infra/topology.ts";
 import { capture, must } from "../../../kit/capture.ts";
-import { until } from "../../../kit/until.ts";
+import { comesTrue } from "../../../kit/until.ts";
 import { UserError } from "../../../kit/user-error.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import type { Fault } from "../fault.ts";
@@ -37,7 +37,7 @@ export const slowBodies: Fault = {
     );
     const ids = await Promise.all(started);
     let held = 0;
-    await until(
+    await comesTrue(
       async () => {
         const each = await Promise.all(ids.map(heldBy));
         held = Math.max(
