@@ -1,6 +1,6 @@
 // The command line of faults by hand. What is not understood is said with what there is to choose from, and nothing is
 // injected: a fault that hits another container than was meant is worse than none.
-import { parseArgs } from "node:util";
+import { oneOf, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
 import { type FaultName, faultNames, faults } from "./faults/registry.ts";
 import { type Tier, tiers } from "./system/system.ts";
@@ -54,7 +54,7 @@ export function parse(argv: string[]): Command {
     fault,
     target: targetOf(oneOf("tier", tier, tiers), values),
     ...(values.from !== undefined && { from: fromOf(values.from) }),
-    ...(values.for !== undefined && { forMs: number("--for", values.for, 1) * 1_000 }),
+    ...(values.for !== undefined && { forMs: wholeNumber("--for", values.for, 1) * 1_000 }),
     ...project,
   };
 }
@@ -66,11 +66,7 @@ function read(argv: string[]) {
     ...{ role: text, partition: text, nth: text, count: text, from: text, for: text, project: text },
     ...{ all: flag, help: flag },
   };
-  try {
-    return parseArgs({ args: argv, options, allowPositionals: true });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  return readCommandLine({ args: argv, options, allowPositionals: true }, usage);
 }
 
 type Values = ReturnType<typeof read>["values"];
@@ -85,9 +81,9 @@ function targetOf(tier: Tier, { role, partition, nth, count, all }: Values): Tar
   return {
     tier,
     ...(role !== undefined && { role: oneOf(`role of a ${tier}`, role, known) as Role }),
-    ...(partition !== undefined && { partition: number("--partition", partition, 0) }),
-    ...(nth !== undefined && { nth: number("--nth", nth, 1) }),
-    ...(count !== undefined && { count: number("--count", count, 1) }),
+    ...(partition !== undefined && { partition: wholeNumber("--partition", partition, 0) }),
+    ...(nth !== undefined && { nth: wholeNumber("--nth", nth, 1) }),
+    ...(count !== undefined && { count: wholeNumber("--count", count, 1) }),
     ...(all && { count: "all" as const }),
   };
 }
@@ -96,19 +92,6 @@ function fromOf(text: string): Target {
   const [tier = "", nth] = text.split(":");
   return {
     tier: oneOf("tier", tier, tiers),
-    ...(nth === undefined ? { count: "all" } : { nth: number("--from", nth, 1) }),
+    ...(nth === undefined ? { count: "all" } : { nth: wholeNumber("--from", nth, 1) }),
   };
-}
-
-function oneOf<T extends string>(what: string, word: string, known: readonly T[]): T {
-  const found = known.find((one) => one === word);
-  if (!found) throw new UserError(`"${word}" is no ${what}. There are: ${known.join(", ")}`);
-  return found;
-}
-
-function number(option: string, text: string, least: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least)
-    throw new UserError(`${option} ${text}: a whole number from ${least} on.`);
-  return value;
 }

@@ -1,6 +1,6 @@
 // The command line of `bun run prove`.
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { oneOf, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
 import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
 import type { ScheduleOptions } from "./plan/schedule.ts";
@@ -45,9 +45,9 @@ export function settingsOf(argv: string[]): Settings | "help" {
   return {
     seed: values.seed ?? crypto.randomUUID().slice(0, 8),
     ...(wanted && { wanted }),
-    ...(duration !== undefined && { durationMs: number("--duration", duration) * 1_000 }),
+    ...(duration !== undefined && { durationMs: wholeNumber("--duration", duration, 1) * 1_000 }),
     withoutMajority: values["without-majority"],
-    ratePerS: number("--rate", values.rate),
+    ratePerS: wholeNumber("--rate", values.rate, 1),
     out: values.out,
     project: values.project,
     fresh: values.fresh,
@@ -63,27 +63,11 @@ function read(args: string[]) {
     rate: { ...text, default: "300" },
     out: { ...text, default: join(import.meta.dir, "..", "out", "prove") },
   };
-  try {
-    return parseArgs({ args, options }).values;
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  return readCommandLine({ args, options }, usage).values;
 }
 
-function roundsOf(suite: string): readonly (readonly ScenarioName[])[] {
-  if (suite !== "quick" && suite !== "full")
-    throw new UserError(`"${suite}" is no suite. There are: quick, full`);
-  return suites[suite];
-}
+const roundsOf = (suite: string): readonly (readonly ScenarioName[])[] =>
+  suites[oneOf("suite", suite, ["quick", "full"])];
 
 const roundOf = (round: string): ScenarioName[] =>
-  round.split("+").map((name) => {
-    const found = scenarioNames.find((one) => one === name);
-    if (!found) throw new UserError(`"${name}" is no fault. There are: ${scenarioNames.join(", ")}`);
-    return found;
-  });
-
-function number(option: string, text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new UserError(`${option} ${text}: a whole number from 1 on.`);
-  return Number(text);
-}
+  round.split("+").map((name) => oneOf("fault", name, scenarioNames));

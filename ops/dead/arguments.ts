@@ -1,5 +1,6 @@
 /** What the command line asks for, or why it can't be understood: nothing is done on a guess. */
-import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import type { ParseArgsOptionsConfig } from "node:util";
+import { readCommandLine } from "../../kit/arguments.ts";
 import { UserError } from "../../kit/user-error.ts";
 import type { Filter } from "./letters.ts";
 
@@ -70,7 +71,7 @@ const taken: Record<string, Option[]> = {
 
 /** @throws UserError */
 export function readArguments(argv: string[], nowMs = Date.now()): Command {
-  const { values, positionals } = parsed(argv);
+  const { values, positionals } = readCommandLine({ args: argv, options, allowPositionals: true });
   const [name = "", ...rest] = positionals;
   if (values.help || name === "help") return { name: "help" };
   const allowed = taken[name];
@@ -109,14 +110,6 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
   }
   if ((values.all ?? false) === filtered) throw new UserError("purge takes one of: --before TIME, or --all");
   return { name: "purge", beforeMs: filter.beforeMs ?? Infinity, yes: values.yes ?? false };
-}
-
-function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options, allowPositionals: true });
-  } catch (cause) {
-    throw new UserError((cause as Error).message, { cause });
-  }
 }
 
 function placeOf(text = ""): Place {

@@ -1,5 +1,5 @@
 /** What the command line asks of a load run, or why it can't be understood. */
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../../kit/arguments.ts";
 import { type Profile, profileDefaults, profiles } from "./profiles.ts";
 
 const listed = profiles.map((name) => {
@@ -31,7 +31,7 @@ const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws Error that says what can't be understood */
 export function readArguments(args: string[]): Settings | undefined {
-  const { values } = parseArgs({
+  const { values } = readCommandLine({
     args,
     options: {
       profile: { type: "string", default: "steady" },
