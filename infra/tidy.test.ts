@@ -112,6 +112,21 @@ test("imports point one way: entries to src, tools to kit and src, src and kit t
   expect(wrong).toEqual([]);
 });
 
+test("in src the tiers are above all other rooms, and know nothing of each other", () => {
+  const tiers = ["src/intake/", "src/handling/"];
+  const rooms = ["src/wire/", "src/runtime/", "src/http/", "src/kafka/", "src/ledger/", ...tiers];
+  const wrong = paths
+    .filter((path) => !isTest(path))
+    .flatMap((path) => {
+      const room = rooms.find((one) => path.startsWith(one));
+      const ups = room === undefined ? [] : tiers.filter((tier) => tier !== room);
+      return neighboursOf(path)
+        .filter((to) => ups.some((tier) => to.startsWith(tier)))
+        .map((to) => `${path} imports ${to}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
 test("no file imports itself, however far around", () => {
   expect(circles()).toEqual([]);
 });

@@ -15,12 +15,12 @@ import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "..
 import type { Logger } from "../runtime/log.ts";
 import { maxBatchBytes, maxBatchOrders } from "../wire/limits.ts";
 import { orderKey } from "../wire/order-id.ts";
-import type { Acceptance, Given } from "../wire/record.ts";
 import { repeatsMember } from "../wire/unique-members.ts";
 import { orderFaults, parseJson } from "../wire/validation.ts";
 import type { Kind } from "./admission.ts";
 import type { Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
+import type { Acceptance, Given } from "./pending.ts";
 
 /** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
 const wholeBytes = 8_192;

@@ -10,11 +10,11 @@ import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { canonicalJson } from "../wire/canonical.ts";
 import { orderId } from "../wire/order-id.ts";
-import { type Acceptance, type Given, type Pending, pendingOf } from "../wire/record.ts";
 import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner } from "./partitioner.ts";
+import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
 import { createSession } from "./session.ts";
 
