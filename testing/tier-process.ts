@@ -3,8 +3,8 @@
  * others, is seen only through its logs, its HTTP and its exit code, and never outlives the test.
  */
 import { join } from "node:path";
+import { eachLine } from "../kit/lines.ts";
 import { until } from "../kit/until.ts";
-import { eachLine } from "./each-line.ts";
 
 const root = join(import.meta.dir, "..");
 

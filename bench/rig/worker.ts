@@ -1,5 +1,6 @@
 /** A process of a benchmark that is spoken to by lines, and speaks by lines. */
 import { join } from "node:path";
+import { linesOf } from "../../kit/lines.ts";
 
 export type Worker = ReturnType<typeof startWorker>;
 
@@ -34,14 +35,4 @@ export function startWorker(script: string, args: string[], env: Record<string, 
       await child.exited;
     },
   };
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
 }

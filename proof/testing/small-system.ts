@@ -4,10 +4,10 @@
  */
 import { join } from "node:path";
 import { SQL } from "bun";
+import { eachLine } from "../../kit/lines.ts";
 import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { anOrder } from "../../src/sample.ts";
-import { eachLine } from "../../testing/each-line.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import type { PostgresServer } from "../../testing/postgres.ts";
 import { batchOf, type MixedRequest } from "../client/mix.ts";
