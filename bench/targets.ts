@@ -28,6 +28,11 @@ const limits = {
   ledger: "two processors for the consumer, the server and the brokers",
   looks:
     "each new order is looked for in every generation that has ended, and its place in the newest's index is a random one",
+  parts:
+    "half is the brokers': three replicas of each group, and what each consumer fetches and commits. Longer gaps between groups would save some of it, for orders that wait longer",
+  checks:
+    "health checks of fourteen containers, which cost Docker as much as idle brokers cost; and followers' fetches",
+  neighbours: "tests ran beside it, at idle priority",
   heap: "what Bun's heap and malloc hold between collections; no more lives on at the end than at the start",
 };
 
@@ -42,6 +47,7 @@ export function verdicts(all: All): Verdict[] {
     ...ledger(all),
     ...latency(all),
     ...memory(all),
+    ...topology(all),
   ];
 }
 
@@ -179,6 +185,32 @@ function memory(all: All): Verdict[] {
       limit: limits.heap,
     };
   });
+}
+
+function topology(all: All): Verdict[] {
+  const rows = all.get("topology")?.rows;
+  if (!rows) return [];
+  const at = (load: string) => median(rows, "make up", load);
+  const cpu = (rate: string, target: number) =>
+    atMost(
+      `CPU of an order, whole topology, ${rate}`,
+      at(rate)("CPU ms an order"),
+      target,
+      "ms",
+      limits.parts,
+    );
+  const [cold] = rows.filter(({ load }) => load.startsWith("cold"));
+  const [back] = rows.filter(({ load }) => load.endsWith("killed and back"));
+  const p99 = (what: string, row: Row | undefined, target: number) =>
+    atMost(`p99 ${what}`, row?.figures["p99 ms"]?.median ?? Number.NaN, target, "ms", limits.neighbours);
+  return [
+    cpu("200/s", 3.5),
+    cpu("500/s", 2),
+    cpu("1000/s", 1.5),
+    atMost("idle topology", at("idle")("% of a core"), 20, "% of a core", limits.checks),
+    p99("right after a fresh `make up`, 500/s", cold, 500),
+    p99("at 300/s from 10 s after a broker's return", back, 1_000),
+  ];
 }
 
 const median = (rows: readonly Row[], side: string, load: string) => {
