@@ -1,14 +1,6 @@
 /** What was aimed at, each with what was measured: worked out of the committed results, so that no figure is typed. */
-import type { Results, Row, Spread } from "./results.ts";
-
-export type Verdict = {
-  measure: string;
-  target: string;
-  measured: string;
-  met: boolean;
-  /** What keeps it from being met, where that is known. */
-  limit?: string | undefined;
-};
+import type { Results, Row } from "./results.ts";
+import { atLeast, atMost, fastest, median, perSecond, ratio, share, type Verdict } from "./verdict.ts";
 
 type All = Map<string, Results>;
 
@@ -221,55 +213,3 @@ function topology(all: All): Verdict[] {
     p99("at 300/s from 10 s after a broker's return", back, 1_000),
   ];
 }
-
-const median = (rows: readonly Row[], side: string, load: string) => {
-  const found = rows.find((row) => row.side === side && row.load === load);
-  return (name: string): number => found?.figures[name]?.median ?? Number.NaN;
-};
-
-type Fastest = { name: string; load: string; of: (figure: string) => number };
-
-function fastest(rows: readonly Row[]): Fastest {
-  const rate = ({ figures }: Row) =>
-    (figures["orders/s"] as Spread | undefined)?.median ?? Number.NEGATIVE_INFINITY;
-  const [best] = rows.toSorted((a, b) => rate(b) - rate(a));
-  return {
-    name: best?.side ?? "none",
-    load: best?.load ?? "",
-    of: (figure) => best?.figures[figure]?.median ?? Number.NaN,
-  };
-}
-
-const perSecond = (rate: number) => `${Math.round(rate).toLocaleString("en")}/s`;
-
-const ratio = (measure: string, rate: number, peer: Fastest, target: number, limit?: string): Verdict => ({
-  measure,
-  target: `≥ ${target.toFixed(1)} × the best peer`,
-  measured: `${(rate / peer.of("orders/s")).toFixed(2)} × (${perSecond(rate)}; ${peer.name} ${perSecond(peer.of("orders/s"))})`,
-  met: rate >= target * peer.of("orders/s"),
-  limit,
-});
-
-const share = (measure: string, rate: number, whole: number, target: number, limit?: string): Verdict => ({
-  measure,
-  target: `≥ ${100 * target} %`,
-  measured: `${Math.round((100 * rate) / whole)} % (${perSecond(rate)} of ${perSecond(whole)})`,
-  met: rate >= target * whole,
-  limit,
-});
-
-const atLeast = (measure: string, rate: number, target: number, limit?: string): Verdict => ({
-  measure,
-  target: `≥ ${perSecond(target)}`,
-  measured: perSecond(rate),
-  met: rate >= target,
-  limit,
-});
-
-const atMost = (measure: string, value: number, target: number, unit: string, limit?: string): Verdict => ({
-  measure,
-  target: `≤ ${target} ${unit}`,
-  measured: `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`,
-  met: value <= target,
-  limit,
-});
