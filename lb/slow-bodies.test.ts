@@ -196,7 +196,7 @@ test("152 batches of a megabyte that end together take no order's place, and lit
 });
 
 test("one address may hold so many connections and no more; others are let in", async () => {
-  await using balancer = await startBalancer({ producers: [1], env: { CONNECTIONS_PER_ADDRESS: "50" } });
+  await using balancer = await startBalancer({ producers: [1], env: { CONNECTIONS_PER_CLIENT: "50" } });
   const held = await clients(balancer, 1, 80, "POST ");
   await until("the rest is closed", () => held.filter(({ isOpen }) => isOpen).length === 50);
   const other = await connectHttp(balancer.port, addressOf(1));

@@ -5,10 +5,11 @@
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { realClock as clock } from "../clock.ts";
+import { principalOf } from "../http/principal.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import type { Logger } from "../log.ts";
-import { isUuid } from "../order-id.ts";
+import { isOrderOf, isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Work } from "./work.ts";
 
@@ -39,7 +40,9 @@ export function createHandlingApp(parts: {
         "not_found",
         `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
       );
-    if (!isUuid(id)) throw notKnown();
+    // The id tells whose the order is, wherever that is: nothing is asked, and nothing waited for.
+    const principal = principalOf(c.req.raw.headers);
+    if (!isUuid(id) || (principal && !isOrderOf(principal.name, id))) throw notKnown();
     const waitS = preferredWaitS(c.req.header("prefer"));
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
     // Before the ledger is asked: what is committed then has its row.

@@ -6,6 +6,7 @@ import type { Registry } from "prom-client";
 import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
+import { mayOrderFor, principalOf } from "../http/principal.ts";
 import { createApp, errorResponse } from "../http/server.ts";
 import { timeLeftMs } from "../http/time-left.ts";
 import { traceContext } from "../http/trace-context.ts";
@@ -14,7 +15,7 @@ import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
 import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
 import { orderKey } from "../order-id.ts";
-import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
+import { countHeader, fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import { repeatsMember } from "../unique-members.ts";
 import { orderFaults, parseJson } from "../validation.ts";
 import type { Kind } from "./admission.ts";
@@ -82,13 +83,14 @@ export function createIntakeApp(
     const obstacle = intake.obstacle(kind, bytes);
     if (obstacle) throw obstacle;
     const key = idempotencyKey(request.headers.get("idempotency-key"));
+    const principal = principalOf(request.headers);
     const trace = traceContext(request.headers);
     const release = intake.reserve(kind, bytes);
     try {
       const body = await readJsonBody(request, maxBytes);
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } satisfies Given };
+      return { document: jsonOf(body), given: { key, kind, principal, trace, deadlineMs } satisfies Given };
     } finally {
       release();
     }
@@ -99,7 +101,10 @@ export function createIntakeApp(
     try {
       const errors = orderFaults(document);
       if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-      const acceptance = await intake.submit(document as Order, given);
+      const order = document as Order;
+      if (given.principal && !mayOrderFor(given.principal, order.customer))
+        throw new OutcomeError("forbidden", `${given.principal.name} may not order for this customer`);
+      const acceptance = await intake.submit(order, given);
       metrics.outcome("accepted");
       return acceptance;
     } catch (error) {
@@ -141,7 +146,8 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
   // What is true of all: mixed as soon as some are refused and some are not.
   const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
   const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
-  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fate } });
+  const headers = { [fateHeader]: fate, [countHeader]: String(body.length) };
+  return Response.json({ outcomes: body }, { status: 207, headers });
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

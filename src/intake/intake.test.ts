@@ -21,7 +21,12 @@ const problemOf = async (answer: Response) => {
   return { status: answer.status, outcome: type.split(":").at(-1), fate };
 };
 const alone = (leftMs: number) => {
-  return { kind: "single", trace: undefined, deadlineMs: performance.now() + leftMs } as const;
+  return {
+    kind: "single",
+    principal: undefined,
+    trace: undefined,
+    deadlineMs: performance.now() + leftMs,
+  } as const;
 };
 /** Waits until as many orders are under way as may be. */
 const full = ({ intake }: TestIntake) =>

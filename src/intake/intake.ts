@@ -209,7 +209,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
      * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
      */
     submit(order: Order, given: Given): Promise<Acceptance> {
-      const id = orderId(order.customer, given.key);
+      const id = orderId(order.customer, given.key, given.principal?.name);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))

@@ -3,6 +3,7 @@
  * id, value = the order with its id and time, headers = CloudEvents 1.0 in the Kafka protocol binding's binary mode, with
  * the W3C trace context of the request.
  */
+import type { Principal } from "../http/principal.ts";
 import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/producer.ts";
 import type { Order } from "../order.ts";
@@ -16,6 +17,8 @@ export type Acceptance = { id: string; partition: number; offset: number | null 
 export type Given = {
   /** The order's own (`orderKey`). */
   key: string;
+  /** None where the balancer runs open. */
+  principal: Principal | undefined;
   kind: Kind;
   trace: TraceContext | undefined;
   /** By when it has to be answered, on the clock of performance.now(). */
