@@ -7,8 +7,8 @@ import { producerConfig } from "../src/config.ts";
 import { timeLeftMs } from "../src/http/time-left.ts";
 import { maxBatchBytes, maxBatchOrders } from "../src/limits.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
+import { newCredentials } from "../src/testing/credentials.ts";
 import { configPath, haproxy, keySecret } from "./testing/balancer.ts";
-import { newCredentials } from "./testing/credentials.ts";
 
 const text = readFileSync(configPath, "utf8");
 const credentials = newCredentials();

@@ -2,10 +2,6 @@
 // in a header that no client can set, and see no credential. Whoever has no valid one is refused here.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { connectHttp } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, fixedPort, startBalancer } from "./testing/balancer.ts";
 import {
   audience,
   base64url,
@@ -14,7 +10,11 @@ import {
   newCredentials,
   newIssuer,
   nowS,
-} from "./testing/credentials.ts";
+} from "../src/testing/credentials.ts";
+import { connectHttp } from "../src/testing/http-connection.ts";
+import { jsonBody, sampleOrder } from "../src/testing/load.ts";
+import { until } from "../src/testing/until.ts";
+import { type Balancer, fixedPort, startBalancer } from "./testing/balancer.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 
@@ -152,7 +152,7 @@ describe("refused is", () => {
   test("a foreign certificate, one that is over, and whoever speaks less than TLS 1.2, by the handshake", async () => {
     const foreigner = credentials.newCa("foreign").certificate("acme");
     const before = producer.requests.length;
-    for (const tls of [foreigner, ca.certificate("late", 0)])
+    for (const tls of [foreigner, ca.certificate("late", { days: 0 })])
       await expect(ask(bearer(keys.bank.key), tls)).rejects.toThrow();
     expect(handshake("-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")).not.toBe(0);
     expect(handshake("-tls1_2")).toBe(0);

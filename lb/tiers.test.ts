@@ -3,12 +3,12 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newApiKey, newCredentials } from "../src/testing/credentials.ts";
 import { jsonBody, sampleOrder } from "../src/testing/load.ts";
 import { startTier } from "../src/testing/tier-process.ts";
 import { until } from "../src/testing/until.ts";
 import { fixedPort, startBalancer } from "./testing/balancer.ts";
 import { startCluster } from "./testing/cluster.ts";
-import { newApiKey, newCredentials } from "./testing/credentials.ts";
 import { startProducers } from "./testing/producers.ts";
 
 test("one principal neither takes another's key nor reads its order, wherever that is", async () => {

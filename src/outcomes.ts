@@ -74,6 +74,8 @@ export class OutcomeError extends Error {
     readonly outcome: ProblemName,
     detail: string,
     readonly extension: Record<string, unknown> = {},
+    /** For operators alone: words of Kafka's or of the database's, which are no client's business. */
+    readonly reason = detail,
   ) {
     // Without a stack, which says nothing of what is expected and is half of what a refused order of a batch costs.
     const limit = Error.stackTraceLimit;

@@ -50,7 +50,9 @@ export function createHandlingApp(parts: {
     const comeTo = place && (await committed(place.partition));
     const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
     const view = await asked.catch((error) => {
-      throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
+      throw error instanceof LedgerUnavailableError
+        ? unavailable("the ledger can't be asked just now")
+        : error;
     });
     if (view) return c.json(view);
     const work = waiting?.(id);

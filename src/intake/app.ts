@@ -109,10 +109,10 @@ export function createIntakeApp(
       return acceptance;
     } catch (error) {
       if (!(error instanceof OutcomeError)) throw error;
-      const { outcome, message, extension } = error;
+      const { outcome, reason, extension } = error;
       metrics.outcome(outcome);
       const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+      log[level]({ outcome, detail: reason, ...extension }, "order not accepted");
       return error;
     }
   }
