@@ -2,6 +2,9 @@
 // in a header that no client can set, and see no credential. Whoever has no valid one is refused here.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, fixedPort, startBalancer } from "../testing/balancer.ts";
 import {
   audience,
   base64url,
@@ -10,11 +13,9 @@ import {
   newCredentials,
   newIssuer,
   nowS,
-} from "../src/testing/credentials.ts";
-import { connectHttp } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, fixedPort, startBalancer } from "./testing/balancer.ts";
+} from "../testing/credentials.ts";
+import { connectHttp } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 

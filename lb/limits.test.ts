@@ -1,11 +1,12 @@
 // What one client may take, by address and by principal: requests, orders, bytes, requests at once and batches at once. Who
 // takes more is refused here, with 429; others are not.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { newApiKey, newCredentials } from "../src/testing/credentials.ts";
-import { connectHttp, type HttpAnswer, type HttpConnection } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { newApiKey, newCredentials } from "../testing/credentials.ts";
+import { connectHttp, type HttpAnswer, type HttpConnection } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type StandIn, startStandIn } from "./testing/stand-in.ts";
 

@@ -1,10 +1,11 @@
 // What passes the balancer and where it goes; and what it refuses itself, each for a real cause, before any server
 // sees anything of it.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { connectHttp, type HttpAnswer, httpRequest } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { connectHttp, type HttpAnswer, httpRequest } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type StandIn, startStandIn } from "./testing/stand-in.ts";
 

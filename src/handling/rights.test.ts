@@ -1,8 +1,8 @@
 /** A consumer is ready when it can do its work: it is in the group, may read the orders and may write dead letters. */
 import { test } from "bun:test";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { newPlace, recordsOf, startTestConsumer } from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { newPlace, recordsOf, startTestConsumer } from "../../testing/test-consumer.ts";
 
 const topicAuthorizationFailed = 29;
 const groupAuthorizationFailed = 30;

@@ -1,9 +1,10 @@
 /** A producer that may not write says so, takes nothing, and goes on once it may; clients hear nothing of Kafka's words. */
 import { expect, test } from "bun:test";
-import { anOrder, startIntake } from "../testing/intake.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { startRefusingBroker } from "../testing/refusing-broker.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { startIntake } from "../../testing/intake.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { startRefusingBroker } from "../../testing/refusing-broker.ts";
+import { anOrder } from "../sample.ts";
 
 const topicAuthorizationFailed = 29;
 

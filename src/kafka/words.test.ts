@@ -1,9 +1,9 @@
 /** Why no broker lets a client in, in librdkafka's own words: each cause has its own. */
 import { afterAll, expect, test } from "bun:test";
+import { until } from "../../kit/until.ts";
+import { newCredentials } from "../../testing/credentials.ts";
+import { startRefusingBroker } from "../../testing/refusing-broker.ts";
 import { kafkaConfig } from "../config.ts";
-import { newCredentials } from "../testing/credentials.ts";
-import { startRefusingBroker } from "../testing/refusing-broker.ts";
-import { until } from "../testing/until.ts";
 import { openProducer } from "./producer.ts";
 
 const credentials = newCredentials();
