@@ -41,6 +41,7 @@ describe("an accepted order", () => {
       ce_specversion: "1.0",
       ce_type: "coffee-orders.order.placed",
       ce_source: "/orders",
+      ce_dataschema: "urn:coffee-orders:order:1",
       ce_id: id as string,
       ce_time: placedAt,
       "content-type": "application/json",
