@@ -5,10 +5,15 @@ import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { type Balancer, startBalancer } from "../testing/balancer.ts";
 import { newApiKey, newCredentials } from "../testing/credentials.ts";
-import { connectHttp, type HttpAnswer, type HttpConnection } from "../testing/http-connection.ts";
+import {
+  connectHttp,
+  type HttpAnswer,
+  type HttpConnection,
+  httpRequest,
+} from "../testing/http-connection.ts";
 import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
-import { type StandIn, startStandIn } from "./testing/stand-in.ts";
+import { headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 
 const answer = (more = "") =>
   `HTTP/1.1 207 Multi-Status\r\nOrder-Fate: accepted\r\n${more}Content-Length: 2\r\n\r\n{}`;
@@ -112,6 +117,28 @@ test.each(clients)("bytes of %s", async (_, client, other, named) => {
   const body = JSON.stringify([sampleOrder()]).padEnd(9_000, " ");
   expect(await takenBy((n) => post(balancer, client(n), "/orders/batch", body))).toBeWithin(5, 8);
   expect((await post(balancer, other, "/orders/batch", body)).status).toBe(207);
+});
+
+test("whether a key was sent before is of its principal alone", async () => {
+  using hangs = startStandIn("hang");
+  await using balancer = await startBalancer({ producers: [hangs.port], env: { LB_API_KEYS } });
+  const opened: HttpConnection[] = [];
+  const sentBefore = async (principal: keyof typeof keys) => {
+    const connection = await connectHttp(balancer.port);
+    opened.push(connection);
+    const before = hangs.requests.length;
+    const [method, path, headers, body] = request("/orders", order, principal);
+    connection.write(httpRequest(method, path, { ...headers, "idempotency-key": "po-7" }, body));
+    const sent = await until("it is sent on", () => hangs.requests[before]);
+    return headerOf(sent, "sent-before");
+  };
+  const [first, others, again] = [
+    await sentBefore("acme"),
+    await sentBefore("bank"),
+    await sentBefore("acme"),
+  ];
+  expect([first, others, again]).toEqual([undefined, undefined, "1"]);
+  for (const connection of opened) connection.close();
 });
 
 test.each([
