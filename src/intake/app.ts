@@ -126,15 +126,11 @@ export function createIntakeApp(
 }
 
 /** Who is refused for the moment may have been accepted at an earlier try. */
-const ofAllTries = (error: OutcomeError): OutcomeError =>
-  outcomes[error.outcome].status === 503
-    ? new OutcomeError(
-        "delivery_unknown",
-        `${error.message}; send it again with the same Idempotency-Key`,
-        {},
-        error.reason,
-      )
-    : error;
+function ofAllTries(error: OutcomeError): OutcomeError {
+  if (outcomes[error.outcome].status !== 503) return error;
+  const detail = `${error.message}; send it again with the same Idempotency-Key`;
+  return new OutcomeError("delivery_unknown", detail, {}, error.reason);
+}
 
 /** A body without a length may be as long as any. */
 const declaredBytes = (request: Request): number =>
