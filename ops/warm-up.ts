@@ -7,7 +7,7 @@
 import { ascending, percentile } from "../kit/percentile.ts";
 import { kafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions } from "../src/kafka/client.ts";
+import { clientOptions, disconnect } from "../src/kafka/client.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { createTopic } from "./create-topic.ts";
@@ -27,6 +27,14 @@ const config = startWith(() => kafkaConfig());
 const topic = `warm-up-${crypto.randomUUID()}`;
 const scratch = { ...config, ORDERS_TOPIC: topic };
 
+// Whatever a broker or a client hangs at.
+setTimeout(
+  () => {
+    console.error("  given up: it took too long");
+    process.exit(1);
+  },
+  mostWindows * windowMs + 3 * timeoutMs,
+).unref();
 await createTopic(config, topic);
 try {
   await using reader = await openReader();
@@ -77,17 +85,23 @@ async function openReader() {
   });
   const partitions = Array.from({ length: config.TOPIC_PARTITIONS }, (_, partition) => partition);
   consumer.assign(partitions.map((partition) => ({ topic, partition, offset: 0 })));
+  consumer.setDefaultConsumeTimeout(100);
   let count = 0;
-  const reading = setInterval(() => {
-    consumer.consume(1_000, (_, records) => {
-      count += records?.length ?? 0;
+  let isOver = false;
+  /** One call at a time, and none when it disconnects: that would wait for it. */
+  const take = () =>
+    new Promise<number>((resolve) => {
+      consumer.consume(1_000, (_, records) => resolve(records?.length ?? 0));
     });
-  }, 50);
+  const reading = (async () => {
+    while (!isOver) count += await take();
+  })();
   return {
     read: () => count,
     async [Symbol.asyncDispose]() {
-      clearInterval(reading);
-      await new Promise((resolve) => consumer.disconnect(resolve));
+      isOver = true;
+      await reading;
+      await disconnect(consumer);
     },
   };
 }
