@@ -1,6 +1,6 @@
 // The configuration itself: HAProxy takes it without a warning in every way it is used, its answers are those of the
 // table of outcomes, and its numbers agree with those of the producers.
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { orderLimitMs } from "../proof/client/policy.ts";
 import { producerConfig } from "../src/config.ts";
@@ -8,8 +8,14 @@ import { timeLeftMs } from "../src/http/time-left.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
 import { maxBatchBytes, maxBatchOrders } from "../src/wire/limits.ts";
 import { configPath, haproxy, keySecret } from "../testing/balancer.ts";
+import { newCredentials } from "../testing/credentials.ts";
 
 const text = readFileSync(configPath, "utf8");
+const credentials = newCredentials();
+const ca = credentials.newCa("ca");
+const edge = ca.certificate("edge").path;
+const nothing = credentials.write("nothing", "");
+afterAll(() => credentials[Symbol.dispose]());
 
 describe("HAProxy takes it without a warning", () => {
   const secret = { LB_KEY_SECRET: keySecret() };
@@ -17,9 +23,40 @@ describe("HAProxy takes it without a warning", () => {
   test.each<[string, Record<string, string>]>([
     ["servers by address", { ...servers, PRODUCER_2: "127.0.0.1:3002", PRODUCER_3: "127.0.0.1:3003" }],
     ["servers by name", { ...secret, PRODUCER_DNS: "producer:3000", CONSUMER_DNS: "consumer:3001" }],
-    ["with limits", { ...servers, RATE_LIMIT_PER_10S: "100", BYTES_LIMIT_PER_10S: "1000000" }],
-    ["elsewhere", { ...servers, LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "[::1]:8405" }],
-  ])("%s", (_, env) => expect(check(env)).toEqual({ exitCode: 0, said: "Configuration file is valid\n" }));
+    ["without limits", { ...servers, REQUESTS_PER_10S: "0", ORDERS_PER_10S: "0", BYTES_PER_10S: "0" }],
+    ["elsewhere", { ...servers, LB_OPEN: "1", LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "[::1]:8405" }],
+  ])("%s, and says that it is open", (_, env) => {
+    const { exitCode, said } = check(env);
+    expect(exitCode).toBe(0);
+    expect(said.replace(/^.*\[NOTICE\].*OPEN: no credential is configured.*\n/m, "")).toBe(
+      "Configuration file is valid\n",
+    );
+    expect(said).toContain("OPEN");
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["certificates", { LB_CERT: edge, LB_CLIENT_CA: ca.path }],
+    ["tokens", { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i", LB_JWT_AUDIENCE: "a" }],
+    ["keys", { LB_API_KEYS: nothing, LB_POLICY: nothing }],
+  ])("anywhere with %s, and says nothing then", (_, env) => {
+    const secured = { ...servers, LB_BIND: "0.0.0.0:8081", ...env };
+    expect(check(secured)).toEqual({ exitCode: 0, said: "Configuration file is valid\n" });
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["open beyond this machine", { LB_BIND: "0.0.0.0:8081" }, "LB_OPEN=1"],
+    ["without what a token must say", { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i" }, "LB_JWT_AUDIENCE"],
+    [
+      "with a shared secret, which would be the file's name",
+      { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i", LB_JWT_AUDIENCE: "a", LB_JWT_ALG: "HS256" },
+      "LB_JWT_ALG",
+    ],
+    ["with clients' certificates, but without TLS", { LB_CLIENT_CA: ca.path }, "LB_CERT"],
+  ])("but not %s", (_, env, told) => {
+    const { exitCode, said } = check({ ...servers, ...env });
+    expect(exitCode).toBe(1);
+    expect(said).toContain(told);
+  });
 
   test.each(["PRODUCER_1", "LB_KEY_SECRET"] as const)("but not without %s", (name) => {
     const { [name]: _, ...rest } = servers;
@@ -49,7 +86,7 @@ describe("its own answers are rows of the table", () => {
       [...part.matchAll(/^ *http-error status (\d+) content-type application\/problem\+json/gm)].map(
         ([, status]) => Number(status),
       );
-    expect(errorsIn(text.replace(lookups, ""))).toEqual([400, 404, 408, 413, 429, 500, 502, 503, 504]);
+    expect(errorsIn(text.replace(lookups, ""))).toEqual([400, 401, 404, 408, 413, 429, 500, 502, 503, 504]);
     expect(errorsIn(lookups)).toEqual([500, 502, 503, 504]);
     expect(lookups).not.toContain('fate"');
   });
@@ -62,7 +99,11 @@ describe("its own answers are rows of the table", () => {
       const ofLookup = lookups.includes(JSON.stringify(document));
       expect(document).toMatchObject({ type, title, status, detail: expect.any(String) });
       // Where somebody posts, nothing that is not there has been accepted.
-      const told = name === "not_found" ? [undefined, "refused"] : ofLookup ? [undefined] : [fate];
+      const told = ["not_found", "unauthenticated"].includes(name)
+        ? [undefined, "refused"]
+        : ofLookup
+          ? [undefined]
+          : [fate];
       expect(told).toContain(document.fate);
       const retryAfter = new RegExp(`http-error status ${status} .*hdr Retry-After (\\d+)`).exec(text)?.[1];
       expect(retryAfter).toBe(retryAfterS === undefined ? undefined : String(retryAfterS));

@@ -278,7 +278,7 @@ describe("more requests from one address than are allowed", () => {
   };
 
   test("are refused with 429 before any server sees them, those from others are not", async () => {
-    const env = { RATE_LIMIT_PER_10S: "5" };
+    const env = { REQUESTS_PER_10S: "5" };
     await using limited = await startBalancer({ producers: [producer.port], env });
     expect(await statuses(5, limited)).toEqual([200, 200, 200, 200, 200]);
     const answer = await refusedHere(() => answerTo(post, limited));

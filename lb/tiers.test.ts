@@ -6,10 +6,55 @@ import { join } from "node:path";
 import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { fixedPort, startBalancer } from "../testing/balancer.ts";
+import { newApiKey, newCredentials } from "../testing/credentials.ts";
 import { jsonBody } from "../testing/load.ts";
 import { startTier } from "../testing/tier-process.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { startProducers } from "./testing/producers.ts";
+
+test("one principal neither takes another's key nor reads its order, wherever that is", async () => {
+  using cluster = startCluster();
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-ledger-"));
+  const consumerPort = fixedPort();
+  const ledger = { LEDGER_URL: `sqlite:${join(folder, "ledger.sqlite")}`, HTTP_PORT: String(consumerPort) };
+  await using producers = await startProducers(cluster.env);
+  using credentials = newCredentials();
+  const keys = ["acme", "bank"].map(newApiKey);
+  const env = {
+    LB_API_KEYS: credentials.write("keys", keys.map(({ line }) => line).join("")),
+    LB_POLICY: credentials.write("policy", "acme shared\nbank shared\n"),
+  };
+  await using balancer = await startBalancer({ producers: producers.ports, consumers: [consumerPort], env });
+  const [acme, bank] = keys.map(({ key }) => (path: string, init: RequestInit = {}) => {
+    const headers = { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) };
+    return fetch(new URL(path, `http://127.0.0.1:${balancer.port}`), { ...init, headers });
+  }) as [typeof fetch, typeof fetch];
+  const post = (as: typeof fetch, customer: string) =>
+    as("/orders", {
+      method: "POST",
+      headers: { ...jsonBody, "idempotency-key": "po-7" },
+      body: JSON.stringify({ ...sampleOrder(), customer }),
+    });
+
+  const answers = await Promise.all([post(acme, "shared"), post(bank, "shared"), post(bank, "acme")]);
+  expect(answers.map(({ status }) => status)).toEqual([202, 202, 403]);
+  expect(await cluster.read("orders")).toHaveLength(2);
+  const [own = "", others = ""] = answers.map(({ headers }) => headers.get("location") ?? "");
+
+  await using consumer = startTier("consumer", { ...cluster.env, ...ledger });
+  await consumer.ready();
+  await until(
+    "its own is handled",
+    async () => ((await (await acme(own)).json()) as { status: string }).status === "handled",
+  );
+  const prefer = { headers: { prefer: "wait=20" } };
+  for (const init of [{}, prefer]) {
+    expect((await bank(own, init)).status).toBe(404);
+    expect((await acme(others, init)).status).toBe(404);
+  }
+  expect(await (await bank(others, prefer)).json()).toMatchObject({ status: "handled", deliveries: 1 });
+  rmSync(folder, { recursive: true });
+}, 60_000);
 
 test("an order that was accepted is found handled, a repeated one is the same", async () => {
   using cluster = startCluster();

@@ -6,6 +6,7 @@ import { longestBatchBytes } from "../src/kafka/topics.ts";
 
 const timeoutMs = 10_000;
 const alreadyExists = 36;
+const denied = 29;
 const weekMs = 604_800_000;
 /** A broker's default. */
 const usualBatchBytes = 1_048_588;
@@ -30,6 +31,7 @@ export function createTopic(config: KafkaConfig, topic: string): Promise<"create
     admin.createTopic(spec as unknown as Kafka.NewTopic, timeoutMs, (error) => {
       if (!error) resolve("created");
       else if (error.code === alreadyExists) resolve("existing");
+      else if (error.code === denied) reject(new Error(`no right to CREATE the topic ${topic}`));
       else reject(error);
     });
   }).finally(() => admin.disconnect());

@@ -1,6 +1,6 @@
 /**
  * What an order is. Replace this file to take in something else: the rest of the project needs only
- * `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
+ * `schemaVersion`, and `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { line, oneOf } from "./wire/words.ts";
@@ -18,7 +18,13 @@ const menu = [
   "mocha",
 ] as const;
 
-/** Unknown members are refused, so that a typing error is never taken for a wish. */
+/**
+ * Of CloudEvents' `dataschema` in each record. Raise it when what is here changes. A new member must be optional: consumers of
+ * the version before handle orders with it, and orders without it are still on the topic.
+ */
+export const schemaVersion = 1;
+
+/** Unknown members are refused at the door, so that a typing error is never taken for a wish. */
 export const orderSchema = Type.Object(
   {
     customer: line(64),

@@ -21,6 +21,7 @@ const ofOrders = {
   malformed_key: refused(400, "The Idempotency-Key is malformed"),
   body_timeout: refused(408, "The body did not arrive in time"),
   unsupported_media_type: refused(415, "The body must be uncompressed application/json in UTF-8"),
+  forbidden: refused(403, "Orders for this customer are not yours to place"),
   invalid_order: refused(422, "The order is not valid"),
   key_reused: refused(422, "The Idempotency-Key was used for another order"),
   overloaded: refused(503, "Too many orders are in flight", 1),
@@ -39,6 +40,7 @@ const ofLookUps = {
 /** Problems of both. */
 const ofBoth = {
   malformed_request: refused(400, "The request is not valid HTTP"),
+  unauthenticated: refused(401, "Nobody known is asking"),
   body_too_large: refused(413, "The body is too large"),
   uri_too_long: refused(414, "The URI is too long"),
   rate_limited: refused(429, "Too many requests from this client", 10),
@@ -72,6 +74,8 @@ export class OutcomeError extends Error {
     readonly outcome: ProblemName,
     detail: string,
     readonly extension: Record<string, unknown> = {},
+    /** For operators alone: words of Kafka's or of the database's, which are no client's business. */
+    readonly reason = detail,
   ) {
     // Without a stack, which says nothing of what is expected and is half of what a refused order of a batch costs.
     const limit = Error.stackTraceLimit;
@@ -90,6 +94,8 @@ export function problem({ outcome, message: detail, extension }: OutcomeError) {
 
 /** By this header a producer tells the balancer an order's fate; `mixed`: a batch of which some are refused. */
 export const fateHeader = "order-fate";
+/** And how many orders a batch had, which count towards what its client may send. */
+export const countHeader = "order-count";
 
 /** The answer of a failure: application/problem+json, with Retry-After where a retry makes sense (RFC 9110, 10.2.3). */
 export function problemResponse(error: OutcomeError): Response {

@@ -46,7 +46,7 @@ export async function startBalancer(options: {
   const operatorsPort = fixedPort();
   const child = Bun.spawn([haproxy(), "-dW", "-W", "-db", "-f", config], {
     env: {
-      LB_BIND: `127.0.0.1:${port}`,
+      LB_PORT: String(port),
       LB_STATS_BIND: `127.0.0.1:${operatorsPort}`,
       LB_KEY_SECRET: keySecret(),
       ...addresses("PRODUCER", producers),

@@ -44,6 +44,13 @@ const haproxy: Requirement = {
   howToGet: "package haproxy, or https://www.haproxy.org",
 };
 
+const openssl: Requirement = {
+  name: "openssl, which makes the tests' certificates",
+  isThere: async (machine) => which(machine, "openssl") !== undefined,
+  packages: async () => [["openssl"]],
+  howToGet: "package openssl",
+};
+
 const postgres: Requirement = {
   name: "PostgreSQL's server programs",
   isThere: async (machine) => ["initdb", "pg_ctl", "postgres"].every((program) => which(machine, program)),
@@ -115,7 +122,7 @@ export function requirementsOf(command: Command): Requirement[] {
     load: [k6],
     prove: [toolchain, headers, ...containers, k6],
     bench: [...embedded, postgres, ...containers, wrk, go],
-    test: [...embedded, postgres, schemathesis, ...containers, k6, wrk],
+    test: [...embedded, openssl, postgres, schemathesis, ...containers, k6, wrk],
   }[command];
 }
 

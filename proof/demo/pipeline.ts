@@ -84,7 +84,7 @@ export async function startPipeline(
     name: "balancer",
     argv: ["haproxy", "-db", "-f", join(root, "lb", "haproxy.cfg")],
     env: {
-      LB_BIND: `127.0.0.1:${lbPort}`,
+      LB_PORT: String(lbPort),
       LB_STATS_BIND: `127.0.0.1:${lbStatsPort}`,
       LB_KEY_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64"),
       ...Object.fromEntries(

@@ -171,6 +171,7 @@ export function createKafka(options: {
         client.leaving = true;
         world.timer(1, balance);
       },
+      missingRight: async () => undefined,
       async close() {
         client.inGroup = false;
         clients.delete(client);

@@ -8,6 +8,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
 import { realClock } from "../runtime/clock.ts";
 import { createLogger } from "../runtime/log.ts";
+import { orderId } from "../wire/order-id.ts";
 import { createHandlingApp } from "./app.ts";
 
 const retrying = "aaaaaaaa-6ad9-8a04-b1ce-b0407a8ec501";
@@ -16,7 +17,7 @@ let ledger: Ledger;
 let unready: string | undefined;
 let committedOffset: number | undefined;
 let queries: string[][];
-let get: (path: string, prefer?: string) => Promise<Response>;
+let get: (path: string, prefer?: string, principal?: string) => Promise<Response>;
 beforeEach(async () => {
   file = temporaryLedger();
   ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
@@ -40,7 +41,10 @@ beforeEach(async () => {
     registry: new Registry(),
     log,
   });
-  get = async (path, prefer) => app.request(path, prefer === undefined ? {} : { headers: { prefer } });
+  get = async (path, prefer, principal) =>
+    app.request(path, {
+      headers: { ...(prefer && { prefer }), ...(principal && { "order-principal": principal }) },
+    });
 });
 afterEach(async () => {
   await ledger.close();
@@ -87,6 +91,33 @@ test.each([
   expect(answer.status).toBe(404);
   expect(answer.headers.get("content-type")).toBe("application/problem+json");
   expect(await answer.json()).toMatchObject({ type: "urn:problem-type:coffee-orders:not_found" });
+});
+
+test("an order of another principal's is not known, whatever became of it, and nothing is asked or waited for", async () => {
+  const at = "?partition=0&offset=7";
+  committedOffset = 0;
+  const [handled, dead, toCome] = ["handled", "dead", "to come"].map((key) => orderId("c1", key, "acme"));
+  const entry = entryOf("c1");
+  await ledger.record([{ ...entry, order: { ...entry.order, id: handled as string } }], async () => {});
+  const place = { topic: "orders", partition: 0, offset: 3 };
+  await ledger.bury({ ...place, orderId: dead as string, reason: "sour", attempts: 1 });
+  const statusOf = async (answer: Response) => ((await answer.json()) as { status: string | number }).status;
+  for (const [id, status] of [
+    [handled, "handled"],
+    [dead, "dead"],
+    [toCome, "accepted"],
+  ]) {
+    expect(await statusOf(await get(`/orders/${id}${at}`, undefined, "acme"))).toBe(status as string);
+    // Where it runs open anybody may ask for anything.
+    expect(await statusOf(await get(`/orders/${id}${at}`))).toBe(status as string);
+    const asked = queries.length;
+    for (const prefer of [undefined, "wait=20"])
+      expect(await statusOf(await get(`/orders/${id}${at}`, prefer, "bank"))).toBe(404);
+    expect(queries.length).toBe(asked);
+  }
+  // What was placed while it ran open is nobody's.
+  expect((await get(`/orders/${retrying}`, undefined, "acme")).status).toBe(404);
+  expect(await statusOf(await get(`/orders/${retrying}`))).toBe("waiting");
 });
 
 test("readiness is the consumer's, liveness the process's", async () => {

@@ -4,12 +4,13 @@
  */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
+import { principalOf } from "../http/principal.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
-import { isUuid } from "../wire/order-id.ts";
+import { isOrderOf, isUuid } from "../wire/order-id.ts";
 import type { Work } from "./work.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
@@ -39,7 +40,9 @@ export function createHandlingApp(parts: {
         "not_found",
         `the order ${id} is not known here: it was never accepted, or its place was not given, which the Location has`,
       );
-    if (!isUuid(id)) throw notKnown();
+    // The id tells whose the order is, wherever that is: nothing is asked, and nothing waited for.
+    const principal = principalOf(c.req.raw.headers);
+    if (!isUuid(id) || (principal && !isOrderOf(principal.name, id))) throw notKnown();
     const waitS = preferredWaitS(c.req.header("prefer"));
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
     // Before the ledger is asked: what is committed then has its row.
@@ -47,7 +50,9 @@ export function createHandlingApp(parts: {
     const comeTo = place && (await committed(place.partition));
     const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
     const view = await asked.catch((error) => {
-      throw error instanceof LedgerUnavailableError ? unavailable(error.message) : error;
+      throw error instanceof LedgerUnavailableError
+        ? unavailable("the ledger can't be asked just now")
+        : error;
     });
     if (view) return c.json(view);
     const work = waiting?.(id);

@@ -38,6 +38,8 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
   /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
   let takingOn = false;
   let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
+  /** Why it is no member of the group, as far as is known. */
+  let outside: string | undefined = "joining the group";
   let leftAtMs = Number.POSITIVE_INFINITY;
   let polledAtMs = clock.nowMs();
   let idleAtMs = polledAtMs;
@@ -51,6 +53,7 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
     if (demand.kind === "assign") {
+      outside = undefined;
       takingOn = true;
       void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
         takingOn = false;
@@ -102,7 +105,10 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     watchTopic();
     const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
     polledAtMs = clock.nowMs();
-    for (const error of errors) log.warn({ kafka: error }, "poll failed, trying again");
+    for (const error of errors) {
+      log.warn({ kafka: error }, "poll failed, trying again");
+      if (/group authorization failed/i.test(error)) outside = error;
+    }
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) processor.push(works);
     // There may be more at once; work that is under way goes on in between.
@@ -169,6 +175,8 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
+    /** Why it is no member of the group; undefined when it is. */
+    outside: (): string | undefined => outside,
     /** Milliseconds since the last poll ended. */
     sincePollMs: (): number => clock.nowMs() - polledAtMs,
     /** Milliseconds for which records were in hand and none was finished. */

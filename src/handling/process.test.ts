@@ -46,7 +46,10 @@ describe.concurrent("it is alive but not ready, says why, and needs no restart",
     const answer = await tier.fetch("/orders/b98a142b-6ad9-8a04-b1ce-b0407a8ec501");
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
-    expect(await answer.json()).toMatchObject({ type: "urn:problem-type:coffee-orders:ledger_unavailable" });
+    // The database's own words are for the log.
+    const detail = "the ledger can't be asked just now";
+    const type = "urn:problem-type:coffee-orders:ledger_unavailable";
+    expect(await answer.json()).toMatchObject({ type, detail });
     tier.signal("SIGTERM");
     expect(await tier.exited).toBe(0);
   });

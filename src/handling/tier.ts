@@ -21,6 +21,7 @@ const retryMs = 1_000;
 /** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
+const rightsMs = 5_000;
 const dayMs = 86_400_000;
 /** Beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
@@ -40,6 +41,7 @@ export function startConsumer(
   let obstacle = "starting";
   let draining = false;
   let expiring: Timer | undefined;
+  let denial: string | undefined;
 
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
@@ -59,8 +61,12 @@ export function startConsumer(
   async function checkTopics(): Promise<void> {
     const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: retryMs });
     try {
-      for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
-        const fault = await topicFault(config, topic, await client.partitions(topic, 5_000));
+      for (const [topic, right] of [
+        [config.ORDERS_TOPIC, "READ"],
+        [config.DEAD_TOPIC, "WRITE"],
+      ] as const) {
+        const denial = await client.missingRight(topic, right, 5_000);
+        const fault = denial ?? (await topicFault(config, topic, await client.partitions(topic, 5_000)));
         if (fault) throw new Error(fault);
       }
     } finally {
@@ -77,6 +83,13 @@ export function startConsumer(
     } catch (error) {
       log.warn({ err: error }, "the ledger keeps what is older than its retention, until the next time");
     }
+  }
+
+  async function watchRights(): Promise<void> {
+    denial = await core?.consumer.missingRight(rightsMs).catch((error) => {
+      log.debug({ err: error }, "no broker tells which rights there are");
+      return denial;
+    });
   }
 
   async function work(): Promise<void> {
@@ -103,7 +116,9 @@ export function startConsumer(
     core = { consumer, member };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
+    const watching = setInterval(watchRights, rightsMs);
     await member.run();
+    clearInterval(watching);
     core = undefined;
     await consumer.close();
   }
@@ -119,7 +134,7 @@ export function startConsumer(
       const stillMs = core.member.withoutProgressMs();
       return stillMs > noProgressMs
         ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
-        : deadLetters.unready();
+        : (core.member.outside() ?? denial ?? deadLetters.unready());
     },
     /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => core?.member.waiting(id),

@@ -71,7 +71,7 @@ function problems(rows: Record<string, { status: number; fate: string | undefine
 
 const headers = {
   "Idempotency-Key":
-    "Makes a retry safe: the same customer and key are the same order. One line of visible ASCII, bare or in double " +
+    "Makes a retry safe: the same principal, customer and key are the same order. One line of visible ASCII, bare or in double " +
     'quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651).',
   traceparent:
     "W3C Trace Context: a valid one is carried to the record, of a later version as version 00; any other is ignored.",

@@ -41,6 +41,7 @@ describe("an accepted order", () => {
       ce_specversion: "1.0",
       ce_type: "coffee-orders.order.placed",
       ce_source: "/orders",
+      ce_dataschema: "urn:coffee-orders:order:1",
       ce_id: id as string,
       ce_time: placedAt,
       "content-type": "application/json",
@@ -237,6 +238,47 @@ test.each(["GET", "PUT", "DELETE", "PATCH"])("%s /orders is not allowed, POST is
   expect(answer.status).toBe(405);
   expect(answer.headers.get("allow")).toBe("POST");
   expect(await json(answer)).toMatchObject({ status: 405, fate: "refused" });
+});
+
+describe("a principal", () => {
+  const as = (name: string, customers?: string) => ({
+    "idempotency-key": "po-7",
+    "order-principal": name,
+    ...(customers && { "order-customers": customers }),
+  });
+
+  test("has orders of its own: another's with the same customer and key are others, and so are those of nobody", async () => {
+    const order = { ...anOrder, customer: "shared" };
+    const asked = [as("acme", "shared"), as("bank", "*"), { "idempotency-key": "po-7" }];
+    const answers = await Promise.all(asked.map((headers) => intake.post(order, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const ids = await Promise.all(answers.map(async (answer) => (await json(answer)).id));
+    expect(ids).toEqual(["acme", "bank", undefined].map((name) => orderId("shared", "po-7", name)));
+    expect(new Set(ids).size).toBe(3);
+  });
+
+  test.each([
+    ["acme", undefined, ["acme"], ["acme1", "acm", "*", ""]],
+    ["acme", "acme/*", ["acme", "acme/7", "acme/"], ["acme1", "acm", "bank/acme/7"]],
+    ["till", "*", ["till", "anybody"], []],
+    ["acme", "shop", ["acme", "shop"], ["shop1", "*"]],
+  ])("%s, who may order for %s, does for %j and not for %j", async (name, customers, own, others) => {
+    const [of, headers] = [(customer: string) => ({ ...anOrder, customer }), as(name, customers)];
+    for (const customer of own) expect((await intake.post(of(customer), headers)).status).toBe(202);
+    for (const customer of others.filter(Boolean)) {
+      const answer = await intake.post(of(customer), headers);
+      expect([answer.status, answer.headers.get("order-fate")]).toEqual([403, "refused"]);
+      expect(await json(answer)).toMatchObject({
+        type: "urn:problem-type:coffee-orders:forbidden",
+        fate: "refused",
+      });
+    }
+    const batch = await intake.post([...own, ...others].map(of), headers, "/orders/batch");
+    expect(batch.headers.get("order-count")).toBe(String(own.length + others.length));
+    const { outcomes } = (await json(batch)) as { outcomes: { status: number }[] };
+    const expected = [...own.map(() => 202), ...others.map((customer) => (customer ? 403 : 422))];
+    expect(outcomes.map(({ status }) => status)).toEqual(expected);
+  });
 });
 
 test("other paths are a problem too", async () => {

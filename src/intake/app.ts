@@ -6,12 +6,13 @@ import type { Registry } from "prom-client";
 import type { ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
+import { mayOrderFor, principalOf } from "../http/principal.ts";
 import { createApp, errorResponse } from "../http/server.ts";
 import { timeLeftMs } from "../http/time-left.ts";
 import { traceContext } from "../http/trace-context.ts";
 import { inputRead, turnOfItsOwn } from "../http/turn.ts";
 import type { Order } from "../order.ts";
-import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
+import { countHeader, fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { maxBatchBytes, maxBatchOrders } from "../wire/limits.ts";
 import { orderKey } from "../wire/order-id.ts";
@@ -82,6 +83,7 @@ export function createIntakeApp(
     const obstacle = intake.obstacle(kind, bytes);
     if (obstacle) throw obstacle;
     const key = idempotencyKey(request.headers.get("idempotency-key"));
+    const principal = principalOf(request.headers);
     const trace = traceContext(request.headers);
     const release = intake.reserve(kind, bytes);
     try {
@@ -89,7 +91,10 @@ export function createIntakeApp(
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
       const sentBefore = request.headers.has("sent-before");
-      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs, sentBefore } satisfies Given };
+      return {
+        document: jsonOf(body),
+        given: { key, kind, principal, trace, deadlineMs, sentBefore } satisfies Given,
+      };
     } finally {
       release();
     }
@@ -100,16 +105,19 @@ export function createIntakeApp(
     try {
       const errors = orderFaults(document);
       if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
-      const acceptance = await intake.submit(document as Order, given);
+      const order = document as Order;
+      if (given.principal && !mayOrderFor(given.principal, order.customer))
+        throw new OutcomeError("forbidden", `${given.principal.name} may not order for this customer`);
+      const acceptance = await intake.submit(order, given);
       metrics.outcome("accepted");
       return acceptance;
     } catch (error) {
       if (!(error instanceof OutcomeError)) throw error;
       const told = given.sentBefore ? ofAllTries(error) : error;
-      const { outcome, message, extension } = told;
+      const { outcome, reason, extension } = told;
       metrics.outcome(outcome);
       const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-      log[level]({ outcome, detail: message, ...extension }, "order not accepted");
+      log[level]({ outcome, detail: reason, ...extension }, "order not accepted");
       return told;
     }
   }
@@ -118,10 +126,11 @@ export function createIntakeApp(
 }
 
 /** Who is refused for the moment may have been accepted at an earlier try. */
-const ofAllTries = (error: OutcomeError): OutcomeError =>
-  outcomes[error.outcome].status === 503
-    ? new OutcomeError("delivery_unknown", `${error.message}; send it again with the same Idempotency-Key`)
-    : error;
+function ofAllTries(error: OutcomeError): OutcomeError {
+  if (outcomes[error.outcome].status !== 503) return error;
+  const detail = `${error.message}; send it again with the same Idempotency-Key`;
+  return new OutcomeError("delivery_unknown", detail, {}, error.reason);
+}
 
 /** A body without a length may be as long as any. */
 const declaredBytes = (request: Request): number =>
@@ -149,7 +158,8 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
   // What is true of all: mixed as soon as some are refused and some are not.
   const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
   const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
-  return Response.json({ outcomes: body }, { status: 207, headers: { [fateHeader]: fate } });
+  const headers = { [fateHeader]: fate, [countHeader]: String(body.length) };
+  return Response.json({ outcomes: body }, { status: 207, headers });
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

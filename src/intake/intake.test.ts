@@ -24,6 +24,7 @@ const problemOf = async (answer: Response) => {
 const alone = (leftMs: number) => {
   return {
     kind: "single",
+    principal: undefined,
     trace: undefined,
     sentBefore: false,
     deadlineMs: performance.now() + leftMs,

@@ -53,7 +53,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
-        if (order.group > 0) unknown(order, `the Kafka client failed: ${reason}`);
+        if (order.group > 0) unknown(order, "the Kafka client failed", reason);
       doubled = 0;
     },
     onStatistics({ brokersUp, queueRecords, queueBytes, roundTripMs }) {
@@ -73,7 +73,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (order.republished && order.copies === 0) doubled -= 1;
     if (error !== undefined) {
       // Another copy's report is the answer, if there is one.
-      if (order.copies === 0) unknown(order, `no acknowledgement: ${error}`);
+      if (order.copies === 0) unknown(order, "no acknowledgement", error);
       return;
     }
     const acceptance = { id: order.id, partition, offset: offset ?? null };
@@ -97,11 +97,11 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     return order.answer;
   }
 
-  /** It was handed over, and there is no report, or a bad one. */
-  function unknown(order: Pending, why: string): void {
+  /** It was handed over, and there is no report, or a bad one. @param kafka what Kafka said */
+  function unknown(order: Pending, why: string, kafka?: string): void {
     if (order.done) return;
     const detail = `${why}; send it again with the same Idempotency-Key`;
-    finish(order).reject(new OutcomeError("delivery_unknown", detail, { id: order.id }));
+    finish(order).reject(new OutcomeError("delivery_unknown", detail, { id: order.id }, kafka ?? why));
   }
 
   const groups = createGroups<Pending>({
@@ -202,7 +202,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     unready(): string | undefined {
       if (draining !== "no") return "draining";
       const unusable = session.obstacle();
-      return unusable?.outcome === "too_few_replicas" ? undefined : unusable?.message;
+      return unusable?.outcome === "too_few_replicas" ? undefined : unusable?.reason;
     },
 
     /**
@@ -210,7 +210,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
      * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
      */
     submit(order: Order, given: Given): Promise<Acceptance> {
-      const id = orderId(order.customer, given.key);
+      const id = orderId(order.customer, given.key, given.principal?.name);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))

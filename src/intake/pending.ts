@@ -1,4 +1,5 @@
 /** An order on its way: what came with it, what it waits for, what it is answered with. */
+import type { Principal } from "../http/principal.ts";
 import type { TraceContext } from "../http/trace-context.ts";
 import type { Order } from "../order.ts";
 import { recordOf } from "../wire/record.ts";
@@ -11,6 +12,8 @@ export type Acceptance = { id: string; partition: number; offset: number | null 
 export type Given = {
   /** The order's own (`orderKey`). */
   key: string;
+  /** None where the balancer runs open. */
+  principal: Principal | undefined;
   kind: Kind;
   trace: TraceContext | undefined;
   /** By when it has to be answered, on the clock of performance.now(). */

@@ -18,8 +18,15 @@ import type { Logger } from "../runtime/log.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;
+const rightsMs = 5_000;
 
-const notReady = (detail: string) => new OutcomeError("not_ready", detail);
+const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reason: string) =>
+  new OutcomeError(
+    outcome,
+    "no order can be taken just now; the producer's operators are told why",
+    {},
+    reason,
+  );
 
 /** Starts connecting at once. */
 export function createSession(
@@ -40,7 +47,12 @@ export function createSession(
   let closed = false;
   let brokersUp = 0;
   let partitions: PartitionState[] = [];
-  let obstacle: OutcomeError | undefined = notReady("connecting to Kafka");
+  let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
+  /** Of the topic, of this client's rights. */
+  let weakness: string | undefined;
+  let denial: string | undefined;
+  /** What Kafka's client said last of why it does not reach a broker. */
+  let words: string | undefined;
 
   async function connect(): Promise<void> {
     while (!closed) {
@@ -52,10 +64,10 @@ export function createSession(
   }
 
   /** From now on nothing can be sent for this reason; or it can. */
-  function tell(fault?: string): void {
-    if (fault !== undefined && fault !== obstacle?.message) log.warn({ fault }, "not ready");
+  function tell(fault = denial ?? weakness): void {
+    if (fault !== undefined && fault !== obstacle?.reason) log.warn({ fault }, "not ready");
     if (fault === undefined && obstacle) log.info({ topic, partitions: partitions.length }, "ready");
-    obstacle = fault === undefined ? undefined : notReady(fault);
+    obstacle = fault === undefined ? undefined : refusal("not_ready", fault);
   }
 
   /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
@@ -71,13 +83,15 @@ export function createSession(
       onError: (message) => {
         log.warn({ kafka: message }, "Kafka client");
         if (/all broker connections are down/i.test(message)) brokersUp = 0;
+        else words = message;
       },
     });
     try {
       partitions = await client.partitions(topic, 5_000);
-      const fault = await topicFault(config, topic, partitions);
-      if (fault === undefined && !closed) kafka = client;
-      else return fault;
+      denial = await client.missingRight(topic, "WRITE", 5_000);
+      weakness = await topicFault(config, topic, partitions);
+      if ((denial ?? weakness) === undefined && !closed) kafka = client;
+      else return denial ?? weakness;
     } finally {
       if (kafka !== client) await client.close(0);
     }
@@ -98,6 +112,7 @@ export function createSession(
     let trusted = used;
     let checkedMs = performance.now();
     let checking = false;
+    let askedMs = checkedMs;
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
         const found = await client.partitions(topic, watchMs);
@@ -110,6 +125,12 @@ export function createSession(
           used = found.length;
           events.onPartitions(used);
         }
+        if (performance.now() - askedMs >= rightsMs) {
+          askedMs = performance.now();
+          denial = await client.missingRight(topic, "WRITE", watchMs);
+          if (!current()) return;
+          tell();
+        }
         const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
         if (!due || checking) continue;
         checking = true;
@@ -118,7 +139,8 @@ export function createSession(
           .then((fault) => {
             if (!current()) return;
             trusted = found.length;
-            tell(fault);
+            weakness = fault;
+            tell();
           })
           .catch((error) => log.warn({ err: error }, "the topic could not be checked this time"))
           .finally(() => {
@@ -131,7 +153,7 @@ export function createSession(
 
   function replace(broken: KafkaProducer, reason: string): void {
     kafka = undefined;
-    obstacle = notReady(`replacing the Kafka client: ${reason}`);
+    obstacle = refusal("not_ready", `replacing the Kafka client: ${reason}`);
     log.error({ reason }, "fatal error of the Kafka client: replacing it");
     events.onFatal(reason);
     broken.close(0).catch((error) => log.error({ err: error }, "closing the broken Kafka client"));
@@ -144,10 +166,11 @@ export function createSession(
     /** Why nothing can be sent; undefined when it can. */
     obstacle(): OutcomeError | undefined {
       if (obstacle) return obstacle;
-      if (brokersUp === 0) return new OutcomeError("no_brokers", "no Kafka broker is reachable");
-      if (partitions.length === 0) return notReady(`the brokers do not know the topic ${topic}`);
+      if (brokersUp === 0)
+        return refusal("no_brokers", `no Kafka broker is reachable${words ? `: ${words}` : ""}`);
+      if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
       if (partitions.every(({ inSyncReplicas }) => inSyncReplicas < leastReplicas))
-        return new OutcomeError("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
+        return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
       return undefined;
     },
 
@@ -186,7 +209,7 @@ export function createSession(
   };
 }
 
-const beingReplaced = () => notReady("the Kafka client is being replaced");
+const beingReplaced = () => refusal("not_ready", "the Kafka client is being replaced");
 
 function refusalOf({ reason, message }: RefusedRecord): OutcomeError {
   if (reason === "queue full") return new OutcomeError("queue_full", "the queue to Kafka is full");
@@ -195,5 +218,5 @@ function refusalOf({ reason, message }: RefusedRecord): OutcomeError {
   if (reason === "too large")
     return new OutcomeError("body_too_large", "no record may be as long as this order's");
   // For a moment after brokers came back, librdkafka may know of no such topic.
-  return notReady(`the Kafka client takes no order: ${message}`);
+  return new OutcomeError("not_ready", "the Kafka client takes no order just now", {}, message);
 }

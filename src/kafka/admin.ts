@@ -45,6 +45,29 @@ export async function answerTo<Answer>(
   }
 }
 
+export type Asking = ReturnType<typeof openAsking>;
+
+/** Requests by a client that stays open. */
+export function openAsking(client: Pointer) {
+  const closing = new AbortController();
+  const asked = new Set<Promise<unknown>>();
+  return {
+    /** @throws Error as `answerTo` */
+    ask<Answer>(timeoutMs: number, exchange: Exchange<Answer>): Promise<Answer> {
+      // The client may be gone by then.
+      if (closing.signal.aborted) return Promise.reject(new Error("the Kafka client is closed"));
+      const answer = answerTo(client, timeoutMs, exchange, closing.signal);
+      asked.add(answer);
+      return answer.finally(() => asked.delete(answer));
+    },
+    /** What is asked ends without an answer. */
+    async close(): Promise<void> {
+      closing.abort();
+      await Promise.allSettled(asked);
+    },
+  };
+}
+
 /** The same by a client of its own. @throws Error as `answerTo`; when no broker answers or the topic is not there */
 export async function request<Answer>(
   config: KafkaConfig,
@@ -53,7 +76,7 @@ export async function request<Answer>(
   exchange: Exchange<Answer>,
 ): Promise<Answer> {
   const client = new Kafka.Producer(clientOptions(config), {});
-  const handle = await connected(client, topic, (handle) => handle);
+  const handle = await connected(client, config, topic, (handle) => handle);
   try {
     return await answerTo(handle, timeoutMs, exchange);
   } finally {

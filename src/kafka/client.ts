@@ -6,6 +6,7 @@ import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
+import { listen } from "./words.ts";
 
 /** librdkafka's configuration shared by producers, consumers and administration. Times are in milliseconds. */
 export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
@@ -47,15 +48,23 @@ export function handleOf(client: Client): Pointer {
 
 /**
  * Connects a client and opens what drives it.
- * @throws Error when no broker answers within 5 s, the topic is not there, or `open` throws; nothing is left open
+ * @param onError called with librdkafka's errors, and with its words of what keeps it from the brokers (./words.ts)
+ * @throws Error with those words when no broker answers within 5 s; when the topic is not there, or `open` throws; nothing is
+ *   left open
  */
 export async function connected<Driver>(
   client: Client,
+  config: KafkaConfig,
   topic: string,
   open: (handle: Pointer) => Driver,
+  onError: (message: string) => void = () => undefined,
 ): Promise<Driver> {
+  const words = listen(client as Kafka.Producer, config, onError);
   await new Promise<void>((resolve, reject) => {
-    client.connect({ topic, timeout: 5_000 }, (error) => (error ? reject(error) : resolve()));
+    client.connect({ topic, timeout: 5_000 }, (error) => {
+      if (!error) return resolve();
+      reject(new Error([error.message, words()].filter(Boolean).join(": "), { cause: error }));
+    });
   });
   try {
     return open(handleOf(client));

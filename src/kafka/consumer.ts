@@ -5,9 +5,11 @@
 import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
+import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect } from "./client.ts";
 import { openFetched, type Taken } from "./fetched.ts";
 import { openPlaces } from "./places.ts";
+import { missingRight } from "./rights.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** What the group protocol demands: these partitions are to be taken on, or given up. */
@@ -57,8 +59,8 @@ export function openConsumer(
     } as Kafka.ConsumerGlobalConfig,
     { "auto.offset.reset": "earliest" },
   );
-  client.on("event.error", (error) => options.onError(error.message));
-  return connected(client, config.ORDERS_TOPIC, (handle) => join(client, handle, config));
+  const drive = (handle: Pointer) => join(client, handle, config);
+  return connected(client, config, config.ORDERS_TOPIC, drive, options.onError);
 }
 
 /** What a connected client does, from joining on. @throws Error when no pipe can be made */
@@ -67,7 +69,8 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   let wake: () => void = () => undefined;
   const wakeUps = openWakeUps(handle, () => wake(), "consumer");
   const fetched = openFetched(handle, topic);
-  const places = openPlaces(handle, config.CONSUMER_GROUP, topic);
+  const asking = openAsking(handle);
+  const places = openPlaces(handle, asking, config.CONSUMER_GROUP, topic);
   const named = (partitions: readonly number[]) => partitions.map((partition) => ({ topic, partition }));
   client.subscribe([topic]);
 
@@ -100,11 +103,19 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
         });
       });
     },
+    /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
+    async missingRight(timeoutMs: number): Promise<string | undefined> {
+      const missing = await Promise.all([
+        missingRight(client, asking, topic, "READ", timeoutMs),
+        missingRight(client, asking, config.DEAD_TOPIC, "WRITE", timeoutMs),
+      ]);
+      return missing.find((words) => words !== undefined);
+    },
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
     /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
-      await places.close();
+      await asking.close();
       await wakeUps.close();
       fetched.close();
       await disconnect(client);

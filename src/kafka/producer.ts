@@ -2,9 +2,11 @@
 import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
+import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect } from "./client.ts";
 import type { OutgoingRecord } from "./outgoing.ts";
 import { openReports, type Report } from "./reports.ts";
+import { missingRight, type Right } from "./rights.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
@@ -80,9 +82,9 @@ export function openProducer(
       "message.timeout.ms": options.deliveryTimeoutMs,
     },
   );
-  client.on("event.error", (error) => options.onError?.(error.message));
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, options.lingerMs > 0));
+  const opened = (handle: Pointer) => drive(client, handle, options.lingerMs > 0);
+  return connected(client, config, config.ORDERS_TOPIC, opened, options.onError);
 }
 
 /** What a connected client does. */
@@ -93,6 +95,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let lastCall = 0;
   const wakeUps = openWakeUps(handle, () => reports.poll());
   const sender = openSender(handle, lingers);
+  const asking = openAsking(handle);
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);
@@ -150,6 +153,10 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       });
     },
 
+    /** That a right is missing, in words. @throws Error when no broker answers in time. */
+    missingRight: (topic: string, right: Right, timeoutMs: number): Promise<string | undefined> =>
+      missingRight(client, asking, topic, right, timeoutMs),
+
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);
@@ -158,6 +165,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       // From here on nobody is told anything, also of reports that have been taken just now.
       waiting.clear();
       clearInterval(polls);
+      await asking.close();
       await wakeUps.close();
       reports.close();
       sender.close();

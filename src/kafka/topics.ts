@@ -105,7 +105,9 @@ function entriesOf(event: Pointer): Map<string, string> {
   const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
   const resource = read.ptr(described) as Pointer;
   if (rdkafka.rd_kafka_ConfigResource_error(resource))
-    throw new Error(String(rdkafka.rd_kafka_ConfigResource_error_string(resource)));
+    throw new Error(
+      `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
+    );
   const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
   const found = new Map<string, string>();
   for (let index = 0; index < Number(count[0]); index += 1) {

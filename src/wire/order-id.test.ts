@@ -1,11 +1,29 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { idempotencyKey } from "../http/idempotency-key.ts";
-import { isUuid, orderId, orderKey } from "./order-id.ts";
+import { isOrderOf, isUuid, orderId, orderKey } from "./order-id.ts";
 
 test("an id never changes: a replay through another version or producer is the same order", () => {
   expect(orderId("c42", "key 1")).toBe("b2692dd2-88e6-8f67-a411-3c85142ba4c6");
   expect(orderId("Zoë ☕", "é-1")).toBe("b5a71930-5ef8-8b69-9904-75dacbe5a4ad");
+});
+
+test("a principal's ids are its own: nobody else's key leads to them, and they say whose they are", () => {
+  const id = orderId("c42", "key 1", "acme");
+  expect(id).toBe("822b33ad-87c1-8f29-887d-703c4f5d9d8c");
+  const others = [
+    orderId("c42", "key 1"),
+    orderId("c42", "key 1", "bank"),
+    orderId("4:acme3:c42", "key 1"),
+    orderId("@4:acme3:c42", "key 1"),
+    orderId("3:c42", "key 1", "acme3"),
+    orderId("c42", "key 2", "acme"),
+  ];
+  for (const other of others) expect(other.slice(14)).not.toBe(id.slice(14));
+  expect(new Set(others).size).toBe(others.length);
+  expect(isOrderOf("acme", id)).toBe(true);
+  expect(isOrderOf("bank", id)).toBe(false);
+  expect(isOrderOf("acme", orderId("c42", "key 1"))).toBe(false);
 });
 
 test("every id is a UUID of version 8 and the variant of RFC 9562", () => {

@@ -23,12 +23,22 @@ const digits = Uint16Array.from({ length: 256 }, (_, byte) => {
   return (high << 8) | low;
 });
 
+/** Bytes of an id that tell whose it is: UUIDv8's first field, custom_a (RFC 9562, section 5.8). */
+const ownerBytes = 6;
+const ownerDigest = new Uint8Array(32);
+
 /**
  * UUIDv8 of SHA-256 over customer and the order's own key (RFC 9562, section 5.8 and appendix B.2). The customer is preceded by
- * its length, so that no two pairs run together.
+ * its length, so that no two pairs run together. With a principal its first 48 bits are of the principal alone, so that
+ * whoever has an id can tell whose it is; the other 74 are of all three, in a form that none without has.
  */
-export function orderId(customer: string, key: string): string {
-  Bun.SHA256.hash(`${customer.length}:${customer}${key}`, digest);
+export function orderId(customer: string, key: string, principal?: string): string {
+  const own = `${customer.length}:${customer}${key}`;
+  Bun.SHA256.hash(principal === undefined ? own : `@${principal.length}:${principal}${own}`, digest);
+  if (principal !== undefined) {
+    Bun.SHA256.hash(principal, ownerDigest);
+    digest.set(ownerDigest.subarray(0, ownerBytes));
+  }
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
   digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
   // In one text at once: pieces that are put together cost twice that, and again where the id is looked up.
@@ -36,6 +46,10 @@ export function orderId(customer: string, key: string): string {
     pairs.setUint16(places[n] as number, digits[digest[n] as number] as number);
   return text.toString("latin1");
 }
+
+/** Whether an order with this id, a UUID, is the principal's. One that was placed while it ran open is nobody's. */
+export const isOrderOf = (principal: string, id: string): boolean =>
+  Bun.SHA256.hash(principal, "hex").startsWith(id.replace("-", "").slice(0, 2 * ownerBytes));
 
 /** The form of a UUID (RFC 9562, section 4), which every order id has. */
 export const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -4,13 +4,14 @@
  */
 import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/outgoing.ts";
-import type { Order } from "../order.ts";
+import { type Order, schemaVersion } from "../order.ts";
 import type { PlacedOrder } from "./validation.ts";
 
 const constant: OutgoingRecord["headers"] = [
   { ce_specversion: "1.0" },
   { ce_type: "coffee-orders.order.placed" },
   { ce_source: "/orders" },
+  { ce_dataschema: `urn:coffee-orders:order:${schemaVersion}` },
   { "content-type": "application/json" },
 ];
 

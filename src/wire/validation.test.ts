@@ -135,6 +135,14 @@ describe("a record's value", () => {
     expect(decodePlacedOrder(bytes(placed))).toEqual(placed as never);
   });
 
+  test("of a later version is an order with all that is in it", () => {
+    const later = { ...placed, sugar: 1, extras: [{ name: "honey" }] };
+    expect(decodePlacedOrder(bytes(later))).toEqual(later as never);
+    // At the door it is refused.
+    const { id, placedAt, ...sent } = later;
+    expect(pointersOf(sent).sort()).toEqual(["/extras", "/sugar"]);
+  });
+
   test.each<[string, Uint8Array | null, string]>([
     ["null, a tombstone", null, "empty"],
     ["empty", Buffer.alloc(0), "empty"],

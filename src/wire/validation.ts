@@ -1,6 +1,6 @@
 /** Turns bytes into an order or a list of faults, at both tiers' doors, by the one schema of `order.ts`. */
 import { Type } from "@sinclair/typebox";
-import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
+import { TypeCompiler, type ValueError, ValueErrorType } from "@sinclair/typebox/compiler";
 import { type Order, orderSchema } from "../order.ts";
 import { uuid } from "./order-id.ts";
 import { expectedOf } from "./words.ts";
@@ -38,10 +38,16 @@ export function parseJson(bytes: Uint8Array): unknown {
 export const orderFaults = (value: unknown): Fault[] =>
   orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
 
-/** A record's value to the order in it. @throws Error that names every fault, for the reason of a dead letter. */
+/**
+ * A record's value to the order in it. A producer took it in, and may be of a later version: what this one does not know of
+ * it is no fault here, and stays in the order.
+ * @throws Error that names every fault, for the reason of a dead letter
+ */
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
   if (placedCheck.Check(document)) return document;
+  const isUnknownMember = ({ type }: ValueError) => type === ValueErrorType.ObjectAdditionalProperties;
+  if (Iterator.from(placedCheck.Errors(document)).every(isUnknownMember)) return document as PlacedOrder;
   const found = faults(placedCheck.Errors(document));
   throw new Error(
     `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,

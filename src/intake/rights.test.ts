@@ -1,0 +1,68 @@
+/** A producer that may not write says so, takes nothing, and goes on once it may; clients hear nothing of Kafka's words. */
+import { expect, test } from "bun:test";
+import { until } from "../../kit/until.ts";
+import { startIntake } from "../../testing/intake.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { startRefusingBroker } from "../../testing/refusing-broker.ts";
+import { anOrder } from "../sample.ts";
+
+const topicAuthorizationFailed = 29;
+
+type Answered = Awaited<ReturnType<typeof startIntake>>;
+const reason = async (intake: Answered) => (await intake.request("/readyz")).text();
+
+async function refusalOf(intake: Answered): Promise<string> {
+  const answer = await intake.post(anOrder);
+  expect(answer.status).toBe(503);
+  return answer.text();
+}
+
+test("the missing right is named, the client is told nothing of it, and what is granted again is found out", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  cluster.setTopicError("orders", topicAuthorizationFailed);
+  await until("it is unready", async () =>
+    (await reason(intake)).startsWith("no right to DESCRIBE the topic orders"),
+  );
+  expect(await refusalOf(intake)).not.toMatch(/right|topic|DESCRIBE/);
+  cluster.setTopicError("orders", 0);
+  await intake.ready();
+  expect((await intake.post(anOrder)).status).toBe(202);
+}, 40_000);
+
+test("also when it starts without", async () => {
+  using cluster = startOrdersCluster();
+  cluster.setTopicError("orders", topicAuthorizationFailed);
+  await using intake = startIntake(cluster.env);
+  await until("it is unready", async () =>
+    (await reason(intake)).startsWith("no right to DESCRIBE the topic orders"),
+  );
+  cluster.setTopicError("orders", 0);
+  await intake.ready();
+}, 40_000);
+
+test("a password that is not taken is told by /readyz, and to no client", async () => {
+  using broker = startRefusingBroker("PLAIN");
+  await using intake = startIntake({
+    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_SECURITY_PROTOCOL: "sasl_plaintext",
+    KAFKA_SASL_USERNAME: "producer",
+    KAFKA_SASL_PASSWORD: "secret",
+  });
+  const words = /Invalid username or password/;
+  await until("it says why", async () => words.test(await reason(intake)));
+  expect(await reason(intake)).not.toContain("secret");
+  expect(await refusalOf(intake)).not.toMatch(/password|SASL|Kafka client|connection/);
+}, 40_000);
+
+test("brokers that are gone, likewise", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  cluster.eachBroker((id) => cluster.brokerDown(id));
+  await until("it is unready, with librdkafka's words", async () =>
+    /^no Kafka broker is reachable: .*(refused|Disconnected)/.test(await reason(intake)),
+  );
+  expect(await refusalOf(intake)).not.toMatch(/refused:|Disconnected|127\.0\.0\.1/);
+}, 40_000);
