@@ -1,7 +1,7 @@
 /** What the consumer tier tells of itself, and of each partition that it owns. */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { Verdict } from "../ledger/ledger.ts";
-import { latencyBucketsS, latencyHistogram } from "../runtime/metrics.ts";
+import { latencyHistogram } from "../runtime/metrics.ts";
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
@@ -51,12 +51,11 @@ export function createHandlingMetrics(registry: Registry) {
       "order_handler_duration_seconds",
       "Time of one successful call of the handler.",
     ),
-    revokeSeconds: new Histogram({
-      name: "kafka_revocation_duration_seconds",
-      help: "Time from the group's demand for partitions to their release.",
-      buckets: latencyBucketsS,
-      registers,
-    }),
+    revokeSeconds: latencyHistogram(
+      registry,
+      "kafka_revocation_duration_seconds",
+      "Time from the group's demand for partitions to their release.",
+    ),
     owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
