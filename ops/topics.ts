@@ -3,8 +3,7 @@
  * Run with `bun run topics` (KAFKA_BROKERS; see src/config.ts). Exit 0: both can be relied on. Exit 1: why not.
  */
 import { kafkaConfig } from "../src/config.ts";
-import { openProducer } from "../src/kafka/producer.ts";
-import { topicFault } from "../src/kafka/topics.ts";
+import { askOnce } from "../src/kafka/topics.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { createTopic } from "./create-topic.ts";
 
@@ -23,18 +22,10 @@ for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
 process.exit(0);
 
 async function check(topic: string): Promise<string | undefined> {
-  const client = await openProducer(
-    { ...config, ORDERS_TOPIC: topic },
-    { lingerMs: 0, deliveryTimeoutMs: 1_000 },
-  );
-  try {
-    const partitions = await client.partitions(topic, 5_000);
-    // It is there, but a broker hears of it a moment after the one that created it.
-    if (partitions.length === 0) throw new Error(`the topic ${topic} is not known to every broker yet`);
-    return await topicFault(config, topic, partitions);
-  } finally {
-    await client.close(0);
-  }
+  const { partitions, fault } = await askOnce(config, topic);
+  // It is there, but a broker hears of it a moment after the one that created it.
+  if (partitions.length === 0) throw new Error(`the topic ${topic} is not known to every broker yet`);
+  return fault;
 }
 
 /** Brokers that are only just starting are waited for. */

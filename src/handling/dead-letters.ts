@@ -8,7 +8,7 @@ import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
-import { topicFault, topicLimits } from "../kafka/topics.ts";
+import { askOnce } from "../kafka/topics.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
 
@@ -33,18 +33,11 @@ const cutValue = 2;
 
 /** A producer on a topic that was checked, and how long that keeps a record. @throws Error, and nothing is left open */
 async function openLetterBox(config: KafkaConfig, log: Logger) {
-  const { maxBytes, retentionMs } = await topicLimits(config, config.DEAD_TOPIC);
+  const { fault, partitions, maxBytes, retentionMs } = await askOnce(config, config.DEAD_TOPIC);
+  if (fault) throw new Error(fault);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes, onError });
-  try {
-    const found = await producer.partitions(config.DEAD_TOPIC, deliveryTimeoutMs);
-    const fault = await topicFault(config, config.DEAD_TOPIC, found);
-    if (fault) throw new Error(fault);
-    return { ...producer, partitions: found.length, retentionMs };
-  } catch (error) {
-    await producer.close(0);
-    throw error;
-  }
+  return { ...producer, partitions: partitions.length, retentionMs };
 }
 
 /** Why a letter was not taken. `certain`: nothing else can be at fault, such as the rest of its batch. */

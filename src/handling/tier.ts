@@ -5,8 +5,7 @@
 
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
-import { openProducer } from "../kafka/producer.ts";
-import { topicFault, topicLimits } from "../kafka/topics.ts";
+import { askOnce } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
@@ -57,14 +56,9 @@ export function startConsumer(
   }
 
   async function checkTopics(): Promise<void> {
-    const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: retryMs });
-    try {
-      for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
-        const fault = await topicFault(config, topic, await client.partitions(topic, 5_000));
-        if (fault) throw new Error(fault);
-      }
-    } finally {
-      await client.close(0);
+    for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
+      const { fault } = await askOnce(config, topic);
+      if (fault) throw new Error(fault);
     }
   }
 
@@ -155,7 +149,7 @@ export function startConsumer(
  */
 export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
   const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
-  const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => topicLimits(config, topic)));
+  const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => askOnce(config, topic)));
   const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
   if (days * dayMs < neededMs)

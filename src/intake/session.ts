@@ -12,12 +12,14 @@ import {
   type Told,
 } from "../kafka/producer.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
-import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
+import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;
+/** Meanwhile the replicas in sync are not watched. */
+const checkTimeoutMs = 2_000;
 
 const notReady = (detail: string) => new OutcomeError("not_ready", detail);
 
@@ -61,7 +63,6 @@ export function createSession(
   /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
   async function open(): Promise<string | undefined> {
     const client = await openProducer(config, {
-      lingerMs: config.LINGER_MS,
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
       maxBytes: longestBatchBytes(config, topic),
       onStatistics: (statistics) => {
@@ -74,10 +75,10 @@ export function createSession(
       },
     });
     try {
-      partitions = await client.partitions(topic, 5_000);
-      const fault = await topicFault(config, topic, partitions);
-      if (fault === undefined && !closed) kafka = client;
-      else return fault;
+      const told = await askOfTopic(config, topic, client);
+      if (told.fault !== undefined || closed) return told.fault;
+      kafka = client;
+      partitions = told.partitions;
     } finally {
       if (kafka !== client) await client.close(0);
     }
@@ -97,7 +98,6 @@ export function createSession(
     let used = partitions.length;
     let trusted = used;
     let checkedMs = performance.now();
-    let checking = false;
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
         const found = await client.partitions(topic, watchMs);
@@ -111,19 +111,15 @@ export function createSession(
           events.onPartitions(used);
         }
         const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
-        if (!due || checking) continue;
-        checking = true;
+        if (!due) continue;
         checkedMs = performance.now();
-        void topicFault(config, topic, found)
-          .then((fault) => {
-            if (!current()) return;
-            trusted = found.length;
-            tell(fault);
-          })
-          .catch((error) => log.warn({ err: error }, "the topic could not be checked this time"))
-          .finally(() => {
-            checking = false;
-          });
+        const told = await askOfTopic(config, topic, client, checkTimeoutMs).catch((error) => {
+          log.warn({ err: error }, "the topic could not be checked this time");
+        });
+        if (!current()) return;
+        if (!told) continue;
+        trusted = told.partitions.length;
+        tell(told.fault);
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }

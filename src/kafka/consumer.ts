@@ -5,6 +5,7 @@
 import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
+import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect } from "./client.ts";
 import { openFetched, type Taken } from "./fetched.ts";
 import { openPlaces } from "./places.ts";
@@ -67,12 +68,12 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   let wake: () => void = () => undefined;
   const wakeUps = openWakeUps(handle, () => wake(), "consumer");
   const fetched = openFetched(handle, topic);
-  const places = openPlaces(handle, config.CONSUMER_GROUP, topic);
+  const asking = openAsking(handle);
   const named = (partitions: readonly number[]) => partitions.map((partition) => ({ topic, partition }));
   client.subscribe([topic]);
 
   return {
-    ...places,
+    ...openPlaces(handle, asking, config.CONSUMER_GROUP, topic),
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
     poll: (maxRecords: number): Taken => fetched.take(maxRecords),
     /** Waits until there may be something to be polled for, at most for so long. */
@@ -104,7 +105,7 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     leave: (): void => void client.unsubscribe(),
     /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
-      await places.close();
+      await asking.close();
       await wakeUps.close();
       fetched.close();
       await disconnect(client);

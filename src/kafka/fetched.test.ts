@@ -11,7 +11,7 @@ import { openProducer } from "./producer.ts";
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
 const config = consumerConfig({ ...cluster.env, LEDGER_URL: "sqlite:none" });
-const producer = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+const producer = await openProducer(config, { deliveryTimeoutMs: 20_000 });
 afterAll(() => producer.close(0));
 
 let topics = 0;

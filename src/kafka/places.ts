@@ -3,7 +3,7 @@
  * that a log was cut since (KIP-320), and a commit's metadata.
  */
 import { CString, type Pointer } from "bun:ffi";
-import { answerTo, type Exchange } from "./admin.ts";
+import type { Asking } from "./admin.ts";
 import { cText, errorText, rdkafka } from "./ffi.ts";
 
 /** The offset of the next record, the epoch of the newest before it (-1: not known), and ASCII without blanks. */
@@ -16,20 +16,9 @@ const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING. */
 const oldest = -2;
 
-/** @param client a member of the group */
-export function openPlaces(client: Pointer, group: string, topic: string) {
+/** @param client a member of the group; @param asking its requests */
+export function openPlaces(client: Pointer, { ask }: Asking, group: string, topic: string) {
   const name = cText(topic);
-  const closing = new AbortController();
-  const asked = new Set<Promise<unknown>>();
-
-  function ask<Answer>(timeoutMs: number, exchange: Exchange<Answer>): Promise<Answer> {
-    // The client may be gone by then.
-    if (closing.signal.aborted) return Promise.reject(new Error("the consumer is closed"));
-    const answer = answerTo(client, timeoutMs, exchange, closing.signal);
-    asked.add(answer);
-    return answer.finally(() => asked.delete(answer));
-  }
-
   return {
     /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
     assign(starts: readonly Start[]): void {
@@ -72,11 +61,6 @@ export function openPlaces(client: Pointer, group: string, topic: string) {
       }),
     /** The id that the brokers gave the topic when it was made, as last heard; undefined: they told none. */
     topicId: (): string | undefined => textOf(rdkafka.coffee_orders_topic_id(client, name)),
-    /** What is asked ends without an answer. */
-    async close(): Promise<void> {
-      closing.abort();
-      await Promise.allSettled(asked);
-    },
   };
 }
 

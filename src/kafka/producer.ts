@@ -2,6 +2,7 @@
 import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
+import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect } from "./client.ts";
 import type { OutgoingRecord } from "./outgoing.ts";
 import { openReports, type Report } from "./reports.ts";
@@ -38,20 +39,21 @@ const mostCalls = 2 ** 32;
 
 /**
  * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
- * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
+ * @param options.lingerMs Kafka's linger.ms, for records that are handed over one by one; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
 export function openProducer(
   config: KafkaConfig,
   options: {
-    lingerMs: number;
+    lingerMs?: number;
     deliveryTimeoutMs: number;
     maxBytes?: number;
     onStatistics?: (statistics: ProducerStatistics) => void;
     onError?: (message: string) => void;
   },
 ) {
+  const { lingerMs = 0 } = options;
   const client = new Kafka.Producer(
     {
       ...clientOptions(config),
@@ -64,7 +66,7 @@ export function openProducer(
       "message.send.max.retries": 2_147_483_647,
       "retry.backoff.ms": 50,
       "retry.backoff.max.ms": 500,
-      "linger.ms": options.lingerMs,
+      "linger.ms": lingerMs,
       "batch.size": batchBytes,
       // The queue's own bounds lie above those of the tier, which refuses first.
       "queue.buffering.max.messages": 100_000,
@@ -82,7 +84,7 @@ export function openProducer(
   );
   client.on("event.error", (error) => options.onError?.(error.message));
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, options.lingerMs > 0));
+  return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, lingerMs > 0));
 }
 
 /** What a connected client does. */
@@ -91,6 +93,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { told: Told; left: number }>();
   let lastCall = 0;
+  const asking = openAsking(handle);
   const wakeUps = openWakeUps(handle, () => reports.poll());
   const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
@@ -128,6 +131,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   return {
     produceAll,
     flush,
+    ask: asking.ask,
 
     /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
@@ -158,6 +162,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       // From here on nobody is told anything, also of reports that have been taken just now.
       waiting.clear();
       clearInterval(polls);
+      await asking.close();
       await wakeUps.close();
       reports.close();
       sender.close();

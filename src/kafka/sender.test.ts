@@ -8,7 +8,7 @@ import { maxRecordBytes, openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
-const producer = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+const producer = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
 afterAll(() => producer.close(0));
 /** What was wrong with each record that has its report, if anything was. */
 const errors: (string | undefined)[] = [];
@@ -217,7 +217,7 @@ test.each([1, 3])(
   async (partitions) => {
     const produce = 0;
     const invalidRecord = 87;
-    const together = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+    const together = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
     const records = Array.from({ length: 200 * partitions }, (_, n) => record({ partition: n % partitions }));
     const shares: number[] = [];
     for (let time = 1; time <= 11; time += 1) {
@@ -241,7 +241,7 @@ test.each([1, 3])(
 );
 
 test("after it is closed nothing is sent", async () => {
-  const closed = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+  const closed = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
   await closed.close(0);
   expect(() => closed.produce(record({}), () => undefined)).toThrow("closed");
 });
