@@ -41,6 +41,7 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   };
 
   return {
+    orders: () => sum(orders),
     bytes: () => sum(bytes),
     lowestLimit: () => Math.min(mostOrders, ...[...lanes.values()].map(({ limit }) => limit)),
 

@@ -4,17 +4,12 @@
  */
 import type { ProducerConfig } from "../config.ts";
 import type { OutgoingRecord } from "../kafka/outgoing.ts";
-import {
-  type KafkaProducer,
-  openProducer,
-  type PartitionState,
-  type ProducerStatistics,
-  type Told,
-} from "../kafka/producer.ts";
+import { type KafkaProducer, type OnReport, openProducer, type PartitionState } from "../kafka/producer.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { IntakeMetrics } from "./metrics.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;
@@ -27,6 +22,7 @@ const notReady = (detail: string) => new OutcomeError("not_ready", detail);
 export function createSession(
   config: ProducerConfig,
   log: Logger,
+  metrics: IntakeMetrics,
   events: {
     /** A client was opened; the topic has so many partitions. */
     onOpen: (partitions: number) => void;
@@ -34,7 +30,8 @@ export function createSession(
     onPartitions: (partitions: number) => void;
     /** The client is gone for good: what has no report will get none. */
     onFatal: (reason: string) => void;
-    onStatistics: (statistics: ProducerStatistics) => void;
+    /** Every second. */
+    onStatistics: () => void;
   },
 ) {
   const { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
@@ -65,9 +62,13 @@ export function createSession(
     const client = await openProducer(config, {
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
       maxBytes: longestBatchBytes(config, topic),
-      onStatistics: (statistics) => {
-        brokersUp = statistics.brokersUp;
-        events.onStatistics(statistics);
+      onStatistics({ queueRecords, queueBytes, roundTripMs, ...now }) {
+        brokersUp = now.brokersUp;
+        metrics.brokersUp.set(brokersUp);
+        metrics.queueRecords.set(queueRecords);
+        metrics.queueBytes.set(queueBytes);
+        metrics.roundTripSeconds.set(roundTripMs / 1_000);
+        events.onStatistics();
       },
       onError: (message) => {
         log.warn({ kafka: message }, "Kafka client");
@@ -149,26 +150,16 @@ export function createSession(
 
     /**
      * Sends records; their reports follow, unless the client is replaced first.
-     * @param told.onRefused what was not sent, for certain, and why; called before a client that failed is replaced
+     * @returns the places of those that were not sent, for certain, and why
      */
-    produceAll(
-      records: readonly OutgoingRecord[],
-      told: Pick<Told, "onReport"> & { onRefused: (n: number, why: OutcomeError) => void },
-    ): void {
+    produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
       const client = kafka;
-      if (!client) {
-        for (const n of records.keys()) told.onRefused(n, beingReplaced());
-        return;
-      }
-      let failure: string | undefined;
-      client.produceAll(records, {
-        onReport: told.onReport,
-        onRefused(n, refused) {
-          if (refused.reason === "client failed") failure = refused.message;
-          told.onRefused(n, refusalOf(refused));
-        },
-      });
-      if (failure !== undefined && client === kafka) replace(client, failure);
+      if (!client) return records.map((_, n) => [n, beingReplaced()]);
+      const refused = client.produceAll(records, onReport);
+      const failed = refused.find(([, { reason }]) => reason === "client failed")?.[1];
+      // Whoever is refused here is told first.
+      if (failed) queueMicrotask(() => client === kafka && replace(client, failed.message));
+      return refused.map(([n, refusal]) => [n, refusalOf(refusal)]);
     },
 
     /** Opens no more clients, and waits until every record has its report, at most for so long. */

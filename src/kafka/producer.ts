@@ -9,16 +9,8 @@ import { openReports, type Report } from "./reports.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
-/** What becomes of records that are handed over together: each, counted by n from 0, has a report or is refused. */
-export type Told = {
-  /** Not called any more once the producer is closed. */
-  onReport: (n: number, report: Report) => void;
-  /** Not queued. Called before the call that handed it over returns. */
-  onRefused: (n: number, refused: RefusedRecord) => void;
-};
-
-/** What the last statistics of librdkafka said, as far as it is of use here. */
-export type ProducerStatistics = ReturnType<typeof statisticsOf>;
+/** Of records that are handed over together each, counted by n from 0, has a report, unless the producer is closed first. */
+export type OnReport = (n: number, report: Report) => void;
 
 /** A partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
@@ -49,7 +41,7 @@ export function openProducer(
     lingerMs?: number;
     deliveryTimeoutMs: number;
     maxBytes?: number;
-    onStatistics?: (statistics: ProducerStatistics) => void;
+    onStatistics?: (statistics: ReturnType<typeof statisticsOf>) => void;
     onError?: (message: string) => void;
   },
 ) {
@@ -91,7 +83,7 @@ export function openProducer(
 function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
-  const waiting = new Map<number, { told: Told; left: number }>();
+  const waiting = new Map<number, { onReport: OnReport; left: number }>();
   let lastCall = 0;
   const asking = openAsking(handle);
   const wakeUps = openWakeUps(handle, () => reports.poll());
@@ -102,7 +94,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     if (!waits) return;
     waits.left -= 1;
     if (waits.left === 0) waiting.delete(call);
-    waits.told.onReport(tag % mostTogether, report);
+    waits.onReport(tag % mostTogether, report);
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
   const polls = setInterval(reports.poll, 100);
@@ -116,16 +108,17 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   /**
    * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
    * for one partition leave in one request if they fit.
+   * @returns those that were not queued, which have no report: their places, and why
    * @throws Error after `close`, RangeError for more than a million, TypeError for several topics: none was queued.
    */
-  function produceAll(records: readonly OutgoingRecord[], told: Told): void {
+  function produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, RefusedRecord][] {
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
     lastCall = (lastCall % mostCalls) + 1;
-    const refusals = sender.send(records, lastCall * mostTogether);
-    if (refusals.length < records.length)
-      waiting.set(lastCall, { told, left: records.length - refusals.length });
-    for (const [n, refused] of refusals) told.onRefused(n, refused);
+    const refused = sender.send(records, lastCall * mostTogether);
+    const left = records.length - refused.length;
+    if (left > 0) waiting.set(lastCall, { onReport, left });
+    return refused;
   }
 
   return {
@@ -135,12 +128,8 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
 
     /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      produceAll([record], {
-        onReport: (_, report) => onReport(report),
-        onRefused(_, refused) {
-          throw refused;
-        },
-      });
+      const [refusal] = produceAll([record], (_, report) => onReport(report));
+      if (refusal) throw refusal[1];
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -175,6 +164,7 @@ const stateOf = ({ id, leader, replicas, isrs }: Kafka.PartitionMetadata): Parti
   ...{ partition: id, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
 });
 
+/** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
   const statistics = JSON.parse(json) as {
     msg_cnt: number;
