@@ -90,10 +90,7 @@ export function createSession(
     return undefined;
   }
 
-  /**
-   * Keeps the partitions' state current, since too few replicas in sync must be known before an order is taken. Checks the
-   * topic from time to time, and when its partitions are more or fewer: it may have been made anew.
-   */
+  /** Too few replicas in sync must be known before an order is taken; a topic with other partitions may have been made anew. */
   async function watch(client: KafkaProducer): Promise<void> {
     const current = () => client === kafka && !closed;
     let used = partitions.length;

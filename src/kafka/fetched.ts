@@ -75,7 +75,6 @@ export class DeliveredRecord {
 /** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */
 export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
-const nothingTaken: Taken = { records: [], errors: [], ended: [] };
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
 
@@ -88,7 +87,7 @@ export function openFetched(client: Pointer, topic: string) {
     /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {
       const batch = rdkafka.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
-      if (batch === null) return nothingTaken;
+      if (batch === null) return { records: [], errors: [], ended: [] };
       const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
       rdkafka.coffee_orders_unpack(batch, memory);

@@ -24,9 +24,8 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-/** Records that may be handed over in one call: a tag, which is a double, is the number of a call and a place there. */
+/** Of records in one call, and of calls, which are numbered anew then. A tag, a double, is the number of a call and a place there. */
 const mostTogether = 2 ** 20;
-/** Then calls are numbered anew: no report is as late as that. */
 const mostCalls = 2 ** 32;
 
 /**
@@ -160,9 +159,9 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   };
 }
 
-const stateOf = ({ id, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState => ({
-  ...{ partition: id, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
-});
+function stateOf({ id: partition, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState {
+  return { partition, leader, replicas: replicas.length, inSyncReplicas: isrs.length };
+}
 
 /** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
@@ -173,8 +172,6 @@ function statisticsOf(json: string) {
   };
   const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
-  return {
-    ...{ brokersUp: up.length, queueRecords, queueBytes },
-    roundTripMs: Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000)),
-  };
+  const roundTripMs = Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000));
+  return { brokersUp: up.length, queueRecords, queueBytes, roundTripMs };
 }
