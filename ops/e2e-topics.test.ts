@@ -8,7 +8,7 @@ import { capture } from "../kit/capture.ts";
 import { until } from "../kit/until.ts";
 import { consumerConfig, producerConfig } from "../src/config.ts";
 import { ledgerRetentionMs } from "../src/handling/tier.ts";
-import { partitionForKey } from "../src/intake/murmur2.ts";
+import { partitionForKey } from "../src/intake/partitioner.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { askOnce } from "../src/kafka/topics.ts";
 import { anOrder } from "../src/sample.ts";

@@ -1,9 +1,8 @@
 /**
- * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as
- * many replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as
- * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
+ * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as many
+ * replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as a stub in
+ * the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
-
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import { openProducer } from "../kafka/producer.ts";
@@ -22,7 +21,6 @@ const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
 
-/** Why a record is given up. */
 type Cause = { reason: string; attempts: number };
 
 /** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
@@ -119,9 +117,8 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
 }
 
 /**
- * The record's own key, value, headers and timestamp, and after its headers ours, which say why and where from.
- * `dead.headers` is the first of ours and says how many are the record's: so what it was before is known to the byte.
- * @param cut a place in `cuts`; @param at when it is given up, ms since the epoch
+ * The record's own key, value, headers and timestamp, and after its headers ours, of which the first says how many are the
+ * record's: so what it was is known to the byte. @param cut a place in `cuts`; @param at when, ms since the epoch
  */
 function letterOf(record: DeliveredRecord, { reason, attempts }: Cause, cut: number, at: number) {
   const { key, value, timestampMs, topic, partition, offset } = record;

@@ -5,7 +5,7 @@ import { latencyHistogram } from "../runtime/metrics.ts";
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
-/** Registers the metrics; every counter is there from the start, at zero. */
+/** Every counter is there from the start, at zero. */
 export function createHandlingMetrics(registry: Registry) {
   const registers = [registry];
   function counter(name: string, help: string, reasons: readonly string[] = []): Counter {
@@ -15,6 +15,7 @@ export function createHandlingMetrics(registry: Registry) {
   }
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers });
+  const seconds = (name: string, help: string) => latencyHistogram(registry, name, help);
   const ofPartition = (name: string, help: string) => gauge(name, help, ["topic", "partition"]);
   const verdicts: Record<Verdict, Counter> = {
     handled: counter("orders_handled_total", "Orders whose effect this consumer applied."),
@@ -46,15 +47,10 @@ export function createHandlingMetrics(registry: Registry) {
     ),
     lettersWaiting: gauge("letters_waiting", "Records given up whose dead letter is not acknowledged yet."),
     breakerOpen: gauge("handler_breaker_open", "1 while handling is held back because it fails for all."),
-    handlerSeconds: latencyHistogram(
-      registry,
-      "order_handler_duration_seconds",
-      "Time of one successful call of the handler.",
-    ),
-    revokeSeconds: latencyHistogram(
-      registry,
+    handlerSeconds: seconds("order_handler_duration_seconds", "Time of one successful call of the handler."),
+    revokeSeconds: seconds(
       "kafka_revocation_duration_seconds",
-      "Time from the group's demand for partitions to their release.",
+      "Time from the demand for partitions to their release.",
     ),
     owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),

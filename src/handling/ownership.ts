@@ -1,7 +1,7 @@
 /**
- * Which partitions are owned, and whether their logs are still the same ones. A record is known by its topic's id, its
- * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, all that is in it now is
- * taken on. librdkafka finds a cut by the epoch; another topic only its id tells, once it has grown beyond the old place.
+ * Which partitions are owned, and whether their logs are still the same ones: where a log was cut, or the topic made anew, all
+ * that is in it now is taken on. librdkafka finds a cut by the leader's epoch (KIP-320); another topic only its id tells
+ * (KIP-516), once it has grown beyond the old place.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer } from "../kafka/consumer.ts";

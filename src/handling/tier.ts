@@ -1,8 +1,4 @@
-/**
- * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
- * are as strong as configured, to the group.
- */
-
+/** A consumer from start to drain. It never gives up to reach topics as strong as configured, the ledger and the group. */
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { askOnce } from "../kafka/topics.ts";
@@ -21,7 +17,7 @@ const retryMs = 1_000;
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const dayMs = 86_400_000;
-/** Beyond what can come again. */
+/** Where nothing else is set: beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
@@ -62,7 +58,7 @@ export function startConsumer(
     }
   }
 
-  /** The topics are asked each time: how long they keep records may have been changed. */
+  /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
     try {
       const retentionMs = await ledgerRetentionMs(config);
@@ -79,10 +75,7 @@ export function startConsumer(
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
-    log.info(
-      { retentionMs },
-      retentionMs === Infinity ? "the ledger keeps its rows for ever" : "the ledger's retention",
-    );
+    log.info({ retentionMs }, "the ledger's retention; Infinity: for ever");
     expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>
@@ -140,10 +133,8 @@ export function startConsumer(
 
 /**
  * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its
- * topic's retention.ms after the last one of its segment, which is written to for segment.ms. A dead letter can be put back
- * until it is gone, and what was put back can be read again. A day is for the brokers' own pace, and for the ledger's
- * notes of what came once more.
- * Source: Kafka's documentation, «Topic Configs».
+ * topic's retention.ms after the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic
+ * Configs»). A dead letter can be put back until it is gone, and read again then. A day is for the brokers' own pace.
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
  * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
  */

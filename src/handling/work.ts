@@ -1,5 +1,4 @@
 /** A delivered record on its way through a consumer, and the ownership of the partition that it came from. */
-
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
@@ -10,7 +9,7 @@ import { createOffsetTracker, type InHand, type OffsetTracker } from "./offsets.
 
 export type OwnedPartition = ReturnType<typeof ownPartition>;
 
-/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
+/** An ownership, from assignment to revocation. @param start, topicId as a tracker's */
 export function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
   const inHand: InHand = { records: 0, bytes: 0 };
   const revoked = new AbortController();

@@ -17,19 +17,16 @@ import { createSession } from "./session.ts";
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
 
-/**
- * Starts connecting to Kafka at once.
- * @param on.statistics from time to time, for what is told of as much as there is just now
- * @param on.accepted an order was acknowledged, be it answered already
- * @param on.ended an order gets its answer now
- */
+/** Starts connecting to Kafka at once. @param on.statistics from time to time, for what is told of the state of now */
 export function createDelivery(
   config: ProducerConfig,
   log: Logger,
   metrics: IntakeMetrics,
   on: {
     statistics: () => void;
+    /** An order was acknowledged, be it answered already. */
     accepted: (order: Pending, acceptance: Acceptance) => void;
+    /** An order gets its answer now. */
     ended: (order: Pending) => void;
   },
 ) {

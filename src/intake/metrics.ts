@@ -5,7 +5,7 @@ import { latencyHistogram } from "../runtime/metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 
-/** Registers the metrics; each outcome is there from the start, at zero. */
+/** Each outcome is there from the start, at zero. */
 export function createIntakeMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });

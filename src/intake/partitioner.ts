@@ -3,7 +3,12 @@
  * requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794 does for Java's producer.
  * `customer` keeps a customer's orders in one partition, whatever its state, for as long as there are as many partitions.
  */
-import { partitionForKey } from "./murmur2.ts";
+/** MurmurHash2, 32 bits, as in org.apache.kafka.common.utils.Utils.murmur2. */
+export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v2(data, 0x9747b28c) | 0;
+
+/** Where Java's default partitioner puts a key, of so many partitions. */
+export const partitionForKey = (key: string, partitions: number): number =>
+  (murmur2(key) & 0x7fffffff) % partitions;
 
 /** Unsettled orders of one partition that were sent together. */
 type Sent = { atMs: number; unsettled: number };

@@ -1,6 +1,6 @@
 /**
- * One member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and neither
- * assigns nor unassigns anything by itself. Never in flowing mode, never with automatic commits.
+ * A member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and assigns nothing by
+ * itself. Never in flowing mode, never with automatic commits.
  */
 import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";

@@ -37,9 +37,8 @@ export function openSender(client: Pointer, lingers: boolean) {
 
   return {
     /**
-     * Queues records in their order. They must have their topic, and the array of their shared headers, in common.
+     * As a producer's `produceAll`.
      * @param firstTag what the report of the first will be known by, from 1 on; the others' are the numbers after it
-     * @returns those that were not queued: their places, and why
      */
     send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {
       const [first] = records;
@@ -66,7 +65,6 @@ export function openSender(client: Pointer, lingers: boolean) {
       return refused;
     },
 
-    /** Nothing is sent after that. */
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
       topics.clear();
@@ -83,7 +81,6 @@ function refusal(error: Pointer): RefusedRecord {
   return new RefusedRecord(message, failed ? "client failed" : (reasons[code] ?? "other"), code);
 }
 
-/** Headers by themselves: how many, and what they are. */
 function encodedHeaders(headers: RecordHeaders) {
   const encoder = createEncoder();
   encoder.addHeaders(headers);

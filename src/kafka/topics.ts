@@ -7,16 +7,14 @@ import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./
 const resourceTopic = 2;
 /** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
 const foreverMs = 31_557_600_000_000;
-/** Longer batches than that would meet a broker's socket.request.max.bytes, and fill the client's queue. */
+/** Longer batches would meet a broker's socket.request.max.bytes, and fill the client's queue. */
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
 const aroundOrderBytes = 2_048;
 
 /** Longest batch that is sent to a topic. Of orders one goes alone, or several within Kafka's batch.size. */
-export const longestBatchBytes = (config: KafkaConfig, topic: string): number =>
-  topic === config.DEAD_TOPIC
-    ? maxRecordBytes
-    : Math.max(batchBytes, config.MAX_BODY_BYTES + aroundOrderBytes);
+export const longestBatchBytes = ({ DEAD_TOPIC, MAX_BODY_BYTES }: KafkaConfig, topic: string): number =>
+  topic === DEAD_TOPIC ? maxRecordBytes : Math.max(batchBytes, MAX_BODY_BYTES + aroundOrderBytes);
 
 /** A setting that a topic must have, and what else to do. -1 is no bound. */
 type Demand = [name: string, holds: (actual: string) => boolean, otherwise: string];
