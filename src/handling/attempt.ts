@@ -67,8 +67,7 @@ export function faultOf(thrown: unknown): Fault {
 const maxReason = 1_000;
 
 /** What any database, header and log line takes: bounded, well-formed, without control characters. */
-export const oneLine = (text: string): string =>
-  text
-    .slice(0, maxReason)
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, " ");
+export function oneLine(text: string): string {
+  const start = text.slice(0, maxReason).toWellFormed();
+  return start.replace(/\p{Cc}/gu, " ");
+}

@@ -10,7 +10,7 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
-import { createGauges } from "./gauges.ts";
+import { createGauges } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
 import type { OwnedPartition, Work } from "./work.ts";

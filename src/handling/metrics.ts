@@ -1,7 +1,13 @@
 /** What the consumer tier tells of itself, and of each partition that it owns. */
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { Verdict } from "../ledger/ledger.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { latencyHistogram } from "../runtime/metrics.ts";
+import type { OwnedPartition } from "./work.ts";
+
+/** Between two settings of the gauges. */
+const gaugesMs = 100;
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
@@ -63,5 +69,42 @@ export function createHandlingMetrics(registry: Registry) {
       "kafka_partition_oldest_unfinished_seconds",
       "Age of the oldest record that was taken on and is not finished; 0: none.",
     ),
+  };
+}
+
+/** The gauges of the partitions that are owned. */
+export function createGauges(
+  topic: string,
+  parts: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
+) {
+  const { metrics, consumer, clock } = parts;
+  const { paused, position, committed, end, lag, oldest } = metrics;
+  let dueAtMs = 0;
+
+  function tell(owner: OwnedPartition): void {
+    const { partition, offsets } = owner;
+    const place = { topic, partition };
+    const newest = consumer.watermarks(partition).end;
+    const done = offsets.committed() ?? 0;
+    const read = offsets.position() ?? done;
+    const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+    paused.set(place, Number(owner.paused));
+    position.set(place, read);
+    committed.set(place, done);
+    oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+    if (newest < 0) return;
+    end.set(place, newest);
+    lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+  }
+
+  return {
+    tell(owned: Iterable<OwnedPartition>): void {
+      if (clock.nowMs() < dueAtMs) return;
+      dueAtMs = clock.nowMs() + gaugesMs;
+      for (const owner of owned) tell(owner);
+    },
+    forget(partition: number): void {
+      for (const gauge of [paused, position, committed, end, lag, oldest]) gauge.remove({ topic, partition });
+    },
   };
 }

@@ -17,12 +17,7 @@ const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
 
 /** What a member works with, whatever becomes of the records. */
-export type OwnershipParts = {
-  consumer: KafkaConsumer;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-};
+export type OwnershipParts = { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock };
 
 export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: OwnershipParts) {
   const owned = new Map<number, OwnedPartition>();
@@ -102,8 +97,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
           consumer.rewind([partition]);
           owner.rewinding = false;
         } catch (error) {
-          const kafka = (error as Error).message;
-          log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
+          log.warn({ partition, err: error }, "not read from the beginning yet, trying again");
           // It waits, and it may not be the only one.
           rewindAtMs = clock.nowMs() + retryMs;
         }

@@ -1,10 +1,10 @@
 /** What happens to delivered records, from the scheduler's choice to how each ends (./ending.ts). */
 import type { ConsumerConfig } from "../config.ts";
 import type { Tx } from "../ledger/ledger.ts";
+import { createGather } from "../runtime/gather.ts";
 import { attempt, type Deadline, faultOf, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import { createEnding, type ProcessorParts } from "./ending.ts";
-import { createGather } from "./gather.ts";
 import { Abandoned, createRecorder } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";

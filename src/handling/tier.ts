@@ -4,9 +4,9 @@ import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consu
 import { askOnce } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
+import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
-import { createGather } from "./gather.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";

@@ -42,7 +42,7 @@ export class Work {
   readonly decoded: { entry: Entry } | { fault: string };
   /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
   readonly customer: string;
-  /** Attempts that failed and were counted, and of them when the first began and when it failed. */
+  /** Attempts that failed and were counted; when the first of them began, and failed. */
   attempts = 0;
   begunAtMs: number | undefined;
   failedAtMs: number | undefined;

@@ -1,7 +1,4 @@
-/**
- * The ledger in a SQLite file, for one machine: several processes may share it. Fully durable: a commit is on disk
- * before it returns (WAL with synchronous=FULL).
- */
+/** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
 import {
   applyByCustomer,
@@ -43,7 +40,7 @@ const lockTimeoutMs = 20_000;
 /** The file has one writer: whoever holds it keeps all consumers from theirs. */
 const longestApplyMs = 1_000;
 
-type Row = { digest: string; partition: number; offset: number };
+type Row = Pick<Entry, "digest" | "partition" | "offset">;
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
@@ -205,10 +202,7 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
 const blamed = (error: unknown): unknown =>
   isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
 
-/**
- * Whether an error is the file's and not the statement's: no access, no lock, no room, damage. Source: SQLite's
- * «Result and Error Codes».
- */
+/** Whether an error is the file's: no access, no lock, no room, damage. Source: SQLite's «Result and Error Codes». */
 const isUnavailable = (error: unknown): boolean =>
   error instanceof SQLiteError &&
   /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/.test(

@@ -42,10 +42,10 @@ export const orderFaults = (value: unknown): Fault[] =>
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
   if (placedCheck.Check(document)) return document;
-  const found = faults(placedCheck.Errors(document));
-  throw new Error(
-    `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
+  const found = faults(placedCheck.Errors(document)).map(
+    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
   );
+  throw new Error(`not an order: ${found.join("; ")}`);
 }
 
 /** The first fault of each place, bounded: what follows at the same place only repeats it. */
@@ -54,8 +54,8 @@ function faults(errors: Iterable<ValueError>): Fault[] {
   for (const { path: pointer, message, schema } of errors) {
     if (found.size === maxFaults) break;
     const expected = expectedOf(schema);
-    if (!found.has(pointer))
-      found.set(pointer, { pointer, detail: expected ? `Expected ${expected}` : message });
+    const detail = expected ? `Expected ${expected}` : message;
+    if (!found.has(pointer)) found.set(pointer, { pointer, detail });
   }
   return [...found.values()];
 }
