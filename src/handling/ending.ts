@@ -26,7 +26,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
     const counts = { handled: 0, redelivered: 0, duplicate: 0, conflict: 0 };
-    const failed = [];
+    const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
       if (typeof end === "object") {
@@ -70,7 +70,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       }
     }
     metrics.retried.inc();
-    work.record.own();
     work.waitsFor = counted ? "attempt" : "dependency";
     work.reason = oneLine(reason);
     work.owner.waiting.add(work);

@@ -51,13 +51,6 @@ export function startConsumer(
     return undefined;
   }
 
-  async function checkTopics(): Promise<void> {
-    for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
-      const { fault } = await askOnce(config, topic);
-      if (fault) throw new Error(fault);
-    }
-  }
-
   /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
     try {
@@ -70,12 +63,11 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
-    await persist("no topic to rely on", checkTopics);
-    const retentionMs = await persist("the ledger's retention", () => ledgerRetentionMs(config));
+    const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
-    log.info({ retentionMs }, "the ledger's retention; Infinity: for ever");
+    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>
@@ -136,12 +128,14 @@ export function startConsumer(
  * topic's retention.ms after the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic
  * Configs»). A dead letter can be put back until it is gone, and read again then. A day is for the brokers' own pace.
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
- * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
+ * @throws Error that says what to change, where a topic is too weak or LEDGER_RETENTION_DAYS is less; or when the brokers
+ *   can't be asked
  */
 export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
   const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
-  const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => askOnce(config, topic)));
-  const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
+  const topics = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => askOnce(config, topic)));
+  for (const { fault } of topics) if (fault) throw new Error(fault);
+  const neededMs = topics.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
   if (days * dayMs < neededMs)
     throw new Error(

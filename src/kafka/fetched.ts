@@ -19,8 +19,6 @@ const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
 
 /** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
-  private waited = false;
-
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -43,12 +41,6 @@ export class DeliveredRecord {
     if (this.batch.length === this.bytes) return;
     this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
-  }
-
-  /** Said now and then of one that is waiting: the second time it has waited for long. */
-  stillWaiting(): void {
-    if (this.waited) this.own();
-    this.waited = true;
   }
 
   get key(): Buffer | null {
