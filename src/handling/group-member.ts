@@ -8,7 +8,7 @@
  * Leaving, it asks to have all revoked, meets the last demands in these same states, and ends.
  */
 import type { ConsumerConfig } from "../config.ts";
-import type { Rebalance } from "../kafka/consumer.ts";
+import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
 import { createGauges } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
@@ -115,20 +115,6 @@ export function createGroupMember(
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
 
-  /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
-  function holdBack(): void {
-    const mostBytes = config.BACKLOG_BYTES / owned.size;
-    for (const owner of owned.values()) {
-      const { inHand, paused, partition } = owner;
-      const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
-      const wanted = paused ? full > 1 / 2 : full >= 1;
-      if (wanted === paused || owner.leaving) continue;
-      owner.paused = wanted;
-      if (wanted) consumer.pause([partition]);
-      else consumer.resume([partition]);
-    }
-  }
-
   /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
   function keepOnlyWhatWaits(): void {
     if (clock.nowMs() < copiesAtMs) return;
@@ -142,7 +128,7 @@ export function createGroupMember(
       const mayBeAsked = () => clock.nowMs() < leftAtMs + lastDemandsMs || demands.length > 0;
       while (mayBeAsked() || state.is === "taking on" || owned.size > 0) {
         meetDemands();
-        holdBack();
+        holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
         gauges.tell(owned.values());
         keepOnlyWhatWaits();
@@ -166,4 +152,18 @@ export function createGroupMember(
         .flatMap(({ waiting }) => waiting)
         .find(({ entry }) => entry.order.id === id),
   };
+}
+
+/** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
+function holdBack(config: ConsumerConfig, consumer: KafkaConsumer, owned: readonly OwnedPartition[]): void {
+  const mostBytes = config.BACKLOG_BYTES / owned.length;
+  for (const owner of owned) {
+    const { inHand, paused, partition } = owner;
+    const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
+    const wanted = paused ? full > 1 / 2 : full >= 1;
+    if (wanted === paused || owner.leaving) continue;
+    owner.paused = wanted;
+    if (wanted) consumer.pause([partition]);
+    else consumer.resume([partition]);
+  }
 }

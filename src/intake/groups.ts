@@ -37,7 +37,7 @@ export function createGroups<Item>(options: {
   let mode: Mode = "idle";
   let held: Item[] = [];
   let heldSinceMs = 0;
-  /** Of the newest group: its number, when it was sent, its items, and those without their end. Older ones hold up nothing. */
+  /** Of the newest group: number, time of sending, items, and those without their end. Older ones hold up nothing. */
   let newest = 0;
   let sentMs = 0;
   let size = 0;

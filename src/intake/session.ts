@@ -90,7 +90,7 @@ export function createSession(
     return undefined;
   }
 
-  /** Too few replicas in sync must be known before an order is taken; a topic with other partitions may have been made anew. */
+  /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
   async function watch(client: KafkaProducer): Promise<void> {
     const current = () => client === kafka && !closed;
     let used = partitions.length;

@@ -1,4 +1,4 @@
-/** What every Kafka client has in common: its options, each explicit with its reason, and how it is connected and disconnected. */
+/** What every Kafka client has in common: options, each with its reason, and how it is connected and disconnected. */
 import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";

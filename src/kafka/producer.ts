@@ -24,13 +24,13 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-/** Of records in one call, and of calls, which are numbered anew then. A tag, a double, is the number of a call and a place there. */
+/** Records of one call, and calls until they are numbered anew. A tag, a double, is the call's number and a place in it. */
 const mostTogether = 2 ** 20;
 const mostCalls = 2 ** 32;
 
 /**
  * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
- * @param options.lingerMs Kafka's linger.ms, for records that are handed over one by one; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
+ * @param options.lingerMs Kafka's linger.ms, by default none; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */

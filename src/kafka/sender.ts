@@ -26,7 +26,6 @@ export function openSender(client: Pointer, lingers: boolean) {
   const topics = new Map<string, Pointer>();
   // Used again and again: librdkafka copies all of it before the call returns.
   const encoder = createEncoder();
-  let errors = new Float64Array(64);
   let shared = { headers: none, ...encodedHeaders(none) };
 
   function topicOf(name: string): Pointer {
@@ -52,7 +51,7 @@ export function openSender(client: Pointer, lingers: boolean) {
           throw new TypeError("records of several topics or shared headers in one call");
         encoder.add(record);
       }
-      if (records.length > errors.length) errors = new Float64Array(2 * records.length);
+      const errors = new Float64Array(records.length);
       const { numbers, texts } = encoder.encoded();
       const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
       rdkafka.coffee_orders_send(

@@ -1,4 +1,4 @@
-/** Tells at once when a client has something to be polled for: librdkafka writes into a pipe when its queue is no longer empty. */
+/** Tells at once when there is something to be polled for: librdkafka writes into a pipe when its queue is not empty any more. */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
 
