@@ -82,7 +82,6 @@ export function createBreaker(parts: {
           probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
       };
     },
-    /** When an order was handled last. */
     handledAtMs: (): number => handledAtMs,
     /** Notes how attempts ended. @returns whether those that failed are the orders' own */
     note(handled: number, failed: FailedAttempt[]): boolean {

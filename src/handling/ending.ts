@@ -111,7 +111,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
   return {
     conclude,
     giveUp,
-    /** When the last record was finished. */
     finishedAtMs: (): number => finishedAtMs,
   };
 }

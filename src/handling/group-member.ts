@@ -141,7 +141,6 @@ export function createGroupMember(
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** Milliseconds since the last poll ended. */
     sincePollMs: (): number => clock.nowMs() - polledAtMs,
     /** Milliseconds for which records were in hand and none was finished. */
     withoutProgressMs: (): number => clock.nowMs() - Math.max(idleAtMs, processor.finishedAtMs()),

@@ -72,7 +72,6 @@ export function createHandlingMetrics(registry: Registry) {
   };
 }
 
-/** The gauges of the partitions that are owned. */
 export function createGauges(
   topic: string,
   parts: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },

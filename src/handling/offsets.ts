@@ -76,7 +76,6 @@ export function createOffsetTracker(
     /** The offset after the newest record taken on; undefined before the first. */
     position: (): number | undefined => next,
     unfinished: (): number => open.size,
-    /** The first record that is not finished. */
     oldest,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
     due(): CommittedOffset | undefined {
@@ -91,7 +90,6 @@ export function createOffsetTracker(
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
-    /** A commit of what was due is acknowledged. */
     acknowledged(commit: CommittedOffset): void {
       committed = commit;
     },

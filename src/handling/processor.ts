@@ -24,7 +24,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   });
   const { conclude, giveUp, finishedAtMs } = createEnding(config, { ...parts, recorder, breaker });
 
-  /** Handles a batch, as the scheduler has it. */
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
     const ended = breaker.begin();

@@ -36,7 +36,6 @@ export function createBatchLimit(maxOrders: number) {
   let limit = Math.min(firstLimit, maxOrders);
   return {
     current: (): number => limit,
-    /** A batch succeeded, its handlers within so many milliseconds. */
     succeeded(orders: number, handlersMs: number): void {
       if (handlersMs <= targetMs) limit = Math.max(limit, Math.min(orders * 2, maxOrders));
       else if (handlersMs > longestMs) limit = Math.max(1, Math.floor((orders * targetMs) / handlersMs));

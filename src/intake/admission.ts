@@ -8,7 +8,6 @@ import { OutcomeError } from "../outcomes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload, type Overload } from "./overload.ts";
 
-/** What a request brings. */
 export type Kind = "single" | "batch";
 type Counts = Record<Kind, number>;
 
@@ -42,7 +41,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
     bytes: () => sum(bytes),
     lowestLimit: () => Math.min(mostOrders, ...[...lanes.values()].map(({ limit }) => limit)),
 
-    /** The lane by its number. */
     lane(number: number): Lane {
       let lane = lanes.get(number);
       if (!lane) {

@@ -139,11 +139,9 @@ export function createDelivery(
   }
 
   return {
-    /** Why nothing can be sent; undefined when it can. */
     obstacle: session.obstacle,
     /** The partition of a customer's orders, where the customer decides. */
     partitionOf: (customer: string): number => partitioner.forGroup(0)(customer),
-    /** An order on its way. */
     pending: (id: string): Pending | undefined => pending.get(id),
     /** Takes an order on, which gets its answer by its deadline. */
     add(order: Pending): void {

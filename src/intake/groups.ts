@@ -97,7 +97,6 @@ export function createGroups<Item>(options: {
       if (held.length >= awaited || waitMs <= 0) flush();
       else timer = setTimeout(flush, waitMs);
     },
-    /** Sends at once what is held. */
     flush,
   };
 }

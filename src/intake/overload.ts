@@ -65,7 +65,6 @@ export function createOverload(targetMs: number, most: number) {
     low = inFlight;
   }
 
-  /** Judges the window that is over. */
   function judge(nowMs: number): void {
     const { fromMs, acknowledged, counted, waitedMs, quickestMs } = span;
     const meanMs = waitedMs / counted;

@@ -49,7 +49,6 @@ export function createPartitioner(options: {
       current = partition;
       return () => partition;
     },
-    /** An order was sent to the partition. */
     sent(partition: number, nowMs: number): void {
       waiting[partition] ??= [];
       const all = waiting[partition];

@@ -18,7 +18,6 @@ const checkTimeoutMs = 2_000;
 
 const notReady = (detail: string) => new OutcomeError("not_ready", detail);
 
-/** Starts connecting at once. */
 export function createSession(
   config: ProducerConfig,
   log: Logger,

@@ -16,7 +16,6 @@ const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING. */
 const oldest = -2;
 
-/** @param client a member of the group */
 export function openPlaces(client: Pointer, { ask }: Asking, group: string, topic: string) {
   const name = cText(topic);
   return {

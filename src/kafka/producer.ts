@@ -12,7 +12,6 @@ import { openWakeUps } from "./wake-ups.ts";
 /** Of records that are handed over together each, counted by n from 0, has a report, unless the producer is closed first. */
 export type OnReport = (n: number, report: Report) => void;
 
-/** A partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
@@ -78,7 +77,6 @@ export function openProducer(
   return connected(client, config.ORDERS_TOPIC, (handle) => drive(client, handle, lingerMs > 0));
 }
 
-/** What a connected client does. */
 function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */

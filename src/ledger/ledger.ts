@@ -75,7 +75,6 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-/** What a ledger is made for. */
 export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
 
 /** The database did not do its part, which says nothing about the order: try again later, for as long as it takes. */
