@@ -201,7 +201,6 @@ function passed(load: Load): Promise<void> {
 /** Whether every replica is in sync, so that the next fault meets a majority. */
 async function isWhole(): Promise<boolean> {
   const producer = await openProducer(kafkaConfig({ KAFKA_BROKERS: bootstrap }), {
-    lingerMs: 0,
     deliveryTimeoutMs: 5_000,
   }).catch(() => undefined);
   try {

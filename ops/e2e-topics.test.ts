@@ -8,10 +8,9 @@ import { capture } from "../kit/capture.ts";
 import { until } from "../kit/until.ts";
 import { consumerConfig, producerConfig } from "../src/config.ts";
 import { ledgerRetentionMs } from "../src/handling/tier.ts";
-import { partitionForKey } from "../src/intake/murmur2.ts";
+import { partitionForKey } from "../src/intake/partitioner.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { openProducer } from "../src/kafka/producer.ts";
-import { topicFault } from "../src/kafka/topics.ts";
+import { askOnce } from "../src/kafka/topics.ts";
 import { anOrder } from "../src/sample.ts";
 import { startIntake, type TestIntake } from "../testing/intake.ts";
 import { createTopic } from "./create-topic.ts";
@@ -204,14 +203,8 @@ async function placed(intake: TestIntake, customer: string): Promise<number> {
   return answer.status === 202 ? ((await answer.json()) as { partition: number }).partition : -1;
 }
 
-async function faultOf(topic: string, config = configOf(topic)): Promise<string | undefined> {
-  const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: 1_000 });
-  try {
-    return await topicFault(config, topic, await client.partitions(topic, CALL_LIMIT_MS));
-  } finally {
-    await client.close(0);
-  }
-}
+const faultOf = async (topic: string, config = configOf(topic)): Promise<string | undefined> =>
+  (await askOnce(config, topic)).fault;
 
 /** Creates a topic with the brokers' defaults but for what is given, and waits until it is known. */
 async function create(topic: string, partitions: number, config: Record<string, string> = {}): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
-import { topicFault } from "../src/kafka/topics.ts";
+import { askOnce } from "../src/kafka/topics.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { createTopic } from "./create-topic.ts";
 
@@ -28,26 +28,15 @@ process.exit(0);
 
 /** The client that creates does not say what keeps it from the brokers; this one does. */
 async function reach(topic: string): Promise<void> {
-  const client = await openProducer(
-    { ...config, ORDERS_TOPIC: topic },
-    { lingerMs: 0, deliveryTimeoutMs: 1_000 },
-  );
+  const client = await openProducer({ ...config, ORDERS_TOPIC: topic }, { deliveryTimeoutMs: 1_000 });
   await client.close(0);
 }
 
 async function check(topic: string): Promise<string | undefined> {
-  const client = await openProducer(
-    { ...config, ORDERS_TOPIC: topic },
-    { lingerMs: 0, deliveryTimeoutMs: 1_000 },
-  );
-  try {
-    const partitions = await client.partitions(topic, 5_000);
-    // It is there, but a broker hears of it a moment after the one that created it.
-    if (partitions.length === 0) throw new Error(`the topic ${topic} is not known to every broker yet`);
-    return await topicFault(config, topic, partitions);
-  } finally {
-    await client.close(0);
-  }
+  const { partitions, fault } = await askOnce(config, topic);
+  // It is there, but a broker hears of it a moment after the one that created it.
+  if (partitions.length === 0) throw new Error(`the topic ${topic} is not known to every broker yet`);
+  return fault;
 }
 
 /** Brokers that are only just starting are waited for. */

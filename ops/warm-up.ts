@@ -38,7 +38,7 @@ setTimeout(
 await createTopic(config, topic);
 try {
   await using reader = await openReader();
-  const producer = await openProducer(scratch, { lingerMs: 0, deliveryTimeoutMs: timeoutMs });
+  const producer = await openProducer(scratch, { deliveryTimeoutMs: timeoutMs });
   try {
     let lastMs = Number.POSITIVE_INFINITY;
     for (let n = 1; n <= mostWindows; n += 1) {

@@ -10,7 +10,7 @@ import { type Container, openTopology, type Topology } from "../infra/topology.t
 import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
 import { comesTrue } from "../kit/until.ts";
-import { partitionForKey } from "../src/intake/murmur2.ts";
+import { partitionForKey } from "../src/intake/partitioner.ts";
 import { partitionCount } from "../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
 import { askCluster } from "./system/cluster.ts";

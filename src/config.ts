@@ -61,8 +61,6 @@ const producerSchema = Type.Object({
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: choice("how a partition is chosen", "batch", "customer"),
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 100, 0, 1_000),
-  // Without any, a group still leaves as one.
-  LINGER_MS: Type.Number({ description: "Kafka's linger.ms", default: 0, minimum: 0, maximum: 1_000 }),
   // Also the longest until an order is answered.
   DELIVERY_TIMEOUT_MS: whole("message.timeout.ms; then a fate is unknown", 20_000, 1_000, 5 * minuteMs),
   // For the balancer to notice.
@@ -120,7 +118,7 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   const { properties } = schema;
   const given = Object.entries(properties).flatMap(([name, { type }]) => {
     const text = env[name];
-    return text ? [[name, type in numbers && decimal.test(text) ? Number(text) : text]] : [];
+    return text ? [[name, type === "integer" && decimal.test(text) ? Number(text) : text]] : [];
   });
   const value = Value.Default(schema, Object.fromEntries(given)) as Record<string, unknown>;
   const faulty = new Set([...Value.Errors(schema, value)].map(({ path }) => path.slice(1)));
@@ -142,13 +140,12 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
 
 /** What a number is written as: 1e3 or a word is none. */
 const decimal = /^-?\d+(\.\d+)?$/;
-const numbers: Record<string, string> = { integer: "a whole number", number: "a number" };
 
 function faultOf(name: string, schema: SchemaOptions, given: string | undefined): string {
   const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
   const state = given ? `is malformed${secret ? "" : `: ${JSON.stringify(given)}`}` : "is missing";
-  const kind = numbers[schema.type as string];
-  const values = kind ? `${kind} from ${schema.minimum} to ${schema.maximum}` : expectedOf(schema);
+  const isNumber = schema.type === "integer";
+  const values = isNumber ? `a whole number from ${schema.minimum} to ${schema.maximum}` : expectedOf(schema);
   return `${name} ${state}; expected: ${schema.description}${values ? ` (${values})` : ""}`;
 }
 

@@ -1,8 +1,9 @@
 /** Deletes the beginnings of partitions (DeleteRecords, KIP-107), through the C API: see src/kafka/ffi.ts. */
 import { CString, dlopen, FFIType, type Pointer, read } from "bun:ffi";
 import type { KafkaConfig } from "../../src/config.ts";
-import { library } from "../../src/kafka/addon.ts";
-import { request } from "../../src/kafka/admin.ts";
+import Kafka, { library } from "../../src/kafka/addon.ts";
+import { openAsking } from "../../src/kafka/admin.ts";
+import { clientOptions, connected, disconnect } from "../../src/kafka/client.ts";
 import { cText, errorText, present } from "../../src/kafka/ffi.ts";
 
 const { ptr: pointer, i32, i64, u64, void: nothing } = FFIType;
@@ -44,11 +45,15 @@ export async function deleteRecords(
   const order = present(api.rd_kafka_DeleteRecords_new(list), "request");
   api.rd_kafka_topic_partition_list_destroy(list);
   try {
-    const faults = await request(config, topic, timeoutMs, {
-      send: (queue, client) =>
-        api.rd_kafka_DeleteRecords(client, new BigUint64Array([BigInt(order)]), 1, null, queue),
-      read: (event) => faultsIn(api, event),
-    });
+    const client = new Kafka.Producer(clientOptions(config), {});
+    const asking = await connected(client, config, topic, openAsking);
+    const faults = await asking
+      .ask(timeoutMs, {
+        send: (queue, handle) =>
+          api.rd_kafka_DeleteRecords(handle, new BigUint64Array([BigInt(order)]), 1, null, queue),
+        read: (event) => faultsIn(api, event),
+      })
+      .finally(() => disconnect(client));
     if (faults.length > 0) throw new Error(faults.join("; "));
   } finally {
     api.rd_kafka_DeleteRecords_destroy(order);

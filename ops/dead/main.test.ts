@@ -197,7 +197,6 @@ test("a burial and a redrive keep headers, their null values, dead.* of its own 
   const time = 1_700_000_000_123;
   const config = kafkaConfig(env);
   const producer = await openProducer(config, {
-    lingerMs: 0,
     deliveryTimeoutMs: 5_000,
     maxBytes: 10_000_000,
   });

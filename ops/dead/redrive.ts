@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { KafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
-import { topicFault, topicLimits } from "../../src/kafka/topics.ts";
+import { askOfTopic } from "../../src/kafka/topics.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { isUuid } from "../../src/wire/order-id.ts";
 import { openTopicReader, type ReadRecord, type TopicReader } from "../read-topic.ts";
@@ -15,7 +15,6 @@ import { digestOfStub, type Filter, letterOf, matches, original } from "./letter
 import { recordAt } from "./list.ts";
 
 const deliveryTimeoutMs = 20_000;
-const metadataTimeoutMs = 10_000;
 const maxInFlight = 1_000;
 const askedAtOnce = 1_000;
 /** As much as the client takes: what was on the topic once, the brokers take again. */
@@ -99,10 +98,8 @@ export async function redrive(config: KafkaConfig, reader: TopicReader, meant: M
   const sources = openSources(config);
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes });
   try {
-    const partitions = await producer.partitions(config.ORDERS_TOPIC, metadataTimeoutMs);
-    const fault = await topicFault(config, config.ORDERS_TOPIC, partitions);
+    const { fault, partitions, retentionMs } = await askOfTopic(config, config.ORDERS_TOPIC, producer);
     if (fault) throw new Error(fault);
-    const { retentionMs } = await topicLimits(config, config.ORDERS_TOPIC);
 
     stoppedAt = await eachMeant(reader, meant, async (letter) => {
       counts.meant += 1;

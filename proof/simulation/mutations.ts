@@ -41,8 +41,8 @@ const mutations: Mutation[] = [
   {
     defect: "what was polled before a rewind is taken on after it",
     file: "group-member.ts",
-    right: "    watchTopic();\n    const { records, errors } = consumer.poll(enough ? 1 : pollRecords);",
-    wrong: "    const { records, errors } = consumer.poll(enough ? 1 : pollRecords);\n    watchTopic();",
+    right: "    watchTopic();\n    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);",
+    wrong: "    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);\n    watchTopic();",
   },
   {
     defect: "a topic that was made anew is read on at the old offset",
@@ -64,7 +64,7 @@ const mutations: Mutation[] = [
   },
   {
     defect: "a record is finished before its letter is acknowledged",
-    file: "processor.ts",
+    file: "ending.ts",
     right: "await deadLetters.bury(",
     wrong: "finish(work);\n      await deadLetters.bury(",
   },

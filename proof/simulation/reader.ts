@@ -64,7 +64,7 @@ export function createReader(options: {
 function deliveredOf(topic: string, stored: Stored): DeliveredRecord {
   const { key, value, partition, offset, leaderEpoch } = stored;
   const bytes = key.length + value.length;
-  const ownership = { own: () => undefined, stillWaiting: () => undefined };
+  const ownership = { own: () => undefined };
   return {
     topic,
     partition,

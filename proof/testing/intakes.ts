@@ -5,7 +5,7 @@ import { type ProducerConfig, producerConfig } from "../../src/config.ts";
 import { createIntakeApp } from "../../src/intake/app.ts";
 import { createIntake, type Intake } from "../../src/intake/intake.ts";
 import { createIntakeMetrics } from "../../src/intake/metrics.ts";
-import { partitionForKey } from "../../src/intake/murmur2.ts";
+import { partitionForKey } from "../../src/intake/partitioner.ts";
 import { clientOptions } from "../../src/kafka/client.ts";
 import { OutcomeError } from "../../src/outcomes.ts";
 import { createLogger } from "../../src/runtime/log.ts";

@@ -1,5 +1,4 @@
 /** One call of a handler, which ends in its time whatever the handler does, and what its failure says. */
-
 import type { Tx } from "../ledger/ledger.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { type Handler, Reject, RetryLater } from "./handler.ts";
@@ -68,8 +67,7 @@ export function faultOf(thrown: unknown): Fault {
 const maxReason = 1_000;
 
 /** What any database, header and log line takes: bounded, well-formed, without control characters. */
-export const oneLine = (text: string): string =>
-  text
-    .slice(0, maxReason)
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, " ");
+export function oneLine(text: string): string {
+  const start = text.slice(0, maxReason).toWellFormed();
+  return start.replace(/\p{Cc}/gu, " ");
+}

@@ -1,6 +1,7 @@
 /**
- * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then only a probe is begun now and
- * then, and no order is at fault: what opened the breaker is given back. Any order that is handled closes it.
+ * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Closed, it lets all begin and looks for
+ * that; open, only a probe now and then, and no order is at fault: the attempts that opened it are given back, and the first
+ * order that is handled closes it.
  */
 import { backoffMs, type Clock } from "../runtime/clock.ts";
 
@@ -20,10 +21,13 @@ const mostReports = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
 
-/** `onChange` is told each change, before anything else happens. */
-type BreakerParts = { clock: Clock; random: () => number; onChange: (open: boolean) => void };
-
-export function createBreaker({ clock, random, onChange }: BreakerParts) {
+/** @param parts.onChange is told each change, before anything else happens */
+export function createBreaker(parts: {
+  clock: Clock;
+  random: () => number;
+  onChange: (open: boolean) => void;
+}) {
+  const { clock, random, onChange } = parts;
   /** `customers`: whose first attempts failed. */
   let reports: { atMs: number; handled: number; failed: FailedAttempt[]; customers: string[] }[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
@@ -78,7 +82,6 @@ export function createBreaker({ clock, random, onChange }: BreakerParts) {
           probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
       };
     },
-    /** When an order was handled last. */
     handledAtMs: (): number => handledAtMs,
     /** Notes how attempts ended. @returns whether those that failed are the orders' own */
     note(handled: number, failed: FailedAttempt[]): boolean {

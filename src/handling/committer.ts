@@ -9,10 +9,13 @@ const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
-/** The partitions are another member's by now, who begins at the last commit; the ledger knows the rest. librdkafka's texts. */
-const lostOwnership = /assignment lost|unknown member|fenced|not in an active group/i;
-/** Said while the group agrees on a new generation: the same commit succeeds a little later. */
-const betweenGenerations = /generation id|rebalance in progress/i;
+/** librdkafka's, for failures that are harmless. */
+const words = {
+  /** The partitions are another member's by now, who begins at the last commit; the ledger knows the rest. */
+  lost: /assignment lost|unknown member|fenced|not in an active group/i,
+  /** The group agrees on a new generation: the same commit succeeds a little later. */
+  rebalance: /generation id|rebalance in progress/i,
+};
 
 export function createCommitter({ consumer, metrics, log, clock }: OwnershipParts) {
   let underWay = false;
@@ -37,8 +40,7 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
       metrics.commits.inc();
     } catch (error) {
       const kafka = (error as Error).message;
-      const isBetween = betweenGenerations.test(kafka);
-      const reason = lostOwnership.test(kafka) ? "lost" : isBetween ? "rebalance" : "other";
+      const reason = (["lost", "rebalance"] as const).find((one) => words[one].test(kafka)) ?? "other";
       if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";

@@ -1,14 +1,13 @@
 /**
- * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as
- * many replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as
- * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
+ * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as many
+ * replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as a stub in
+ * the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
-
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
-import { topicFault, topicLimits } from "../kafka/topics.ts";
+import { askOnce } from "../kafka/topics.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
 
@@ -22,7 +21,6 @@ const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
 
-/** Why a record is given up. */
 type Cause = { reason: string; attempts: number };
 
 /** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
@@ -33,18 +31,11 @@ const cutValue = 2;
 
 /** A producer on a topic that was checked, and how long that keeps a record. @throws Error, and nothing is left open */
 async function openLetterBox(config: KafkaConfig, log: Logger) {
-  const { maxBytes, retentionMs } = await topicLimits(config, config.DEAD_TOPIC);
+  const { fault, partitions, maxBytes, retentionMs } = await askOnce(config, config.DEAD_TOPIC);
+  if (fault) throw new Error(fault);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes, onError });
-  try {
-    const found = await producer.partitions(config.DEAD_TOPIC, deliveryTimeoutMs);
-    const fault = await topicFault(config, config.DEAD_TOPIC, found);
-    if (fault) throw new Error(fault);
-    return { ...producer, partitions: found.length, retentionMs };
-  } catch (error) {
-    await producer.close(0);
-    throw error;
-  }
+  return { ...producer, partitions: partitions.length, retentionMs };
 }
 
 /** Why a letter was not taken. `certain`: nothing else can be at fault, such as the rest of its batch. */
@@ -126,9 +117,8 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
 }
 
 /**
- * The record's own key, value, headers and timestamp, and after its headers ours, which say why and where from.
- * `dead.headers` is the first of ours and says how many are the record's: so what it was before is known to the byte.
- * @param cut a place in `cuts`; @param at when it is given up, ms since the epoch
+ * The record's own key, value, headers and timestamp, and after its headers ours, of which the first says how many are the
+ * record's: so what it was is known to the byte. @param cut a place in `cuts`; @param at when, ms since the epoch
  */
 function letterOf(record: DeliveredRecord, { reason, attempts }: Cause, cut: number, at: number) {
   const { key, value, timestampMs, topic, partition, offset } = record;

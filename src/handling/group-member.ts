@@ -1,109 +1,114 @@
 /**
- * The consumer's loop: it polls without ever stopping, hands records to the processor, commits what is finished, and
- * meets the group's demands. It lets partitions go when no more of them is begun, what ran has ended and all that is
- * finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
+ * The consumer's loop: it polls without ever stopping, hands records to the processor, commits what is finished, and meets
+ * the group's demands one after another. Between two polls it is in one of these states:
+ * - owning: what it owns is read and handled.
+ * - taking on: it asks from where, for partitions that it was assigned.
+ * - releasing: of partitions that were revoked nothing more is begun; they are let go when what ran has ended and all that is
+ *   finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
+ * Leaving, it asks to have all revoked, meets the last demands in these same states, and ends.
  */
-
 import type { ConsumerConfig } from "../config.ts";
-import type { Rebalance } from "../kafka/consumer.ts";
+import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
+import { createGauges } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
 import type { OwnedPartition, Work } from "./work.ts";
+
+type State =
+  | { is: "owning" | "taking on" }
+  | { is: "releasing"; partitions: OwnedPartition[]; sinceMs: number };
 
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
 const idleMs = 20;
 /** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
-const enoughMs = 5;
+const busyMs = 5;
 const afterErrorMs = 250;
-const gaugesMs = 100;
-/** Longer than a record waits that nothing holds up. */
+/** Also what nothing holds up is copied, if it waits just then: 3,000 records for 0.3 ms. */
 const copiesMs = 2_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
-/** What a member is made of. `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
-export type MemberParts = OwnershipParts & {
-  demands: Rebalance[];
-  processor: ReturnType<typeof createProcessor>;
-};
-
-export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
+/** `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
+export function createGroupMember(
+  config: ConsumerConfig,
+  parts: OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> },
+) {
   const { consumer, demands, processor, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
-  /** A member takes on, gives up or does neither; what is demanded meanwhile waits. */
-  let takingOn = false;
-  let releasing: { partitions: OwnedPartition[]; sinceMs: number } | undefined;
+  const gauges = createGauges(config.ORDERS_TOPIC, parts);
+  let state: State = { is: "owning" };
   /** Why it is no member of the group, as far as is known. */
   let outside: string | undefined = "joining the group";
   let leftAtMs = Number.POSITIVE_INFINITY;
   let polledAtMs = clock.nowMs();
   let idleAtMs = polledAtMs;
-  let gaugesAtMs = 0;
   let copiesAtMs = 0;
 
   function meetDemands(): void {
-    if (takingOn || (releasing && !release(releasing))) return;
-    const demand = demands.shift();
+    if (state.is === "releasing" && mayLetGo(state)) letGo(state);
+    const demand = state.is === "owning" ? demands.shift() : undefined;
     if (!demand) return;
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
-    if (demand.kind === "assign") {
+    if (demand.kind === "revoke") revoke(demand.partitions);
+    else {
       outside = undefined;
-      takingOn = true;
+      state = { is: "taking on" };
       void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
-        takingOn = false;
+        state = { is: "owning" };
       });
-      return;
     }
-    const partitions = demand.partitions.flatMap((partition) => owned.get(partition) ?? []);
+  }
+
+  function revoke(demanded: readonly number[]): void {
+    const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
     for (const { revoked, waiting } of partitions) {
       revoked.abort(new Error("the partition was taken away"));
       for (const { waitsFor } of waiting) metrics.waiting.dec({ for: waitsFor });
       waiting.clear();
     }
     processor.drop(({ owner }) => owner.leaving);
-    releasing = { partitions, sinceMs: clock.nowMs() };
+    state = { is: "releasing", partitions, sinceMs: clock.nowMs() };
   }
 
-  /** Lets partitions go as soon as nothing of theirs runs and what is finished is committed. @returns whether done */
-  function release({ partitions, sinceMs }: NonNullable<typeof releasing>): boolean {
-    const forMs = clock.nowMs() - sinceMs;
+  /** Whether nothing of theirs runs and what is finished is committed, or that took too long. */
+  function mayLetGo({ partitions, sinceMs }: State & { is: "releasing" }): boolean {
     const running = partitions.some((owner) => owner.running > 0);
-    if (forMs > revokeTimeoutMs) {
-      log.warn({ running }, "letting partitions go before their work or commit was finished");
-      for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
-    } else if (running || !committer.settled(partitions)) return false;
+    if (clock.nowMs() - sinceMs <= revokeTimeoutMs) return !running && committer.settled(partitions);
+    log.warn({ running }, "letting partitions go before their work or commit was finished");
+    for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+    return true;
+  }
+
+  function letGo({ partitions, sinceMs }: State & { is: "releasing" }): void {
     // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
     const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
     if (paused.length > 0) consumer.resume(paused);
     for (const { partition } of partitions) {
       owned.delete(partition);
-      const { paused, position, committed, end, lag, oldest } = metrics;
-      for (const gauge of [paused, position, committed, end, lag, oldest])
-        gauge.remove({ topic: config.ORDERS_TOPIC, partition });
+      gauges.forget(partition);
     }
     consumer.unassign(partitions.map(({ partition }) => partition));
     metrics.owned.set(owned.size);
-    metrics.revokeSeconds.observe(forMs / 1_000);
-    releasing = undefined;
-    return true;
+    metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
+    state = { is: "owning" };
   }
 
   async function poll(): Promise<void> {
     // With a full batch for all and two to go on with it takes a single record now and then: that polls, and the others
     // wait with librdkafka, where they are smaller and what is fetched is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
-    const enough = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
-    const waitMs = enough ? enoughMs : idleMs;
-    if (enough && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
+    const isBusy = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
+    const waitMs = isBusy ? busyMs : idleMs;
+    if (isBusy && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
     // Before the poll: what it brings comes from where reading begins anew, if it does.
     watchTopic();
-    const { records, errors } = consumer.poll(enough ? 1 : pollRecords);
+    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);
     polledAtMs = clock.nowMs();
     for (const error of errors) {
       log.warn({ kafka: error }, "poll failed, trying again");
@@ -116,55 +121,22 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
 
-  /** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
-  function holdBack(): void {
-    const mostBytes = config.BACKLOG_BYTES / owned.size;
-    for (const owner of owned.values()) {
-      const { inHand, paused, partition } = owner;
-      const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
-      const wanted = paused ? full > 1 / 2 : full >= 1;
-      if (wanted === paused || owner.leaving) continue;
-      owner.paused = wanted;
-      if (wanted) consumer.pause([partition]);
-      else consumer.resume([partition]);
-    }
-  }
-
   /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
   function keepOnlyWhatWaits(): void {
     if (clock.nowMs() < copiesAtMs) return;
     copiesAtMs = clock.nowMs() + copiesMs;
-    for (const { record } of processor.waiting()) record.stillWaiting();
-  }
-
-  /** What is told of each partition, now and then. */
-  function setGauges(): void {
-    if (clock.nowMs() < gaugesAtMs) return;
-    gaugesAtMs = clock.nowMs() + gaugesMs;
-    for (const { partition, offsets, paused } of owned.values()) {
-      const place = { topic: config.ORDERS_TOPIC, partition };
-      const { end } = consumer.watermarks(partition);
-      const committed = offsets.committed() ?? 0;
-      const position = offsets.position() ?? committed;
-      const oldestMs = offsets.oldest()?.timestampMs ?? -1;
-      metrics.paused.set(place, Number(paused));
-      metrics.position.set(place, position);
-      metrics.committed.set(place, committed);
-      metrics.oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-      if (end >= 0) metrics.end.set(place, end);
-      if (end >= 0) metrics.lag.set(place, Math.max(0, end - position) + offsets.unfinished());
-    }
+    for (const { record } of processor.waiting()) record.own();
   }
 
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
       const mayBeAsked = () => clock.nowMs() < leftAtMs + lastDemandsMs || demands.length > 0;
-      while (mayBeAsked() || takingOn || owned.size > 0) {
+      while (mayBeAsked() || state.is === "taking on" || owned.size > 0) {
         meetDemands();
-        holdBack();
-        committer.commit(owned.values(), releasing !== undefined);
-        setGauges();
+        holdBack(config, consumer, [...owned.values()]);
+        committer.commit(owned.values(), state.is === "releasing");
+        gauges.tell(owned.values());
         keepOnlyWhatWaits();
         if (owned.values().every(({ inHand }) => inHand.records === 0)) idleAtMs = clock.nowMs();
         await poll();
@@ -177,7 +149,6 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
     },
     /** Why it is no member of the group; undefined when it is. */
     outside: (): string | undefined => outside,
-    /** Milliseconds since the last poll ended. */
     sincePollMs: (): number => clock.nowMs() - polledAtMs,
     /** Milliseconds for which records were in hand and none was finished. */
     withoutProgressMs: (): number => clock.nowMs() - Math.max(idleAtMs, processor.finishedAtMs()),
@@ -188,4 +159,18 @@ export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {
         .flatMap(({ waiting }) => waiting)
         .find(({ entry }) => entry.order.id === id),
   };
+}
+
+/** Fetching stops for partitions with too much in hand, while polling goes on and so does membership. */
+function holdBack(config: ConsumerConfig, consumer: KafkaConsumer, owned: readonly OwnedPartition[]): void {
+  const mostBytes = config.BACKLOG_BYTES / owned.length;
+  for (const owner of owned) {
+    const { inHand, paused, partition } = owner;
+    const full = Math.max(inHand.records / config.BACKLOG_RECORDS, inHand.bytes / mostBytes);
+    const wanted = paused ? full > 1 / 2 : full >= 1;
+    if (wanted === paused || owner.leaving) continue;
+    owner.paused = wanted;
+    if (wanted) consumer.pause([partition]);
+    else consumer.resume([partition]);
+  }
 }

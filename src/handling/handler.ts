@@ -6,7 +6,7 @@ import type { Tx } from "../ledger/ledger.ts";
 import type { PlacedOrder } from "../wire/validation.ts";
 
 /** What a handler is given besides the order. */
-export type HandlerContext = {
+type HandlerContext = {
   /** Aborts when the attempt's time is over, or when the order's partition can't be kept until the end. */
   signal: AbortSignal;
   /** 1 for the first attempt; what was nobody's fault is not counted. */

@@ -1,11 +1,17 @@
 /** What the consumer tier tells of itself, and of each partition that it owns. */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { Verdict } from "../ledger/ledger.ts";
-import { latencyBucketsS, latencyHistogram } from "../runtime/metrics.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { latencyHistogram } from "../runtime/metrics.ts";
+import type { OwnedPartition } from "./work.ts";
+
+/** Between two settings of the gauges. */
+const gaugesMs = 100;
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
-/** Registers the metrics; every counter is there from the start, at zero. */
+/** Every counter is there from the start, at zero. */
 export function createHandlingMetrics(registry: Registry) {
   const registers = [registry];
   function counter(name: string, help: string, reasons: readonly string[] = []): Counter {
@@ -15,6 +21,7 @@ export function createHandlingMetrics(registry: Registry) {
   }
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers });
+  const seconds = (name: string, help: string) => latencyHistogram(registry, name, help);
   const ofPartition = (name: string, help: string) => gauge(name, help, ["topic", "partition"]);
   const verdicts: Record<Verdict, Counter> = {
     handled: counter("orders_handled_total", "Orders whose effect this consumer applied."),
@@ -46,17 +53,11 @@ export function createHandlingMetrics(registry: Registry) {
     ),
     lettersWaiting: gauge("letters_waiting", "Records given up whose dead letter is not acknowledged yet."),
     breakerOpen: gauge("handler_breaker_open", "1 while handling is held back because it fails for all."),
-    handlerSeconds: latencyHistogram(
-      registry,
-      "order_handler_duration_seconds",
-      "Time of one successful call of the handler.",
+    handlerSeconds: seconds("order_handler_duration_seconds", "Time of one successful call of the handler."),
+    revokeSeconds: seconds(
+      "kafka_revocation_duration_seconds",
+      "Time from the demand for partitions to their release.",
     ),
-    revokeSeconds: new Histogram({
-      name: "kafka_revocation_duration_seconds",
-      help: "Time from the group's demand for partitions to their release.",
-      buckets: latencyBucketsS,
-      registers,
-    }),
     owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
@@ -68,5 +69,41 @@ export function createHandlingMetrics(registry: Registry) {
       "kafka_partition_oldest_unfinished_seconds",
       "Age of the oldest record that was taken on and is not finished; 0: none.",
     ),
+  };
+}
+
+export function createGauges(
+  topic: string,
+  parts: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
+) {
+  const { metrics, consumer, clock } = parts;
+  const { paused, position, committed, end, lag, oldest } = metrics;
+  let dueAtMs = 0;
+
+  function tell(owner: OwnedPartition): void {
+    const { partition, offsets } = owner;
+    const place = { topic, partition };
+    const newest = consumer.watermarks(partition).end;
+    const done = offsets.committed() ?? 0;
+    const read = offsets.position() ?? done;
+    const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+    paused.set(place, Number(owner.paused));
+    position.set(place, read);
+    committed.set(place, done);
+    oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+    if (newest < 0) return;
+    end.set(place, newest);
+    lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+  }
+
+  return {
+    tell(owned: Iterable<OwnedPartition>): void {
+      if (clock.nowMs() < dueAtMs) return;
+      dueAtMs = clock.nowMs() + gaugesMs;
+      for (const owner of owned) tell(owner);
+    },
+    forget(partition: number): void {
+      for (const gauge of [paused, position, committed, end, lag, oldest]) gauge.remove({ topic, partition });
+    },
   };
 }

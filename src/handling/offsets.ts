@@ -1,8 +1,7 @@
 /**
  * The commit rule for one partition, for as long as its log is the same one: what is committed is the offset of the first
- * record that is not finished, and with it, as metadata, which of those behind it are. It never passes an unfinished
- * record, whatever order the records finish in. An offset that is not larger than the newest one is another record: the
- * log was cut there. A topic that was made anew takes a new tracker. Pure: it knows neither Kafka nor time.
+ * record that is not finished, and as metadata which of those behind it are. An offset that is not larger than the newest one
+ * is another record: the log was cut there. Pure: it knows neither Kafka nor time.
  */
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
@@ -77,7 +76,6 @@ export function createOffsetTracker(
     /** The offset after the newest record taken on; undefined before the first. */
     position: (): number | undefined => next,
     unfinished: (): number => open.size,
-    /** The first record that is not finished. */
     oldest,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
     due(): CommittedOffset | undefined {
@@ -92,7 +90,6 @@ export function createOffsetTracker(
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
-    /** A commit of what was due is acknowledged. */
     acknowledged(commit: CommittedOffset): void {
       committed = commit;
     },

@@ -1,7 +1,7 @@
 /**
- * Which partitions are owned, and whether their logs are still the same ones. A record is known by its topic's id, its
- * leader's epoch and its offset (KIP-320, KIP-516): where a log was cut, or the topic made anew, all that is in it now is
- * taken on. librdkafka finds a cut by the epoch; another topic only its id tells, once it has grown beyond the old place.
+ * Which partitions are owned, and whether their logs are still the same ones: where a log was cut, or the topic made anew, all
+ * that is in it now is taken on. librdkafka finds a cut by the leader's epoch (KIP-320); another topic only its id tells
+ * (KIP-516), once it has grown beyond the old place.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer } from "../kafka/consumer.ts";
@@ -17,12 +17,7 @@ const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
 
 /** What a member works with, whatever becomes of the records. */
-export type OwnershipParts = {
-  consumer: KafkaConsumer;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-};
+export type OwnershipParts = { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock };
 
 export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: OwnershipParts) {
   const owned = new Map<number, OwnedPartition>();
@@ -102,8 +97,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
           consumer.rewind([partition]);
           owner.rewinding = false;
         } catch (error) {
-          const kafka = (error as Error).message;
-          log.warn({ partition, kafka }, "not read from the beginning yet, trying again");
+          log.warn({ partition, err: error }, "not read from the beginning yet, trying again");
           // It waits, and it may not be the only one.
           rewindAtMs = clock.nowMs() + retryMs;
         }

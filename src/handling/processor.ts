@@ -1,29 +1,16 @@
-/**
- * What happens to delivered records. Each record ends in exactly one of two ways, and only then is it finished: its
- * effect and ledger row are committed (or were already), or its dead letter is acknowledged. A record that fails is
- * tried again after a while, unless that is nobody's fault, for as long as it takes.
- */
-
+/** What happens to delivered records, from the scheduler's choice to how each ends (./ending.ts). */
 import type { ConsumerConfig } from "../config.ts";
-import type { Tx, Verdict } from "../ledger/ledger.ts";
-import { backoffMs } from "../runtime/clock.ts";
-import { attempt, type Deadline, type Fault, faultOf, oneLine, startDeadline } from "./attempt.ts";
+import type { Tx } from "../ledger/ledger.ts";
+import { createGather } from "../runtime/gather.ts";
+import { attempt, type Deadline, faultOf, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
-import type { DeadLetters } from "./dead-letters.ts";
-import { createGather } from "./gather.ts";
-import type { Handler } from "./handler.ts";
-import { Abandoned, createRecorder, type Ends, type RecorderParts } from "./recorder.ts";
+import { createEnding, type ProcessorParts } from "./ending.ts";
+import { Abandoned, createRecorder } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
-/** The parts that a processor works with. */
-export type ProcessorParts = RecorderParts & {
-  deadLetters: Pick<DeadLetters, "bury">;
-  handler: Handler;
-};
-
 export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
-  const { ledger, deadLetters, handler, metrics, log, clock, random } = parts;
+  const { ledger, handler, metrics, log, clock, random } = parts;
   const effects = "effect" in handler;
   const recorder = createRecorder(config, parts);
   const breaker = createBreaker({
@@ -35,9 +22,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       else log.info("handling succeeds again");
     },
   });
-  let finishedAtMs = Number.NEGATIVE_INFINITY;
+  const { conclude, giveUp, finishedAtMs } = createEnding(config, { ...parts, recorder, breaker });
 
-  /** Handles a batch; `free`: another may begin. @returns the works to be tried again, in their order; never rejects */
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
     const ended = breaker.begin();
@@ -102,92 +88,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     return attempt(handler, work, deadline, tx)?.then(done) ?? done();
   }
 
-  /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
-  function conclude(works: Work[], ends: Ends): Work[] {
-    const counts = { handled: 0, redelivered: 0, duplicate: 0, conflict: 0 };
-    const failed = [];
-    for (const work of works) {
-      const end = ends.get(work);
-      if (typeof end === "object") {
-        if (end.kind !== "reject") failed.push(work);
-      } else if (end) {
-        counts[end] += 1;
-        if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
-        else finish(work);
-      }
-    }
-    for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
-    const noted = failed.map((work) => ({
-      customer: work.customer,
-      first: work.failures === 0,
-      giveBack: () => Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined }),
-    }));
-    const ownFault = breaker.note(effects ? 0 : counts.handled, noted);
-    return works.filter((work) => {
-      const end = ends.get(work);
-      return typeof end === "object" ? isPutOff(work, end, ownFault) : end === undefined;
-    });
-  }
-
-  /** Puts off an order that failed. @returns false when it is given up, or nothing is to be done for it any more */
-  function isPutOff(work: Work, { kind, reason }: Fault, ownFault: boolean): boolean {
-    if (work.owner.leaving) return false;
-    const counted = kind === "reject" || (kind !== "later" && ownFault);
-    const nowMs = clock.nowMs();
-    work.alone = true;
-    work.failures += 1;
-    work.notBeforeMs = nowMs + backoffMs(work.failures, config.RETRY_BASE_MS, config.RETRY_MAX_MS, random);
-    if (counted) {
-      work.attempts += 1;
-      work.failedAtMs ??= nowMs;
-      const late = work.notBeforeMs > work.failedAtMs + config.RETRY_TIMEOUT_MS;
-      // As long as nothing else succeeds either, it may not be the order's fault.
-      const alive = breaker.handledAtMs() >= (work.begunAtMs ?? nowMs);
-      if (kind === "reject" || late || (alive && work.attempts >= config.HANDLER_ATTEMPTS)) {
-        void giveUp(work, reason);
-        return false;
-      }
-    }
-    metrics.retried.inc();
-    work.record.own();
-    work.waitsFor = counted ? "attempt" : "dependency";
-    work.reason = oneLine(reason);
-    work.owner.waiting.add(work);
-    metrics.waiting.inc({ for: work.waitsFor });
-    const { id: orderId } = work.entry.order;
-    const delayMs = Math.round(work.notBeforeMs - nowMs);
-    log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
-    return true;
-  }
-
-  /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
-  async function giveUp(work: Work, why: string): Promise<void> {
-    const { record, owner, attempts, orderId } = work;
-    const { topic, partition, offset } = record;
-    const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
-    owner.running += 1;
-    record.own();
-    metrics.lettersWaiting.inc();
-    try {
-      await deadLetters.bury(record, burial, owner.revoked.signal);
-      await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
-      log.error(burial, "dead letter");
-      metrics.dead.inc();
-      finish(work);
-    } catch (error) {
-      // Taken away meanwhile: the next owner of the partition begins anew with this record.
-      if (!owner.leaving) throw error;
-    } finally {
-      metrics.lettersWaiting.dec();
-      owner.running -= 1;
-    }
-  }
-
-  function finish({ tracker, record }: Work): void {
-    finishedAtMs = clock.nowMs();
-    tracker.finish(record);
-  }
-
   const scheduler = createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {
@@ -198,9 +98,5 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     clock,
   });
 
-  return {
-    ...scheduler,
-    /** When the last record was finished. */
-    finishedAtMs: (): number => finishedAtMs,
-  };
+  return { ...scheduler, finishedAtMs };
 }

@@ -1,8 +1,7 @@
 /**
- * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault
- * it is keeps no other from being handled. A ledger that is down is waited for.
+ * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault it is
+ * keeps no other from being handled. A ledger that is down is waited for.
  */
-
 import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
 import { backoffMs, type Clock } from "../runtime/clock.ts";
@@ -19,7 +18,6 @@ const sharedTimeoutMs = 1_000;
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
 
-/** Applies an order; undefined when that is done already. */
 type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void> | undefined;
 
 /** Every partition of the works was taken away: nothing is left to do. */
@@ -38,7 +36,6 @@ export function createBatchLimit(maxOrders: number) {
   let limit = Math.min(firstLimit, maxOrders);
   return {
     current: (): number => limit,
-    /** A batch succeeded, its handlers within so many milliseconds. */
     succeeded(orders: number, handlersMs: number): void {
       if (handlersMs <= targetMs) limit = Math.max(limit, Math.min(orders * 2, maxOrders));
       else if (handlersMs > longestMs) limit = Math.max(1, Math.floor((orders * targetMs) / handlersMs));

@@ -4,8 +4,8 @@
  */
 import type { Clock } from "../runtime/clock.ts";
 
-/** A piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
-export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
+/** Not to be begun before its time (on the clock's scale); `alone`: in no batch with others. */
+type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
 
 type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
@@ -55,7 +55,6 @@ export function createScheduler<Work extends Scheduled>(options: {
     }
   }
 
-  /** Takes a batch from those that are ready and runs it. */
   function begin(from: Queue<Work>[], most: number): void {
     const alone = Number(from === readyAlone);
     const nowMs = clock.nowMs();
@@ -125,7 +124,6 @@ export function createScheduler<Work extends Scheduled>(options: {
         if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
       return count;
     },
-    /** All works that wait. */
     waiting: () => queues.values().flatMap(({ waiting }) => waiting),
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {

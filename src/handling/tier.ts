@@ -1,17 +1,12 @@
-/**
- * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
- * are as strong as configured, to the group.
- */
-
+/** A consumer from start to drain. It never gives up to reach topics as strong as configured, the ledger and the group. */
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
-import { openProducer } from "../kafka/producer.ts";
-import { topicFault, topicLimits } from "../kafka/topics.ts";
+import { askOnce } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
+import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
-import { createGather } from "./gather.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
@@ -23,7 +18,7 @@ const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const rightsMs = 5_000;
 const dayMs = 86_400_000;
-/** Beyond what can come again. */
+/** Where nothing else is set: beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
@@ -58,23 +53,7 @@ export function startConsumer(
     return undefined;
   }
 
-  async function checkTopics(): Promise<void> {
-    const client = await openProducer(config, { lingerMs: 0, deliveryTimeoutMs: retryMs });
-    try {
-      for (const [topic, right] of [
-        [config.ORDERS_TOPIC, "READ"],
-        [config.DEAD_TOPIC, "WRITE"],
-      ] as const) {
-        const denial = await client.missingRight(topic, right, 5_000);
-        const fault = denial ?? (await topicFault(config, topic, await client.partitions(topic, 5_000)));
-        if (fault) throw new Error(fault);
-      }
-    } finally {
-      await client.close(0);
-    }
-  }
-
-  /** The topics are asked each time: how long they keep records may have been changed. */
+  /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
     try {
       const retentionMs = await ledgerRetentionMs(config);
@@ -93,15 +72,11 @@ export function startConsumer(
   }
 
   async function work(): Promise<void> {
-    await persist("no topic to rely on", checkTopics);
-    const retentionMs = await persist("the ledger's retention", () => ledgerRetentionMs(config));
+    const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
-    log.info(
-      { retentionMs },
-      retentionMs === Infinity ? "the ledger keeps its rows for ever" : "the ledger's retention",
-    );
+    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>
@@ -161,17 +136,20 @@ export function startConsumer(
 
 /**
  * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its
- * topic's retention.ms after the last one of its segment, which is written to for segment.ms. A dead letter can be put back
- * until it is gone, and what was put back can be read again. A day is for the brokers' own pace, and for the ledger's
- * notes of what came once more.
- * Source: Kafka's documentation, «Topic Configs».
+ * topic's retention.ms after the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic
+ * Configs»). A dead letter can be put back until it is gone, and read again then. A day is for the brokers' own pace.
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
- * @throws Error that says what to change where LEDGER_RETENTION_DAYS is less; or when the brokers can't be asked
+ * @throws Error that says what to change, where a topic is too weak, a right is missing or LEDGER_RETENTION_DAYS is less; or when the brokers
+ *   can't be asked
  */
 export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
   const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
-  const limits = await Promise.all([ORDERS_TOPIC, DEAD_TOPIC].map((topic) => topicLimits(config, topic)));
-  const neededMs = limits.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
+  const topics = await Promise.all([
+    askOnce(config, ORDERS_TOPIC, "READ"),
+    askOnce(config, DEAD_TOPIC, "WRITE"),
+  ]);
+  for (const { fault } of topics) if (fault) throw new Error(fault);
+  const neededMs = topics.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
   if (days * dayMs < neededMs)
     throw new Error(

@@ -1,5 +1,4 @@
 /** A delivered record on its way through a consumer, and the ownership of the partition that it came from. */
-
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
@@ -10,7 +9,7 @@ import { createOffsetTracker, type InHand, type OffsetTracker } from "./offsets.
 
 export type OwnedPartition = ReturnType<typeof ownPartition>;
 
-/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
+/** An ownership, from assignment to revocation. @param start, topicId as a tracker's */
 export function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
   const inHand: InHand = { records: 0, bytes: 0 };
   const revoked = new AbortController();
@@ -43,7 +42,7 @@ export class Work {
   readonly decoded: { entry: Entry } | { fault: string };
   /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
   readonly customer: string;
-  /** Attempts that failed and were counted, and of them when the first began and when it failed. */
+  /** Attempts that failed and were counted; when the first of them began, and failed. */
   attempts = 0;
   begunAtMs: number | undefined;
   failedAtMs: number | undefined;

@@ -1,16 +1,13 @@
 /**
- * What may be under way at once, by what it costs: bytes are reserved before a body is read, orders when they are known.
- * Batches may have half of everything, so that no single order waits for one or is refused because of one.
- *
- * In overload a lane has a lower limit. Where the customer decides on the partition each has a lane, so that when one is
- * overloaded orders of the others are taken; else all share one.
+ * What may be under way at once: bytes are reserved before a body is read, orders when they are known. Batches may have half
+ * of everything, so that no single order waits for one. In overload a lane has a lower limit; where the customer decides on
+ * the partition each partition has a lane, so that orders of the others are taken, else all share one.
  */
 import type { ProducerConfig } from "../config.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createOverload, type Overload } from "./overload.ts";
 
-/** What a request brings: one order, or many. */
 export type Kind = "single" | "batch";
 type Counts = Record<Kind, number>;
 
@@ -29,7 +26,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   const bytes: Counts = { single: 0, batch: 0 };
   const lanes = new Map<number, Lane>();
 
-  /** How many wait, and may. */
   const inWords = (waiting: number, most: string) =>
     `${waiting} orders wait for their acknowledgement; ${most} may, half of them of batches`;
 
@@ -41,10 +37,10 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   };
 
   return {
+    orders: () => sum(orders),
     bytes: () => sum(bytes),
     lowestLimit: () => Math.min(mostOrders, ...[...lanes.values()].map(({ limit }) => limit)),
 
-    /** The lane by its number. */
     lane(number: number): Lane {
       let lane = lanes.get(number);
       if (!lane) {

@@ -1,19 +1,22 @@
 /**
- * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): with
- * nothing under way an order goes at once, else it is held until the group under way is acknowledged. So an order on its
- * own does not wait, and the busier the brokers, the larger the groups: the number of produce requests costs, not their size.
+ * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896). So an order
+ * on its own does not wait, and the busier the brokers, the larger the groups: the number of produce requests costs, not
+ * their size. No order is held for longer than the window. A mode at a time:
  *
- * Two things make the next group wait after that. After many, those who were just answered are likely to be back in a
- * moment, and the same clients would make two groups that take turns, for twice the cost: it waits for twice as long as the
- * acknowledgement took. And where orders came meanwhile and the brokers are slow to acknowledge, because they are busy, it
- * waits for longer the slower they are, which is what makes them quicker. Either ends when as many are there as were, so
- * that clients who wait for their answers are not held up, and no order is held for longer than the window.
+ * - idle: nothing is under way. An order goes at once, with those of its turn of the event loop.
+ * - sent: the newest group is under way, and what comes is held until all of it is acknowledged.
+ * - gathering: it is acknowledged, and the next group waits a moment, until as many are there as are expected. After many
+ *   that is for those who were just answered and are likely to be back, who else would make two groups that take turns: twice
+ *   as long as the acknowledgement took. And where orders came meanwhile and the brokers are slow to acknowledge, because
+ *   they are busy, the longer the slower they are, which is what makes them quicker.
  */
+type Mode = "idle" | "sent" | "gathering";
 
-/** Of fewer, under way and held, the requests cost too little to wait; so many are worth one whoever else may come. */
-const many = 16;
-const enough = 256;
-const patience = 2;
+/** Of fewer expected orders the requests cost too little to wait for them; and more than that are never waited for. */
+const fewestAwaited = 16;
+const mostAwaited = 256;
+/** Those who were answered are waited for so many times as long as their acknowledgement took. */
+const patienceFactor = 2;
 /** Brokers that acknowledge within it are not busy; each millisecond beyond makes the gap between two groups so much longer. */
 const promptMs = 5;
 const gapPerMs = 8;
@@ -31,16 +34,17 @@ export function createGroups<Item>(options: {
   send: (items: readonly Item[], group: number) => void;
 }) {
   const { windowMs, gathers, send } = options;
+  let mode: Mode = "idle";
   let held: Item[] = [];
   let heldSinceMs = 0;
+  /** Of the newest group: number, time of sending, items, and those without their end. Older ones hold up nothing. */
   let newest = 0;
   let sentMs = 0;
-  /** How long acknowledgements take of late. */
-  let smoothedMs = 0;
-  /** Items of the newest group, and those without their end; older groups hold up nothing. */
   let size = 0;
   let unsettled = 0;
-  /** So many are waited for, though nothing is under way; none if not. */
+  /** How long acknowledgements take of late. */
+  let smoothedMs = 0;
+  /** While gathering: so many are waited for. */
   let awaited = 0;
   let timer: Timer | undefined;
   let turn: ReturnType<typeof setImmediate> | undefined;
@@ -49,10 +53,11 @@ export function createGroups<Item>(options: {
     clearTimeout(timer);
     clearImmediate(turn);
     turn = undefined;
-    awaited = 0;
+    if (mode === "gathering") mode = "idle";
     if (held.length === 0) return;
     const items = held;
     held = [];
+    mode = "sent";
     newest += 1;
     size = items.length;
     unsettled = size;
@@ -60,13 +65,20 @@ export function createGroups<Item>(options: {
     send(items, newest);
   }
 
+  /** How long the next group waits for so many, after the one under way took so long. */
+  function gapMs(expected: number, tookMs: number, nowMs: number): number {
+    const busyMs = held.length > 0 ? gapPerMs * (smoothedMs - promptMs) : 0;
+    const patienceMs = gathers && expected >= fewestAwaited ? patienceFactor * tookMs : 0;
+    return Math.min(Math.max(busyMs, patienceMs), windowMs - (held.length > 0 ? nowMs - heldSinceMs : 0));
+  }
+
   return {
     /** Takes an item; it is sent within the window, with what arrives in the same turn of the event loop. */
     add(item: Item): void {
       const count = held.push(item);
       if (count === 1) heldSinceMs = performance.now();
-      if (awaited > 0 ? count >= awaited : count === 1 && unsettled === 0) turn ??= setImmediate(flush);
-      else if (awaited === 0 && count === 1) timer = setTimeout(flush, windowMs);
+      if (mode === "gathering" ? count >= awaited : mode === "idle") turn ??= setImmediate(flush);
+      else if (mode === "sent" && count === 1) timer = setTimeout(flush, windowMs);
     },
     /** An item of this group is done, well or not. */
     settled(group: number): void {
@@ -76,21 +88,15 @@ export function createGroups<Item>(options: {
       const nowMs = performance.now();
       const tookMs = nowMs - sentMs;
       smoothedMs += smoothing * (tookMs - smoothedMs);
-      const heldMs = held.length > 0 ? nowMs - heldSinceMs : 0;
       // One by one most are back already: then so many are there.
       const expected = gathers ? size + held.length : size;
-      const gapMs = held.length > 0 ? gapPerMs * (smoothedMs - promptMs) : 0;
-      const patienceMs = gathers && expected >= many ? patience * tookMs : 0;
-      const limitMs = Math.min(Math.max(gapMs, patienceMs), windowMs - heldMs);
-      if (held.length >= Math.min(expected, enough) || limitMs <= 0) {
-        flush();
-        return;
-      }
-      awaited = Math.min(expected, enough);
+      awaited = Math.min(expected, mostAwaited);
+      const waitMs = gapMs(expected, tookMs, nowMs);
       clearTimeout(timer);
-      timer = setTimeout(flush, limitMs);
+      mode = "gathering";
+      if (held.length >= awaited || waitMs <= 0) flush();
+      else timer = setTimeout(flush, waitMs);
     },
-    /** Sends at once what is held. */
     flush,
   };
 }

@@ -1,28 +1,36 @@
 /** What the producer tier tells of itself. */
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type OutcomeName, outcomes } from "../outcomes.ts";
-import { cheapCounters, latencyHistogram } from "../runtime/metrics.ts";
+import { latencyHistogram } from "../runtime/metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 
-/** Registers the metrics; each outcome is there from the start, at zero. */
+/** Each outcome is there from the start, at zero. */
 export function createIntakeMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
-  const outcomeLabels = Object.fromEntries(
-    Object.entries(outcomes).map(([outcome, { fate = "none" }]) => [outcome, { outcome, fate }]),
-  ) as Record<OutcomeName, { outcome: string; fate: string }>;
-  const ofOutcomes = "Answers to orders, by outcome and by what it says of the order's fate.";
-  const ofShed =
-    "Orders, and requests before their body was read, refused by the bound or by the limit in overload.";
+  const ofOutcomes = new Counter({
+    name: "orders_outcomes_total",
+    help: "Answers to orders, by outcome and by what it says of the order's fate.",
+    labelNames: ["outcome", "fate"],
+    registers,
+  });
+  const ofShed = new Counter({
+    name: "orders_shed_total",
+    help: "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
+    labelNames: ["cause"],
+    registers,
+  });
+  const outcome = (outcome: OutcomeName, orders = 1): void =>
+    ofOutcomes.inc({ outcome, fate: outcomes[outcome].fate ?? "none" }, orders);
+  const shed = (cause: "bound" | "overload", orders = 1): void => ofShed.inc({ cause }, orders);
+  for (const name of Object.keys(outcomes)) outcome(name as OutcomeName, 0);
+  for (const cause of ["bound", "overload"] as const) shed(cause, 0);
+
   return {
-    outcome: cheapCounters(registry, { name: "orders_outcomes_total", help: ofOutcomes }, outcomeLabels),
-    shed: cheapCounters(
-      registry,
-      { name: "orders_shed_total", help: ofShed },
-      { bound: { cause: "bound" }, overload: { cause: "overload" } },
-    ),
+    outcome,
+    shed,
     requestSeconds: latencyHistogram(
       registry,
       "http_request_duration_seconds",

@@ -2,41 +2,39 @@
  * How many orders may be under way: as many as the bound allows, but in overload no more than are acknowledged within the
  * target. An order that is taken then waits about that long, and the others are refused at once.
  *
- * The control law is a gradient on acknowledgement time, as in Netflix's concurrency-limits and Envoy's adaptive
- * concurrency filter, towards a given target: towards the least time measured, as there, groups and capacity stay small.
+ * The control law is a gradient on acknowledgement time (Netflix's concurrency-limits, Envoy's adaptive concurrency filter):
  * - Waits below the target raise the limit by the square root of target / wait.
  * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
- *   more wait, or orders are refused, by whichever bound. What was sent before that is not judged again.
- * - And only if all waited long, for three windows of half the target each: where some are quick, it is a partition that
- *   waits (a broker died), and what is over sooner is a hiccup. CoDel (RFC 8289) looks at the quickest likewise.
- * - A stall (an election) is no overload. Without acknowledgements nothing changes, and the waits of what was taken in a
- *   stall are ignored: for as long as the stall was, since within that time they are done, unless too much came.
- * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised
- *   above that wait. It goes back slowly, so that the same is tried again (Envoy measures its least time anew likewise).
+ *   more wait, or orders are refused. What was sent before that is not judged again.
+ * - Only if all waited long, for three windows of half the target each: where some are quick, as CoDel (RFC 8289) looks at it
+ *   too, one partition waits (a broker died), and what is over sooner is a hiccup.
+ * - A stall (an election) is no overload: what was taken in one is ignored, for as long as the stall was.
+ * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised above
+ *   that wait. It goes back slowly, so that the same is tried again.
  */
 export type Overload = ReturnType<typeof createOverload>;
 
 /** Always let in: enough for a group, and to see by that it is over. */
-const fewest = 16;
+const fewestOrders = 16;
 /** Most that the limit grows in one window. */
-const growth = 2;
+const mostGrowth = 2;
 /** A backlog that goes down by itself is never more than this part of what may wait, and so many deviations, above its low. */
-const excess = 1 / 2;
+const excessShare = 1 / 2;
 const deviations = 4;
 /** Windows in a row in which even the quickest waited for half the target. */
-const lasting = 3;
+const slowWindows = 3;
 /** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
-const unusual = 2;
+const stallFactor = 2;
 /** What is left in each window of the longest silence. */
-const fading = 0.8;
+const silenceKept = 0.8;
 /** A wait counts for so many targets at most: a few old orders do not decide. */
-const longest = 4;
+const longestTargets = 4;
 /** A limit lowered to less than this part should show in the waits, and by more than that part of what is expected. */
-const telling = 0.85;
-const inert = 0.25;
+const tellingShare = 0.85;
+const inertShare = 0.25;
 /** So far above waits that are not the queue's the target is raised; and what is left of that in each window. */
-const tolerance = 1.25;
-const doubt = 0.98;
+const raisedBy = 1.25;
+const raiseKept = 0.98;
 const never = Number.NEGATIVE_INFINITY;
 
 /** A window: its beginning, acknowledgements, and the waits of those that count. */
@@ -44,10 +42,7 @@ const begun = (fromMs: number) => {
   return { fromMs, acknowledged: 0, counted: 0, waitedMs: 0, quickestMs: Number.POSITIVE_INFINITY };
 };
 
-/**
- * @param targetMs what an order may wait for its acknowledgement
- * @param most orders under way, whatever happens
- */
+/** @param targetMs what an order may wait for its acknowledgement; @param most orders under way, whatever happens */
 export function createOverload(targetMs: number, most: number) {
   let goalMs = targetMs;
   let limit = most;
@@ -70,14 +65,13 @@ export function createOverload(targetMs: number, most: number) {
     low = inFlight;
   }
 
-  /** Judges the window that is over. */
   function judge(nowMs: number): void {
     const { fromMs, acknowledged, counted, waitedMs, quickestMs } = span;
     const meanMs = waitedMs / counted;
-    longestSilenceMs *= fading;
-    goalMs = Math.max(targetMs, goalMs * doubt);
+    longestSilenceMs *= silenceKept;
+    goalMs = Math.max(targetMs, goalMs * raiseKept);
     if (meanMs < goalMs) {
-      limit = Math.min(most, limit * Math.min(growth, Math.sqrt(goalMs / meanMs)));
+      limit = Math.min(most, limit * Math.min(mostGrowth, Math.sqrt(goalMs / meanMs)));
       cut = undefined;
       slow = 0;
       calm();
@@ -85,10 +79,10 @@ export function createOverload(targetMs: number, most: number) {
     }
     low = Math.min(low, inFlight);
     slow = quickestMs < goalMs / 2 ? 0 : slow + 1;
-    if (slow < (cut ? 1 : lasting)) return;
+    if (slow < (cut ? 1 : slowWindows)) return;
     // By what is acknowledged in this window, which may begin with a lump and end without; and by what waits how long.
     const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
-    if (refused + inFlight - low < excess * room + deviations * Math.sqrt(room)) return;
+    if (refused + inFlight - low < excessShare * room + deviations * Math.sqrt(room)) return;
     calm();
     lower(room, meanMs, nowMs);
   }
@@ -96,16 +90,16 @@ export function createOverload(targetMs: number, most: number) {
   /** Lowers the limit to what there is room for, unless the waits show that this does not help. */
   function lower(room: number, meanMs: number, nowMs: number): void {
     const left = cut ? limit / cut.inFlight : 1;
-    if (cut && left < telling && meanMs > cut.waitMs * (1 - inert * (1 - left))) {
+    if (cut && left < tellingShare && meanMs > cut.waitMs * (1 - inertShare * (1 - left))) {
       limit = Math.min(most, cut.inFlight);
-      goalMs = tolerance * meanMs;
+      goalMs = raisedBy * meanMs;
       cut = undefined;
       return;
     }
     if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
-    else if (left < telling) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
+    else if (left < tellingShare) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
-    limit = Math.min(most, Math.max(fewest, room));
+    limit = Math.min(most, Math.max(fewestOrders, room));
   }
 
   return {
@@ -132,7 +126,7 @@ export function createOverload(targetMs: number, most: number) {
       inFlight -= 1;
       const silenceMs = heardMs === never ? 0 : nowMs - heardMs;
       heardMs = nowMs;
-      if (silenceMs >= Math.max(targetMs, unusual * longestSilenceMs)) {
+      if (silenceMs >= Math.max(targetMs, stallFactor * longestSilenceMs)) {
         stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
         span = begun(nowMs);
         calm();
@@ -151,7 +145,7 @@ export function createOverload(targetMs: number, most: number) {
       if (cut && sinceMs < cut.atMs) return;
       span.counted += 1;
       span.quickestMs = Math.min(span.quickestMs, waited);
-      span.waitedMs += Math.min(waited, longest * goalMs);
+      span.waitedMs += Math.min(waited, longestTargets * goalMs);
     },
   };
 }

@@ -1,18 +1,19 @@
 /**
- * Chooses partitions. `batch` sends a whole group of orders to one partition, the next group to the next, since the
- * number of produce requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794 does
- * for Java's producer. `customer` keeps each customer's orders in one partition, whatever its state, for as long as there
- * are as many: with others most customers have another one, where a new order may overtake those in the old one.
+ * Chooses partitions. `batch` sends a group of orders to one partition, the next to the next, since the number of produce
+ * requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794 does for Java's producer.
+ * `customer` keeps a customer's orders in one partition, whatever its state, for as long as there are as many partitions.
  */
-import { partitionForKey } from "./murmur2.ts";
+/** MurmurHash2, 32 bits, as in org.apache.kafka.common.utils.Utils.murmur2. */
+export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v2(data, 0x9747b28c) | 0;
+
+/** Where Java's default partitioner puts a key, of so many partitions. */
+export const partitionForKey = (key: string, partitions: number): number =>
+  (murmur2(key) & 0x7fffffff) % partitions;
 
 /** Unsettled orders of one partition that were sent together. */
 type Sent = { atMs: number; unsettled: number };
 
-/**
- * Chooses partitions and is told what became of each choice. Times are milliseconds of one monotonic clock.
- * @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable
- */
+/** @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable */
 export function createPartitioner(options: {
   kind: "batch" | "customer";
   partitions: number;
@@ -48,7 +49,6 @@ export function createPartitioner(options: {
       current = partition;
       return () => partition;
     },
-    /** An order was sent to the partition. */
     sent(partition: number, nowMs: number): void {
       waiting[partition] ??= [];
       const all = waiting[partition];

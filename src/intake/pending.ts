@@ -25,7 +25,6 @@ export type Given = {
 /** An order without its answer, or of which a copy is still on its way. */
 export type Pending = ReturnType<typeof pendingOf>;
 
-/** An order that is taken in now. */
 export function pendingOf(order: Order, id: string, given: Given, lane: Lane, topic: string) {
   const record = recordOf(order, id, topic, given.trace);
   return {

@@ -4,21 +4,18 @@
  */
 import type { ProducerConfig } from "../config.ts";
 import type { OutgoingRecord } from "../kafka/outgoing.ts";
-import {
-  type KafkaProducer,
-  openProducer,
-  type PartitionState,
-  type ProducerStatistics,
-  type Told,
-} from "../kafka/producer.ts";
+import { type KafkaProducer, type OnReport, openProducer, type PartitionState } from "../kafka/producer.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
-import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
+import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { IntakeMetrics } from "./metrics.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;
 const rightsMs = 5_000;
+/** Meanwhile the replicas in sync are not watched. */
+const checkTimeoutMs = 2_000;
 
 const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reason: string) =>
   new OutcomeError(
@@ -28,10 +25,10 @@ const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reaso
     reason,
   );
 
-/** Starts connecting at once. */
 export function createSession(
   config: ProducerConfig,
   log: Logger,
+  metrics: IntakeMetrics,
   events: {
     /** A client was opened; the topic has so many partitions. */
     onOpen: (partitions: number) => void;
@@ -39,7 +36,8 @@ export function createSession(
     onPartitions: (partitions: number) => void;
     /** The client is gone for good: what has no report will get none. */
     onFatal: (reason: string) => void;
-    onStatistics: (statistics: ProducerStatistics) => void;
+    /** Every second. */
+    onStatistics: () => void;
   },
 ) {
   const { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
@@ -73,12 +71,15 @@ export function createSession(
   /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
   async function open(): Promise<string | undefined> {
     const client = await openProducer(config, {
-      lingerMs: config.LINGER_MS,
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
       maxBytes: longestBatchBytes(config, topic),
-      onStatistics: (statistics) => {
-        brokersUp = statistics.brokersUp;
-        events.onStatistics(statistics);
+      onStatistics({ queueRecords, queueBytes, roundTripMs, ...now }) {
+        brokersUp = now.brokersUp;
+        metrics.brokersUp.set(brokersUp);
+        metrics.queueRecords.set(queueRecords);
+        metrics.queueBytes.set(queueBytes);
+        metrics.roundTripSeconds.set(roundTripMs / 1_000);
+        events.onStatistics();
       },
       onError: (message) => {
         log.warn({ kafka: message }, "Kafka client");
@@ -87,11 +88,12 @@ export function createSession(
       },
     });
     try {
-      partitions = await client.partitions(topic, 5_000);
-      denial = await client.missingRight(topic, "WRITE", 5_000);
-      weakness = await topicFault(config, topic, partitions);
-      if ((denial ?? weakness) === undefined && !closed) kafka = client;
-      else return denial ?? weakness;
+      denial = await client.missingRight(topic, "WRITE", rightsMs);
+      const told = await askOfTopic(config, topic, client);
+      weakness = told.fault;
+      if ((denial ?? weakness) !== undefined || closed) return denial ?? weakness;
+      kafka = client;
+      partitions = told.partitions;
     } finally {
       if (kafka !== client) await client.close(0);
     }
@@ -102,16 +104,12 @@ export function createSession(
     return undefined;
   }
 
-  /**
-   * Keeps the partitions' state current, since too few replicas in sync must be known before an order is taken. Checks the
-   * topic from time to time, and when its partitions are more or fewer: it may have been made anew.
-   */
+  /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
   async function watch(client: KafkaProducer): Promise<void> {
     const current = () => client === kafka && !closed;
     let used = partitions.length;
     let trusted = used;
     let checkedMs = performance.now();
-    let checking = false;
     let askedMs = checkedMs;
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
@@ -132,20 +130,16 @@ export function createSession(
           tell();
         }
         const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
-        if (!due || checking) continue;
-        checking = true;
+        if (!due) continue;
         checkedMs = performance.now();
-        void topicFault(config, topic, found)
-          .then((fault) => {
-            if (!current()) return;
-            trusted = found.length;
-            weakness = fault;
-            tell();
-          })
-          .catch((error) => log.warn({ err: error }, "the topic could not be checked this time"))
-          .finally(() => {
-            checking = false;
-          });
+        const told = await askOfTopic(config, topic, client, checkTimeoutMs).catch((error) => {
+          log.warn({ err: error }, "the topic could not be checked this time");
+        });
+        if (!current()) return;
+        if (!told) continue;
+        trusted = told.partitions.length;
+        weakness = told.fault;
+        tell();
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }
@@ -176,26 +170,16 @@ export function createSession(
 
     /**
      * Sends records; their reports follow, unless the client is replaced first.
-     * @param told.onRefused what was not sent, for certain, and why; called before a client that failed is replaced
+     * @returns the places of those that were not sent, for certain, and why
      */
-    produceAll(
-      records: readonly OutgoingRecord[],
-      told: Pick<Told, "onReport"> & { onRefused: (n: number, why: OutcomeError) => void },
-    ): void {
+    produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
       const client = kafka;
-      if (!client) {
-        for (const n of records.keys()) told.onRefused(n, beingReplaced());
-        return;
-      }
-      let failure: string | undefined;
-      client.produceAll(records, {
-        onReport: told.onReport,
-        onRefused(n, refused) {
-          if (refused.reason === "client failed") failure = refused.message;
-          told.onRefused(n, refusalOf(refused));
-        },
-      });
-      if (failure !== undefined && client === kafka) replace(client, failure);
+      if (!client) return records.map((_, n) => [n, beingReplaced()]);
+      const refused = client.produceAll(records, onReport);
+      const failed = refused.find(([, { reason }]) => reason === "client failed")?.[1];
+      // Whoever is refused here is told first.
+      if (failed) queueMicrotask(() => client === kafka && replace(client, failed.message));
+      return refused.map(([n, refusal]) => [n, refusalOf(refusal)]);
     },
 
     /** Opens no more clients, and waits until every record has its report, at most for so long. */

@@ -1,14 +1,11 @@
-/**
- * What every Kafka client has in common: where the brokers are, how to be admitted, the time limits that make recovery
- * quick, each explicit with its reason; and how it is connected and disconnected.
- */
+/** What every Kafka client has in common: options, each with its reason, and how it is connected and disconnected. */
 import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { listen } from "./words.ts";
 
-/** librdkafka's configuration shared by producers, consumers and administration. Times are in milliseconds. */
+/** Shared by producers, consumers and administration. Times are in milliseconds. */
 export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
   "bootstrap.servers": config.KAFKA_BROKERS,
   "client.id": "coffee-orders",

@@ -1,6 +1,6 @@
 /**
- * One member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and neither
- * assigns nor unassigns anything by itself. Never in flowing mode, never with automatic commits.
+ * A member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and assigns nothing by
+ * itself. Never in flowing mode, never with automatic commits.
  */
 import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
@@ -70,12 +70,11 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   const wakeUps = openWakeUps(handle, () => wake(), "consumer");
   const fetched = openFetched(handle, topic);
   const asking = openAsking(handle);
-  const places = openPlaces(handle, asking, config.CONSUMER_GROUP, topic);
   const named = (partitions: readonly number[]) => partitions.map((partition) => ({ topic, partition }));
   client.subscribe([topic]);
 
   return {
-    ...places,
+    ...openPlaces(handle, asking, config.CONSUMER_GROUP, topic),
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
     poll: (maxRecords: number): Taken => fetched.take(maxRecords),
     /** Waits until there may be something to be polled for, at most for so long. */

@@ -19,8 +19,6 @@ const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
 
 /** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
-  private waited = false;
-
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -43,12 +41,6 @@ export class DeliveredRecord {
     if (this.batch.length === this.bytes) return;
     this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
-  }
-
-  /** Said now and then of one that is waiting: the second time it has waited for long. */
-  stillWaiting(): void {
-    if (this.waited) this.own();
-    this.waited = true;
   }
 
   get key(): Buffer | null {
@@ -75,7 +67,6 @@ export class DeliveredRecord {
 /** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */
 export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
-const nothingTaken: Taken = { records: [], errors: [], ended: [] };
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
 
@@ -88,7 +79,7 @@ export function openFetched(client: Pointer, topic: string) {
     /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {
       const batch = rdkafka.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
-      if (batch === null) return nothingTaken;
+      if (batch === null) return { records: [], errors: [], ended: [] };
       const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
       rdkafka.coffee_orders_unpack(batch, memory);

@@ -16,10 +16,8 @@ const rewindTimeoutMs = 500;
 /** RD_KAFKA_OFFSET_BEGINNING. */
 const oldest = -2;
 
-/** @param client a member of the group */
 export function openPlaces(client: Pointer, { ask }: Asking, group: string, topic: string) {
   const name = cText(topic);
-
   return {
     /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
     assign(starts: readonly Start[]): void {

@@ -10,18 +10,9 @@ import { missingRight, type Right } from "./rights.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
-/** What becomes of records that are handed over together: each, counted by n from 0, has a report or is refused. */
-export type Told = {
-  /** Not called any more once the producer is closed. */
-  onReport: (n: number, report: Report) => void;
-  /** Not queued. Called before the call that handed it over returns. */
-  onRefused: (n: number, refused: RefusedRecord) => void;
-};
+/** Of records that are handed over together each, counted by n from 0, has a report, unless the producer is closed first. */
+export type OnReport = (n: number, report: Report) => void;
 
-/** What the last statistics of librdkafka said, as far as it is of use here. */
-export type ProducerStatistics = ReturnType<typeof statisticsOf>;
-
-/** A partition as the brokers last told it. */
 export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
 
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
@@ -33,27 +24,27 @@ export const batchBytes = 1_000_000;
 /** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
 const batchHeaderBytes = 61;
 
-/** Records that may be handed over in one call: a tag, which is a double, is the number of a call and a place there. */
+/** Records of one call, and calls until they are numbered anew. A tag, a double, is the call's number and a place in it. */
 const mostTogether = 2 ** 20;
-/** Then calls are numbered anew: no report is as late as that. */
 const mostCalls = 2 ** 32;
 
 /**
  * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
- * @param options.lingerMs Kafka's linger.ms; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
+ * @param options.lingerMs Kafka's linger.ms, by default none; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
  * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
  */
 export function openProducer(
   config: KafkaConfig,
   options: {
-    lingerMs: number;
+    lingerMs?: number;
     deliveryTimeoutMs: number;
     maxBytes?: number;
-    onStatistics?: (statistics: ProducerStatistics) => void;
+    onStatistics?: (statistics: ReturnType<typeof statisticsOf>) => void;
     onError?: (message: string) => void;
   },
 ) {
+  const { lingerMs = 0 } = options;
   const client = new Kafka.Producer(
     {
       ...clientOptions(config),
@@ -66,7 +57,7 @@ export function openProducer(
       "message.send.max.retries": 2_147_483_647,
       "retry.backoff.ms": 50,
       "retry.backoff.max.ms": 500,
-      "linger.ms": options.lingerMs,
+      "linger.ms": lingerMs,
       "batch.size": batchBytes,
       // The queue's own bounds lie above those of the tier, which refuses first.
       "queue.buffering.max.messages": 100_000,
@@ -83,26 +74,25 @@ export function openProducer(
     },
   );
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  const opened = (handle: Pointer) => drive(client, handle, options.lingerMs > 0);
+  const opened = (handle: Pointer) => drive(client, handle, lingerMs > 0);
   return connected(client, config, config.ORDERS_TOPIC, opened, options.onError);
 }
 
-/** What a connected client does. */
 function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
-  const waiting = new Map<number, { told: Told; left: number }>();
+  const waiting = new Map<number, { onReport: OnReport; left: number }>();
   let lastCall = 0;
+  const asking = openAsking(handle);
   const wakeUps = openWakeUps(handle, () => reports.poll());
   const sender = openSender(handle, lingers);
-  const asking = openAsking(handle);
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);
     if (!waits) return;
     waits.left -= 1;
     if (waits.left === 0) waiting.delete(call);
-    waits.told.onReport(tag % mostTogether, report);
+    waits.onReport(tag % mostTogether, report);
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
   const polls = setInterval(reports.poll, 100);
@@ -116,30 +106,28 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   /**
    * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
    * for one partition leave in one request if they fit.
+   * @returns those that were not queued, which have no report: their places, and why
    * @throws Error after `close`, RangeError for more than a million, TypeError for several topics: none was queued.
    */
-  function produceAll(records: readonly OutgoingRecord[], told: Told): void {
+  function produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, RefusedRecord][] {
     if (closed) throw new Error("the producer is closed");
     if (records.length > mostTogether) throw new RangeError(`more than ${mostTogether} records in one call`);
     lastCall = (lastCall % mostCalls) + 1;
-    const refusals = sender.send(records, lastCall * mostTogether);
-    if (refusals.length < records.length)
-      waiting.set(lastCall, { told, left: records.length - refusals.length });
-    for (const [n, refused] of refusals) told.onRefused(n, refused);
+    const refused = sender.send(records, lastCall * mostTogether);
+    const left = records.length - refused.length;
+    if (left > 0) waiting.set(lastCall, { onReport, left });
+    return refused;
   }
 
   return {
     produceAll,
     flush,
+    ask: asking.ask,
 
     /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
-      produceAll([record], {
-        onReport: (_, report) => onReport(report),
-        onRefused(_, refused) {
-          throw refused;
-        },
-      });
+      const [refusal] = produceAll([record], (_, report) => onReport(report));
+      if (refusal) throw refusal[1];
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
@@ -174,10 +162,11 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   };
 }
 
-const stateOf = ({ id, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState => ({
-  ...{ partition: id, leader, replicas: replicas.length, inSyncReplicas: isrs.length },
-});
+function stateOf({ id: partition, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState {
+  return { partition, leader, replicas: replicas.length, inSyncReplicas: isrs.length };
+}
 
+/** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
   const statistics = JSON.parse(json) as {
     msg_cnt: number;
@@ -186,8 +175,6 @@ function statisticsOf(json: string) {
   };
   const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
-  return {
-    ...{ brokersUp: up.length, queueRecords, queueBytes },
-    roundTripMs: Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000)),
-  };
+  const roundTripMs = Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000));
+  return { brokersUp: up.length, queueRecords, queueBytes, roundTripMs };
 }

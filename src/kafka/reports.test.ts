@@ -13,7 +13,7 @@ const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
 
 const open = (at = cluster, deliveryTimeoutMs = 20_000) =>
-  openProducer(kafkaConfig(at.env), { lingerMs: 0, deliveryTimeoutMs });
+  openProducer(kafkaConfig(at.env), { deliveryTimeoutMs });
 
 /** All of one key, which says nothing of whose report is whose. */
 const record = (value: string, partition = 0, topic = "orders"): OutgoingRecord => ({

@@ -8,7 +8,7 @@ import { maxRecordBytes, openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());
-const producer = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+const producer = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
 afterAll(() => producer.close(0));
 /** What was wrong with each record that has its report, if anything was. */
 const errors: (string | undefined)[] = [];
@@ -112,13 +112,10 @@ test("what needs much room arrives too, and what comes after it", async () => {
   const records = sizes.map((size, n) =>
     record({ topic: "orders.dead", partition: 5, value: Buffer.alloc(size, n), headers: [{ n: String(n) }] }),
   );
-  const told = {
-    onReport: (_: number, { error }: { error: string | undefined }) => errors.push(error),
-    onRefused: (_: number, refused: Error) => errors.push(refused.message),
-  };
+  const noted = (_: number, { error }: { error: string | undefined }) => errors.push(error);
   // More than is kept, then a little.
-  producer.produceAll(records.slice(0, 4), told);
-  producer.produceAll(records.slice(4), told);
+  for (const some of [records.slice(0, 4), records.slice(4)])
+    expect(producer.produceAll(some, noted)).toEqual([]);
   await acknowledged();
   const stored = (await cluster.read("orders.dead")).slice(before);
   expect(stored.map(({ value, headers }) => [headers.n, value?.length, value?.[0]])).toEqual(
@@ -150,16 +147,14 @@ test("of records that are handed over together each has its own report or refusa
   );
   const places = new Map<string, string>();
   const refused: number[] = [];
-  producer.produceAll(records, {
-    onReport: (n, report) => {
-      errors.push(report.error);
-      places.set(place(report), String(n));
-    },
-    onRefused: (n, { message }) => {
-      expect(message).toMatch(/too large/);
-      refused.push(n);
-    },
+  const refusals = producer.produceAll(records, (n, report) => {
+    errors.push(report.error);
+    places.set(place(report), String(n));
   });
+  for (const [n, { message }] of refusals) {
+    expect(message).toMatch(/too large/);
+    refused.push(n);
+  }
   expect(refused).toEqual([2, 5]);
   await acknowledged();
   const stored = await cameSince(before, "orders.dead");
@@ -171,16 +166,12 @@ test("with a linger they arrive as well", async () => {
   const before = (await cluster.read("orders.dead")).length;
   const lingering = await openProducer(kafkaConfig(cluster.env), { lingerMs: 5, deliveryTimeoutMs: 20_000 });
   const reported: number[] = [];
-  lingering.produceAll(
-    Array.from({ length: 50 }, (_, n) => record({ topic: "orders.dead", partition: n % 3 })),
-    {
-      onReport: (n, { error }) => {
-        errors.push(error);
-        reported.push(n);
-      },
-      onRefused: (_, refused) => expect(refused).toBeUndefined(),
-    },
-  );
+  const fifty = Array.from({ length: 50 }, (_, n) => record({ topic: "orders.dead", partition: n % 3 }));
+  const refused = lingering.produceAll(fifty, (n, { error }) => {
+    errors.push(error);
+    reported.push(n);
+  });
+  expect(refused).toEqual([]);
   await lingering.close(20_000);
   expect(errors.filter((error) => error !== undefined)).toEqual([]);
   expect(reported.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n));
@@ -191,7 +182,7 @@ test("more than can be told apart are refused, all of them", async () => {
   const before = (await cluster.read("orders.dead")).length;
   const never = () => expect.unreachable();
   const records = Array(2 ** 20 + 1).fill(record({ topic: "orders.dead" }));
-  expect(() => producer.produceAll(records, { onReport: never, onRefused: never })).toThrow(RangeError);
+  expect(() => producer.produceAll(records, never)).toThrow(RangeError);
   await acknowledged();
   expect(await cluster.read("orders.dead")).toHaveLength(before);
 });
@@ -205,9 +196,7 @@ test("of one call all go to one topic with the same shared headers, or none of t
     record({ topic: "orders.dead" }),
     { ...shared, sharedHeaders: [{ a: "1" }] },
   ])
-    expect(() => producer.produceAll([shared, other], { onReport: never, onRefused: never })).toThrow(
-      TypeError,
-    );
+    expect(() => producer.produceAll([shared, other], never)).toThrow(TypeError);
   await acknowledged();
   expect(await cluster.read("orders.dead")).toHaveLength(before);
 });
@@ -217,19 +206,17 @@ test.each([1, 3])(
   async (partitions) => {
     const produce = 0;
     const invalidRecord = 87;
-    const together = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+    const together = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
     const records = Array.from({ length: 200 * partitions }, (_, n) => record({ partition: n % partitions }));
     const shares: number[] = [];
     for (let time = 1; time <= 11; time += 1) {
       // As many requests fail, each with all of its records: what left with yet another one is delivered.
       cluster.pushRequestErrors(produce, Array(partitions).fill(invalidRecord));
       let failed = 0;
-      together.produceAll(records, {
-        onReport: (_, { error }) => {
-          if (error !== undefined) failed += 1;
-        },
-        onRefused: (_, refused) => expect(refused).toBeUndefined(),
+      const refused = together.produceAll(records, (_, { error }) => {
+        if (error !== undefined) failed += 1;
       });
+      expect(refused).toEqual([]);
       await together.flush(20_000);
       cluster.clearRequestErrors(produce);
       shares.push(failed / records.length);
@@ -241,7 +228,7 @@ test.each([1, 3])(
 );
 
 test("after it is closed nothing is sent", async () => {
-  const closed = await openProducer(kafkaConfig(cluster.env), { lingerMs: 0, deliveryTimeoutMs: 20_000 });
+  const closed = await openProducer(kafkaConfig(cluster.env), { deliveryTimeoutMs: 20_000 });
   await closed.close(0);
   expect(() => closed.produce(record({}), () => undefined)).toThrow("closed");
 });

@@ -26,7 +26,6 @@ export function openSender(client: Pointer, lingers: boolean) {
   const topics = new Map<string, Pointer>();
   // Used again and again: librdkafka copies all of it before the call returns.
   const encoder = createEncoder();
-  let errors = new Float64Array(64);
   let shared = { headers: none, ...encodedHeaders(none) };
 
   function topicOf(name: string): Pointer {
@@ -37,9 +36,8 @@ export function openSender(client: Pointer, lingers: boolean) {
 
   return {
     /**
-     * Queues records in their order. They must have their topic, and the array of their shared headers, in common.
+     * As a producer's `produceAll`.
      * @param firstTag what the report of the first will be known by, from 1 on; the others' are the numbers after it
-     * @returns those that were not queued: their places, and why
      */
     send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {
       const [first] = records;
@@ -53,7 +51,7 @@ export function openSender(client: Pointer, lingers: boolean) {
           throw new TypeError("records of several topics or shared headers in one call");
         encoder.add(record);
       }
-      if (records.length > errors.length) errors = new Float64Array(2 * records.length);
+      const errors = new Float64Array(records.length);
       const { numbers, texts } = encoder.encoded();
       const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
       rdkafka.coffee_orders_send(
@@ -66,7 +64,6 @@ export function openSender(client: Pointer, lingers: boolean) {
       return refused;
     },
 
-    /** Nothing is sent after that. */
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
       topics.clear();
@@ -83,7 +80,6 @@ function refusal(error: Pointer): RefusedRecord {
   return new RefusedRecord(message, failed ? "client failed" : (reasons[code] ?? "other"), code);
 }
 
-/** Headers by themselves: how many, and what they are. */
 function encodedHeaders(headers: RecordHeaders) {
   const encoder = createEncoder();
   encoder.addHeaders(headers);

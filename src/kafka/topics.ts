@@ -1,24 +1,22 @@
 /** No tier runs on a topic that is weaker than the promise «on at least two replicas, until it is handled» demands. */
 import { CString, type Pointer, read } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
-import { request } from "./admin.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
-import { batchBytes, maxRecordBytes, type PartitionState } from "./producer.ts";
+import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./producer.ts";
+import type { Right } from "./rights.ts";
 
-const timeoutMs = 10_000;
+const rightTimeoutMs = 5_000;
 const resourceTopic = 2;
 /** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
 const foreverMs = 31_557_600_000_000;
-/** Longer batches than that would meet a broker's socket.request.max.bytes, and fill the client's queue. */
+/** Longer batches would meet a broker's socket.request.max.bytes, and fill the client's queue. */
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
 const aroundOrderBytes = 2_048;
 
 /** Longest batch that is sent to a topic. Of orders one goes alone, or several within Kafka's batch.size. */
-export const longestBatchBytes = (config: KafkaConfig, topic: string): number =>
-  topic === config.DEAD_TOPIC
-    ? maxRecordBytes
-    : Math.max(batchBytes, config.MAX_BODY_BYTES + aroundOrderBytes);
+export const longestBatchBytes = ({ DEAD_TOPIC, MAX_BODY_BYTES }: KafkaConfig, topic: string): number =>
+  topic === DEAD_TOPIC ? maxRecordBytes : Math.max(batchBytes, MAX_BODY_BYTES + aroundOrderBytes);
 
 /** A setting that a topic must have, and what else to do. -1 is no bound. */
 type Demand = [name: string, holds: (actual: string) => boolean, otherwise: string];
@@ -43,53 +41,68 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
 ];
 
 /**
- * The longest batch that a topic takes, how long it keeps a segment after its last record, and for how long it writes to
- * one. Where its configuration is not asked for: the least that would be demanded, and for ever.
+ * What the brokers tell of a topic. `fault`: why it can't be trusted with accepted orders, each fault with what to do;
+ * undefined when it can. `maxBytes`: the longest batch that it takes. A segment is kept for `retentionMs` after its last
+ * record, and written to for `segmentMs`. Where its configuration is not asked for, which is where one replica in sync is
+ * enough: the least that would be demanded, and for ever.
  * @throws Error when the brokers can't be asked
  */
-export async function topicLimits(config: KafkaConfig, topic: string) {
-  const actual = await configurationOf(config, topic);
-  const limit = Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic));
+export async function askOfTopic(
+  config: KafkaConfig,
+  topic: string,
+  client: Pick<KafkaProducer, "partitions" | "ask">,
+  timeoutMs = 10_000,
+) {
+  const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
+  const partitions = await client.partitions(topic, timeoutMs);
+  const actual =
+    inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
+  const faults: string[] = [];
+  const weak = partitions.filter((partition) => partition.replicas < replicas);
+  if (weak.length > 0)
+    faults.push(
+      `${weak.length} partitions with ${weak[0]?.replicas} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`,
+    );
+  for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
+    const value = actual?.get(name);
+    if (value === undefined || !holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
+  }
+  const tooWeak =
+    faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
+  const absent = `the topic ${topic} does not exist: create it with «bun run topics», or name another with its variable`;
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);
   return {
-    maxBytes: Math.min(limit, mostBytes),
+    partitions,
+    fault: partitions.length === 0 ? absent : tooWeak,
+    maxBytes: Math.min(
+      Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic)),
+      mostBytes,
+    ),
     retentionMs: retentionMs < 0 || retentionMs > foreverMs ? Infinity : retentionMs,
     segmentMs: Number(actual?.get("segment.ms") ?? 0),
   };
 }
 
 /**
- * Says in words why a topic can't be trusted with accepted orders, each fault with what to do; undefined when it can.
- * @param partitions as the brokers' metadata has them; @throws Error when the brokers can't be asked
+ * The same by a client of its own. @param right one that it must have there, or that is the fault
+ * @throws Error as `askOfTopic`; when no broker can be reached
  */
-export async function topicFault(
-  config: KafkaConfig,
-  topic: string,
-  partitions: PartitionState[],
-): Promise<string | undefined> {
-  const { REPLICATION_FACTOR: replicas } = config;
-  const faults: string[] = [];
-  if (partitions.length === 0)
-    return `the topic ${topic} does not exist: create it with «bun run topics», or name another with its variable`;
-  const weak = partitions.filter((partition) => partition.replicas < replicas);
-  if (weak.length > 0)
-    faults.push(
-      `${weak.length} partitions with ${weak[0]?.replicas} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`,
-    );
-  const actual = await configurationOf(config, topic);
-  for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
-    const value = actual?.get(name);
-    if (value === undefined || !holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
+export async function askOnce(config: KafkaConfig, topic: string, right?: Right) {
+  const client = await openProducer({ ...config, ORDERS_TOPIC: topic }, { deliveryTimeoutMs: 1_000 });
+  try {
+    const denial = right && (await client.missingRight(topic, right, rightTimeoutMs));
+    const told = await askOfTopic(config, topic, client);
+    return { ...told, fault: denial ?? told.fault };
+  } finally {
+    await client.close(0);
   }
-  return faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
 }
 
-/** A topic's configuration by name (DescribeConfigs, KIP-133); undefined where one replica in sync is enough. */
-async function configurationOf(config: KafkaConfig, topic: string): Promise<Map<string, string> | undefined> {
-  if (config.MIN_INSYNC_REPLICAS === 1) return undefined;
+/** A topic's configuration by name (DescribeConfigs, KIP-133). */
+async function settingsOf(topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) {
   const resource = present(rdkafka.rd_kafka_ConfigResource_new(resourceTopic, cText(topic)), "resource");
   try {
-    return await request(config, topic, timeoutMs, {
+    return await ask(timeoutMs, {
       send: (queue, client) =>
         rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue),
       read: entriesOf,

@@ -1,7 +1,4 @@
-/**
- * Tells at once when a client has something to be polled for, so that nothing waits for a timer or polls in vain:
- * librdkafka writes a byte into a pipe when its queue is no longer empty (rdkafka.h, rd_kafka_queue_io_event_enable).
- */
+/** Tells at once when there is something to be polled for: librdkafka writes into a pipe when its queue is not empty any more. */
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
 
@@ -13,7 +10,6 @@ const libc = dlopen("libc.so.6", {
 
 /** O_CLOEXEC and O_NONBLOCK: a full pipe has said all that there is to say. */
 const pipeFlags = 0o2000000 | 0o4000;
-const disabled = -1;
 
 /**
  * @param poll called when there is something to be polled for; must poll until there is nothing, or again by itself
@@ -33,7 +29,8 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
   return {
     /** Once; after that nothing is called. */
     async close(): Promise<void> {
-      rdkafka.rd_kafka_queue_io_event_enable(queue, disabled, null, 0n);
+      // Disabled by -1.
+      rdkafka.rd_kafka_queue_io_event_enable(queue, -1, null, 0n);
       rdkafka.rd_kafka_queue_destroy(queue);
       // The reader comes to the end of the pipe.
       libc.close(writeEnd);

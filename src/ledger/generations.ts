@@ -1,8 +1,7 @@
 /**
  * The ledger's life in PostgreSQL. Its rows lie in a few generations, tables that inherit from `ledger`: what is asked of
- * `ledger` is asked of all. New rows go to `ledger_current`, after a look at `ledger_past`, which has the ended ones; so an
- * order's id is unique over all of them. Partitions could not promise that: a unique key must hold what they are cut by.
- * An ended generation is dropped as a whole: to delete its rows one by one would cost as much as to insert them.
+ * `ledger` is asked of all. New rows go to `ledger_current`, after a look at `ledger_past`, which has the ended ones, so that
+ * an id is unique over all: no key of partitions could promise that. An ended generation is dropped as a whole.
  */
 import type { SQL } from "bun";
 

@@ -1,7 +1,6 @@
 /**
- * The ledger: one row for each handled order, written in the same transaction as the order's effect. Its unique
- * key, the order's id, is what makes the effect once-only, however often and by however many consumers an order is
- * delivered. This file is the contract; `ledger.contract.test.ts` holds every implementation to it.
+ * The ledger: one row for each handled order, written in the same transaction as the order's effect. Its unique key, the
+ * order's id, is what makes the effect once-only. This is the contract; `ledger.contract.test.ts` holds each ledger to it.
  */
 import type { PlacedOrder } from "../wire/validation.ts";
 
@@ -9,9 +8,8 @@ import type { PlacedOrder } from "../wire/validation.ts";
 export type Entry = { order: PlacedOrder; digest: string; partition: number; offset: number };
 
 /**
- * What the ledger found: `handled` is new to it, the effect was applied. `redelivered` is the very record it has
- * already, `duplicate` another record of the same order, `conflict` another order under the same id: nothing was
- * applied for these three.
+ * What the ledger found: `handled` is new to it, the effect was applied. For the others nothing was: `redelivered` is the very
+ * record it has, `duplicate` another record of the same order, `conflict` another order under the same id.
  */
 export type Verdict = "handled" | "redelivered" | "duplicate" | "conflict";
 
@@ -29,35 +27,14 @@ export type Tx = <Row = Record<string, SqlValue>>(
 
 /** What the ledger knows of an order. Times are RFC 3339. */
 export type LedgerView =
-  | {
-      id: string;
-      status: "handled";
-      handledAt: string;
-      deliveries: number;
-      partition: number;
-      offset: number;
-    }
-  | {
-      id: string;
-      status: "dead";
-      deadAt: string;
-      reason: string;
-      attempts: number;
-      /** Where its record was given up. */
-      topic: string;
-      partition: number;
-      offset: number;
-    };
+  | ({ id: string; status: "handled"; handledAt: string; deliveries: number } & Omit<Place, "topic">)
+  | ({ id: string; status: "dead"; deadAt: string; reason: string; attempts: number } & Place);
 
-/** A record that was given up, by its place on its topic. */
-export type Burial = {
-  topic: string;
-  partition: number;
-  offset: number;
-  orderId: string | null;
-  reason: string;
-  attempts: number;
-};
+/** Where a record is, or where it was given up. */
+type Place = { topic: string; partition: number; offset: number };
+
+/** A record that was given up. */
+export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
 /** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
 export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
@@ -89,8 +66,8 @@ export interface Ledger {
   /** The same of many orders at once; those that nothing is known of are missing. */
   findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
   /**
-   * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment; an order that comes after
-   * it is a new one. A row may stay for half as long again. May be called by all at once.
+   * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment.
+   * An order that comes after it is a new one. A row may stay for half as long again. May be called by all at once.
    * @returns what was done, in words
    * @throws LedgerUnavailableError, which may be for a part of it
    */
@@ -98,7 +75,6 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-/** What a ledger is made for. */
 export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
 
 /** The database did not do its part, which says nothing about the order: try again later, for as long as it takes. */
@@ -106,10 +82,7 @@ export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
 }
 
-/**
- * Why an entry failed, and where: in the handler, in one of its statements, or in the database's refusal of the record
- * itself.
- */
+/** Why an entry failed, and where: in the handler, in one of its statements, or as a record that the database refuses. */
 export type Failure = { place: "handler" | "statement" | "record"; error: unknown };
 
 /**
@@ -118,28 +91,24 @@ export type Failure = { place: "handler" | "statement" | "record"; error: unknow
  */
 export class BatchError extends Error {
   override name = "BatchError";
-  readonly failures: ReadonlyMap<Entry, Failure>;
-  readonly all: boolean;
-  constructor(failures: ReadonlyMap<Entry, Failure>, all: boolean, cause?: unknown) {
+  constructor(
+    readonly failures: ReadonlyMap<Entry, Failure>,
+    readonly all: boolean,
+    cause?: unknown,
+  ) {
     super("some orders of the batch failed", { cause });
-    this.failures = failures;
-    this.all = all;
   }
 }
 
 /** How an entry that was not new relates to the row that is there. */
-export function verdictOf(
-  entry: Entry,
-  row: { digest: string; partition: number; offset: number },
-): Exclude<Verdict, "handled"> {
+export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" | "offset">): Verdict {
   if (row.digest !== entry.digest) return "conflict";
   return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
 /**
- * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and
- * their statements, so that none works on after the transaction's end. A statement that failed dooms the transaction,
- * on each database and also when the handler says nothing of it.
+ * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
+ * statements. One that failed dooms the transaction, on each database and also when the handler says nothing of it.
  * @param execute runs a statement; @param isCollateral whether its error says only that one before it failed
  * @throws BatchError; LedgerUnavailableError when a statement met one
  */

@@ -40,10 +40,7 @@ const columnsInSqlite = `
     NOT c."notnull" OR c.dflt_value IS NOT NULL AS optional
   FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'`;
 
-/**
- * @param sql a transaction
- * @throws SchemaError, or what the database says of its own failures
- */
+/** @param sql a transaction. @throws SchemaError, or what the database says of its own failures */
 export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: Blamed): Promise<void> {
   await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
@@ -71,15 +68,8 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
     );
 }
 
-/**
- * @param database with a transaction under way
- * @throws SchemaError, or what the database says of its own failures
- */
-export async function migrateSqlite(
-  database: Database,
-  migrations: Migrations,
-  blamed: Blamed,
-): Promise<void> {
+/** @param database with a transaction under way. @throws SchemaError, or what the database says of its own failures */
+export async function migrateSqlite(database: Database, migrations: Migrations, blamed: Blamed) {
   const ask: Ask = async (statements) => {
     try {
       if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
@@ -98,11 +88,7 @@ export async function migrateSqlite(
 }
 
 /** Applies what is new. @param check whether the tables are what these steps make */
-async function migrate(
-  migrations: Migrations,
-  ask: Ask,
-  check: (steps: string[]) => Promise<void>,
-): Promise<void> {
+async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]) => Promise<void>) {
   await ask(book);
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.

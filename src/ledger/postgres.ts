@@ -82,7 +82,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
     }
   }
 
-  /** A pool whose transaction got no answer is replaced: its connections lead nowhere. */
+  /** A pool of which there was no answer is replaced: its other connections would lead nowhere either. */
   function replace(used: SQL): void {
     if (pool !== used) return;
     pool = connect();
@@ -91,12 +91,10 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
   }
 
+  const answer = <T>(work: (sql: SQL) => Promise<T>): Promise<T> => ask(work, answerTimeoutMs, replace);
   /** A statement may begin at the end of its handler's time, and has as much again. */
   const transaction = <T>(work: (sql: SQL) => Promise<T>): Promise<T> =>
     ask((sql) => sql.begin(isolation, work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
-
-  /** What gets no answer in its time ends the pool: other connections of it would lead nowhere either. */
-  const whole = [answerTimeoutMs, replace] as const;
   const findMany = (ids: readonly string[]) => ask((sql) => findInPostgres(sql, ids), lookUpTimeoutMs);
 
   return {
@@ -118,7 +116,8 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           }
         };
         const verdicts = await insert(sql, entries, statementTimeoutMs).catch((error) => {
-          throw isOfRecord(error) ? new BatchError(new Map(), false, error) : unavailable(error);
+          if (isOfRecord(error)) throw new BatchError(new Map(), false, error);
+          throw new LedgerUnavailableError(error.message, { cause: error });
         });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
@@ -131,30 +130,22 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       }),
 
     known: (ids) =>
-      ask(
-        async (sql) => {
-          const rows =
-            await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
-          return new Set(rows.map(({ id }: { id: string }) => id));
-        },
-        ...whole,
-      ),
+      answer(async (sql) => {
+        const rows = await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
+        return new Set(rows.map(({ id }: { id: string }) => id));
+      }),
 
     bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
-      ask(
-        async (sql) => {
-          await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
+      answer(async (sql) => {
+        await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
           VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
-        },
-        ...whole,
-      ),
+      }),
 
     find: async (id) => (await findMany([id])).get(id),
     findMany,
 
     async expire(retentionMs) {
-      const begin = (work: (sql: SQL) => Promise<string[]>) =>
-        ask((sql) => sql.begin(isolation, work), ...whole);
+      const begin = (work: (sql: SQL) => Promise<string[]>) => answer((sql) => sql.begin(isolation, work));
       const { done, failed, inUse } = await expireInPostgres(begin, retentionMs, lockTimeoutMs);
       // A table that is in use all the time is waited for longer, up to what its longest transaction may take.
       lockTimeoutMs = inUse
@@ -222,13 +213,9 @@ const codeOf = (error: unknown): string => String((error as { errno?: unknown } 
 /** Whether it was the record's content that the ledger's own statement failed for: data, or a constraint. */
 const isOfRecord = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
 
-const unavailable = (error: unknown) =>
-  error instanceof LedgerUnavailableError
-    ? error
-    : new LedgerUnavailableError((error as Error).message, { cause: error });
-
 /** The error as the contract names it: the database's own failures apart from all others. */
-const blamed = (error: unknown): unknown => (isUnavailable(error) ? unavailable(error) : error);
+const blamed = (error: unknown): unknown =>
+  isUnavailable(error) ? new LedgerUnavailableError((error as Error).message, { cause: error }) : error;
 
 /**
  * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of
@@ -237,8 +224,8 @@ const blamed = (error: unknown): unknown => (isUnavailable(error) ? unavailable(
  * as a server is that has handed over). Source: PostgreSQL manual, appendix A.
  */
 function isUnavailable(error: unknown): boolean {
-  if (error instanceof LedgerUnavailableError) return true;
-  if (error instanceof BatchError) return false;
+  // As the contract names it already.
+  if (error instanceof LedgerUnavailableError || error instanceof BatchError) return false;
   const { code, errno } = error as { code?: string; errno?: string };
   if (typeof errno === "string" && /^(08|25006|28|3D|40|53|57|58)/.test(errno)) return true;
   return (

@@ -1,7 +1,4 @@
-/**
- * The ledger in a SQLite file, for one machine: several processes may share it. Fully durable: a commit is on disk
- * before it returns (WAL with synchronous=FULL).
- */
+/** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
 import {
   applyByCustomer,
@@ -43,7 +40,7 @@ const lockTimeoutMs = 20_000;
 /** The file has one writer: whoever holds it keeps all consumers from theirs. */
 const longestApplyMs = 1_000;
 
-type Row = { digest: string; partition: number; offset: number };
+type Row = Pick<Entry, "digest" | "partition" | "offset">;
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
@@ -51,20 +48,15 @@ export function createSqliteLedger(path: string): Ledger {
   let openedToLook: Database | undefined;
   let tail: Promise<unknown> = Promise.resolve();
 
-  function database(): Database {
-    if (!opened) {
-      opened = new Database(path, { create: true, strict: true });
-      // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
-      opened.run("PRAGMA busy_timeout = 0");
-    }
+  const database = (): Database => {
+    opened ??= new Database(path, { create: true, strict: true });
     return opened;
-  }
-
+  };
   /** A connection of its own for look-ups: the other one would show them what is not committed. */
-  function reader(): Database {
+  const reader = (): Database => {
     openedToLook ??= new Database(path, { readonly: true });
     return openedToLook;
-  }
+  };
 
   /** Tells the file's failures from the statement's. */
   async function ask<T>(work: () => T | Promise<T>): Promise<T> {
@@ -75,7 +67,7 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
-  /** One transaction of this process at a time: there is one connection. */
+  /** One at a time of this process: there is one connection. */
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = tail.then(() => ask(work));
     tail = result.catch(() => undefined);
@@ -97,17 +89,18 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
-  async function transaction<T>(work: () => T | Promise<T>): Promise<T> {
-    await locked("BEGIN IMMEDIATE");
-    try {
-      const result = await work();
-      await locked("COMMIT");
-      return result;
-    } catch (error) {
-      if (database().inTransaction) database().run("ROLLBACK");
-      throw error;
-    }
-  }
+  const transaction = <T>(work: () => T | Promise<T>): Promise<T> =>
+    exclusively(async () => {
+      await locked("BEGIN IMMEDIATE");
+      try {
+        const result = await work();
+        await locked("COMMIT");
+        return result;
+      } catch (error) {
+        if (database().inTransaction) database().run("ROLLBACK");
+        throw error;
+      }
+    });
 
   const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
     try {
@@ -121,22 +114,23 @@ export function createSqliteLedger(path: string): Ledger {
   const findMany = (ids: readonly string[]) => ask(() => findInSqlite(reader(), ids));
 
   return {
-    open: (effect) =>
-      exclusively(async () => {
+    async open(effect) {
+      await exclusively(async () => {
+        // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
+        database().run("PRAGMA busy_timeout = 0");
         await locked("PRAGMA journal_mode = WAL");
         await locked("PRAGMA synchronous = FULL");
-        await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blamed));
-      }),
+      });
+      await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blamed));
+    },
 
     record: (entries, apply) =>
-      exclusively(() =>
-        transaction(async () => {
-          const verdicts = insert(database(), entries);
-          const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-          await applyByCustomer(fresh, apply, execute);
-          return verdicts;
-        }),
-      ).catch((error) => {
+      transaction(async () => {
+        const verdicts = insert(database(), entries);
+        const fresh = entries.filter((_, index) => verdicts[index] === "handled");
+        await applyByCustomer(fresh, apply, execute);
+        return verdicts;
+      }).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code))
@@ -148,23 +142,17 @@ export function createSqliteLedger(path: string): Ledger {
 
     known: (ids) =>
       ask(() => {
-        const rows = reader()
-          .query<{ id: string }, [string]>(
-            "SELECT id FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
-          )
-          .all(JSON.stringify(ids));
+        const among = "SELECT id FROM ledger WHERE id IN (SELECT value FROM json_each(?))";
+        const rows = reader().query<{ id: string }, [string]>(among).all(JSON.stringify(ids));
         return new Set(rows.map(({ id }) => id));
       }),
 
     bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
-      exclusively(() =>
-        transaction(() => {
-          const burial = [topic, partition, offset, orderId, reason, attempts, new Date().toISOString()];
-          database()
-            .query("INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .run(...burial);
-        }),
-      ),
+      transaction(() => {
+        const burial = [topic, partition, offset, orderId, reason, attempts, new Date().toISOString()];
+        const add = "INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        database().run(add, burial);
+      }),
 
     find: async (id) => (await findMany([id])).get(id),
     findMany,
@@ -177,7 +165,7 @@ export function createSqliteLedger(path: string): Ledger {
           (SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ${expiredAtOnce})`;
         let [removed, step] = [0, expiredAtOnce];
         for (; step === expiredAtOnce; removed += step)
-          step = await exclusively(() => transaction(() => database().query(remove).run(before).changes));
+          step = await transaction(() => database().query(remove).run(before).changes);
         if (removed > 0) done.push(`${removed} rows of ${table} were removed`);
       }
       return done;
@@ -204,16 +192,9 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
   );
   return entries.map((entry) => {
     const { order, digest, partition, offset } = entry;
-    const { changes } = add.run(
-      order.id,
-      order.customer,
-      digest,
-      partition,
-      offset,
-      order.placedAt,
-      handledAt,
-    );
-    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, handledAt, order.id) as Row);
+    const { id, customer, placedAt } = order;
+    const { changes } = add.run(id, customer, digest, partition, offset, placedAt, handledAt);
+    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, handledAt, id) as Row);
   });
 }
 
@@ -221,10 +202,7 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
 const blamed = (error: unknown): unknown =>
   isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
 
-/**
- * Whether an error is the file's and not the statement's: no access, no lock, no room, damage. Source: SQLite's
- * «Result and Error Codes».
- */
+/** Whether an error is the file's: no access, no lock, no room, damage. Source: SQLite's «Result and Error Codes». */
 const isUnavailable = (error: unknown): boolean =>
   error instanceof SQLiteError &&
   /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/.test(

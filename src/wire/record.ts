@@ -17,23 +17,10 @@ const constant: OutgoingRecord["headers"] = [
 
 /** The record of an order on its topic; the partition is chosen when it is sent. */
 export function recordOf(order: Order, id: string, topic: string, trace?: TraceContext): OutgoingRecord {
-  const placedAt = now();
+  const placedAt = new Date().toISOString();
   const placed: PlacedOrder = { ...order, id, placedAt };
   const headers: OutgoingRecord["headers"] = [{ ce_id: id, ce_time: placedAt }];
   if (trace) headers.push(trace);
   const value = JSON.stringify(placed);
   return { topic, partition: -1, key: id, value, headers, sharedHeaders: constant };
-}
-
-let lastMs = Number.NaN;
-let lastText = "";
-
-/** The time, RFC 3339. Many orders come in the same millisecond. */
-function now(): string {
-  const nowMs = Date.now();
-  if (nowMs !== lastMs) {
-    lastMs = nowMs;
-    lastText = new Date(nowMs).toISOString();
-  }
-  return lastText;
 }

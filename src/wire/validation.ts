@@ -48,10 +48,10 @@ export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   if (placedCheck.Check(document)) return document;
   const isUnknownMember = ({ type }: ValueError) => type === ValueErrorType.ObjectAdditionalProperties;
   if (Iterator.from(placedCheck.Errors(document)).every(isUnknownMember)) return document as PlacedOrder;
-  const found = faults(placedCheck.Errors(document));
-  throw new Error(
-    `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
+  const found = faults(placedCheck.Errors(document)).map(
+    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
   );
+  throw new Error(`not an order: ${found.join("; ")}`);
 }
 
 /** The first fault of each place, bounded: what follows at the same place only repeats it. */
@@ -60,8 +60,8 @@ function faults(errors: Iterable<ValueError>): Fault[] {
   for (const { path: pointer, message, schema } of errors) {
     if (found.size === maxFaults) break;
     const expected = expectedOf(schema);
-    if (!found.has(pointer))
-      found.set(pointer, { pointer, detail: expected ? `Expected ${expected}` : message });
+    const detail = expected ? `Expected ${expected}` : message;
+    if (!found.has(pointer)) found.set(pointer, { pointer, detail });
   }
   return [...found.values()];
 }

@@ -12,10 +12,9 @@ const controls = "\\u0000-\\u001F\\u007F-\\u009F";
 const control = new RegExp(`[${controls}]`);
 
 /**
- * 1 to `maxLength` characters: no control characters, which would be lost on a ticket and which PostgreSQL refuses
- * (NUL), and no half of a surrogate pair, which UTF-8 can't carry: two such customers would be one. It is checked here and
- * described by standard words alone: JSON Schema counts characters, TypeBox UTF-16 code units; and no pattern that every
- * engine reads alike can tell half a surrogate pair from a whole one.
+ * 1 to `maxLength` characters: no control characters, of which PostgreSQL refuses NUL, and no half of a surrogate pair, which
+ * UTF-8 can't carry: two such customers would be one. Checked here and described by standard words alone: JSON Schema counts
+ * characters, TypeBox UTF-16 code units; and no pattern that every engine reads alike finds half a pair.
  */
 export const line = (maxLength: number) =>
   Type.Unsafe<string>({
