@@ -5,7 +5,7 @@
 
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";
-import type { Order } from "../order.ts";
+import { type Order, partyOf } from "../order.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { canonicalJson } from "../wire/canonical.ts";
@@ -116,7 +116,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const partitionOf = partitioner.forGroup(nowMs);
       for (const order of orders) {
         order.group = group;
-        order.record.partition = partitionOf(order.order.customer);
+        order.record.partition = partitionOf(partyOf(order.order));
       }
       sendCopies(orders, nowMs, (order, why) => finish(order).reject(why));
     },
@@ -210,7 +210,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
      * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
      */
     submit(order: Order, given: Given): Promise<Acceptance> {
-      const id = orderId(order.customer, given.key);
+      const id = orderId(partyOf(order), given.key);
       const known = pending.get(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))
@@ -218,7 +218,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
         metrics.answeredFromMemory.inc();
         return "answer" in known ? known.answer.promise : Promise.resolve(known.acceptance);
       }
-      const lane = laneOf(order.customer) as Lane;
+      const lane = laneOf(partyOf(order)) as Lane;
       const refused = obstacle(given.kind, 0, lane);
       if (refused) throw refused;
       const taken = pendingOf(order, id, given, lane, config.ORDERS_TOPIC);

@@ -3,6 +3,7 @@
  * before it returns (WAL with synchronous=FULL).
  */
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
+import { partyOf } from "../order.ts";
 import {
   applyByCustomer,
   BatchError,
@@ -206,7 +207,7 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
     const { order, digest, partition, offset } = entry;
     const { changes } = add.run(
       order.id,
-      order.customer,
+      partyOf(order),
       digest,
       partition,
       offset,
