@@ -3,9 +3,7 @@
  * have for them. They are bytes: every character of a text is one. `CASE` stands for four digits of the case's own, so
  * that lengths hold; the order of its n-th request is of the customer `CASE-n`, and the m-th of a batch of `CASE-n.m`.
  */
-
 import type { OutcomeName } from "../../../src/outcomes.ts";
-import { sampleOrder } from "../../../src/sample.ts";
 
 /**
  * An answer: an outcome; the outcomes of a batch; a status alone, as of a look-up; words of the balancer's own for a
@@ -32,7 +30,7 @@ export const utf8 = (text: string) => Buffer.from(text).toString("latin1");
 
 /** An order of the case's n-th request, with members of a test's own. */
 export const order = (n: number | string = 0, members: object = {}) =>
-  JSON.stringify({ ...sampleOrder(0, `CASE-${n}`), ...members });
+  JSON.stringify({ customer: `CASE-${n}`, coffee: "latte", size: "medium", quantity: 2, ...members });
 
 export const orders = (count: number, members?: object) =>
   `[${Array.from({ length: count }, (_, at) => order(`0.${at}`, members)).join(",")}]`;
