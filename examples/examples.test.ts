@@ -9,7 +9,7 @@ const kitchen = Bun.serve({ port: 0, fetch: () => new Response("cooking", { stat
 afterAll(() => kitchen.stop(true));
 
 /** Beside what `bun test` runs: the way of an order, with a cluster. */
-test.concurrent.each<[example: string, ...tested: string[]]>([
+test.each<[example: string, ...tested: string[]]>([
   ["loyalty-points.ts", "src/handling/rebalance.test.ts"],
   ["http-call.ts"],
   ["parcels", "src/intake/app.test.ts", "src/handling/tier.test.ts", "ops/dead/main.test.ts"],
@@ -23,7 +23,7 @@ test.concurrent.each<[example: string, ...tested: string[]]>([
     const bun = (args: string[], env = {}) =>
       must([process.execPath, ...args], { cwd: tree, limitMs, env: { ...env, TMPDIR: tree } });
     expect(await bun(["node_modules/.bin/tsc", "--noEmit"])).toBe("");
-    await bun(["test"]);
+    await bun(["test", "--timeout=60000"]);
     if (tested.length > 0) await bun(["test", "--timeout=60000", ...tested.map((path) => `./${path}`)]);
     const said = await bun(["proof/demo/main.ts"], { DEMO_SECONDS: "8", LB_PORT: "0", LB_STATS_PORT: "0" });
     const [, accepted, handled] =
