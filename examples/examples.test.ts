@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { must } from "../kit/capture.ts";
 import { takeOver } from "./testing/taken-over.ts";
 
-const limitMs = 180_000;
+const limitMs = 300_000;
 /** Where examples/http-call.ts orders. */
 const kitchen = Bun.serve({ port: 0, fetch: () => new Response("cooking", { status: 201 }) });
 afterAll(() => kitchen.stop(true));
