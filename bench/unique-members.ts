@@ -1,11 +1,11 @@
 /** What it costs to find a member that occurs twice: `bun bench/unique-members.ts`, ns an order beside JSON.parse's. */
+import { anOrder, longer } from "../src/sample.ts";
 import { repeatsMember } from "../src/wire/unique-members.ts";
 
-const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
 const documents = [
-  { name: "70 bytes", orders: 1, document: order },
-  { name: "290 bytes", orders: 1, document: { ...order, milk: "oat", note: "n".repeat(200) } },
-  { name: "100 of 70 bytes", orders: 100, document: Array.from({ length: 100 }, () => order) },
+  { name: "an order", orders: 1, document: anOrder },
+  { name: "a longer one", orders: 1, document: longer(anOrder) },
+  { name: "100 orders", orders: 100, document: Array.from({ length: 100 }, () => anOrder) },
 ];
 const orders = 500_000;
 const copies = 64;

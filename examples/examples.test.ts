@@ -1,33 +1,35 @@
-// Each example in its place: all commands compile with it as src/handle.ts.
-import { expect, test } from "bun:test";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Whoever takes this over replaces three files. With each example in their place all compiles, and tests and demo hold. */
+import { afterAll, expect, test } from "bun:test";
+import { must } from "../kit/capture.ts";
+import { takeOver } from "./testing/taken-over.ts";
 
-const root = join(import.meta.dir, "..");
-const names = readdirSync(import.meta.dir).filter((name) => !name.endsWith(".test.ts"));
+const limitMs = 300_000;
+/** Where examples/http-call.ts orders. */
+const kitchen = Bun.serve({ port: 0, fetch: () => new Response("cooking", { status: 201 }) });
+afterAll(() => kitchen.stop(true));
 
-test.each(names)(
-  "%s can be copied over src/handle.ts, and everything compiles",
-  (name) => {
-    const tree = mkdtempSync(join(tmpdir(), "coffee-orders-example-"));
-    try {
-      for (const part of readdirSync(root))
-        if (part === "node_modules") symlinkSync(join(root, part), join(tree, part));
-        else if (!part.startsWith("."))
-          cpSync(join(root, part), join(tree, part), {
-            recursive: true,
-            filter: (path) => !path.includes("/node_modules") && !path.includes("/build"),
-          });
-      const example = readFileSync(join(import.meta.dir, name), "utf8").replaceAll("../src/", "./");
-      writeFileSync(join(tree, "src", "handle.ts"), example);
-      const tsc = Bun.spawnSync([process.execPath, join(root, "node_modules/.bin/tsc"), "--noEmit"], {
-        cwd: tree,
-      });
-      expect(`${tsc.stdout}${tsc.stderr}`).toBe("");
-    } finally {
-      rmSync(tree, { recursive: true });
-    }
+/** Beside what `bun test` runs: the way of an order, with a cluster. */
+test.each<[example: string, ...tested: string[]]>([
+  ["loyalty-points.ts", "src/handling/rebalance.test.ts"],
+  ["http-call.ts"],
+  ["parcels", "src/intake/app.test.ts", "src/handling/tier.test.ts", "ops/dead/main.test.ts"],
+])(
+  "%s in its place",
+  async (example, ...tested) => {
+    using taken = takeOver(example, (text) =>
+      text.replace("http://127.0.0.1:9100/tickets", kitchen.url.href),
+    );
+    const { tree } = taken;
+    const bun = (args: string[], env = {}) =>
+      must([process.execPath, ...args], { cwd: tree, limitMs, env: { ...env, TMPDIR: tree } });
+    expect(await bun(["node_modules/.bin/tsc", "--noEmit"])).toBe("");
+    await bun(["test", "--timeout=60000"]);
+    if (tested.length > 0) await bun(["test", "--timeout=60000", ...tested.map((path) => `./${path}`)]);
+    const said = await bun(["proof/demo/main.ts"], { DEMO_SECONDS: "8", LB_PORT: "0", LB_STATS_PORT: "0" });
+    const [, accepted, handled] =
+      /\naccepted (\d+), handled (\d+), redelivered \d+, lost 0$/.exec(said) ?? [];
+    expect(Number(accepted)).toBeGreaterThan(0);
+    expect(handled).toBe(accepted as string);
   },
-  60_000,
+  limitMs,
 );

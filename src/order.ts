@@ -1,6 +1,6 @@
 /**
- * What an order is. Replace this file to take in something else: the rest of the project needs only
- * `schemaVersion`, and `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
+ * What an order is. Replace this file to take in something else: the rest of the project needs only `orderSchema`, its
+ * type `Order`, `schemaVersion` and `partyOf`.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { line, oneOf } from "./wire/words.ts";
@@ -39,3 +39,6 @@ export const orderSchema = Type.Object(
 
 /** An order as a client sends it. */
 export type Order = Static<typeof orderSchema>;
+
+/** Whose order it is: everywhere else that is its customer, whose orders stay in order and whose keys are its own. */
+export const partyOf = (order: Order): string => order.customer;

@@ -1,6 +1,6 @@
 /** Ledger entries for tests: each is a new order, unless it is told otherwise. */
 import type { Entry } from "../src/ledger/ledger.ts";
-import { anOrder } from "../src/sample.ts";
+import { sampleOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 
 let sequence = 0;
@@ -11,7 +11,7 @@ export function entryOf(customer: string, changes: Partial<Entry> = {}): Entry {
   const id = orderId(customer, `key ${sequence}`);
   const placedAt = new Date().toISOString();
   return {
-    order: { ...anOrder, customer, id, placedAt },
+    order: { ...sampleOrder(0, customer), id, placedAt },
     digest: `digest ${sequence}`,
     partition: 0,
     offset: sequence,

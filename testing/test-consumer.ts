@@ -9,10 +9,9 @@ import type { Handler } from "../src/handling/handler.ts";
 import { createHandlingMetrics } from "../src/handling/metrics.ts";
 import { startConsumer } from "../src/handling/tier.ts";
 import { createLedger } from "../src/ledger/open.ts";
-import type { Order } from "../src/order.ts";
 import { createLogger } from "../src/runtime/log.ts";
 import { createRegistry } from "../src/runtime/metrics.ts";
-import { anOrder } from "../src/sample.ts";
+import { sampleOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 import { type OrdersCluster, partitionCount, type RawRecord } from "./kafka.ts";
 import { sumOf } from "./tier-process.ts";
@@ -59,10 +58,10 @@ export function newPlace(cluster: OrdersCluster) {
   };
 }
 
-/** The record of an order as a producer would write it. */
-export function recordOf(key: string, changes: Partial<Order> & { partition?: number } = {}): RawRecord {
-  const { partition = 0, ...order } = { ...anOrder, ...changes };
-  const id = orderId(order.customer, key);
+/** The record of the n-th sample as a producer would write it. */
+export function recordOf(key: string, { n = 0, customer = "c42", partition = 0 } = {}): RawRecord {
+  const order = sampleOrder(n, customer);
+  const id = orderId(customer, key);
   const placedAt = new Date().toISOString();
   return { key: Buffer.from(id), value: JSON.stringify({ ...order, id, placedAt }), partition };
 }

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
-import { anOrder } from "../../src/sample.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { recordOf } from "../../src/wire/record.ts";
 import { startPostgres } from "../../testing/postgres.ts";
@@ -140,7 +140,7 @@ async function fill(config: ReturnType<typeof kafkaConfig>, orders: number): Pro
   for (let n = 0; n < orders; n += 1) {
     while (n - acknowledged > 20_000) await Bun.sleep(1);
     const customer = `c${n % customers}`;
-    const order = { ...anOrder, customer };
+    const order = sampleOrder(n, customer);
     const record = recordOf(order, orderId(customer, `${n}`), config.ORDERS_TOPIC);
     producer.produce({ ...record, partition: n % partitions }, ({ error }) => {
       failure ??= error;

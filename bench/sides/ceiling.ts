@@ -4,6 +4,7 @@ import { serve } from "../../src/http/server.ts";
 import { createIntakeApp } from "../../src/intake/app.ts";
 import type { Intake } from "../../src/intake/intake.ts";
 import { createIntakeMetrics } from "../../src/intake/metrics.ts";
+import { partyOf } from "../../src/order.ts";
 import { createLogger } from "../../src/runtime/log.ts";
 import { createRegistry } from "../../src/runtime/metrics.ts";
 import { orderId } from "../../src/wire/order-id.ts";
@@ -15,7 +16,7 @@ const intake: Intake = {
   obstacle: () => undefined,
   unready: () => undefined,
   reserve: () => () => undefined,
-  submit: async (order, { key }) => ({ id: orderId(order.customer, key), partition: 0, offset: 0 }),
+  submit: async (order, { key }) => ({ id: orderId(partyOf(order), key), partition: 0, offset: 0 }),
   drain: async () => 0,
 };
 const metrics = createIntakeMetrics(registry);

@@ -10,7 +10,7 @@ import type { Entry } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { createLogger } from "../../src/runtime/log.ts";
 import { createRegistry } from "../../src/runtime/metrics.ts";
-import { anOrder } from "../../src/sample.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 
 /** As many as serve the ledger best; a consumer's transactions have their own bound (`LEDGER_BATCH_ORDERS`). */
@@ -39,7 +39,7 @@ async function bare(): Promise<void> {
   const entries = Array.from({ length: orders }, (_, n): Entry => {
     const customer = `c${n % 1_000}`;
     const id = orderId(customer, `${n}`);
-    const order = { ...anOrder, customer };
+    const order = sampleOrder(n, customer);
     const digest = createHash("sha256").update(id).digest("base64url");
     return {
       order: { ...order, id, placedAt: new Date().toISOString() },

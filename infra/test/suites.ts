@@ -35,7 +35,7 @@ export const suites: Suite[] = [
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
     limitMinutes: 10,
-    files: /^(src|native|examples)\//,
+    files: /^(src|native|examples)\/(?!e2e)/,
     filesAtOnce: 2,
   },
   { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
@@ -64,7 +64,7 @@ export const suites: Suite[] = [
     name: "e2e",
     what: "the topology on containers",
     limitMinutes: 34,
-    files: /^(infra|ops|proof(\/load)?)\/e2e/,
+    files: /^(examples|infra|ops|proof(\/load)?)\/e2e/,
     onContainers: true,
     cleanUp: () =>
       Promise.all([openTopology({ project: e2eProject }).down({ volumes: true }), removeBrokers()]),

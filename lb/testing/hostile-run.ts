@@ -73,7 +73,7 @@ export async function runAll(cases: readonly Case[]): Promise<Aftermath> {
   const last = await fetch(`http://127.0.0.1:${balancer.port}/orders`, {
     method: "POST",
     headers: jsonBody,
-    body: JSON.stringify({ ...sampleOrder(), customer: "last" }),
+    body: JSON.stringify(sampleOrder(0, "last")),
   });
   if (last.status !== 202) throw new Error(`the last order was answered ${last.status}`);
   const written = (await cluster.read("orders")).length;

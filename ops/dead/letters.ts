@@ -1,5 +1,6 @@
 /** A dead letter as an operator sees it, and the record that it was before: see src/handling/dead-letters.ts. */
 import type { OutgoingRecord } from "../../src/kafka/outgoing.ts";
+import { type Order, partyOf } from "../../src/order.ts";
 import { isUuid } from "../../src/wire/order-id.ts";
 import type { ReadRecord } from "../read-topic.ts";
 
@@ -44,7 +45,7 @@ export function letterOf(record: ReadRecord): Letter {
     offset: record.offset,
     source: topic && partition !== null && offset !== null ? { topic, partition, offset } : null,
     orderId: textOr(order.id, isUuid(key) ? key : null),
-    customer: textOr(order.customer, null),
+    customer: textOr(partyOf(order as Order), null),
     reason: headers.get(`${prefix}reason`) ?? "(none given)",
     attempts: number("attempts"),
     deadAt: new Date(deadAtMs).toISOString(),
@@ -98,7 +99,7 @@ export const textHeaders = ({ headers }: Pick<ReadRecord, "headers">): [string, 
     Object.entries(header).map(([name, value]): [string, string] => [name, String(value)]),
   );
 
-function orderIn(value: Buffer | null): { id?: unknown; customer?: unknown } {
+function orderIn(value: Buffer | null): { id?: unknown } {
   try {
     return JSON.parse(value?.toString() ?? "") ?? {};
   } catch {

@@ -8,7 +8,7 @@ import { capture } from "../../kit/capture.ts";
 import { until } from "../../kit/until.ts";
 import { type KafkaConfig, kafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
-import { anOrder } from "../../src/sample.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
 import { startTier } from "../../testing/tier-process.ts";
@@ -31,7 +31,7 @@ const listed = async (...argv: string[]) => JSON.parse((await dead(["list", "--j
 
 const customer = "Zoë";
 const id = orderId(customer, "key");
-const order = { ...anOrder, customer, id, placedAt: "2026-01-31T09:00:00.000Z" };
+const order = { ...sampleOrder(0, customer), id, placedAt: "2026-01-31T09:00:00.000Z" };
 const value = JSON.stringify(order);
 const garbage = Buffer.from([0xff, 0x00, 0x7b]);
 const deadHeaders = (changes: Record<string, string> = {}) => ({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { partyOf } from "../../src/order.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { decodePlacedOrder } from "../../src/wire/validation.ts";
 import { batchOf, inPiecesOf, type MixedRequest, replayableBytes, requestOf } from "./mix.ts";
@@ -25,7 +26,7 @@ describe.each([
       expect(documents).toHaveLength(orders.length);
       for (const [n, document] of documents.entries()) {
         const placed = { ...document, id: crypto.randomUUID(), placedAt: new Date().toISOString() };
-        const { customer } = decodePlacedOrder(Buffer.from(JSON.stringify(placed)));
+        const customer = partyOf(decodePlacedOrder(Buffer.from(JSON.stringify(placed))));
         expect(orders[n]?.customer).toBe(customer);
         ids.add(orderId(customer, orders[n]?.key ?? ""));
         count += 1;

@@ -38,6 +38,7 @@ export const repeatAfterMs = 1_000;
 /** One request in so many is a batch, unless more are wanted; and one single order in so many is repeated. */
 export const usualBatchEvery = 150;
 const repeatEvery = 50;
+const customers = 997;
 const batchSizes = [40, 2, 120, 5, 100, 10, 200, 3];
 /** Batches from this size on have notes, which take them above the balancer's buffer; smaller ones are repeated. */
 const notedFrom = 120;
@@ -85,7 +86,8 @@ function request(
   n: number,
   { count, noted = false, way = "", repeated = false }: Shape,
 ): MixedRequest {
-  const samples = Array.from({ length: count ?? 1 }, (_, nth) => sampleOrder(n + nth));
+  const parties = Array.from({ length: count ?? 1 }, (_, nth) => `c${(n + nth) % customers}`);
+  const samples = parties.map((customer, nth) => sampleOrder(n + nth, customer));
   const orders = noted ? samples.map(longer) : samples;
   const body = JSON.stringify(count === undefined ? orders[0] : orders);
   // Plain ASCII: a character is a byte.
@@ -95,7 +97,7 @@ function request(
     path: count === undefined ? "/orders" : "/orders/batch",
     body,
     sent: `${count === undefined ? "single" : streamed ? "streamed" : "batch"}${way}`,
-    orders: orders.map(({ customer }, nth) => ({
+    orders: parties.map((customer, nth) => ({
       key: count === undefined ? key : `${key}/${nth}`,
       customer,
     })),

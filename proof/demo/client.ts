@@ -2,7 +2,7 @@
 // it has no good answer, and keeps a record of what it was told in the end. That record is what the verdict is
 // made from.
 
-import type { Order } from "../../src/order.ts";
+import { type Order, partyOf } from "../../src/order.ts";
 import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { maxRetries, orderLimitMs, readSetback, type Setback, waitBeforeRetryMs } from "../client/policy.ts";
@@ -70,7 +70,7 @@ export function startClient(url: string, ratePerS: number) {
       await Bun.sleep(waitMs);
     }
     // A refusal speaks for one try only: an earlier one may have been accepted.
-    answers.push({ id: orderId(order.customer, key), fate: unknown ? "unknown" : "refused" });
+    answers.push({ id: orderId(partyOf(order), key), fate: unknown ? "unknown" : "refused" });
   }
 
   return {

@@ -126,7 +126,8 @@ async function choosePorts(settings: Settings) {
   return { lbPort: lbPort || ports.pop(), lbStatsPort: lbStatsPort || ports.pop(), ports };
 }
 
-async function bootstrapOf(brokers: Child, stop: AbortSignal): Promise<string> {
+/** The address of a mock cluster that starts. @throws UserError when it does not */
+export async function bootstrapOf(brokers: Child, stop: AbortSignal): Promise<string> {
   const said = () => /^[\d.]+:\d+(,[\d.]+:\d+)*$/m.exec(brokers.output())?.[0];
   await comesTrue(() => stop.aborted || !brokers.running || said() !== undefined, bootstrapLimitMs);
   stop.throwIfAborted();

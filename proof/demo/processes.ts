@@ -8,6 +8,8 @@ export interface Program {
   name: string;
   argv: string[];
   env?: Record<string, string>;
+  /** Writes to the terminal, instead of a log. */
+  shown?: boolean;
 }
 
 export interface Child {
@@ -40,7 +42,7 @@ export function createProcesses(folder: string) {
   };
 
   return {
-    start({ name, argv, env = {} }: Program): Child {
+    start({ name, argv, env = {}, shown = false }: Program): Child {
       const log = join(folder, `${name}.log`);
       const output = openSync(log, "a");
       const spawned = Bun.spawn([...tied, String(process.pid), ...argv], {
@@ -48,8 +50,8 @@ export function createProcesses(folder: string) {
         env: { ...environment, ...env },
         detached: true,
         stdin: "ignore",
-        stdout: output,
-        stderr: output,
+        stdout: shown ? "inherit" : output,
+        stderr: shown ? "inherit" : output,
       });
       closeSync(output);
       const child: Child = {

@@ -6,6 +6,7 @@ import { UserError } from "../../kit/user-error.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handler, migrations } from "../../src/handle.ts";
 import { createLedger } from "../../src/ledger/open.ts";
+import { partyOf } from "../../src/order.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
@@ -35,7 +36,7 @@ const order = (key: string, customer = "c1") => recordOf(key, { customer });
 test("everything of this run is found wherever it lies, and nothing of others", async () => {
   const config = consumerConfig(env);
   await using _consumer = startTestConsumer(env, async (placed, context) => {
-    if (placed.customer === "unlucky") throw new Error("no milk");
+    if (partyOf(placed) === "unlucky") throw new Error("no milk");
     if ("apply" in handler) await handler.apply(placed, context);
   });
   const committed = (count: number) =>

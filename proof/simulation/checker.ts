@@ -34,7 +34,8 @@ export function createChecker(parts: {
   const inHand = new Map<Process, Map<string, Stored>>();
 
   const isFinished = ({ key, order }: Stored): boolean =>
-    letters.has(key) || (order !== undefined && ledger.rows.get(order.id)?.entry.order.note === order.note);
+    letters.has(key) ||
+    (order !== undefined && Bun.deepEquals(ledger.rows.get(order.id)?.entry.order, order));
 
   /** The records in a log that the next owner would not be given, were this committed; and those that it would. */
   function split(
@@ -110,8 +111,10 @@ export function createChecker(parts: {
       }
       const blamed = [...letters.all()].filter((record) => {
         if (!record.order) return false;
-        const conflict = ledger.rows.get(record.order.id)?.entry.order.note;
-        return orders.isGood(record.order.id) && (conflict === undefined || conflict === record.order.note);
+        const conflict = ledger.rows.get(record.order.id)?.entry.order;
+        return (
+          orders.isGood(record.order.id) && (conflict === undefined || Bun.deepEquals(conflict, record.order))
+        );
       });
       if (blamed.length > fewLetters)
         broken(`${blamed.length} dead letters of orders that are good, first ${blamed[0]?.key}`);

@@ -1,7 +1,7 @@
 /** Orders, and what their handling will come to: the handlers of a world, and how often they did it. */
 import { type Handler, Reject, RetryLater } from "../../src/handling/handler.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
-import { anOrder } from "../../src/sample.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import type { PlacedOrder } from "../../src/wire/validation.ts";
 import type { Clocked, Random } from "./clock.ts";
 
@@ -19,7 +19,7 @@ export type Outage = { declared: boolean } | undefined;
 export type Orders = ReturnType<typeof createOrders>;
 
 const forEver = 1_000_000;
-const sample = { ...anOrder, placedAt: "2026-01-01T00:00:00.000Z" };
+const placedAt = "2026-01-01T00:00:00.000Z";
 const well: Plan = { does: "well", times: 0, slowMs: 0, statement: undefined, refused: false };
 
 /** What a handler may throw: none of it may end a process. */
@@ -71,7 +71,7 @@ export function createOrders(options: {
     ids += 1;
     const id = `00000000-0000-4000-8000-${String(ids).padStart(12, "0")}`;
     plans.set(id, { ...well, left: 0 });
-    return { ...sample, customer: "good", note: `of ${ids}`, id };
+    return { ...sampleOrder(ids, "good"), placedAt, id };
   }
 
   /** An order by a new id, or another content under one that is there. */
@@ -84,12 +84,7 @@ export function createOrders(options: {
       const plan = planned();
       plans.set(id, { ...plan, left: plan.times });
     }
-    return {
-      ...sample,
-      customer: `c${number % customers}`,
-      note: `of ${random.chance(0.5) ? number : ids}`,
-      id,
-    };
+    return { ...sampleOrder(random.chance(0.5) ? number : ids, `c${number % customers}`), placedAt, id };
   }
 
   async function act(clock: Clocked, { id }: PlacedOrder, tx?: Tx): Promise<void> {

@@ -7,6 +7,7 @@ import { createIntake, type Intake } from "../../src/intake/intake.ts";
 import { createIntakeMetrics } from "../../src/intake/metrics.ts";
 import { partitionForKey } from "../../src/intake/partitioner.ts";
 import { clientOptions } from "../../src/kafka/client.ts";
+import { partyOf } from "../../src/order.ts";
 import { OutcomeError } from "../../src/outcomes.ts";
 import { createLogger } from "../../src/runtime/log.ts";
 import { createRegistry } from "../../src/runtime/metrics.ts";
@@ -56,7 +57,7 @@ async function answersFirst(honest: Intake): Promise<Chosen> {
     async submit(order, given) {
       // What becomes of it is nobody's business any more, which is what is wrong here.
       reports.push(Promise.allSettled([honest.submit(order, given)]));
-      return { id: orderId(order.customer, given.key), partition: 0, offset: null };
+      return { id: orderId(partyOf(order), given.key), partition: 0, offset: null };
     },
   };
   return { intake, settled: () => Promise.all(reports) };
@@ -96,8 +97,8 @@ async function oneAck(honest: Intake, config: ProducerConfig): Promise<Chosen> {
     ...honest,
     submit: (order, { key }) =>
       new Promise((resolve, reject) => {
-        const id = orderId(order.customer, key);
-        const partition = partitionForKey(order.customer, config.TOPIC_PARTITIONS);
+        const id = orderId(partyOf(order), key);
+        const partition = partitionForKey(partyOf(order), config.TOPIC_PARTITIONS);
         waiting.set(id, (error, offset) => (error ? reject(error) : resolve({ id, partition, offset })));
         const { topic, value, headers } = recordOf(order, id, config.ORDERS_TOPIC);
         client.produce(

@@ -7,7 +7,7 @@ import { SQL } from "bun";
 import { eachLine } from "../../kit/lines.ts";
 import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../../src/config.ts";
-import { anOrder } from "../../src/sample.ts";
+import { sampleOrder } from "../../src/sample.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import type { PostgresServer } from "../../testing/postgres.ts";
 import { batchOf, type MixedRequest } from "../client/mix.ts";
@@ -90,7 +90,7 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
 
     /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
     async order(key: string, customer: string, to: readonly TestProducer[], options = {}): Promise<void> {
-      const body = JSON.stringify({ ...anOrder, customer });
+      const body = JSON.stringify(sampleOrder(0, customer));
       await post(
         { ...{ key, body }, path: "/orders", sent: "single", orders: [{ key, customer }] },
         to,

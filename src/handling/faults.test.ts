@@ -6,6 +6,7 @@ import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
+import { type Order, partyOf } from "../order.ts";
 import { Reject, RetryLater } from "./handler.ts";
 
 setDefaultTimeout(60_000);
@@ -34,7 +35,7 @@ const orders = (count: number, name: string) =>
   Array.from({ length: count }, (_, n) =>
     recordOf(`${name}${n}`, { customer: `${name}${n}`, partition: n % 12 }),
   );
-const isBad = ({ customer }: { customer: string }) => customer.startsWith("bad");
+const isBad = (order: Order) => partyOf(order).startsWith("bad");
 
 test("whatever a handler throws ends no process: the order has its attempts and a letter with a reason", async () => {
   const hostile = new Error("hidden");
@@ -57,8 +58,8 @@ test("whatever a handler throws ends no process: the order has its attempts and 
   await place.put([...orders(thrown.length, "bad"), ...orders(20, "good")]);
   await using consumer = startTestConsumer({ ...env, HANDLER_ATTEMPTS: "2" }, (order) => {
     if (!isBad(order)) return Promise.resolve();
-    const value = thrown[Number(order.customer.slice(3))];
-    if (order.customer === "bad0") throw value;
+    const value = thrown[Number(partyOf(order).slice(3))];
+    if (partyOf(order) === "bad0") throw value;
     return Promise.reject(value);
   });
   await consumer.reaches("orders_handled_total", 20);
@@ -197,16 +198,14 @@ test("an order that says RetryLater waits alone and visibly; one that is rejecte
     ...orders(100, "good"),
   ];
   await place.put([later, rejected, ...others].flatMap((record) => record ?? []));
-  await using consumer = startTestConsumer(
-    { ...env, HANDLER_ATTEMPTS: "2" },
-    async ({ customer }, { attempt }) => {
-      if (customer === "rejected") throw new Reject("no such coffee");
-      if (customer !== "later") return;
-      tries += 1;
-      expect(attempt).toBe(1);
-      throw new RetryLater("not yet");
-    },
-  );
+  await using consumer = startTestConsumer({ ...env, HANDLER_ATTEMPTS: "2" }, async (order, { attempt }) => {
+    const customer = partyOf(order);
+    if (customer === "rejected") throw new Reject("no such coffee");
+    if (customer !== "later") return;
+    tries += 1;
+    expect(attempt).toBe(1);
+    throw new RetryLater("not yet");
+  });
   await consumer.reaches("orders_handled_total", 100);
   await consumer.reaches("orders_dead_total", 1);
   await until("it was tried often", () => tries > 6);
@@ -241,7 +240,7 @@ test("effects that fail are called again, and no others; one that was recorded i
 });
 
 test("on SQLite a hanging effect stops nobody, and a hanging apply others for its second", async () => {
-  const hang = async (order: { customer: string }) => {
+  const hang = async (order: Order) => {
     if (isBad(order)) await new Promise(() => undefined);
   };
   {

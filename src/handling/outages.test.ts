@@ -14,6 +14,7 @@ import {
   startTestConsumer,
 } from "../../testing/test-consumer.ts";
 import { startTier } from "../../testing/tier-process.ts";
+import { effectTable } from "../handle.ts";
 
 setDefaultTimeout(90_000);
 
@@ -135,9 +136,9 @@ test("a member frozen in the middle of a transaction, past its session: others t
   const records = recordsOf(60);
   const ids = records.map(idOf);
   await using sql = new SQL({ url: postgres.url, max: 2 });
-  // Its tickets have to wait: so it is frozen with ledger rows written and not committed.
+  // Its effects have to wait: so it is frozen with ledger rows written and not committed.
   await sql.begin(async (lock) => {
-    await lock`LOCK TABLE tickets IN ACCESS EXCLUSIVE MODE`;
+    await lock`LOCK TABLE ${lock(effectTable ?? "")} IN ACCESS EXCLUSIVE MODE`;
     await place.put(records);
     await until("it waits inside its transaction", async () => {
       const [row] = await sql`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`;
@@ -161,7 +162,7 @@ test("a member frozen in the middle of a transaction, past its session: others t
   await place.put(more);
   await place.commits(120);
   const written =
-    await sql`SELECT order_id, count(*)::int AS n FROM tickets WHERE order_id IN ${sql([...ids, ...more.map(idOf)])}
+    await sql`SELECT order_id, count(*)::int AS n FROM ${sql(effectTable ?? "")} WHERE order_id IN ${sql([...ids, ...more.map(idOf)])}
     GROUP BY order_id`;
   expect(written).toHaveLength(120);
   expect(Math.max(...written.map(({ n }: { n: number }) => n))).toBe(1);

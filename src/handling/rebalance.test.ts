@@ -19,6 +19,7 @@ import {
   temporaryLedger,
 } from "../../testing/test-consumer.ts";
 import { startTier } from "../../testing/tier-process.ts";
+import { effectTable } from "../handle.ts";
 
 setDefaultTimeout(120_000);
 
@@ -29,11 +30,11 @@ beforeAll(() => {
 });
 afterAll(() => cluster.close());
 
-/** How often each order's effect is there: the tickets have no unique key. */
-function tickets(place: Place): Map<string, number> {
+/** How often each order's effect is there: its table has no unique key. */
+function effects(place: Place): Map<string, number> {
   const database = new Database(place.env.LEDGER_URL.replace("sqlite:", ""), { readonly: true });
   const rows = database.query<{ id: string; n: number }, []>(
-    "SELECT order_id AS id, count(*) AS n FROM tickets GROUP BY order_id",
+    `SELECT order_id AS id, count(*) AS n FROM ${effectTable} GROUP BY order_id`,
   );
   const found = new Map(rows.all().map(({ id, n }) => [id, n]));
   database.close();
@@ -57,13 +58,13 @@ describe.concurrent("a hand-over", () => {
     first.signal("SIGTERM");
     expect(await first.exited).toBe(0);
     expect(first.stderr()).toBe("");
-    expect(await place.committed()).toBe(tickets(place).size);
+    expect(await place.committed()).toBe(effects(place).size);
 
     await place.put(recordsOf(100).map((_, n) => recordOf(`later ${n}`, { partition: n % 12 })));
     await using second = startTier("consumer", { ...place.env, SESSION_TIMEOUT_MS: "6000" });
     await until("all are committed", async () => (await place.committed()) === 600, waitMs);
     expect(await second.metric("orders_redelivered_total")).toBe(0);
-    expect([...tickets(place).values()]).toEqual(Array.from({ length: 600 }, () => 1));
+    expect([...effects(place).values()]).toEqual(Array.from({ length: 600 }, () => 1));
   });
 
   test("in the middle of a backlog: what was handled ahead of others is committed too", async () => {
@@ -123,7 +124,7 @@ describe.concurrent("a hand-over", () => {
     await using next = startTier("consumer", { ...place.env, SESSION_TIMEOUT_MS: "6000" });
     await until("all are committed", async () => (await place.committed()) === 10, waitMs);
     expect(await next.metric("orders_handled_total")).toBe(10);
-    expect(tickets(place)).toEqual(new Map(records.map((record) => [idOf(record), 1])));
+    expect(effects(place)).toEqual(new Map(records.map((record) => [idOf(record), 1])));
   });
 
   test("a death between the ledger's commit and Kafka's: redelivered, counted, and nothing applied again", async () => {

@@ -12,6 +12,7 @@ import {
   recordOf,
   startTestConsumer,
 } from "../../testing/test-consumer.ts";
+import { partyOf } from "../order.ts";
 
 setDefaultTimeout(60_000);
 
@@ -77,8 +78,8 @@ test("a handler that hangs is told so at its deadline and left behind; others go
   await order(["a", ...customers(20, "c")]);
   const signals: AbortSignal[] = [];
   const limits = { HANDLER_TIMEOUT_MS: "200", HANDLER_ATTEMPTS: "2" };
-  await using consumer = startTestConsumer({ ...place.env, ...limits }, async ({ customer }, { signal }) => {
-    if (customer !== "a") return;
+  await using consumer = startTestConsumer({ ...place.env, ...limits }, async (order, { signal }) => {
+    if (partyOf(order) !== "a") return;
     signals.push(signal);
     await new Promise(() => undefined);
   });

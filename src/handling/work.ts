@@ -2,6 +2,7 @@
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
+import { partyOf } from "../order.ts";
 import { canonicalJson } from "../wire/canonical.ts";
 import { isUuid } from "../wire/order-id.ts";
 import { decodePlacedOrder } from "../wire/validation.ts";
@@ -70,7 +71,7 @@ export class Work {
       const content = canonicalJson(order, ["id", "placedAt"]);
       const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
       this.decoded = { entry: { order, digest, partition, offset } };
-      this.customer = order.customer;
+      this.customer = partyOf(order);
     } catch (error) {
       this.decoded = { fault: (error as Error).message };
       this.customer = `\u0000${partition}/${offset}`;

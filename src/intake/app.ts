@@ -11,7 +11,7 @@ import { createApp, errorResponse } from "../http/server.ts";
 import { timeLeftMs } from "../http/time-left.ts";
 import { traceContext } from "../http/trace-context.ts";
 import { inputRead, turnOfItsOwn } from "../http/turn.ts";
-import type { Order } from "../order.ts";
+import { type Order, partyOf } from "../order.ts";
 import { countHeader, fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { maxBatchBytes, maxBatchOrders } from "../wire/limits.ts";
@@ -106,7 +106,7 @@ export function createIntakeApp(
       const errors = orderFaults(document);
       if (errors.length > 0) throw new OutcomeError("invalid_order", "see errors", { errors });
       const order = document as Order;
-      if (given.principal && !mayOrderFor(given.principal, order.customer))
+      if (given.principal && !mayOrderFor(given.principal, partyOf(order)))
         throw new OutcomeError("forbidden", `${given.principal.name} may not order for this customer`);
       const acceptance = await intake.submit(order, given);
       metrics.outcome("accepted");

@@ -4,6 +4,7 @@
  */
 import type { ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";
+import { partyOf } from "../order.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { createGroups } from "./groups.ts";
@@ -64,7 +65,7 @@ export function createDelivery(
       const partitionOf = partitioner.forGroup(nowMs);
       for (const order of orders) {
         order.group = group;
-        order.record.partition = partitionOf(order.order.customer);
+        order.record.partition = partitionOf(partyOf(order.order));
       }
       for (const [order, why] of send(orders, nowMs)) finish(order).reject(why);
     },

@@ -3,8 +3,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../kit/until.ts";
 import { startIntake, type TestIntake } from "../../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { partyOf } from "../order.ts";
 import type { OutcomeError } from "../outcomes.ts";
-import { anOrder } from "../sample.ts";
+import { anOrder, longer, sampleOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 
 setDefaultTimeout(60_000);
@@ -55,7 +56,7 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     const sinceMs = performance.now();
     const answer = await intake.post(anOrder, { "idempotency-key": "unknown" });
     // With its id, for what became of it can be asked.
-    expect(await answer.clone().json()).toMatchObject({ id: orderId(anOrder.customer, "unknown") });
+    expect(await answer.clone().json()).toMatchObject({ id: orderId(partyOf(anOrder), "unknown") });
     expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
     expect(performance.now() - sinceMs).toBeWithin(990, 10_000);
@@ -233,7 +234,7 @@ describe.concurrent("a repeated request", () => {
     await intake.ready();
     slow(cluster, 300);
     const first = intake.post(anOrder, key);
-    const other = await intake.post({ ...anOrder, size: "large" }, key);
+    const other = await intake.post(longer(anOrder), key);
     expect(await problemOf(other)).toEqual({ status: 422, outcome: "key_reused", fate: "refused" });
     expect((await first).status).toBe(202);
   });
@@ -334,7 +335,7 @@ describe.concurrent("an order is answered by its deadline, and then its fate is 
     const by = { "answer-by": String(Date.now() + 2_000) };
     const [single, batch] = await Promise.all([
       intake.post(anOrder, by),
-      intake.post([anOrder, { ...anOrder, customer: "c43" }], by, "/orders/batch"),
+      intake.post([anOrder, sampleOrder(0, "c43")], by, "/orders/batch"),
     ]);
     expect(await problemOf(single)).toEqual(unknown);
     expect([batch.status, batch.headers.get("order-fate")]).toEqual([207, "unknown"]);
@@ -381,7 +382,7 @@ describe.concurrent("an order is answered by its deadline, and then its fate is 
 
 describe.concurrent("batches have half of the room", () => {
   const batch = (orders: number, n = 0) =>
-    Array.from({ length: orders }, (_, m) => ({ ...anOrder, customer: `c${n}-${m}` }));
+    Array.from({ length: orders }, (_, m) => sampleOrder(0, `c${n}-${m}`));
 
   test.each([
     { rest: "refused", fate: "mixed", status: 503, headers: {} },
@@ -495,7 +496,7 @@ test("where the customer decides on the partition, one that is overloaded takes 
   cluster.setBrokerRttMs(1, 1_500); // leads every third partition
   const waitMs = async (customer: string) => {
     const sinceMs = performance.now();
-    expect((await intake.post({ ...anOrder, customer })).status).toBe(202);
+    expect((await intake.post(sampleOrder(0, customer))).status).toBe(202);
     return { customer, waitedMs: performance.now() - sinceMs };
   };
   const waits = await Promise.all(Array.from({ length: 12 }, (_, n) => waitMs(`c${n}`)));
@@ -505,7 +506,7 @@ test("where the customer decides on the partition, one that is overloaded takes 
   const refused: unknown[] = [];
   const answers: Promise<void>[] = [];
   const post = async (customer: string, answered: (answer: Response) => unknown) => {
-    await answered(await intake.post({ ...anOrder, customer }));
+    await answered(await intake.post(sampleOrder(0, customer)));
   };
   for (let atOnce = 1; refused.length === 0 && atOnce < 300; atOnce += 1) {
     for (let n = 0; n < atOnce; n += 1)
@@ -557,7 +558,7 @@ describe.concurrent("one broker dies", () => {
     });
     await intake.ready();
     cluster.brokerDown(1);
-    const order = (n: number) => intake.post({ ...anOrder, customer: `c${n % 30}` });
+    const order = (n: number) => intake.post(sampleOrder(0, `c${n % 30}`));
     const posted: Promise<Response>[] = Array.from({ length: 30 }, (_, n) => order(n));
     const first = Promise.all(posted);
     await until("all have their answer, while others go on", () => {
@@ -672,7 +673,7 @@ describe.concurrent("after a fatal error the client is replaced without a restar
   /** The error is known only when the next order is sent. */
   const fatal = (intake: TestIntake, customer = "c42") =>
     until("an order meets the fatal error", async () => {
-      const answer = await intake.post({ ...anOrder, customer });
+      const answer = await intake.post(sampleOrder(0, customer));
       return answer.status === 503 ? answer : undefined;
     });
 
@@ -696,7 +697,7 @@ describe.concurrent("after a fatal error the client is replaced without a restar
     const customers = Array.from({ length: 30 }, (_, n) => `c${n}`);
     const accepted: string[] = [];
     const underWay = customers.map(async (customer) => {
-      const answer = await intake.post({ ...anOrder, customer });
+      const answer = await intake.post(sampleOrder(0, customer));
       if (answer.status === 202) accepted.push(customer);
       return answer;
     });

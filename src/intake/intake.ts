@@ -3,7 +3,7 @@
  * there is room, and its delivery answers it. At most so many orders and bytes are under way.
  */
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
-import type { Order } from "../order.ts";
+import { type Order, partyOf } from "../order.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { canonicalJson } from "../wire/canonical.ts";
@@ -67,7 +67,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
      * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
      */
     submit(order: Order, given: Given): Promise<Acceptance> {
-      const id = orderId(order.customer, given.key, given.principal?.name);
+      const id = orderId(partyOf(order), given.key, given.principal?.name);
       const known = delivery.pending(id) ?? recent.get(id);
       if (known) {
         if (canonicalJson(known.order) !== canonicalJson(order))
@@ -75,7 +75,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
         metrics.answeredFromMemory.inc();
         return "answer" in known ? known.answer.promise : Promise.resolve(known.acceptance);
       }
-      const lane = laneOf(order.customer) as Lane;
+      const lane = laneOf(partyOf(order)) as Lane;
       const refused = obstacle(given.kind, 0, lane);
       if (refused) throw refused;
       const taken = pendingOf(order, id, given, lane, config.ORDERS_TOPIC);

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { until } from "../../kit/until.ts";
 import { entryOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
+import { partyOf } from "../order.ts";
 import { BatchError, type Entry, type Ledger, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
@@ -202,8 +203,8 @@ describe.each([
     });
     expect(mostAtOnce).toBe(2);
     for (const customer of ["a", "b"])
-      expect(seen.filter((entry) => entry.order.customer === customer)).toEqual(
-        entries.filter((entry) => entry.order.customer === customer),
+      expect(seen.filter((entry) => partyOf(entry.order) === customer)).toEqual(
+        entries.filter((entry) => partyOf(entry.order) === customer),
       );
   });
 

@@ -2,6 +2,7 @@
  * The ledger: one row for each handled order, written in the same transaction as the order's effect. Its unique key, the
  * order's id, is what makes the effect once-only. This is the contract; `ledger.contract.test.ts` holds each ledger to it.
  */
+import { partyOf } from "../order.ts";
 import type { PlacedOrder } from "../wire/validation.ts";
 
 /** An order as it was delivered, with the digest of its content (what the client sent, without id and time). */
@@ -157,7 +158,7 @@ export async function applyByCustomer(
   /** The last of each customer's effects that is not done. */
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
-    const { customer } = entry.order;
+    const customer = partyOf(entry.order);
     const begin = () =>
       apply(entry, txOf(entry))?.catch((error) => {
         failed(entry, error);

@@ -1,5 +1,6 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
+import { partyOf } from "../order.ts";
 import { expireInPostgres, generationsStep, keepGenerations } from "./generations.ts";
 import {
   applyByCustomer,
@@ -165,15 +166,14 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
  * @returns a verdict for each entry, in their order
  */
 async function insert(sql: SQL, entries: readonly Entry[], statementTimeoutMs: number): Promise<Verdict[]> {
-  const first = new Map<string, number>();
-  for (const [index, { order }] of entries.entries()) if (!first.has(order.id)) first.set(order.id, index);
+  const first = new Map(entries.map(({ order }, index) => [order.id, index] as const).toReversed());
   const sorted = [...first.keys()].sort().map((id) => entries[first.get(id) as number] as Entry);
   const column = (value: (entry: Entry) => string | number) => sql.array(sorted.map(value), "TEXT");
   const ids = column(({ order }) => order.id);
   const inserted: { id: string }[] = await sql`
     INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
     SELECT * FROM unnest(
-      ${ids}::uuid[], ${column(({ order }) => order.customer)}::text[],
+      ${ids}::uuid[], ${column(({ order }) => partyOf(order))}::text[],
       ${column(({ digest }) => digest)}::text[], ${column(({ partition }) => partition)}::int[],
       ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[]) AS fresh (id)
     WHERE id <> ALL (ARRAY(SELECT id FROM ledger_past WHERE id = ANY(${ids}::uuid[])))

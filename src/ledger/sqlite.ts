@@ -1,5 +1,6 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
+import { partyOf } from "../order.ts";
 import {
   applyByCustomer,
   BatchError,
@@ -192,8 +193,8 @@ function insert(database: Database, entries: readonly Entry[]): Verdict[] {
   );
   return entries.map((entry) => {
     const { order, digest, partition, offset } = entry;
-    const { id, customer, placedAt } = order;
-    const { changes } = add.run(id, customer, digest, partition, offset, placedAt, handledAt);
+    const { id, placedAt } = order;
+    const { changes } = add.run(id, partyOf(order), digest, partition, offset, placedAt, handledAt);
     return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, handledAt, id) as Row);
   });
 }
