@@ -1,0 +1,212 @@
+/**
+ * The topology on containers, as `make up` starts it. Its instances are read through the operators' door of the balancer
+ * (their pages by place), the brokers through their ports on this machine, the ledger through its own. Docker tells by its
+ * events who came and went, so that it is not asked again and again.
+ */
+
+import { openSystem, tierOf } from "../../chaos/system.ts";
+import type { Container, Topology } from "../../infra/topology.ts";
+import { until } from "../../infra/until.ts";
+import type { FaultName } from "../faults.ts";
+import { askLog, isWhole, type LogView } from "../kafka.ts";
+import type { TierName } from "../state.ts";
+import { createPostgresLook } from "./ledgers.ts";
+import { createInstanceReader, pageOf, type Said } from "./pages.ts";
+import type { Look, Seen, Source } from "./source.ts";
+
+/** The rows of its server templates (lb/haproxy.cfg). */
+const slots = 12;
+const listEveryMs = 15_000;
+const modesEveryMs = 60_000;
+/** A change comes with a few events, and what it leads to is there a moment later. */
+const settleMs = 150;
+const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
+
+/** Where the network of a container can be touched from here. */
+const networked = (): readonly FaultName[] =>
+  process.getuid?.() === 0 && ["nsenter", "tc", "iptables"].every((tool) => Bun.which(tool))
+    ? ["slow", "partition"]
+    : [];
+
+/** Opens a topology that runs. @throws SetupError when nothing of it does, or its ports are not as the environment says */
+export async function openContainers(topology: Topology): Promise<Source> {
+  const system = await openSystem(topology);
+  const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
+    .environment;
+  const { ports, url } = system;
+  const postgres = createPostgresLook(
+    `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`,
+  );
+  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]) }));
+  const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
+  const roster = createRoster(system);
+  const pages = (["producer", "consumer"] as const).flatMap((tier) =>
+    Array.from({ length: slots }, (_, at) => ({
+      server: `${tier}${at + 1}`,
+      read: createInstanceReader(`${operators}/${tier}${at + 1}`),
+    })),
+  );
+  let ledgerWhy = "";
+  let log: LogView | undefined;
+
+  /** What the instances said, by their own names: a container's is the beginning of its id. */
+  async function heard(): Promise<{ said: Said[]; balancer: boolean }> {
+    const csv = await pageOf(`${operators}/;csv`);
+    const there = new Set(csv?.split("\n").flatMap((row) => activeServer(row.split(","))));
+    const asked = pages.filter(({ server }) => there.has(server)).map(({ read }) => read());
+    const said = (await Promise.all(asked)).filter((one) => one !== undefined);
+    return { said, balancer: csv !== undefined };
+  }
+
+  async function look(): Promise<Look> {
+    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(brokers).catch(() => undefined)]);
+    log = view;
+    const { containers, modes } = await roster.now();
+    const seen = containers.map((one): Seen => {
+      const tier = tierOf(one);
+      const name = nameOf(one);
+      const base = { name, tier, ...hostOf(one) };
+      if (base.host !== "running") return base;
+      if (tier === "balancer") return { ...base, why: balancer ? "" : "does not answer" };
+      if (tier === "ledger") return { ...base, why: ledgerWhy };
+      if (tier === "broker") return base;
+      if (tier === "zookeeper")
+        return { ...base, role: modes.get(name), why: modes.has(name) ? "" : "in no majority" };
+      const found = said.find(({ reading }) => one.id.startsWith(reading.name));
+      return found
+        ? { ...base, ...found }
+        : { ...base, why: balancer ? "does not answer" : "not to be seen without the balancer" };
+    });
+    return { seen, log: view };
+  }
+
+  return {
+    kind: "containers",
+    url,
+    look,
+    evidence: {
+      look: async (ids) => {
+        try {
+          const found = await postgres.look(ids);
+          ledgerWhy = "";
+          return found;
+        } catch (error) {
+          ledgerWhy = (error as Error).message;
+          throw new Error(`the ledger can't be read: ${ledgerWhy}`);
+        }
+      },
+      offsets: async () => {
+        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
+        return log;
+      },
+    },
+    system,
+    container: async (name) => (await system.containers()).find((one) => nameOf(one) === name),
+    faults: {
+      producer: [...anyone, ...networked()],
+      consumer: [...anyone, ...networked()],
+      broker: [...anyone, ...networked()],
+      zookeeper: [...anyone, ...networked()],
+      balancer: [...anyone, "reload"],
+      ledger: anyone,
+    },
+    rolling: ["producer", "consumer"],
+    scale: async (tier, count) => {
+      await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
+    },
+    command: commandOf,
+    onChange: roster.onChange,
+    close: async () => {
+      roster.close();
+      await postgres.close();
+    },
+  };
+}
+
+/** A server of the operators' door that has an address. Source: HAProxy's management guide, 9.1, «CSV format». */
+const activeServer = ([proxy, server = "", ...fields]: string[]): string[] =>
+  proxy === "instances" && server !== "BACKEND" && !fields.some((field) => field.startsWith("MAINT"))
+    ? [server]
+    : [];
+
+/** "kafka1", "producer-2", "haproxy". */
+export function nameOf({ service, name }: Container): string {
+  const many = /^(producer|consumer)$/.test(service);
+  return many ? `${service}-${/\d+$/.exec(name)?.[0] ?? ""}` : service;
+}
+
+function hostOf({ state, exitCode }: Container): Pick<Seen, "host" | "why"> {
+  if (state === "running") return { host: "running", why: "" };
+  if (state === "paused") return { host: "paused", why: "frozen: answers nobody" };
+  const signal = exitCode === 137 ? "killed" : exitCode === 0 ? "stopped" : `ended with ${exitCode}`;
+  return { host: "down", why: state === "exited" ? signal : state };
+}
+
+function commandOf(what: FaultName | "heal" | "scale", tier: TierName, name: string, more = ""): string {
+  if (what === "heal") return "bun run chaos heal";
+  if (what === "scale")
+    return `docker compose -f infra/compose.yaml up -d --no-recreate --scale ${tier}=${more}`;
+  const nth = /\d+$/.exec(name)?.[0];
+  return `bun run chaos ${what} ${tier}${nth ? ` --nth ${nth}` : name ? "" : " --all"}${more}`;
+}
+
+/** Who is there, by Docker's own account: listed anew when an event says that something changed. */
+function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
+  const { topology } = system;
+  let containers: Container[] = [];
+  let modes = new Map<string, string>();
+  let [listedMs, askedMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let hear = () => {};
+  const stopping = new AbortController();
+
+  async function modesOf(): Promise<Map<string, string>> {
+    const nodes = containers.filter((one) => tierOf(one) === "zookeeper" && one.state === "running");
+    const found = await Promise.all(
+      nodes.map(async (one) => [nameOf(one), await system.mode(one).catch(() => undefined)] as const),
+    );
+    return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+  }
+
+  async function now(): Promise<{ containers: Container[]; modes: Map<string, string> }> {
+    const at = performance.now();
+    if (at - listedMs > listEveryMs) {
+      listedMs = at;
+      containers = await system.containers().catch(() => containers);
+    }
+    // A node that was elected needs a moment to know it; who is in no majority is asked again at once.
+    const running = containers.filter((one) => tierOf(one) === "zookeeper" && one.state === "running").length;
+    if (at - askedMs > (modes.size === running ? modesEveryMs : 2_000)) {
+      askedMs = at;
+      void modesOf().then((found) => {
+        modes = found;
+      });
+    }
+    return { containers, modes };
+  }
+
+  void (async () => {
+    const filters = ["create", "destroy", "start", "die", "pause", "unpause"].map(
+      (event) => `event=${event}`,
+    );
+    const project = (await topology.config()).name;
+    const labelled = [...filters, `label=com.docker.compose.project=${project}`];
+    const child = Bun.spawn(
+      ["docker", "events", "--format", "{{.Action}}", ...labelled.flatMap((one) => ["--filter", one])],
+      { stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
+    );
+    for await (const _ of child.stdout) {
+      await until(() => stopping.signal.aborted, settleMs, settleMs);
+      listedMs = Number.NEGATIVE_INFINITY;
+      askedMs = Number.NEGATIVE_INFINITY;
+      hear();
+    }
+  })();
+
+  return {
+    now,
+    onChange(listener: () => void): void {
+      hear = listener;
+    },
+    close: (): void => stopping.abort(),
+  };
+}

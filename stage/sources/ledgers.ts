@@ -1,0 +1,118 @@
+/** What the ledger has of orders, read past the consumers, whose word is on trial: one reader for each database. */
+import { Database } from "bun:sqlite";
+import { SQL } from "bun";
+import { effectTable } from "../../src/handle.ts";
+import type { Found } from "../reconciler.ts";
+
+const index = "stage_effects_by_order";
+const statementLimitMs = 5_000;
+
+/**
+ * In PostgreSQL. Effects are found by an index, which is the only thing that the stage adds to a system: without one
+ * every look would read the whole table. It is not unique, and promises nothing.
+ */
+export function createPostgresLook(url: string) {
+  let sql: SQL | undefined;
+  let indexed = false;
+  async function ask(ids: readonly string[]): Promise<(Found & { id: string })[]> {
+    sql ??= new SQL({ url, max: 1, connectionTimeout: statementLimitMs / 1_000 });
+    if (!indexed && effectTable !== undefined)
+      await sql.unsafe(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${index} ON ${effectTable} (order_id)`);
+    indexed = true;
+    const effects = effectTable
+      ? sql`(SELECT count(*)::int FROM ${sql(effectTable)} WHERE order_id = wanted.id)`
+      : sql`(CASE WHEN ledger.id IS NULL THEN 0 ELSE 1 END)`;
+    return await sql`
+      SELECT wanted.id, coalesce(deliveries, 0)::int AS deliveries, ${effects} AS effects,
+        EXISTS (SELECT FROM dead_letters WHERE order_id = wanted.id) AS dead
+      FROM unnest(${sql.array([...ids], "TEXT")}::text[]) AS wanted (id)
+      LEFT JOIN ledger ON ledger.id = wanted.id::uuid`;
+  }
+  /** What got no answer leads nowhere: the next look has a connection of its own. */
+  async function hangUp(): Promise<void> {
+    const used = sql;
+    sql = undefined;
+    await used?.close({ timeout: 0 }).catch((error) => process.emitWarning(`the ledger: ${error.message}`));
+  }
+  return {
+    async look(ids: readonly string[]): Promise<Map<string, Found>> {
+      try {
+        const rows = await bounded(ask(ids));
+        const known = rows.filter(({ deliveries, effects, dead }) => deliveries > 0 || effects > 0 || dead);
+        return new Map(known.map(({ id, ...found }) => [id, found]));
+      } catch (error) {
+        void hangUp();
+        throw error;
+      }
+    },
+    close: hangUp,
+  };
+}
+
+async function bounded<T>(query: Promise<T>): Promise<T> {
+  const late = Bun.sleep(statementLimitMs).then(() => {
+    throw new Error(`the ledger does not answer within ${statementLimitMs / 1_000} s`);
+  });
+  late.catch(() => undefined);
+  return await Promise.race([query, late]);
+}
+
+/** Effects that are remembered: far more than the orders of which anything may still be asked. */
+const mostEffects = 300_000;
+
+/** In SQLite, whose effects are read on from where the last look ended: they are only ever added. */
+export function createSqliteLook(path: string) {
+  let database: Database | undefined;
+  const effects = new Map<string, number>();
+  let newest = 0;
+  function connected(): Database {
+    if (database) return database;
+    database = new Database(path, { readonly: true, strict: true });
+    database.run("PRAGMA busy_timeout = 1000");
+    return database;
+  }
+  function readOn(at: Database): void {
+    if (effectTable === undefined) return;
+    const rows = at.query<{ rowid: number; id: string }, [number]>(
+      `SELECT rowid, order_id AS id FROM ${effectTable} WHERE rowid > ? ORDER BY rowid`,
+    );
+    for (const { rowid, id } of rows.iterate(newest)) {
+      effects.set(id, (effects.get(id) ?? 0) + 1);
+      if (effects.size > mostEffects) effects.delete(effects.keys().next().value as string);
+      newest = rowid;
+    }
+  }
+  return {
+    async look(ids: readonly string[]): Promise<Map<string, Found>> {
+      const at = connected();
+      const wanted = JSON.stringify(ids);
+      const rows = at
+        .query<{ id: string; deliveries: number }, [string]>(
+          "SELECT id, deliveries FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .all(wanted);
+      const dead = new Set(
+        at
+          .query<{ id: string }, [string]>(
+            "SELECT order_id AS id FROM dead_letters WHERE order_id IN (SELECT value FROM json_each(?))",
+          )
+          .all(wanted)
+          .map(({ id }) => id),
+      );
+      // After the rows: a row that is seen has its effect by then.
+      readOn(at);
+      const deliveries = new Map(rows.map((row) => [row.id, row.deliveries]));
+      const found = new Map<string, Found>();
+      for (const id of ids) {
+        const one = {
+          deliveries: deliveries.get(id) ?? 0,
+          effects: effectTable ? (effects.get(id) ?? 0) : deliveries.has(id) ? 1 : 0,
+          dead: dead.has(id),
+        };
+        if (one.deliveries > 0 || one.effects > 0 || one.dead) found.set(id, one);
+      }
+      return found;
+    },
+    close: async (): Promise<void> => database?.close(),
+  };
+}

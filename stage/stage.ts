@@ -1,0 +1,228 @@
+/**
+ * The stage without its door: looks at the system every second, keeps the one state that all pages show, and tells them of
+ * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
+ */
+import { type Action, createActions, Refused } from "./actions.ts";
+import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
+import { patchOf } from "./patch.ts";
+import { type Answer, createReconciler } from "./reconciler.ts";
+import type { Look, Source } from "./sources/source.ts";
+import { type Mix, mixes, type Sample, type StageState, type TimelineEvent } from "./state.ts";
+import { createView } from "./view.ts";
+
+const lookEveryMs = 1_000;
+const keptSamples = 900;
+const keptEvents = 100;
+
+export type Command =
+  | Action
+  | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
+  | { do: "burst"; orders: number };
+
+export interface StageOptions {
+  readOnly?: boolean;
+  /** Without anybody who looks for so long, what was struck is healed. */
+  aloneMs?: number;
+  /** For the reconciler: how long after its answer an order may still be written. */
+  quietMs?: number;
+}
+
+/** What a page is sent: the name of a server-sent event and its data. */
+export type Message = { event: "snapshot" | "patch" | "history" | "sample"; data: unknown };
+export type Page = (message: Message) => void;
+
+export type Stage = ReturnType<typeof openStage>;
+
+/** Starts at once, with its load paused. */
+export function openStage(source: Source, options: StageOptions = {}) {
+  const { readOnly = false, aloneMs = 60_000, quietMs } = options;
+  const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
+  const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
+  const viewOf = createView();
+  const pages = new Set<Page>();
+  const samples: Sample[] = [];
+  const events = new Map<string, TimelineEvent>();
+  let nextEvent = 1;
+  let look: Look = { seen: [], log: undefined };
+  let viewed = viewOf(look);
+  let sent: StageState | undefined;
+  let lastSeenMs = performance.now();
+  let closed = false;
+
+  function note(kind: TimelineEvent["kind"], text: string): void {
+    events.set(String(nextEvent++), { atMs: Date.now(), kind, text });
+    if (events.size > keptEvents) events.delete(events.keys().next().value as string);
+  }
+  const actions = createActions({ source, instances: () => state().instances, note });
+
+  function state(): StageState {
+    const loadView = load.view();
+    const { instances } = viewed;
+    return {
+      ...viewed,
+      kind: source.kind,
+      readOnly,
+      atMs: Date.now(),
+      instances: Object.fromEntries(
+        Object.entries(instances).map(([name, one]) => [name, { ...one, struck: actions.struck(name) }]),
+      ),
+      edges: {
+        placed: { ratePerS: loadView.answeredPerS, p99Ms: round(loadView.p99Ms) },
+        ...viewed.edges,
+      },
+      load: { ...loadView, p99Ms: round(loadView.p99Ms) },
+      verdict: reconciler.verdict(),
+      events: Object.fromEntries(events),
+      bands: actions.bands(),
+      faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
+      rolling: [...source.rolling],
+    };
+  }
+
+  function tell(message: Message): void {
+    for (const page of pages) page(message);
+  }
+  /** Sends what has changed since the last time. */
+  function publish(): void {
+    const now = state();
+    const patch = patchOf(sent, now);
+    sent = now;
+    if (patch !== undefined) tell({ event: "patch", data: patch });
+  }
+
+  async function lookOnce(): Promise<void> {
+    const before = state();
+    look = await source.look();
+    viewed = viewOf(look);
+    await reconciler.check();
+    const now = state();
+    for (const text of changesOf(before, now)) note("change", text);
+    if (before.verdict.status !== now.verdict.status && now.verdict.status !== "idle")
+      note("verdict", verdictWords[now.verdict.status]);
+    publish();
+  }
+
+  function sampleNow(): void {
+    const { edges, verdict, load: byHand } = sent ?? state();
+    const sample: Sample = [
+      Date.now(),
+      edges.placed.ratePerS,
+      edges.handled.ratePerS,
+      verdict.waiting,
+      byHand.p99Ms ?? -1,
+    ];
+    samples.push(sample);
+    if (samples.length > keptSamples) samples.shift();
+    actions.forget(samples[0]?.[0] ?? 0);
+    tell({ event: "sample", data: sample });
+  }
+
+  async function healWhenAlone(): Promise<void> {
+    if (pages.size > 0) lastSeenMs = performance.now();
+    if (performance.now() - lastSeenMs < aloneMs) return;
+    load.set({ paused: true });
+    if (!actions.isAnything()) return;
+    note("heal", "nobody has looked for a while: what was struck is healed");
+    await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
+  }
+
+  const watching = (async () => {
+    while (!closed) {
+      const nextMs = performance.now() + lookEveryMs;
+      await lookOnce().catch((error) => note("error", error.message));
+      sampleNow();
+      await healWhenAlone();
+      await Bun.sleep(Math.max(100, nextMs - performance.now()));
+    }
+  })();
+  source.onChange(() => void lookOnce().catch((error) => note("error", error.message)));
+
+  return {
+    state,
+    /** Shows all of it to a page, then each change. @returns what ends that */
+    attach(page: Page): () => void {
+      sent ??= state();
+      page({ event: "history", data: samples });
+      page({ event: "snapshot", data: sent });
+      pages.add(page);
+      return () => void pages.delete(page);
+    },
+    /** Takes what another client of the same system was told. */
+    take: (answer: Answer): void => reconciler.take(answer),
+    /** Does what a page wants. @returns the command that does the same, where there is one; @throws Refused */
+    async act(command: Command): Promise<string | undefined> {
+      if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
+      try {
+        if (command.do === "load") return void load.set(loadOf(command));
+        if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
+        return await actions.act(command);
+      } catch (error) {
+        if (!(error instanceof Refused)) note("error", (error as Error).message);
+        throw error;
+      } finally {
+        publish();
+      }
+    },
+    async close(): Promise<void> {
+      closed = true;
+      actions.stop();
+      await Promise.all([load.stop(), watching]);
+      await source.close();
+    },
+  };
+}
+
+const verdictWords = {
+  idle: "",
+  good: "everything accepted is accounted for",
+  waiting: "accepted orders wait",
+  broken: "the promise is broken",
+  blind: "it can't be known whether anything is lost",
+};
+
+/** What changed between two looks, in words: states, leaders, the controller, the group. */
+export function changesOf(before: StageState, now: StageState): string[] {
+  const found: string[] = [];
+  for (const [name, { state, why }] of Object.entries(now.instances)) {
+    const was = before.instances[name]?.state;
+    if (was !== undefined && was !== state)
+      found.push(`${name} is ${state}${why && why !== state ? `: ${why}` : ""}`);
+  }
+  for (const name of Object.keys(before.instances)) if (!now.instances[name]) found.push(`${name} is gone`);
+  const moved = Object.entries(now.partitions).filter(
+    ([at, { leader }]) => before.partitions[at] !== undefined && before.partitions[at]?.leader !== leader,
+  );
+  const byLeader = Map.groupBy(moved, ([, { leader }]) => leader);
+  for (const [leader, some] of byLeader)
+    found.push(
+      `partitions ${some.map(([at]) => at).join(" ")} ${leader < 0 ? "have no leader" : `are led by kafka${leader}`}`,
+    );
+  if (before.controller !== now.controller && now.controller > 0)
+    found.push(`kafka${now.controller} is the controller`);
+  const owners = Object.entries(now.partitions).filter(
+    ([at, { owner }]) => owner && before.partitions[at]?.owner !== owner,
+  );
+  for (const [owner, some] of before.group.state === "unknown"
+    ? []
+    : Map.groupBy(owners, ([, one]) => one.owner))
+    found.push(`${owner} takes partitions ${some.map(([at]) => at).join(" ")}`);
+  return found;
+}
+
+function loadOf({ ratePerS, paused, mix }: Command & { do: "load" }) {
+  const known = mixes.find((one) => one === mix);
+  if (mix !== undefined && !known) throw new Refused(`there is no mix ${mix}`);
+  return {
+    ...(ratePerS !== undefined && { ratePerS: bounded(ratePerS, 0, mostPerS) }),
+    ...(paused !== undefined && { paused: paused === true }),
+    ...(known && { mix: known as Mix }),
+  };
+}
+
+function bounded(value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new Refused(`a whole number from ${least} to ${most}`);
+  return value;
+}
+
+const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 10) / 10);
