@@ -1,5 +1,7 @@
 // `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
 // it can't, it says which port or which container, and what that one said last.
+
+import { startService } from "../stage/service.ts";
 import { Stopped, stopWhenTold } from "./child.ts";
 import { ensureImages } from "./images.ts";
 import { isTaken } from "./ports.ts";
@@ -98,13 +100,25 @@ async function untilItRoutes(): Promise<void> {
     );
 }
 
+/** It only shows: where it can't be started, orders flow all the same. */
+async function stageAddress(): Promise<string> {
+  try {
+    return await startService(machine, (await topology.config()).name);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return `not to be had: ${error.message}`;
+  }
+}
+
 async function tellWhere(): Promise<void> {
+  const stage = await stageAddress();
   const ports = await topology.ports();
   const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
   const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
   const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
   machine.say(`
 Up and healthy after ${elapsed()}.
+  stage        ${stage}
   orders       ${orders}
   balancer     http://127.0.0.1:${ports.LB_STATS_PORT}
   Kafka        ${brokers.join(",")}

@@ -7,6 +7,7 @@ import { place } from "../load/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../load/mix.ts";
 import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "../load/policy.ts";
 import { createTold } from "../load/told.ts";
+import { orderId } from "../src/order-id.ts";
 import { createRate } from "./readings.ts";
 import type { Answer } from "./reconciler.ts";
 import type { Load, Mix } from "./state.ts";
@@ -61,7 +62,8 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     answered += answers.length;
     times.push([performance.now(), performance.now() - beganMs]);
     if (times.length > latencies) times.shift();
-    for (const answer of answers) tell(answer);
+    for (const { customer, key: own, fate, id: toldId } of answers)
+      tell({ id: orderId(customer, own), fate, toldId });
   }
 
   return {

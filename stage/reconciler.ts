@@ -13,16 +13,15 @@
  * Until then an accepted order is handled as soon as the ledger says so, or waits. Where ledger or brokers can't be read,
  * or more orders wait than may be remembered, it says that it can't know: those are never called good.
  */
-import { orderId } from "../src/order-id.ts";
 import type { Verdict } from "./state.ts";
 
 /** What a client knows of one order in the end. */
 export interface Answer {
-  key: string;
-  customer: string;
+  /** By customer and key (src/order-id.ts). */
+  id: string;
   fate: "accepted" | "refused" | "unknown";
   /** As the 202 told it. */
-  id?: string;
+  toldId?: string | undefined;
 }
 
 /** What the ledger has of an order. */
@@ -76,12 +75,10 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   let readAtMs = now();
 
   /** Takes what a client was told of an order in the end. */
-  function take(answer: Answer, atMs = now()): void {
-    const { fate, customer, key } = answer;
-    const id = orderId(customer, key);
+  function take({ id, fate, toldId = id }: Answer, atMs = now()): void {
     counts.sent += 1;
     counts[fate] += 1;
-    if (fate === "accepted" && answer.id !== undefined && answer.id !== id) {
+    if (fate === "accepted" && toldId !== id) {
       folded.lost += 1;
       counts.settled += 1;
     } else if (kept.has(id) || kept.size >= mostKept) forgotten += 1;

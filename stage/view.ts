@@ -24,6 +24,12 @@ export function createView() {
       [...(reading?.owned.keys() ?? [])].map((at) => [at, name]),
     );
     const ownerOf = new Map(owners as [number, string][]);
+    const there = new Set(seen.map(({ name }) => name));
+    /** The group takes it from one who is silent only when another has it: until then it is still its. */
+    const stillOwnerOf = (at: number) => {
+      const owner = last.partitions[at]?.owner;
+      return owner !== undefined && there.has(owner) ? owner : undefined;
+    };
     const inHand = new Map(seen.flatMap(({ reading }) => [...(reading?.owned ?? [])]));
     const led = log
       ? log.partitions.filter((one) => one.topic === topic)
@@ -41,7 +47,7 @@ export function createView() {
             leader,
             replicas,
             inSync,
-            owner: ownerOf.get(partition),
+            owner: ownerOf.get(partition) ?? stillOwnerOf(partition),
             lag:
               end !== undefined && committed !== undefined
                 ? Math.max(0, end - committed)

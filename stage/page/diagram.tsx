@@ -88,7 +88,7 @@ function Tier({ name }: { name: TierName }) {
           <div class="card still orphans">
             <b>nobody's yet</b>
             <span>partitions {orphans.map(([at]) => at).join(" ")}</span>
-            <span class="quiet">group: {group.value?.state}</span>
+            {group.value?.members ? <span class="quiet">group: {group.value.state}</span> : null}
           </div>
         )}
       </div>

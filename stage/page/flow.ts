@@ -107,8 +107,10 @@ export function startFlow(
     for (const { key, ratePerS, open } of lines) {
       const path = curves.get(key);
       if (!open || !path) continue;
-      let owed = (due.get(key) ?? Math.random()) + (elapsedS * ratePerS) / unit;
-      for (; owed >= 1; owed -= 1) dots.push({ path, bornMs: nowMs - Math.random() * 16 });
+      const dotsPerS = ratePerS / unit;
+      let owed = (due.get(key) ?? Math.random()) + elapsedS * dotsPerS;
+      // Born when its turn came, however long the last frame was ago: an even flow looks even.
+      for (; owed >= 1; owed -= 1) dots.push({ path, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
       due.set(key, owed);
     }
   }

@@ -26,7 +26,8 @@ export function Inspector() {
     panel.current?.focus();
   }, [name]);
   if (name === undefined) return null;
-  const close = () => {
+  const close = (event?: Event) => {
+    event?.stopPropagation();
     chosen.value = undefined;
     if (opener.current instanceof HTMLElement) opener.current.focus();
   };
@@ -39,6 +40,8 @@ export function Inspector() {
       aria-label={tier ? `the ${tier}s` : name}
       tabIndex={-1}
       ref={panel}
+      // What was pressed may be gone now: the focus stays here.
+      onClick={({ target }) => target instanceof HTMLButtonElement && panel.current?.focus()}
       onKeyDown={({ key }) => key === "Escape" && close()}
     >
       <button type="button" class="plain close" aria-label="Close" onClick={close}>

@@ -18,10 +18,10 @@ export function LoadPanel() {
   return (
     <section class="panel load" aria-labelledby="load-title">
       <h2 id="load-title">Load</h2>
-      <p>
+      <p class="row">
         <button type="button" class="main" onClick={() => act({ do: "load", paused: !now.paused })}>
-          {now.paused ? "Send orders" : "Pause"}
-        </button>{" "}
+          {now.paused ? "Send orders" : "Pause the load"}
+        </button>
         <button type="button" onClick={() => act({ do: "burst", orders: burstOrders })}>
           Burst of {count(burstOrders)}
         </button>

@@ -9,7 +9,7 @@ export function InstanceTable() {
   return (
     <details class="panel table">
       <summary>The same as tables</summary>
-      <div class="scroll">
+      <div class="tables">
         <table>
           <caption>Instances</caption>
           <thead>

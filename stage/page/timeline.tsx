@@ -13,7 +13,7 @@ export function Timeline() {
         {newest.length === 0 && <p class="quiet">Nothing so far.</p>}
         <ol>
           {newest.slice(0, 40).map(([key, { atMs, kind, text }]) => (
-            <li key={key} class={kind}>
+            <li key={key} class={`was-${kind}`}>
               <time>{clock(atMs)}</time> {text}
             </li>
           ))}

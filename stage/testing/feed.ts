@@ -4,6 +4,7 @@
  * another instance can be set down; nothing else can be done to it.
  */
 import type { System } from "../../chaos/system.ts";
+import { orderId } from "../../src/order-id.ts";
 import type { LogView } from "../kafka.ts";
 import type { Reading } from "../readings.ts";
 import type { Found } from "../reconciler.ts";
@@ -105,15 +106,14 @@ export function createFeed(ratePerS: number) {
     source,
     down,
     /** Has a stage hear of as many accepted orders as the rate says; @returns what ends that. */
-    flow(stage: Stage, idOf: (customer: string, key: string) => string): () => void {
+    flow(stage: Stage): () => void {
       let told = 0;
       const timer = setInterval(() => {
         for (const due = appended(); told < due; told += 1) {
-          const order = { customer: `c${told % 997}`, key: `feed-${told}` };
-          const id = idOf(order.customer, order.key);
+          const id = orderId(`c${told % 997}`, `feed-${told}`);
           handled.set(id, performance.now());
           if (handled.size > 200_000) handled.delete(handled.keys().next().value as string);
-          stage.take({ ...order, id, fate: "accepted" });
+          stage.take({ id, fate: "accepted" });
         }
       }, tickMs);
       return () => clearInterval(timer);
