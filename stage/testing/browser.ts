@@ -1,12 +1,11 @@
 /** Debian's Chromium without a window, by playwright-core: what a page logs or throws is kept for the test to look at. */
+import { browsers } from "../../infra/setup/requirements.ts";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-
-const names = ["chromium-headless-shell", "chromium"];
 
 /** Starts it. @throws Error when there is none */
 export function startBrowser(): Promise<Browser> {
-  const executablePath = names.flatMap((name) => Bun.which(name) ?? [])[0];
-  if (!executablePath) throw new Error(`no browser here: ${names.join(", ")}`);
+  const executablePath = browsers.flatMap((name) => Bun.which(name) ?? [])[0];
+  if (!executablePath) throw new Error(`no browser here: ${browsers.join(", ")}`);
   // Root may not have a sandbox; the page is ours.
   return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
 }
