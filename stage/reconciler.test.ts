@@ -16,6 +16,7 @@ const evidence: Evidence = {
     if (unreadable) throw new Error(unreadable);
     return new Map(ids.flatMap((id) => (ledger.has(id) ? [[id, ledger.get(id) as Found]] : [])));
   },
+  trace: async () => undefined,
   offsets: async () => ({ ends: new Map([[0, end]]), committed: new Map([[0, committed]]) }),
 };
 let reconciler: ReturnType<typeof createReconciler>;

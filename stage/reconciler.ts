@@ -31,9 +31,23 @@ export interface Found {
   dead: boolean;
 }
 
+/** All that the ledger has of one order; times in ms since the epoch. */
+export interface Trace {
+  placedMs?: number | undefined;
+  handledMs?: number | undefined;
+  partition: number;
+  offset: number;
+  deliveries: number;
+  effects: number;
+  /** Why it was given up, after how many attempts. */
+  dead?: { atMs: number; reason: string; attempts: number } | undefined;
+}
+
 export interface Evidence {
   /** What is known of these orders; those of which nothing is are missing. @throws when the ledger can't be read */
   look(ids: readonly string[]): Promise<Map<string, Found>>;
+  /** @returns undefined: nothing; @throws when the ledger can't be read */
+  trace(id: string): Promise<Trace | undefined>;
   /** Ends of all partitions, and what the group has committed of each. @throws when some broker does not tell */
   offsets(): Promise<{ ends: Map<number, number>; committed: Map<number, number> }>;
 }

@@ -60,6 +60,15 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
 
   app.get("/events", (c) => stream(c, stage));
   app.get("/state", (c) => c.json(stage.state()));
+  app.get("/order", async (c) => {
+    const id = stage.oneOrder.idOf(c.req.query());
+    if (id === undefined) return c.json({ error: "an order is found by id, or by customer and key" }, 400);
+    try {
+      return c.json(await stage.oneOrder.find(id));
+    } catch (error) {
+      return c.json({ error: `the ledger can't be read: ${(error as Error).message}` }, 503);
+    }
+  });
   app.post("/actions", async (c) => {
     const [scheme, host] = c.req.header("origin")?.split("://") ?? [];
     if (scheme !== "http" || !isHost(host)) return c.json({ error: "only the page itself may do that" }, 403);
@@ -69,7 +78,8 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
     const command = body.length > mostBodyBytes ? undefined : commandIn(body);
     if (!command) return c.json({ error: "this is no action" }, 400);
     try {
-      return c.json({ command: (await stage.act(command)) ?? null });
+      const result = await stage.act(command);
+      return c.json(command.do === "place" ? { id: result } : { command: result ?? null });
     } catch (error) {
       return c.json({ error: (error as Error).message }, error instanceof Refused ? 409 : 500);
     }
@@ -149,4 +159,5 @@ const shapes: Record<string, Record<string, string>> = {
   scale: { tier: "string", count: "number" },
   load: { ratePerS: "number?", paused: "boolean?", mix: "string?" },
   burst: { orders: "number" },
+  place: { order: "string" },
 };

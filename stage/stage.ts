@@ -4,6 +4,7 @@
  */
 import { type Action, createActions, Refused } from "./actions.ts";
 import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
+import { createOneOrder } from "./one-order.ts";
 import { patchOf } from "./patch.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
 import type { Look, Source } from "./sources/source.ts";
@@ -17,7 +18,8 @@ const keptEvents = 100;
 export type Command =
   | Action
   | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
-  | { do: "burst"; orders: number };
+  | { do: "burst"; orders: number }
+  | { do: "place"; order: string };
 
 export interface StageOptions {
   readOnly?: boolean;
@@ -38,6 +40,11 @@ export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
   const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
+  const oneOrder = createOneOrder(
+    source,
+    (answer) => reconciler.take(answer),
+    () => state(),
+  );
   const viewOf = createView();
   const pages = new Set<Page>();
   const samples: Sample[] = [];
@@ -149,12 +156,15 @@ export function openStage(source: Source, options: StageOptions = {}) {
     },
     /** Takes what another client of the same system was told. */
     take: (answer: Answer): void => reconciler.take(answer),
-    /** Does what a page wants. @returns the command that does the same, where there is one; @throws Refused */
+    /** The way of one order. */
+    oneOrder,
+    /** Does what a page wants. @returns the command that does the same, or of a placed order its id; @throws Refused */
     async act(command: Command): Promise<string | undefined> {
       if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
       try {
         if (command.do === "load") return void load.set(loadOf(command));
         if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
+        if (command.do === "place") return await oneOrder.place(command.order);
         return await actions.act(command);
       } catch (error) {
         if (!(error instanceof Refused)) note("error", (error as Error).message);

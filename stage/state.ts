@@ -127,3 +127,20 @@ export interface StageState {
 
 /** One second of the plots: time, accepted/s, handled/s, waiting, p99 of an answer (ms, -1: none). */
 export type Sample = [atMs: number, accepted: number, handled: number, waiting: number, p99Ms: number];
+
+/** One stop of the way; times in ms since the epoch. */
+export interface Stop {
+  name: string;
+  /** In words: by whom, with what outcome. */
+  what: string;
+  fromMs: number;
+  toMs: number;
+  /** The file of this project that does it. */
+  code: string;
+}
+
+export interface Way {
+  id: string;
+  status: "accepted" | "refused" | "unknown" | "handled" | "dead" | "not found";
+  stops: Stop[];
+}

@@ -107,7 +107,7 @@ const chromium: Requirement = {
   name: "Chromium",
   isThere: async (machine) => browsers.some((program) => which(machine, program) !== undefined),
   // The first has no window, and brings a third of what the second does.
-  packages: async () => [[...browsers]],
+  packages: async () => [[...browsers], ["fonts-dejavu-core"]],
   howToGet: "package chromium",
 };
 

@@ -3,6 +3,7 @@ import { Diagram } from "./diagram.tsx";
 import { Guide } from "./guide.tsx";
 import { Inspector } from "./inspector.tsx";
 import { LoadPanel } from "./load.tsx";
+import { OneOrder } from "./one-order.tsx";
 import { Plots } from "./plots.tsx";
 import { act, guarded, live, outcome, part, state } from "./store.ts";
 import { InstanceTable } from "./table.tsx";
@@ -59,6 +60,7 @@ export function App() {
           {!readOnly.value && <LoadPanel />}
           <Plots />
           <Timeline />
+          {!readOnly.value && <OneOrder />}
           <InstanceTable />
         </div>
       </main>

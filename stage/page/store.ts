@@ -48,22 +48,43 @@ export function connect(): void {
   });
 }
 
+interface Answer {
+  error?: string;
+  command?: string | null;
+  id?: string;
+}
+
+async function post(command: Record<string, unknown>): Promise<Answer> {
+  const headers = { "content-type": "application/json" };
+  try {
+    const answer = await fetch("/actions", { method: "POST", headers, body: JSON.stringify(command) });
+    return (await answer.json()) as Answer;
+  } catch {
+    return { error: "The stage does not answer." };
+  }
+}
+
 /** Has the stage do something, and tells what came of it. */
 export async function act(command: Record<string, unknown>): Promise<boolean> {
+  const { error, command: same } = await post(command);
+  if (error) outcome.value = { text: error, failed: true };
+  else if (same) outcome.value = { text: same, failed: false };
+  return error === undefined;
+}
+
+/** Something of the stage's own, by GET; undefined where it does not answer. */
+export async function ask<T>(path: string): Promise<(T & { error?: string }) | undefined> {
   try {
-    const answer = await fetch("/actions", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(command),
-    });
-    const { error, command: same } = (await answer.json()) as { error?: string; command?: string };
-    if (error) outcome.value = { text: error, failed: true };
-    else if (same) outcome.value = { text: same, failed: false };
-    return error === undefined;
+    return await (await fetch(path)).json();
   } catch {
-    outcome.value = { text: "The stage does not answer.", failed: true };
-    return false;
+    return undefined;
   }
+}
+
+/** Places an order as it is. @returns its id; undefined where it could not be placed */
+export async function placeOrder(order: string): Promise<string | undefined> {
+  const { id } = await post({ do: "place", order });
+  return id;
 }
 
 /** Strikes an instance, with the guard as it is set. */

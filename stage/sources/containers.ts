@@ -95,6 +95,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
           throw new Error(`the ledger can't be read: ${ledgerWhy}`);
         }
       },
+      trace: postgres.trace,
       offsets: async () => {
         if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
         return log;

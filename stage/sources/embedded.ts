@@ -99,6 +99,7 @@ export function openEmbedded(pipeline: Pipeline): Source {
     look,
     evidence: {
       look: ledger.look,
+      trace: ledger.trace,
       offsets: async () => {
         if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
         return log;

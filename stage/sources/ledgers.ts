@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { SQL } from "bun";
 import { effectTable } from "../../src/handle.ts";
-import type { Found } from "../reconciler.ts";
+import type { Found, Trace } from "../reconciler.ts";
 
 const index = "stage_effects_by_order";
 const statementLimitMs = 5_000;
@@ -28,6 +28,18 @@ export function createPostgresLook(url: string) {
       FROM unnest(${sql.array([...ids], "TEXT")}::text[]) AS wanted (id)
       LEFT JOIN ledger ON ledger.id = wanted.id::uuid`;
   }
+  async function askOne(id: string): Promise<TraceRow[]> {
+    const [found] = await ask([id]);
+    sql ??= new SQL({ url, max: 1 });
+    return await sql`
+      SELECT coalesce(l."partition", d."partition") AS "partition", coalesce(l."offset", d."offset")::float8 AS "offset",
+        l.placed_at AS placed, l.handled_at AS handled, d.dead_at AS dead, d.reason, d.attempts,
+        ${found?.deliveries ?? 0}::int AS deliveries, ${found?.effects ?? 0}::int AS effects
+      FROM (SELECT ${id}::text AS id) AS wanted
+      LEFT JOIN ledger AS l ON l.id = wanted.id::uuid
+      LEFT JOIN (SELECT * FROM dead_letters WHERE order_id = ${id} ORDER BY dead_at DESC LIMIT 1) AS d ON true
+      WHERE l.id IS NOT NULL OR d.order_id IS NOT NULL`;
+  }
   /** What got no answer leads nowhere: the next look has a connection of its own. */
   async function hangUp(): Promise<void> {
     const used = sql;
@@ -45,7 +57,35 @@ export function createPostgresLook(url: string) {
         throw error;
       }
     },
+    async trace(id: string): Promise<Trace | undefined> {
+      const [row] = await bounded(askOne(id));
+      return row && traceOf(row);
+    },
     close: hangUp,
+  };
+}
+
+interface TraceRow {
+  partition: number;
+  offset: number;
+  placed: Date | string | null;
+  handled: Date | string | null;
+  dead: Date | string | null;
+  reason: string | null;
+  attempts: number | null;
+  deliveries: number;
+  effects: number;
+}
+
+function traceOf({ partition, offset, deliveries, effects, ...row }: TraceRow): Trace {
+  const at = (time: Date | string | null) => (time === null ? undefined : new Date(time).getTime());
+  const deadMs = at(row.dead);
+  return {
+    ...{ partition, offset, deliveries, effects, placedMs: at(row.placed), handledMs: at(row.handled) },
+    dead:
+      deadMs === undefined
+        ? undefined
+        : { atMs: deadMs, reason: row.reason ?? "", attempts: row.attempts ?? 0 },
   };
 }
 
@@ -112,6 +152,22 @@ export function createSqliteLook(path: string) {
         if (one.deliveries > 0 || one.effects > 0 || one.dead) found.set(id, one);
       }
       return found;
+    },
+    async trace(id: string): Promise<Trace | undefined> {
+      const at = connected();
+      readOn(at);
+      const row = at
+        .query<TraceRow, [string]>(
+          `SELECT coalesce(l."partition", d."partition") AS "partition", coalesce(l."offset", d."offset") AS "offset",
+             l.placed_at AS placed, l.handled_at AS handled, d.dead_at AS dead, d.reason, d.attempts,
+             coalesce(l.deliveries, 0) AS deliveries, 0 AS effects
+           FROM (SELECT ?1 AS id) AS wanted LEFT JOIN ledger AS l ON l.id = wanted.id
+           LEFT JOIN (SELECT * FROM dead_letters WHERE order_id = ?1 ORDER BY dead_at DESC LIMIT 1) AS d
+           WHERE l.id IS NOT NULL OR d.order_id IS NOT NULL`,
+        )
+        .get(id);
+      const handled = row?.handled ? 1 : 0;
+      return row ? traceOf({ ...row, effects: effectTable ? (effects.get(id) ?? 0) : handled }) : undefined;
     },
     close: async (): Promise<void> => database?.close(),
   };

@@ -1,6 +1,7 @@
 /** Debian's Chromium without a window, by playwright-core: what a page logs or throws is kept for the test to look at. */
-import { browsers } from "../../infra/setup/requirements.ts";
+
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { browsers } from "../../infra/setup/requirements.ts";
 
 /** Starts it. @throws Error when there is none */
 export function startBrowser(): Promise<Browser> {

@@ -90,6 +90,7 @@ export function createFeed(ratePerS: number) {
         const found = ids.filter((id) => (handled.get(id) ?? Infinity) < before);
         return new Map(found.map((id): [string, Found] => [id, { deliveries: 1, effects: 1, dead: false }]));
       },
+      trace: async () => undefined,
       offsets: async () => logNow(),
     },
     system: {} as System,
