@@ -5,7 +5,7 @@
 bun = bun="$$(infra/setup/bun.sh)" && "$$bun"
 
 demo: ## the whole pipeline embedded, no Docker: orders flow, instances die, nothing is lost (DEMO_SECONDS=30)
-	@$(bun) infra/setup/main.ts demo && exec "$$bun" infra/demo/main.ts
+	@$(bun) infra/setup/main.ts demo && exec "$$bun" stage/demo.ts
 
 up: ## the whole topology on containers: 3 brokers, 3 ZooKeeper nodes, producers and consumers behind HAProxy
 	@$(bun) infra/setup/main.ts up && exec "$$bun" infra/up.ts
@@ -14,7 +14,7 @@ down: ## stops what make up started, and keeps its data (VOLUMES=1 removes them 
 	@$(bun) infra/down.ts $(if $(VOLUMES),--volumes)
 
 test: ## every check and test (SUITES="unit lb" for some of them)
-	@$(bun) infra/test.ts $(SUITES)
+	@$(bun) infra/test/main.ts $(SUITES)
 
 setup: ## only brings what the tests, and so everything else, need
 	@$(bun) infra/setup/main.ts test

@@ -9,9 +9,9 @@ import { createHandlingMetrics } from "./src/handling/metrics.ts";
 import { startConsumer } from "./src/handling/tier.ts";
 import { serve } from "./src/http/server.ts";
 import { createLedger } from "./src/ledger/open.ts";
-import { createLogger } from "./src/log.ts";
-import { createRegistry } from "./src/metrics.ts";
-import { onShutdown, startWith } from "./src/process.ts";
+import { createLogger } from "./src/runtime/log.ts";
+import { createRegistry } from "./src/runtime/metrics.ts";
+import { onShutdown, startWith } from "./src/runtime/shutdown.ts";
 
 const config = startWith(consumerConfig);
 const log = createLogger("consumer", config);

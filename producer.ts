@@ -7,9 +7,9 @@ import { serve } from "./src/http/server.ts";
 import { createIntakeApp } from "./src/intake/app.ts";
 import { createIntake } from "./src/intake/intake.ts";
 import { createIntakeMetrics } from "./src/intake/metrics.ts";
-import { createLogger } from "./src/log.ts";
-import { createRegistry } from "./src/metrics.ts";
-import { onShutdown, startWith } from "./src/process.ts";
+import { createLogger } from "./src/runtime/log.ts";
+import { createRegistry } from "./src/runtime/metrics.ts";
+import { onShutdown, startWith } from "./src/runtime/shutdown.ts";
 
 const config = startWith(producerConfig);
 const log = createLogger("producer", config);

@@ -1,12 +1,13 @@
 /** Every benchmark by its name: what it compares, and how it is run. */
-import { type Context, compare } from "./compare.ts";
-import { compareConsumers } from "./consumers.ts";
-import { compareLatency } from "./latency.ts";
-import { compareHeld } from "./ledger.ts";
-import { watchMemory } from "./memory.ts";
-import { watchOverload } from "./overload.ts";
+
+import { compareConsumers } from "./benchmarks/consumers.ts";
+import { compareLatency } from "./benchmarks/latency.ts";
+import { compareHeld } from "./benchmarks/ledger.ts";
+import { watchMemory } from "./benchmarks/memory.ts";
+import { watchOverload } from "./benchmarks/overload.ts";
 import type { Row } from "./results.ts";
-import { isScript, programs, type SideName, startBalanced, startSide } from "./sides.ts";
+import { type Context, compare } from "./rig/compare.ts";
+import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
 
 export type Benchmark = { what: string; run(context: Context): Promise<Row[]> };
 

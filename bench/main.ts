@@ -5,13 +5,13 @@
  * is 1 when any side failed its checks.
  */
 import { parseArgs } from "node:util";
-import { stopWhenTold } from "../infra/child.ts";
-import { thisMachine } from "../infra/setup/machine.ts";
+import { stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
 import { benchmarks } from "./benchmarks.ts";
-import { startBrokers } from "./brokers.ts";
-import type { Effort } from "./compare.ts";
-import { makePeers } from "./peers.ts";
 import { machine, table, writeResults } from "./results.ts";
+import { startBrokers } from "./rig/brokers.ts";
+import type { Effort } from "./rig/compare.ts";
+import { makePeers } from "./sides/peers.ts";
 
 const { values } = parseArgs({
   options: {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { capture } from "../infra/capture.ts";
+import { capture } from "../kit/capture.ts";
 
 const limitMs = 6 * 60_000;
 

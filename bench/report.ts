@@ -3,7 +3,7 @@
  * a chart, and each benchmark's table with its command, machine and date.
  */
 import { join } from "node:path";
-import { must } from "../infra/capture.ts";
+import { must } from "../kit/capture.ts";
 import { benchmarks } from "./benchmarks.ts";
 import { type Results, type Row, resultsFolder, resultsPath, table } from "./results.ts";
 import { type Verdict, verdicts } from "./targets.ts";

@@ -1,5 +1,5 @@
 /** What it costs to find a member that occurs twice: `bun bench/unique-members.ts`, ns an order beside JSON.parse's. */
-import { repeatsMember } from "../src/unique-members.ts";
+import { repeatsMember } from "../src/wire/unique-members.ts";
 
 const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
 const documents = [

@@ -4,10 +4,11 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { orderId } from "../src/order-id.ts";
-import { type OrdersCluster, startOrdersCluster } from "../src/testing/kafka.ts";
-import { startTier } from "../src/testing/tier-process.ts";
-import { until } from "../src/testing/until.ts";
+import { until } from "../kit/until.ts";
+import { anOrder } from "../src/sample.ts";
+import { orderId } from "../src/wire/order-id.ts";
+import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { startTier } from "../testing/tier-process.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -72,7 +73,7 @@ function setting(env: Record<string, string> = {}) {
       const ids = customers.map((customer, index) => orderId(customer, `${name} ${index}`));
       const values = customers.map((customer, index) =>
         JSON.stringify({
-          ...{ customer, coffee: "latte", size: "small", quantity: 1 },
+          ...{ ...anOrder, customer },
           ...{ id: ids[index], placedAt: new Date().toISOString() },
         }),
       );

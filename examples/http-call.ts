@@ -7,7 +7,7 @@
  * time; always under the same Idempotency-Key, the order's id, by which the kitchen recognises it.
  */
 import { type Handler, Reject, RetryLater } from "../src/handling/handler.ts";
-import type { PlacedOrder } from "../src/validation.ts";
+import type { PlacedOrder } from "../src/wire/validation.ts";
 
 const kitchenUrl = "http://127.0.0.1:9100/tickets";
 

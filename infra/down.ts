@@ -1,10 +1,9 @@
 // `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
 // the next time, unless --volumes says otherwise.
-
-import { endService } from "../stage/service.ts";
-import { Stopped, stopWhenTold } from "./child.ts";
-import { thisMachine } from "./setup/machine.ts";
-import { SetupError } from "./setup/step.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { UserError } from "../kit/user-error.ts";
+import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
 const volumes = Bun.argv.includes("--volumes");
@@ -20,7 +19,7 @@ try {
       : "Removed. The data are kept for the next `make up`; `make down VOLUMES=1` removes them.",
   );
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

@@ -5,14 +5,14 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { SQL } from "bun";
-import { openTopics, type Topics } from "../src/testing/kafka.ts";
-import { type Load, startLoad } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { capture } from "./capture.ts";
+import { capture } from "../kit/capture.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { freePorts } from "../kit/ports.ts";
+import { until } from "../kit/until.ts";
+import { openTopics, type Topics } from "../testing/kafka.ts";
+import { type Load, startLoad } from "../testing/load.ts";
 import { ensureImages } from "./images.ts";
-import { freePorts } from "./ports.ts";
-import { thisMachine } from "./setup/machine.ts";
-import { e2eProject } from "./testing/suites.ts";
+import { e2eProject } from "./test/suites.ts";
 import { type Container, openTopology, type Topology } from "./topology.ts";
 
 const RATE_PER_S = 100;
@@ -165,7 +165,7 @@ test("dead letters are deleted for good, up to the time that is named", async ()
   ]);
   const dead = async (...argv: string[]) =>
     (
-      await capture([process.execPath, join(import.meta.dir, "dead/main.ts"), ...argv], {
+      await capture([process.execPath, join(import.meta.dir, "../ops/dead/main.ts"), ...argv], {
         limitMs: 60_000,
         env: { KAFKA_BROKERS: bootstrap },
       })

@@ -3,18 +3,18 @@
 // topology of its own, beside one that may be running; nothing of it stays.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { must } from "../kit/capture.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { freePorts } from "../kit/ports.ts";
+import { comesTrue } from "../kit/until.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
-import { openTopics, type StoredRecord } from "../src/testing/kafka.ts";
-import { type Load, startLoad, type Told } from "../src/testing/load.ts";
-import { must } from "./capture.ts";
+import { openTopics, type StoredRecord } from "../testing/kafka.ts";
+import { type Load, startLoad, type Told } from "../testing/load.ts";
 import { recipeOf } from "./images/recipe.ts";
 import { ensureImages } from "./images.ts";
-import { freePorts } from "./ports.ts";
-import { thisMachine } from "./setup/machine.ts";
-import { e2eProject } from "./testing/suites.ts";
+import { e2eProject } from "./test/suites.ts";
 import { type Container, openTopology, type Topology } from "./topology.ts";
-import { until } from "./until.ts";
 
 const UP_TARGET_MS = 90_000;
 const RATE_PER_S = 100;
@@ -188,7 +188,7 @@ test(
 );
 
 async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await until(holds, SETTLE_LIMIT_MS, POLL_MS)))
+  if (!(await comesTrue(holds, SETTLE_LIMIT_MS, POLL_MS)))
     throw new Error(`not within ${SETTLE_LIMIT_MS} ms: ${what}`);
 }
 

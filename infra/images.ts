@@ -3,15 +3,15 @@
 //
 //   bun infra/images.ts
 import { join } from "node:path";
-import { must } from "./capture.ts";
-import { Stopped, stopWhenTold } from "./child.ts";
+import { must } from "../kit/capture.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { type Machine, thisMachine } from "../kit/machine.ts";
+import { UserError } from "../kit/user-error.ts";
 import { appRecipe, buildApp } from "./images/app.ts";
 import { pull } from "./images/pull.ts";
 import { recipeOf } from "./images/recipe.ts";
 import { remember } from "./images/remember.ts";
 import { buildStandIn, type StandIn, standInRecipe } from "./images/stand-in.ts";
-import { type Machine, thisMachine } from "./setup/machine.ts";
-import { SetupError } from "./setup/step.ts";
 
 const compose = join(import.meta.dir, "compose.yaml");
 
@@ -60,7 +60,7 @@ if (import.meta.main) {
   try {
     await ensureImages(machine);
   } catch (error) {
-    if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+    if (!(error instanceof UserError || error instanceof Stopped)) throw error;
     machine.say(error.message);
     process.exitCode = 1;
   }

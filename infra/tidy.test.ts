@@ -2,7 +2,7 @@
 // environment, how long a file may be, and that nothing is left unfinished, unheard or untested.
 import { expect, test } from "bun:test";
 import { dirname, join, relative } from "node:path";
-import { suites } from "./testing/suites.ts";
+import { suites } from "./test/suites.ts";
 
 const root = join(import.meta.dir, "..");
 const glob = new Bun.Glob("**/{*.{ts,tsx,h,cc,cfg,yaml,sh,html,css},Makefile,Dockerfile}");
@@ -27,6 +27,29 @@ function importsOf(path: string): string[] {
     );
 }
 
+/** All of ours that `path` names as imported, types too, by their paths from the root. */
+function neighboursOf(path: string): string[] {
+  const named = (texts.get(path) ?? "").matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return [...named].map(([, to = ""]) => join(dirname(path), to)).filter((to) => texts.has(to));
+}
+
+/** Circles among imports, each as the way that closes it; one for each edge that leads back. */
+function circles(): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (path: string) => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(" → "));
+    if (done.has(path) || way.includes(path)) return;
+    way.push(path);
+    for (const to of neighboursOf(path)) visit(to);
+    way.pop();
+    done.add(path);
+  };
+  for (const path of paths.filter(isTypeScript)) visit(path);
+  return found;
+}
+
 /**
  * The files among `which` in which `pattern` occurs, each with its first line that does. (What must not occur
  * is spelled below so that this file does not find itself.)
@@ -41,32 +64,83 @@ function occurrences(pattern: RegExp, which: (path: string) => boolean): string[
 
 test("the tree is there to be read", () => {
   expect(paths.filter(isTypeScript).length).toBeGreaterThan(20);
-  expect(importsOf("infra/tidy.test.ts")).toEqual(["bun:test", "node:path", "infra/testing/suites.ts"]);
+  expect(importsOf("infra/tidy.test.ts")).toEqual(["bun:test", "node:path", "infra/test/suites.ts"]);
 });
 
-/** Where a file may import from, beside packages. */
-function allowed(path: string): string[] {
-  if (isEntry(path)) return ["src/"];
-  if (path.startsWith("src/")) return isTest(path) ? ["src/", "native/"] : ["src/"];
-  // Building the addon is a part of set-up.
-  if (path.startsWith("native/")) return ["native/", "infra/setup/", "infra/child.ts"];
-  return ["bench/", "chaos/", "infra/", "lb/", "load/", "native/", "proof/", "room/", "src/"];
+/** Where the files of a room may import from, beside itself and packages. */
+const arrows: Record<string, string[]> = {
+  src: [],
+  kit: [],
+  native: ["kit"],
+  testing: ["kit", "native", "src"],
+  examples: ["src"],
+  infra: ["kit", "src"],
+  ops: ["kit", "src"],
+  proof: ["infra", "kit", "ops", "src", "testing"],
+  bench: ["infra", "kit", "ops", "src", "testing"],
+  stage: ["infra", "kit", "proof", "src"],
+};
+/** And tests in some rooms besides; in those not named here, from anywhere. */
+const arrowsOfTests: Record<string, string[]> = {
+  src: ["kit", "native", "testing"],
+  kit: [],
+  native: [],
+};
+
+const roomOf = (path: string) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
+
+function mayImport(path: string, one: string): boolean {
+  const room = roomOf(path);
+  if (isEntry(path)) return roomOf(one) === "src";
+  if (isTest(path) && room !== "testing" && !(room in arrowsOfTests)) return true;
+  const rooms = [room, ...(arrows[room] ?? []), ...((isTest(path) && arrowsOfTests[room]) || [])];
+  return rooms.includes(roomOf(one));
 }
 
 test("what runs before the addon is built does not import it, however far down", () => {
-  const reached = new Set(["infra/test.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts"]);
+  const before = ["infra/test/main.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts", "stage/main.ts"];
+  const reached = new Set(before);
   for (const path of reached) for (const one of importsOf(path)) if (texts.has(one)) reached.add(one);
-  expect(reached).toContain("bench/compose.ts");
+  expect(reached).toContain("infra/brokers/compose.ts");
   expect(reached).not.toContain("src/kafka/addon.ts");
 });
 
-test("imports point one way: entries to src, src to nothing else of ours", () => {
+test("imports point one way: entries to src, tools to kit and src, src and kit to nothing else of ours", () => {
   const wrong = paths.filter(isTypeScript).flatMap((path) =>
     importsOf(path)
-      .filter((one) => texts.has(one) && !allowed(path).some((place) => one.startsWith(place)))
+      .filter((one) => texts.has(one) && !mayImport(path, one))
       .map((one) => `${path} imports ${one}`),
   );
   expect(wrong).toEqual([]);
+});
+
+test("in src the tiers are above all other rooms, and know nothing of each other", () => {
+  const tiers = ["src/intake/", "src/handling/"];
+  const rooms = ["src/wire/", "src/runtime/", "src/http/", "src/kafka/", "src/ledger/", ...tiers];
+  const wrong = paths
+    .filter((path) => !isTest(path))
+    .flatMap((path) => {
+      const room = rooms.find((one) => path.startsWith(one));
+      const ups = room === undefined ? [] : tiers.filter((tier) => tier !== room);
+      return neighboursOf(path)
+        .filter((to) => ups.some((tier) => to.startsWith(tier)))
+        .map((to) => `${path} imports ${to}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
+test("no file imports itself, however far around", () => {
+  expect(circles()).toEqual([]);
+});
+
+test("a folder has few enough files to be read at a glance", () => {
+  // The addon is one build: nine files of C and C++, and what compiles, keeps and checks them.
+  const larger = { native: 21 } as Record<string, number>;
+  const sources = paths.filter((path) => /\.(tsx?|cc|h)$/.test(path) && !/\.test\.tsx?$/.test(path));
+  const crowded = [...Map.groupBy(sources, dirname)].filter(
+    ([name, { length }]) => length > (larger[name] ?? 16),
+  );
+  expect(crowded.map(([name, { length }]) => `${name}: ${length}`)).toEqual([]);
 });
 
 test("node-rdkafka is known in one place, which looks before it loads it, and where it is built", () => {

@@ -2,8 +2,8 @@
 // stays the only description; a second topology beside the usual one is the same file under another project name
 // with other ports. Every call is bounded.
 import { join } from "node:path";
-import { must } from "./capture.ts";
-import { until } from "./until.ts";
+import { must } from "../kit/capture.ts";
+import { comesTrue } from "../kit/until.ts";
 
 const UP_LIMIT_MS = 180_000;
 const DOWN_LIMIT_MS = 120_000;
@@ -75,7 +75,7 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
       await compose(["up", "-d", ...args], UP_LIMIT_MS);
       // Not Compose's own --wait, which gives up on one that is unhealthy and about to recover.
       const isWell = async () => (await containers()).every((one) => wellStates.has(stateOf(one)));
-      if (!(await until(isWell, SETTLE_LIMIT_MS, POLL_MS)))
+      if (!(await comesTrue(isWell, SETTLE_LIMIT_MS, POLL_MS)))
         throw new Error(`not well after ${SETTLE_LIMIT_MS / 1000} s`);
     },
     /** Removes the containers and networks, and the data with them if so told. */
@@ -91,7 +91,7 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     exec: ({ id }: Container, argv: string[]) => docker(["exec", id, ...argv]),
     /** Waits until a service has that many containers and all are healthy; false if it doesn't come to that. */
     healthy: (service: string, count: number, limitMs = SETTLE_LIMIT_MS) =>
-      until(
+      comesTrue(
         async () => {
           const all = await containers(service);
           return all.length === count && all.every((one) => stateOf(one) === "healthy");

@@ -1,14 +1,14 @@
 // `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
 // it can't, it says which port or which container, and what that one said last.
-
-import { startService } from "../stage/service.ts";
-import { Stopped, stopWhenTold } from "./child.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { isTaken } from "../kit/ports.ts";
+import { comesTrue } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
+import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
-import { isTaken } from "./ports.ts";
-import { thisMachine } from "./setup/machine.ts";
-import { SetupError } from "./setup/step.ts";
+import { startService } from "./stage-service.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
-import { until } from "./until.ts";
 
 const POLL_MS = 500;
 const ROUTE_LIMIT_MS = 20_000;
@@ -26,7 +26,7 @@ try {
   await untilItRoutes();
   await tellWhere();
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);
   process.exitCode = 1;
 }
@@ -39,7 +39,7 @@ async function refuseTakenPorts(): Promise<void> {
     if (!ours.has(port) && (await isTaken(port))) taken.push([variable, port]);
   if (taken.length === 0) return;
   const example = taken.map(([variable, port]) => `${variable}=${port + 10_000}`).join(" ");
-  throw new SetupError(
+  throw new UserError(
     [
       ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),
       `For example: ${example} make up`,
@@ -54,7 +54,7 @@ async function start(): Promise<void> {
     await topology.up();
   } catch (error) {
     machine.stop.throwIfAborted();
-    throw new SetupError(`${(error as Error).message}\n${await lastWords()}`);
+    throw new UserError(`${(error as Error).message}\n${await lastWords()}`);
   } finally {
     settled.abort();
     await progress;
@@ -94,8 +94,8 @@ async function untilItRoutes(): Promise<void> {
     );
     return answer !== undefined && answer.status < 500;
   };
-  if (!(await until(passes, ROUTE_LIMIT_MS, POLL_MS)))
-    throw new SetupError(
+  if (!(await comesTrue(passes, ROUTE_LIMIT_MS, POLL_MS)))
+    throw new UserError(
       "The balancer finds no producer that is ready: docker compose -f infra/compose.yaml logs",
     );
 }
@@ -105,7 +105,7 @@ async function stageAddress(): Promise<string> {
   try {
     return await startService(machine, (await topology.config()).name);
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     return `not to be had: ${error.message}`;
   }
 }
@@ -115,7 +115,6 @@ async function tellWhere(): Promise<void> {
   const ports = await topology.ports();
   const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
   const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
-  const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
   machine.say(`
 Up and healthy after ${elapsed()}.
   stage        ${stage}
@@ -124,6 +123,6 @@ Up and healthy after ${elapsed()}.
   Kafka        ${brokers.join(",")}
   PostgreSQL   127.0.0.1:${ports.POSTGRES_PORT}
 
-Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(order)}'
+Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(anOrder)}'
 Stop:  make down (the data stay; make down VOLUMES=1 removes them too)`);
 }

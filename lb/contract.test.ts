@@ -4,8 +4,8 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startTier } from "../src/testing/tier-process.ts";
-import { fixedPort, startBalancer } from "./testing/balancer.ts";
+import { fixedPort, startBalancer } from "../testing/balancer.ts";
+import { startTier } from "../testing/tier-process.ts";
 import { startCluster } from "./testing/cluster.ts";
 
 const limitMs = 60_000;

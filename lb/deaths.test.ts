@@ -1,9 +1,9 @@
 // Producers die, drain and hang under load, and the balancer itself is reloaded: no client sees any of it. The client
 // never tries again, so that every success is the balancer's; its record is compared with what lies on the topic.
 import { expect, test } from "bun:test";
-import { type Load, startLoad, type Told } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { startBalancer } from "../testing/balancer.ts";
+import { type Load, startLoad, type Told } from "../testing/load.ts";
 import { type Cluster, startCluster } from "./testing/cluster.ts";
 import { startProducers } from "./testing/producers.ts";
 

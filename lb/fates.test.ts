@@ -1,11 +1,12 @@
 // What clients are told of orders is true of the topic, whatever becomes of the producer that had them first: real
 // producers, killed and paused with orders and batches in their hands, and a survivor that has no room for them.
 import { expect, test } from "bun:test";
-import { orderId, orderKey } from "../src/order-id.ts";
-import { connectHttp } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { orderId, orderKey } from "../src/wire/order-id.ts";
+import { startBalancer } from "../testing/balancer.ts";
+import { connectHttp } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { startProducers } from "./testing/producers.ts";
 

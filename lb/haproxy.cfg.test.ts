@@ -2,12 +2,12 @@
 // table of outcomes, and its numbers agree with those of the producers.
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { orderLimitMs } from "../load/policy.ts";
+import { orderLimitMs } from "../proof/client/policy.ts";
 import { producerConfig } from "../src/config.ts";
 import { timeLeftMs } from "../src/http/time-left.ts";
-import { maxBatchBytes, maxBatchOrders } from "../src/limits.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
-import { configPath, haproxy, keySecret } from "./testing/balancer.ts";
+import { maxBatchBytes, maxBatchOrders } from "../src/wire/limits.ts";
+import { configPath, haproxy, keySecret } from "../testing/balancer.ts";
 
 const text = readFileSync(configPath, "utf8");
 

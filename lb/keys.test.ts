@@ -2,9 +2,10 @@
 // is made of xoroshiro128**, of which one key gives the state: that attack finds the keys of such a configuration, and none
 // of the shipped one.
 import { expect, test } from "bun:test";
-import { connectHttp } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { startBalancer } from "./testing/balancer.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { startBalancer } from "../testing/balancer.ts";
+import { connectHttp } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { headerOf, startStandIn } from "./testing/stand-in.ts";
 
 const answer = "HTTP/1.1 202 Accepted\r\nOrder-Fate: accepted\r\nContent-Length: 2\r\n\r\n{}";

@@ -1,7 +1,7 @@
 // Servers are found by their name, as Docker gives one to all instances of a service: more of them need no edit.
 import { expect, test } from "bun:test";
-import { until } from "../src/testing/until.ts";
-import { fixedPort, startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { fixedPort, startBalancer } from "../testing/balancer.ts";
 import { startNameServer } from "./testing/name-server.ts";
 import { startStandIn } from "./testing/stand-in.ts";
 

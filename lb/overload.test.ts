@@ -2,11 +2,12 @@
 // producer that sheds load is neither ejected nor asked again.
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { ascending, percentile } from "../load/percentile.ts";
-import { connectHttp, httpRequest } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder, startLoad } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { startBalancer } from "./testing/balancer.ts";
+import { ascending, percentile } from "../kit/percentile.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { startBalancer } from "../testing/balancer.ts";
+import { connectHttp, httpRequest } from "../testing/http-connection.ts";
+import { jsonBody, startLoad } from "../testing/load.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { startProducers } from "./testing/producers.ts";

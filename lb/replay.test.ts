@@ -1,9 +1,10 @@
 // What becomes of a request whose producer fails in the middle of it: sent again with the same key while that helps,
 // and when it does not, never called refused if anyone may have accepted it.
 import { describe, expect, test } from "bun:test";
-import { connectHttp, type HttpAnswer, NoAnswerError } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { connectHttp, type HttpAnswer, NoAnswerError } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 

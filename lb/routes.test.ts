@@ -1,10 +1,11 @@
 // What passes the balancer and where it goes; and what it refuses itself, each for a real cause, before any server
 // sees anything of it.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { connectHttp, type HttpAnswer, httpRequest } from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { connectHttp, type HttpAnswer, httpRequest } from "../testing/http-connection.ts";
+import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type StandIn, startStandIn } from "./testing/stand-in.ts";
 
@@ -356,7 +357,8 @@ test("operators read each instance's own pages by its place, whatever its state,
   expect(await read("/producer1/metrics")).toBe("200 p1/metrics");
   expect(await read("/producer2/readyz")).toBe("503 p2/readyz");
   expect(await read("/consumer1/metrics")).toBe("200 c1/metrics");
-  for (const path of ["/producer3/metrics", "/consumer2/readyz"]) expect(await read(path)).toStartWith("503 {");
+  for (const path of ["/producer3/metrics", "/consumer2/readyz"])
+    expect(await read(path)).toStartWith("503 {");
   expect(await read("/producer1/metrics", "POST")).toStartWith("405");
   for (const path of ["/producer1/orders", "/producer1/openapi.json"])
     expect(await read(path)).toContain("Statistics Report");

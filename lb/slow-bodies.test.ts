@@ -2,16 +2,12 @@
 // configuration at full scale: whoever sends them, orders of others are taken as ever, and so are their batches.
 import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { ascending, percentile } from "../load/percentile.ts";
-import {
-  connectHttp,
-  type HttpConnection,
-  httpRequest,
-  NoAnswerError,
-} from "../src/testing/http-connection.ts";
-import { jsonBody, sampleOrder, startLoad } from "../src/testing/load.ts";
-import { until } from "../src/testing/until.ts";
-import { type Balancer, startBalancer } from "./testing/balancer.ts";
+import { ascending, percentile } from "../kit/percentile.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { connectHttp, type HttpConnection, httpRequest, NoAnswerError } from "../testing/http-connection.ts";
+import { jsonBody, startLoad } from "../testing/load.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type Producers, startProducers } from "./testing/producers.ts";

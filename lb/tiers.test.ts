@@ -3,10 +3,11 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jsonBody, sampleOrder } from "../src/testing/load.ts";
-import { startTier } from "../src/testing/tier-process.ts";
-import { until } from "../src/testing/until.ts";
-import { fixedPort, startBalancer } from "./testing/balancer.ts";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { fixedPort, startBalancer } from "../testing/balancer.ts";
+import { jsonBody } from "../testing/load.ts";
+import { startTier } from "../testing/tier-process.ts";
 import { startCluster } from "./testing/cluster.ts";
 import { startProducers } from "./testing/producers.ts";
 

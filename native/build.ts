@@ -3,9 +3,10 @@
 // What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
 import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Stopped, stopWhenTold } from "../infra/child.ts";
-import { type Machine, thisMachine } from "../infra/setup/machine.ts";
-import { SetupError, step } from "../infra/setup/step.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { type Machine, thisMachine } from "../kit/machine.ts";
+import { step } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { isReady, markReady, packageDir, put } from "./addon.ts";
 import { platformFaults, thisPlatform } from "./faults.ts";
 import { addonKey, makeAddon } from "./recipe.ts";
@@ -16,8 +17,8 @@ const smoke = join(import.meta.dir, "smoke.ts");
 
 async function build(machine: Machine): Promise<void> {
   const faults = platformFaults(thisPlatform());
-  if (faults.length > 0) throw new SetupError(["node-rdkafka can't be had here:", ...faults].join("\n  "));
-  if (!existsSync(packageDir)) throw new SetupError("Dependencies are not installed yet: bun install");
+  if (faults.length > 0) throw new UserError(["node-rdkafka can't be had here:", ...faults].join("\n  "));
+  if (!existsSync(packageDir)) throw new UserError("Dependencies are not installed yet: bun install");
   const key = addonKey();
   if (isReady(key)) return;
   const made = await makeAddon(machine);
@@ -38,7 +39,7 @@ try {
   const { nodeRdkafka, librdkafka, bun } = versions;
   machine.say(`node-rdkafka ${nodeRdkafka} with librdkafka ${librdkafka} is ready for Bun ${bun}.`);
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);
   process.exitCode = 1;
 }

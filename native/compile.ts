@@ -3,8 +3,8 @@
 import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
-import type { Machine } from "../infra/setup/machine.ts";
-import { showingProgress, step } from "../infra/setup/step.ts";
+import type { Machine } from "../kit/machine.ts";
+import { showingProgress, step } from "../kit/step.ts";
 import { compilerEnv } from "./compiler-env.ts";
 
 const COMPILE_LIMIT_MS = 10 * 60_000;

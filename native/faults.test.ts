@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { thisMachine } from "../infra/setup/machine.ts";
+import { thisMachine } from "../kit/machine.ts";
 import { buildFaults, type Platform, platformFaults, thisPlatform } from "./faults.ts";
 import { versions } from "./versions.ts";
 

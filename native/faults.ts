@@ -1,6 +1,6 @@
 // What keeps the addon from being built or from running here, all of it in one message, before any long work.
 import { closeSync, openSync, readSync } from "node:fs";
-import { ask, type Machine, which } from "../infra/setup/machine.ts";
+import { ask, type Machine, which } from "../kit/machine.ts";
 import { versions } from "./versions.ts";
 
 /** The platform that we are on. */

@@ -3,8 +3,9 @@
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { Machine } from "../infra/setup/machine.ts";
-import { SetupError, step } from "../infra/setup/step.ts";
+import type { Machine } from "../kit/machine.ts";
+import { step } from "../kit/step.ts";
+import { UserError } from "../kit/user-error.ts";
 import { compilerEnv } from "./compiler-env.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
@@ -124,7 +125,7 @@ export function librdkafka(machine: Machine, source: string): Promise<string> {
     for (const { file, wrong, right } of mends) {
       const [before, after, ...others] = readFileSync(join(tree, file), "utf8").split(wrong);
       if (before === undefined || after === undefined || others.length > 0)
-        throw new SetupError(
+        throw new UserError(
           `${title}: ${file} is not as expected; see what is mended in native/librdkafka.ts.`,
         );
       writeFileSync(join(tree, file), before + right + after);
@@ -138,7 +139,7 @@ export function librdkafka(machine: Machine, source: string): Promise<string> {
     await step(machine, `configuring ${title}`, configure, { ...options, limitMs: CONFIGURE_LIMIT_MS });
     const config = readFileSync(join(tree, "config.h"), "utf8");
     const lacking = wanted.filter((feature) => !config.includes(`#define ${feature} 1\n`));
-    if (lacking.length > 0) throw new SetupError(`${title}: configure found no ${lacking.join(", ")}.`);
+    if (lacking.length > 0) throw new UserError(`${title}: configure found no ${lacking.join(", ")}.`);
 
     // Only the libraries: the package lacks the examples, and making the shared ones would take Python.
     for (const library of ["src/librdkafka.a", "src-cpp/librdkafka++.a"]) {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Machine, thisMachine } from "../infra/setup/machine.ts";
+import { type Machine, thisMachine } from "../kit/machine.ts";
 import { digest, madeOnce } from "./made-once.ts";
 
 let machine: Machine;

@@ -13,7 +13,7 @@ import {
   utimesSync,
 } from "node:fs";
 import { join } from "node:path";
-import { cachePath, type Machine } from "../infra/setup/machine.ts";
+import { cachePath, type Machine } from "../kit/machine.ts";
 
 const KEPT_UNUSED_MS = 30 * 24 * 60 * 60_000;
 

@@ -2,8 +2,8 @@
 // librdkafka's C API. Its key changes with everything that could change its bytes.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Machine } from "../infra/setup/machine.ts";
-import { SetupError } from "../infra/setup/step.ts";
+import type { Machine } from "../kit/machine.ts";
+import { UserError } from "../kit/user-error.ts";
 import { packageDir } from "./addon.ts";
 import { compileAddon, compileParts } from "./compile.ts";
 import { buildFaults } from "./faults.ts";
@@ -31,7 +31,7 @@ export async function makeAddon(machine: Machine): Promise<string> {
   const folder = await madeOnce(machine, `addon-${addonKey()}`, async (folder) => {
     const faults = await buildFaults(machine);
     if (faults.length > 0)
-      throw new SetupError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
+      throw new UserError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
     const source = await sources(machine);
     const library = await librdkafka(machine, source);
     const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));

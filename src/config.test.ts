@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { startTier } from "../testing/tier-process.ts";
 import { ConfigError, consumerConfig, kafkaConfig, producerConfig } from "./config.ts";
-import { startTier } from "./testing/tier-process.ts";
 
 const brokers = { KAFKA_BROKERS: "kafka-1:9092,10.0.0.2:9092,[::1]:9092" };
 const ledger = { LEDGER_URL: "sqlite:/tmp/ledger.sqlite" };

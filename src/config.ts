@@ -5,8 +5,8 @@
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { maxBatchBytes } from "./limits.ts";
-import { expectedOf, oneOf } from "./words.ts";
+import { maxBatchBytes } from "./wire/limits.ts";
+import { expectedOf, oneOf } from "./wire/words.ts";
 
 const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
   Type.String({ minLength: 1, description, ...options });

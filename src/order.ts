@@ -3,7 +3,7 @@
  * `orderSchema`, whose `customer` member names the party whose orders stay in order among themselves.
  */
 import { type Static, Type } from "@sinclair/typebox";
-import { line, oneOf } from "./words.ts";
+import { line, oneOf } from "./wire/words.ts";
 
 const menu = [
   "espresso",

@@ -10,7 +10,7 @@ import {
   type Cluster,
   type Reader,
   string,
-} from "../chaos/cluster.ts";
+} from "../proof/system/cluster.ts";
 
 const listOffsets = [2, 1] as const;
 const offsetFetch = [9, 1] as const;

@@ -3,11 +3,11 @@
  * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
  * bodies and chunks go through the load's own client.
  */
-import { place } from "../load/client.ts";
-import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../load/mix.ts";
-import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "../load/policy.ts";
-import { createTold } from "../load/told.ts";
-import { orderId } from "../src/order-id.ts";
+import { place } from "../proof/client/client.ts";
+import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../proof/client/mix.ts";
+import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "../proof/client/policy.ts";
+import { createTold } from "../proof/client/told.ts";
+import { orderId } from "../src/wire/order-id.ts";
 import { createRate } from "./readings.ts";
 import type { Answer } from "./reconciler.ts";
 import type { Load, Mix } from "./state.ts";
@@ -104,7 +104,7 @@ function next(mix: Mix, run: string, n: number): MixedRequest {
   return { ...requestOf(run, n + 3, Number.POSITIVE_INFINITY), repeated: mix === "keyed" };
 }
 
-/** Places a request as load/client.ts does, over connections that are kept. */
+/** Places a request as proof/client/client.ts does, over connections that are kept. */
 async function post(url: string, request: MixedRequest, stop: AbortSignal) {
   const { path, key, body, repeated } = request;
   const told = createTold(request);

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
-import { until } from "../src/testing/until.ts";
+import { until } from "../kit/until.ts";
 import { openPage, startBrowser } from "./testing/browser.ts";
 import { startEmbeddedStage } from "./testing/embedded-stage.ts";
 

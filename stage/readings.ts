@@ -2,7 +2,7 @@
  * What an instance says of itself, made into rates and percentiles over the last seconds. A counter that went back is
  * that of a new process: its rate begins anew.
  */
-import { parseMetrics, total } from "../infra/demo/metrics.ts";
+import { parseMetrics, total } from "../proof/demo/metrics.ts";
 
 const windowMs = 3_000;
 

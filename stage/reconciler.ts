@@ -17,7 +17,7 @@ import type { Verdict } from "./state.ts";
 
 /** What a client knows of one order in the end. */
 export interface Answer {
-  /** By customer and key (src/order-id.ts). */
+  /** By customer and key (src/wire/order-id.ts). */
   id: string;
   fate: "accepted" | "refused" | "unknown";
   /** As the 202 told it. */

@@ -6,6 +6,7 @@ import { type Action, createActions, Refused } from "./actions.ts";
 import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
 import { createOneOrder } from "./one-order.ts";
 import { patchOf } from "./patch.ts";
+import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
 import type { Look, Source } from "./sources/source.ts";
 import { type Mix, mixes, type Sample, type StageState, type TimelineEvent } from "./state.ts";
@@ -46,6 +47,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
     () => state(),
   );
   const viewOf = createView();
+  const acceptedRate = createRate();
+  let acceptedPerS = 0;
   const pages = new Set<Page>();
   const samples: Sample[] = [];
   const events = new Map<string, TimelineEvent>();
@@ -74,7 +77,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
         Object.entries(instances).map(([name, one]) => [name, { ...one, struck: actions.struck(name) }]),
       ),
       edges: {
-        placed: { ratePerS: loadView.answeredPerS, p99Ms: round(loadView.p99Ms) },
+        placed: { ratePerS: acceptedPerS, p99Ms: round(loadView.p99Ms) },
         ...viewed.edges,
       },
       load: { ...loadView, p99Ms: round(loadView.p99Ms) },
@@ -102,6 +105,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     look = await source.look();
     viewed = viewOf(look);
     await reconciler.check();
+    acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
     const now = state();
     for (const text of changesOf(before, now)) note("change", text);
     if (before.verdict.status !== now.verdict.status && now.verdict.status !== "idle")

@@ -17,7 +17,7 @@ async function closure(path: string, seen = new Set<string>()): Promise<Set<stri
 
 test("whatever the image runs is let into its build, and no test is", async () => {
   const files = await appFiles();
-  for (const entry of ["producer.ts", "consumer.ts", "infra/topics.ts", "native/build.ts", "native/smoke.ts"])
+  for (const entry of ["producer.ts", "consumer.ts", "ops/topics.ts", "native/build.ts", "native/smoke.ts"])
     expect([...(await closure(entry))].filter((path) => !files.includes(path))).toEqual([]);
   expect(files.filter((path) => path.includes(".test.") || path.includes("node_modules"))).toEqual([]);
 });

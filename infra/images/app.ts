@@ -1,7 +1,7 @@
 // Builds the image of the two tiers, when what it is made of has changed.
 import { join } from "node:path";
-import type { Machine } from "../setup/machine.ts";
-import { step } from "../setup/step.ts";
+import type { Machine } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
 import { digest, markedAs } from "./recipe.ts";
 
 const root = join(import.meta.dir, "..", "..");

@@ -2,10 +2,11 @@
 // mirror that the machine is set to, and trusting whom the machine trusts, so that builds on it reach what it reaches.
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { must } from "../capture.ts";
+import { must } from "../../kit/capture.ts";
+import { cachePath, type Machine } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { aptInstall, mayInstall } from "../setup/apt.ts";
-import { cachePath, type Machine } from "../setup/machine.ts";
-import { SetupError, step } from "../setup/step.ts";
 import { digest, markingInstruction, recipeOf } from "./recipe.ts";
 
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
@@ -22,7 +23,7 @@ export async function baseRecipe(): Promise<string> {
 /** Makes the base image where it is missing or out of date, and returns its name. */
 export async function ensureBase(machine: Machine): Promise<string> {
   if (!mayInstall(machine)) {
-    throw new SetupError(
+    throw new UserError(
       "No image registry answers, and stand-ins are built from packages as root on Debian or Ubuntu only.",
     );
   }
@@ -87,7 +88,7 @@ async function packageSources() {
   const main = own.filter(([, release]) => release === suite);
   const mirror = main[0]?.[0];
   if (!suite || !mirror)
-    throw new SetupError("apt names no source of this machine's own Debian or Ubuntu packages.");
+    throw new UserError("apt names no source of this machine's own Debian or Ubuntu packages.");
   return {
     suite,
     mirror,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bareMachine } from "../testing/bare-machine.ts";
+import { bareMachine } from "../../kit/testing/bare-machine.ts";
 import { pull } from "./pull.ts";
 
 test("an image that a registry has is pulled", async () => {

@@ -1,8 +1,9 @@
 // Gets an official image, and tells apart a registry that does not have it from one that does not answer: only the
 // second is a reason for a stand-in.
-import { capture } from "../capture.ts";
-import { type Machine, withTools } from "../setup/machine.ts";
-import { SetupError, showingProgress } from "../setup/step.ts";
+import { capture } from "../../kit/capture.ts";
+import { type Machine, withTools } from "../../kit/machine.ts";
+import { showingProgress } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const PULL_LIMIT_MS = 900_000;
 const silentRegistries = new Set<string>();
@@ -30,7 +31,7 @@ export async function pull(machine: Machine, image: string, answerLimitMs = 20_0
 
   const answered =
     /Pulling from/.test(stdout) || /manifest|repository does not exist|toomanyrequests/.test(stderr);
-  if (answered) throw new SetupError(`${image} could not be pulled: ${stderr.trim()}`);
+  if (answered) throw new UserError(`${image} could not be pulled: ${stderr.trim()}`);
   silentRegistries.add(registry);
   machine.say(
     `  ${registry} does not answer: ${stderr.trim().split("\n").at(-1) || `no word within ${answerLimitMs / 1000} s`}`,

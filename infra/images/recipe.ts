@@ -1,6 +1,6 @@
 // What an image was made of, kept on the image as a label: one of the project's own images is rebuilt exactly when
 // that differs, and costs nothing to check otherwise. An official image has no such label and is left alone.
-import { capture } from "../capture.ts";
+import { capture } from "../../kit/capture.ts";
 
 const label = "coffee-orders.recipe";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { bareMachine } from "../testing/bare-machine.ts";
+import { bareMachine } from "../../kit/testing/bare-machine.ts";
 import { remember } from "./remember.ts";
 
 test("a stand-in's name is set for Compose, and the user's own lines stay", async () => {

@@ -1,8 +1,8 @@
 // Where a stand-in's version is not the one that compose.yaml names by default, infra/.env tells Compose so: the file
 // that it reads by itself, also when typed by hand. Every other line of it is the user's and stays.
 import { join } from "node:path";
-import type { Machine } from "../setup/machine.ts";
-import { SetupError } from "../setup/step.ts";
+import type { Machine } from "../../kit/machine.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const usual = join(import.meta.dir, "..", ".env");
 
@@ -14,7 +14,7 @@ export async function remember(
   path = usual,
 ): Promise<void> {
   if (machine.env[variable] !== undefined) {
-    throw new SetupError(
+    throw new UserError(
       `${variable}=${machine.env[variable]}, but no registry answers and packages give ${value}: unset it.`,
     );
   }

@@ -2,9 +2,9 @@
 // carries the version that is really inside, which is the packages' choice and not always the one asked for.
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { must } from "../capture.ts";
-import { cachePath, type Machine } from "../setup/machine.ts";
-import { step } from "../setup/step.ts";
+import { must } from "../../kit/capture.ts";
+import { cachePath, type Machine } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
 import { baseRecipe, ensureBase } from "./base.ts";
 import { digest, markedAs } from "./recipe.ts";
 

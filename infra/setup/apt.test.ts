@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { bareMachine } from "../testing/bare-machine.ts";
+import { bareMachine } from "../../kit/testing/bare-machine.ts";
 import { aptInstall, parsePolicy, pick } from "./apt.ts";
 
 const policy = `docker.io:

@@ -1,7 +1,8 @@
 // Debian's and Ubuntu's package manager: one update and one install for everything that is wanted.
 import { existsSync, readFileSync } from "node:fs";
-import { ask, cachePath, isAtLeast, type Machine, which } from "./machine.ts";
-import { SetupError, step } from "./step.ts";
+import { ask, cachePath, isAtLeast, type Machine, which } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const UPDATE_LIMIT_MS = 5 * 60_000;
 const INSTALL_LIMIT_MS = 15 * 60_000;
@@ -42,7 +43,7 @@ export async function aptInstall(choices: Choice[], machine: Machine): Promise<v
   try {
     await install();
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     machine.say(`  ${error.message.split("\n")[0]} Once more, with fresh lists.`);
     await update(sources, machine);
     await install();
@@ -71,7 +72,7 @@ async function update(sources: string[], machine: Machine): Promise<boolean> {
     });
     return true;
   } catch (error) {
-    if (!(error instanceof SetupError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     machine.say(`  ${error.message}\n  Going on with the package lists that are here.`);
     return false;
   }

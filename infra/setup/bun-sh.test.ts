@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
+import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
 
 const script = join(import.meta.dir, "bun.sh");
 const pinned = (await Bun.file(join(import.meta.dir, "../../package.json")).json()).packageManager.split(

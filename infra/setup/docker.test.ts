@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
-import { until } from "../until.ts";
+import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
+import { comesTrue } from "../../kit/until.ts";
 import { dockerDaemon, startDaemon } from "./docker.ts";
 
 /** A program that answers by a file, and takes the file away when it is told to end. */
@@ -56,7 +56,7 @@ describe("a daemon that is started", () => {
     const program = daemonIn(machine);
     const started = startDaemon(machine, { ...program, answers: async () => false, startLimitMs: 1_000 });
     const failure = started.catch((error) => error.message);
-    expect(await until(program.answers)).toBe(true);
+    expect(await comesTrue(program.answers)).toBe(true);
     expect(await failure).toContain("did not come up");
     expect(await program.answers()).toBe(false);
   });

@@ -1,8 +1,9 @@
 // A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
-import { until } from "../until.ts";
-import { ask, cachePath, type Machine, withTools } from "./machine.ts";
-import { SetupError, showingProgress, tail } from "./step.ts";
+import { ask, cachePath, type Machine, withTools } from "../../kit/machine.ts";
+import { showingProgress, tail } from "../../kit/step.ts";
+import { comesTrue } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
@@ -30,11 +31,11 @@ export async function dockerAnswers(machine: Machine): Promise<boolean> {
 export async function dockerDaemon(machine: Machine): Promise<Daemon> {
   const answers = () => dockerAnswers(machine);
   if (await answers()) return { stop: async () => {} };
-  if (!machine.root) throw new SetupError("No Docker daemon answers that this user may use: start one.");
+  if (!machine.root) throw new UserError("No Docker daemon answers that this user may use: start one.");
   if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: ["dockerd"], answers });
   await ask(machine, "systemctl", "start", "docker");
-  if (!(await until(answers, START_LIMIT_MS)))
-    throw new SetupError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
+  if (!(await comesTrue(answers, START_LIMIT_MS)))
+    throw new UserError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
   return {
     stop: async () => {
       await ask(machine, "systemctl", "stop", "docker.socket", "docker");
@@ -60,14 +61,14 @@ export async function startDaemon(machine: Machine, program: DaemonProgram): Pro
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   const stop = async () => {
     child.kill("SIGTERM");
-    if (!(await until(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
+    if (!(await comesTrue(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
   };
   const limitMs = program.startLimitMs ?? START_LIMIT_MS;
   const answered = await showingProgress(machine, "starting the Docker daemon", () =>
-    until(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
+    comesTrue(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
   );
   if (answered && !ended() && !machine.stop.aborted) return { pid: child.pid, stop };
   await stop();
   machine.stop.throwIfAborted();
-  throw new SetupError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
+  throw new UserError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
 }

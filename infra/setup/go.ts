@@ -1,8 +1,8 @@
 // Tools that no package source of a stable Debian has, built from their modules where Go is: pinned, kept in the cache.
 import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ask, cachePath, isAtLeast, type Machine, which, withTools } from "./machine.ts";
-import { step } from "./step.ts";
+import { ask, cachePath, isAtLeast, type Machine, which, withTools } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
 
 const BUILD_LIMIT_MS = 20 * 60_000;
 const FETCH_LIMIT_MS = 10 * 60_000;

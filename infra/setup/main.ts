@@ -1,9 +1,9 @@
 // `bun infra/setup/main.ts demo|up|test|load|prove` makes this machine ready for that command; see prepare.ts.
-import { Stopped, stopWhenTold } from "../child.ts";
-import { thisMachine } from "./machine.ts";
+import { Stopped, stopWhenTold } from "../../kit/child.ts";
+import { thisMachine } from "../../kit/machine.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { prepare } from "./prepare.ts";
 import { commands } from "./requirements.ts";
-import { SetupError } from "./step.ts";
 
 const wanted = Bun.argv[2];
 const command = commands.find((name) => name === wanted);
@@ -18,7 +18,7 @@ try {
   if (command === "test") await daemon?.stop();
   else if (daemon?.pid) machine.say(`The Docker daemon was started for this: "kill ${daemon.pid}" ends it.`);
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof Stopped)) throw error;
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);
   process.exitCode = 1;
 }

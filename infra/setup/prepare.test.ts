@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { type BareMachine, bareMachine } from "../testing/bare-machine.ts";
+import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { satisfy } from "./prepare.ts";
 import { commands, type Requirement, requirementsOf } from "./requirements.ts";
-import { SetupError } from "./step.ts";
 
 const none: ReadonlySet<Requirement> = new Set();
 
@@ -50,7 +50,7 @@ describe("what is missing", () => {
   test("and may be lacked is given back if it can't be made", async () => {
     using machine = bareMachine();
     const tool = makeable("tool");
-    const broken = makeable("broken", new SetupError("no disk"));
+    const broken = makeable("broken", new UserError("no disk"));
     expect(await satisfy([broken, tool], new Set([broken]), machine)).toEqual([broken]);
     expect(tool.timesMade).toBe(1);
     expect(machine.said).toEqual(["no disk"]);
@@ -85,7 +85,7 @@ describe("what is missing", () => {
 
 async function refusal(requirements: Requirement[], machine: BareMachine): Promise<string> {
   const error = await satisfy(requirements, none, machine).catch((thrown) => thrown);
-  expect(error).toBeInstanceOf(SetupError);
+  expect(error).toBeInstanceOf(UserError);
   return error.message;
 }
 

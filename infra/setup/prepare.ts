@@ -1,12 +1,13 @@
 // Makes a machine ready for a command: brings what is missing, and nothing twice. Where it may not, it says in one
 // message everything that is missing, before any long work.
 import { join } from "node:path";
+import { type Machine, withTools } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { ensureImages } from "../images.ts";
 import { aptInstall, mayInstall } from "./apt.ts";
 import { type Daemon, dockerDaemon } from "./docker.ts";
-import { type Machine, withTools } from "./machine.ts";
 import { type Command, forContainers, type Requirement, requirementsOf } from "./requirements.ts";
-import { SetupError, step } from "./step.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
@@ -16,7 +17,7 @@ export interface Prepared {
   daemon?: Daemon;
 }
 
-/** Prepares for `command`, its tests on containers left out if so told; rejects with a SetupError where it can't. */
+/** Prepares for `command`, its tests on containers left out if so told; rejects with a UserError where it can't. */
 export async function prepare(command: Command, machine: Machine, onContainers = true): Promise<Prepared> {
   const requirements = requirementsOf(command).filter((one) => onContainers || !forContainers.has(one));
   const mayLack = command === "test" ? forContainers : new Set<Requirement>();
@@ -45,7 +46,7 @@ export async function satisfy(
     try {
       if (choices.length > 0) await aptInstall(choices, machine);
     } catch (error) {
-      if (!(error instanceof SetupError)) throw error;
+      if (!(error instanceof UserError)) throw error;
       machine.say(error.message);
     }
     missing = await missingOf(missing, machine);
@@ -53,13 +54,13 @@ export async function satisfy(
   const makeable = await filter(missing, async ({ make }) => (await make?.can(machine)) ?? false);
   const hopeless = missing.filter((requirement) => !makeable.includes(requirement));
   if (hopeless.some((requirement) => !mayLack.has(requirement)))
-    throw new SetupError(message(hopeless, machine));
+    throw new UserError(message(hopeless, machine));
   for (const requirement of makeable) {
     if (hopeless.length > 0 && mayLack.has(requirement)) continue;
     try {
       await requirement.make?.run(machine);
     } catch (error) {
-      if (!mayLack.has(requirement) || !(error instanceof SetupError)) throw error;
+      if (!mayLack.has(requirement) || !(error instanceof UserError)) throw error;
       machine.say(error.message);
       hopeless.push(requirement);
     }

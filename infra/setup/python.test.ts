@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bareMachine } from "../testing/bare-machine.ts";
-import { cachePath, which } from "./machine.ts";
+import { cachePath, which } from "../../kit/machine.ts";
+import { bareMachine } from "../../kit/testing/bare-machine.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
-import { SetupError } from "./step.ts";
 
 const pinned = readFileSync(join(import.meta.dir, "schemathesis.txt"), "utf8");
 const version = /^schemathesis==(.+)$/m.exec(pinned)?.[1];
@@ -21,7 +21,7 @@ test("Schemathesis is installed as it is pinned, and found by its name, at the s
   const program = cachePath(machine, `schemathesis-${version}`, "bin", "schemathesis");
   machine.program("python3", python("exit 1"));
   expect([await hasPython(machine), await hasSchemathesis(machine)]).toEqual([true, false]);
-  await expect(makeSchemathesis(machine)).rejects.toThrow(SetupError);
+  await expect(makeSchemathesis(machine)).rejects.toThrow(UserError);
   expect(await hasSchemathesis(machine)).toBe(false);
 
   machine.program("installed", `echo "schemathesis, version ${version}"`);

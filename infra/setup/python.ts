@@ -1,8 +1,8 @@
 // Schemathesis, in a Python environment of its own in the cache: pinned, with everything that it needs.
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ask, cachePath, type Machine, which, withTools } from "./machine.ts";
-import { step } from "./step.ts";
+import { ask, cachePath, type Machine, which, withTools } from "../../kit/machine.ts";
+import { step } from "../../kit/step.ts";
 
 const LIMIT_MS = 5 * 60_000;
 /** What pip installs, by versions: `pip freeze` of an environment that has only Schemathesis. */

@@ -1,8 +1,9 @@
 // What each command needs of the machine: how to see that it is there, and every way to get it.
+
+import { ask, isAtLeast, type Machine, which } from "../../kit/machine.ts";
 import type { Choice } from "./apt.ts";
 import { dockerAnswers } from "./docker.ts";
 import { buildCompose, buildK6, goPackages, hasGo } from "./go.ts";
-import { ask, isAtLeast, type Machine, which } from "./machine.ts";
 import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
 
 export interface Requirement {

@@ -1,4 +1,4 @@
-import { type OrdersCluster, startOrdersCluster } from "../../src/testing/kafka.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 
 export type Cluster = OrdersCluster & {
   /** Makes every broker's answer take so long. */

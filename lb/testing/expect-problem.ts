@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { outcomes, type ProblemName } from "../../src/outcomes.ts";
-import type { HttpAnswer } from "../../src/testing/http-connection.ts";
+import type { HttpAnswer } from "../../testing/http-connection.ts";
 
 /** The answer is a problem document by the table of outcomes, as a producer would have made it. */
 export function expectProblem(answer: HttpAnswer, name: ProblemName): void {

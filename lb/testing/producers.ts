@@ -1,6 +1,7 @@
 /** Real producers as they stand behind the balancer: each on a port of its own, to which it returns. */
-import { startTier, type TierProcess } from "../../src/testing/tier-process.ts";
-import { fixedPort } from "./balancer.ts";
+
+import { fixedPort } from "../../testing/balancer.ts";
+import { startTier, type TierProcess } from "../../testing/tier-process.ts";
 
 export type Producers = {
   readonly ports: number[];

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { thisMachine } from "../../infra/setup/machine.ts";
+import { thisMachine } from "../../kit/machine.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { librdkafka, sources } from "../librdkafka.ts";
 
@@ -36,7 +36,7 @@ export interface Clone extends Disposable {
 export async function makeClone(limitMs: number): Promise<Clone> {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-clone-"));
   const shelf = join(folder, "cache", "coffee-orders", "native");
-  for (const part of ["native", "infra/setup", "infra/child.ts", "package.json"])
+  for (const part of ["native", "kit", "package.json"])
     cpSync(join(root, part), join(folder, part), { recursive: true });
   const kept = (path: string) => !/node-rdkafka\/(deps|build)(\/|$)/.test(path);
   cpSync(join(root, packages), join(folder, packages), { recursive: true, filter: kept });

@@ -1,6 +1,6 @@
 // Addons for tests, each from the one C++ source of its name here, compiled as the real one is.
 import { join } from "node:path";
-import { thisMachine } from "../../infra/setup/machine.ts";
+import { thisMachine } from "../../kit/machine.ts";
 import { compileAddon, compileParts } from "../compile.ts";
 import { sources } from "../librdkafka.ts";
 import { digest, madeOnce } from "../made-once.ts";

@@ -67,7 +67,7 @@ export function createTime(random: Random) {
     return first;
   }
 
-  /** A clock of one process, as src/clock.ts has it. */
+  /** A clock of one process, as src/runtime/clock.ts has it. */
   function clockOf(process: Process) {
     const timer = (ms: number, action: () => void) => {
       const event = { atMs: nowMs + Math.max(0, ms), tie: random.next(), process, action, off: false };

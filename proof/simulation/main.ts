@@ -3,7 +3,7 @@
  * `--seed S` runs that one again and prints what happens in it, in order, with virtual times.
  */
 import { parseArgs } from "node:util";
-import { type Outcome, runWorld } from "./world.ts";
+import { type Outcome, runWorld } from "./run.ts";
 
 const { values } = parseArgs({
   options: { seeds: { type: "string" }, seed: { type: "string" }, from: { type: "string" } },

@@ -1,7 +1,8 @@
 /** Orders, and what their handling will come to: the handlers of a world, and how often they did it. */
 import { type Handler, Reject, RetryLater } from "../../src/handling/handler.ts";
 import type { Tx } from "../../src/ledger/ledger.ts";
-import type { PlacedOrder } from "../../src/validation.ts";
+import { anOrder } from "../../src/sample.ts";
+import type { PlacedOrder } from "../../src/wire/validation.ts";
 import type { Clocked, Random } from "./clock.ts";
 
 /** What happens to an order at so many of its first attempts; `for ever` makes it one for the dead letters. */
@@ -18,7 +19,7 @@ export type Outage = { declared: boolean } | undefined;
 export type Orders = ReturnType<typeof createOrders>;
 
 const forEver = 1_000_000;
-const sample = { coffee: "latte", size: "small", quantity: 1, placedAt: "2026-01-01T00:00:00.000Z" } as const;
+const sample = { ...anOrder, placedAt: "2026-01-01T00:00:00.000Z" };
 const well: Plan = { does: "well", times: 0, slowMs: 0, statement: undefined, refused: false };
 
 /** What a handler may throw: none of it may end a process. */

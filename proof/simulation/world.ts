@@ -1,27 +1,17 @@
-/**
- * One world, all of it from a seed: one to three consumers of the real core, what they depend on, some kinds of faults,
- * a while of them, then none any more; and then everything has to be done within a bound. Few kinds in one world, so
- * that each has worlds to itself (swarm testing).
- */
+/** One world, all of it from a seed: one to three consumers of the real core, and what they depend on. */
 import { Registry } from "prom-client";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
 import { createGroupMember } from "../../src/handling/group-member.ts";
 import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
-import type { Logger } from "../../src/log.ts";
+import type { Logger } from "../../src/runtime/log.ts";
 import { createChecker } from "./checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
-import { faultsOf } from "./faults.ts";
 import { createKafka } from "./kafka.ts";
 import { createLedger } from "./ledger.ts";
 import { createLetters } from "./letters.ts";
 import { createOrders } from "./orders.ts";
-
-/** How long everything may take once nothing is wrong any more, virtual. */
-const healedMs = 600_000;
-/** Then it is looked at once more: what comes late may still spoil it. */
-const afterwardsMs = 2_000;
 
 const goodEveryMs = 5_000;
 const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
@@ -33,13 +23,6 @@ const manyCustomers = 8;
 /** One for all worlds: making it takes longer than a world. */
 const metrics = createHandlingMetrics(new Registry());
 
-export type Outcome = {
-  seed: number;
-  broken: string | undefined;
-  trace: string[];
-  records: number;
-  virtualMs: number;
-};
 export type World = ReturnType<typeof createWorld>;
 
 const configOf = (): ConsumerConfig => ({
@@ -165,37 +148,6 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     broken: () => broken,
     placed: () => placed,
   };
-}
-
-/** Runs one world. @param traced keep what happens in it, for a reader */
-export function runWorld(seed: number, traced = false): Outcome {
-  const trace: string[] = [];
-  const world = createWorld(seed, traced ? (what) => trace.push(what) : () => undefined);
-  const { time, random, checker } = world;
-  const isBroken = () => world.broken() !== undefined;
-  world.place(random.int(5, 25));
-  for (let members = random.int(1, 3); members > 0; members -= 1) world.start();
-  const faults = faultsOf(world);
-  time.run(faults.healedAtMs, isBroken);
-  faults.heal();
-  world.goOn();
-  world.say("nothing is wrong any more");
-  let undone: string | undefined = "";
-  let lookAtMs = 0;
-  const done = () => {
-    if (time.nowMs() < lookAtMs) return isBroken();
-    lookAtMs = time.nowMs() + 500;
-    undone = checker.undone();
-    return undone === undefined || isBroken();
-  };
-  for (const waitMs of [0, afterwardsMs]) {
-    time.run(time.nowMs() + waitMs, isBroken);
-    undone = "";
-    if (!time.run(time.nowMs() + healedMs, done) && undone !== undefined)
-      world.fail(`${undone}, ${healedMs / 1_000} s after nothing was wrong any more`);
-  }
-  checker.end(faults.undeclaredOutage ? world.lettersOfOutage : 0);
-  return { seed, broken: world.broken(), trace, records: world.placed(), virtualMs: time.nowMs() };
 }
 
 function logOf(name: string, say: (what: string) => void): Logger {

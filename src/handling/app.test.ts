@@ -1,13 +1,13 @@
 /** What a client is told of an order. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Registry } from "prom-client";
-import { realClock } from "../clock.ts";
+import { until } from "../../kit/until.ts";
+import { entryOf } from "../../testing/entries.ts";
+import { temporaryLedger } from "../../testing/test-consumer.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
-import { createLogger } from "../log.ts";
-import { entryOf } from "../testing/entries.ts";
-import { temporaryLedger } from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+import { realClock } from "../runtime/clock.ts";
+import { createLogger } from "../runtime/log.ts";
 import { createHandlingApp } from "./app.ts";
 
 const retrying = "aaaaaaaa-6ad9-8a04-b1ce-b0407a8ec501";

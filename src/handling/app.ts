@@ -4,12 +4,12 @@
  */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
-import { realClock as clock } from "../clock.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
-import { isUuid } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
+import { realClock as clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
+import { isUuid } from "../wire/order-id.ts";
 import type { Work } from "./work.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */

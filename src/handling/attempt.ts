@@ -1,6 +1,7 @@
 /** One call of a handler, which ends in its time whatever the handler does, and what its failure says. */
-import type { Clock } from "../clock.ts";
+
 import type { Tx } from "../ledger/ledger.ts";
+import type { Clock } from "../runtime/clock.ts";
 import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
 

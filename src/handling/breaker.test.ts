@@ -1,6 +1,6 @@
 /** The breaker on a clock that only the test moves. */
 import { expect, test } from "bun:test";
-import { realClock } from "../clock.ts";
+import { realClock } from "../runtime/clock.ts";
 import { createBreaker } from "./breaker.ts";
 
 function createRun() {

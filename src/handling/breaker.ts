@@ -2,7 +2,7 @@
  * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Then only a probe is begun now and
  * then, and no order is at fault: what opened the breaker is given back. Any order that is handled closes it.
  */
-import { backoffMs, type Clock } from "../clock.ts";
+import { backoffMs, type Clock } from "../runtime/clock.ts";
 
 /** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
 type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };

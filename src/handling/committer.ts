@@ -1,6 +1,6 @@
 /** Commits the finished part of each partition, one request at a time, and knows which failures are harmless. */
-import type { MemberParts } from "./group-member.ts";
-import type { OwnedPartition } from "./ownership.ts";
+import type { OwnershipParts } from "./ownership.ts";
+import type { OwnedPartition } from "./work.ts";
 
 /** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
 const intervalMs = 250;
@@ -14,7 +14,7 @@ const lostOwnership = /assignment lost|unknown member|fenced|not in an active gr
 /** Said while the group agrees on a new generation: the same commit succeeds a little later. */
 const betweenGenerations = /generation id|rebalance in progress/i;
 
-export function createCommitter({ consumer, metrics, log, clock }: MemberParts) {
+export function createCommitter({ consumer, metrics, log, clock }: OwnershipParts) {
   let underWay = false;
   let notBeforeMs = 0;
   let lastMs = Number.NEGATIVE_INFINITY;

@@ -1,15 +1,15 @@
 // What two consumers tell of themselves: for every partition one owner, and where it stands, whether or not anything
 // was delivered to that owner.
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../../kit/until.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
 import {
   newPlace,
   recordOf,
   recordsOf,
   startTestConsumer,
   type TestConsumer,
-} from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
 
 setDefaultTimeout(60_000);
 

@@ -9,12 +9,12 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../../testing/kafka.ts";
+import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
 import { type KafkaConfig, kafkaConfig } from "../config.ts";
-import { createLogger } from "../log.ts";
-import { orderId } from "../order-id.ts";
-import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../testing/kafka.ts";
-import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+import { createLogger } from "../runtime/log.ts";
+import { orderId } from "../wire/order-id.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 
 setDefaultTimeout(60_000);

@@ -3,13 +3,14 @@
  * many replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as
  * a stub in the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
-import { realClock as clock } from "../clock.ts";
+
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { RefusedRecord } from "../kafka/sender.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
-import type { Logger } from "../log.ts";
+import { realClock as clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
 
 const deliveryTimeoutMs = 10_000;
 const retryMs = 1_000;

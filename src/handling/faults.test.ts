@@ -2,10 +2,10 @@
 // doing; statements and records that only the database refuses. On the mock cluster, PostgreSQL is real.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { SQL } from "bun";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
-import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
+import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
 import { Reject, RetryLater } from "./handler.ts";
 
 setDefaultTimeout(60_000);

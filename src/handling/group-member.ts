@@ -3,15 +3,13 @@
  * meets the group's demands. It lets partitions go when no more of them is begun, what ran has ended and all that is
  * finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
  */
-import type { Clock } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
-import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
-import type { Logger } from "../log.ts";
+import type { Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
-import type { HandlingMetrics } from "./metrics.ts";
-import { createOwnership, type OwnedPartition } from "./ownership.ts";
+import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
-import type { Work } from "./work.ts";
+import type { OwnedPartition, Work } from "./work.ts";
 
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
@@ -28,13 +26,9 @@ const revokeTimeoutMs = 10_000;
 const lastDemandsMs = 100;
 
 /** What a member is made of. `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
-export type MemberParts = {
-  consumer: KafkaConsumer;
+export type MemberParts = OwnershipParts & {
   demands: Rebalance[];
   processor: ReturnType<typeof createProcessor>;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
 };
 
 export function createGroupMember(config: ConsumerConfig, parts: MemberParts) {

@@ -3,7 +3,7 @@
  * handler says by what it throws: nothing is guessed.
  */
 import type { Tx } from "../ledger/ledger.ts";
-import type { PlacedOrder } from "../validation.ts";
+import type { PlacedOrder } from "../wire/validation.ts";
 
 /** What a handler is given besides the order. */
 export type HandlerContext = {

@@ -1,7 +1,7 @@
 /** What the consumer tier tells of itself, and of each partition that it owns. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Verdict } from "../ledger/ledger.ts";
-import { latencyBucketsS, latencyHistogram } from "../metrics.ts";
+import { latencyBucketsS, latencyHistogram } from "../runtime/metrics.ts";
 
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 

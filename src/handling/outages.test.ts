@@ -2,8 +2,9 @@
 // lost or done twice, nobody is blamed, and the group is not left waiting. On the mock cluster, PostgreSQL is real.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { SQL } from "bun";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import {
   idOf,
   newPlace,
@@ -11,9 +12,8 @@ import {
   recordOf,
   recordsOf,
   startTestConsumer,
-} from "../testing/test-consumer.ts";
-import { startTier } from "../testing/tier-process.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
+import { startTier } from "../../testing/tier-process.ts";
 
 setDefaultTimeout(90_000);
 

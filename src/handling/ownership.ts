@@ -4,46 +4,27 @@
  * taken on. librdkafka finds a cut by the epoch; another topic only its id tells, once it has grown beyond the old place.
  */
 import type { ConsumerConfig } from "../config.ts";
+import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset, Start } from "../kafka/places.ts";
-import type { MemberParts } from "./group-member.ts";
-import { createOffsetTracker, type InHand, topicOf } from "./offsets.ts";
-import { Work } from "./work.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { HandlingMetrics } from "./metrics.ts";
+import { createOffsetTracker, topicOf } from "./offsets.ts";
+import { type OwnedPartition, ownPartition, Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
 
-export type OwnedPartition = ReturnType<typeof ownPartition>;
+/** What a member works with, whatever becomes of the records. */
+export type OwnershipParts = {
+  consumer: KafkaConsumer;
+  metrics: HandlingMetrics;
+  log: Logger;
+  clock: Clock;
+};
 
-/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
-function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
-  const inHand: InHand = { records: 0, bytes: 0 };
-  const revoked = new AbortController();
-  return {
-    partition,
-    /** Of the topic as it is now: another one when that was made anew. */
-    offsets: createOffsetTracker(start, topicId, inHand),
-    inHand,
-    /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
-    revoked,
-    get leaving(): boolean {
-      return revoked.signal.aborted;
-    },
-    /** Aborts when what runs may not end: handlers are told to stop. */
-    stopped: new AbortController(),
-    /** Records whose handling, or whose dead letter, has begun and not ended. */
-    running: 0,
-    /** Orders that wait for another attempt. */
-    waiting: new Set<Work>(),
-    paused: false,
-    /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
-    rewinding: false,
-    /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
-    lost: false,
-  };
-}
-
-export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: MemberParts) {
+export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: OwnershipParts) {
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   let rewindAtMs = 0;

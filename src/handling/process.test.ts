@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
-import { freePort } from "../testing/postgres.ts";
-import { newPlace, recordsOf, temporaryLedger } from "../testing/test-consumer.ts";
-import { startTier, type TierProcess } from "../testing/tier-process.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
+import { freePort } from "../../testing/postgres.ts";
+import { newPlace, recordsOf, temporaryLedger } from "../../testing/test-consumer.ts";
+import { startTier, type TierProcess } from "../../testing/tier-process.ts";
 
 setDefaultTimeout(60_000);
 
@@ -95,7 +95,7 @@ describe.concurrent("its end", () => {
   test("a second signal: exit 1 at once", async () => {
     using place = newPlace(cluster);
     await place.put(recordsOf(1));
-    await using tier = startTier("src/testing/hanging-consumer", place.env);
+    await using tier = startTier("testing/hanging-consumer", place.env);
     await until("its handler hangs", () => tier.log.some(({ msg }) => msg === "hanging"), waitMs);
     tier.signal("SIGTERM");
     await unready(tier, "draining");

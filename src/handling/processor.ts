@@ -3,29 +3,23 @@
  * effect and ledger row are committed (or were already), or its dead letter is acknowledged. A record that fails is
  * tried again after a while, unless that is nobody's fault, for as long as it takes.
  */
-import { backoffMs, type Clock } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
-import type { Ledger, Tx, Verdict } from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
+import type { Tx, Verdict } from "../ledger/ledger.ts";
+import { backoffMs } from "../runtime/clock.ts";
 import { attempt, type Deadline, type Fault, faultOf, oneLine, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
 import type { Handler } from "./handler.ts";
-import type { HandlingMetrics } from "./metrics.ts";
-import { Abandoned, createRecorder, type Ends } from "./recorder.ts";
+import { Abandoned, createRecorder, type Ends, type RecorderParts } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
-/** The parts that a processor works with. `random`: from 0 to below 1, as Math.random. */
-export type ProcessorParts = {
-  ledger: Ledger;
+/** The parts that a processor works with. */
+export type ProcessorParts = RecorderParts & {
   deadLetters: Pick<DeadLetters, "bury">;
   handler: Handler;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-  random: () => number;
 };
 
 export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {

@@ -5,7 +5,8 @@
 
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import {
   idOf,
   needlesslyRedelivered,
@@ -16,9 +17,8 @@ import {
   startTestConsumer,
   type TestConsumer,
   temporaryLedger,
-} from "../testing/test-consumer.ts";
-import { startTier } from "../testing/tier-process.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
+import { startTier } from "../../testing/tier-process.ts";
 
 setDefaultTimeout(120_000);
 
@@ -110,7 +110,7 @@ describe.concurrent("a hand-over", () => {
     using place = newPlace(cluster);
     const records = recordsOf(10, 1, 1);
     await place.put(records);
-    await using dying = startTier("src/testing/hanging-consumer", {
+    await using dying = startTier("testing/hanging-consumer", {
       ...place.env,
       SESSION_TIMEOUT_MS: "6000",
     });

@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Registry } from "prom-client";
-import { realClock } from "../clock.ts";
+import { recordOf, temporaryLedger } from "../../testing/test-consumer.ts";
 import { consumerConfig } from "../config.ts";
 import { createLedger } from "../ledger/open.ts";
-import { createLogger } from "../log.ts";
-import { recordOf, temporaryLedger } from "../testing/test-consumer.ts";
+import { realClock } from "../runtime/clock.ts";
+import { createLogger } from "../runtime/log.ts";
 import { createHandlingMetrics } from "./metrics.ts";
-import type { ProcessorParts } from "./processor.ts";
-import { createBatchLimit, createRecorder } from "./recorder.ts";
+import { createBatchLimit, createRecorder, type RecorderParts } from "./recorder.ts";
 import { Work } from "./work.ts";
 
 /** Where the limit settles when each order takes so long. */
@@ -70,7 +69,7 @@ test("how long an order takes that goes alone says nothing of how many others sh
     ...{ ledger, clock: { ...realClock, nowMs: () => nowMs }, random: Math.random },
     metrics: createHandlingMetrics(new Registry()),
     log: createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" }),
-  } as ProcessorParts);
+  } as RecorderParts);
   const first = recorder.mostOrders();
   const aloneWork = (key: string) => {
     const { value } = recordOf(key);

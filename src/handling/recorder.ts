@@ -2,11 +2,13 @@
  * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault
  * it is keeps no other from being handled. A ledger that is down is waited for.
  */
-import { backoffMs } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
-import { BatchError, type Entry, type Tx, type Verdict } from "../ledger/ledger.ts";
+import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
+import { backoffMs, type Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
 import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
-import type { ProcessorParts } from "./processor.ts";
+import type { HandlingMetrics } from "./metrics.ts";
 import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
@@ -48,7 +50,16 @@ export function createBatchLimit(maxOrders: number) {
   };
 }
 
-export function createRecorder(config: ConsumerConfig, parts: ProcessorParts) {
+/** What a recorder works with. `random`: from 0 to below 1, as Math.random. */
+export type RecorderParts = {
+  ledger: Ledger;
+  metrics: HandlingMetrics;
+  log: Logger;
+  clock: Clock;
+  random: () => number;
+};
+
+export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { ledger, metrics, log, clock, random } = parts;
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
   const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;

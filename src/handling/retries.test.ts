@@ -1,8 +1,9 @@
 // What a consumer promises when a handler fails, hangs or is slow: attempts that end, nobody else held up, the group
 // never left waiting. On the mock cluster, which speaks the group protocol.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { startPostgres } from "../testing/postgres.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { startPostgres } from "../../testing/postgres.ts";
 import {
   idOf,
   needlesslyRedelivered,
@@ -10,8 +11,7 @@ import {
   type Place,
   recordOf,
   startTestConsumer,
-} from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
 
 setDefaultTimeout(60_000);
 

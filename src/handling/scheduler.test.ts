@@ -1,7 +1,7 @@
 /** Runs of the scheduler that fast-check makes up, on a clock that only the test moves. */
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import fc from "fast-check";
-import { type Clock, realClock } from "../clock.ts";
+import { type Clock, realClock } from "../runtime/clock.ts";
 import { createScheduler } from "./scheduler.ts";
 
 type Fate = "done" | "again" | "later";

@@ -2,7 +2,7 @@
  * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. An order
  * that waits for another attempt holds up its customer and nobody else; what failed once goes alone, in its share.
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../runtime/clock.ts";
 
 /** A piece of work: not to be begun before its time (on the clock's scale); in no batch with others. */
 export type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };

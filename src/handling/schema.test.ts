@@ -1,9 +1,9 @@
 /** A consumer whose database does not fit it: it says so and handles nothing, until somebody has put that right. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { newPlace, recordsOf, startTestConsumer } from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { newPlace, recordsOf, startTestConsumer } from "../../testing/test-consumer.ts";
 
 let cluster: OrdersCluster;
 beforeAll(() => {

@@ -9,7 +9,8 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import {
   idOf,
   newPlace,
@@ -17,8 +18,7 @@ import {
   recordOf,
   recordsOf,
   startTestConsumer,
-} from "../testing/test-consumer.ts";
-import { until } from "../testing/until.ts";
+} from "../../testing/test-consumer.ts";
 
 setDefaultTimeout(60_000);
 

@@ -2,13 +2,14 @@
  * A consumer from start to drain. It connects in the background and never gives up: to the ledger, to topics that
  * are as strong as configured, to the group.
  */
-import { realClock as clock } from "../clock.ts";
+
 import type { ConsumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { openProducer } from "../kafka/producer.ts";
 import { topicFault, topicLimits } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Logger } from "../log.ts";
+import { realClock as clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/log.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGather } from "./gather.ts";
 import { createGroupMember } from "./group-member.ts";

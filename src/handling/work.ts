@@ -1,11 +1,42 @@
-/** A delivered record on its way through a consumer. */
-import { canonicalJson } from "../canonical.ts";
+/** A delivered record on its way through a consumer, and the ownership of the partition that it came from. */
+
 import type { DeliveredRecord } from "../kafka/fetched.ts";
+import type { CommittedOffset } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
-import { isUuid } from "../order-id.ts";
-import { decodePlacedOrder } from "../validation.ts";
-import type { OffsetTracker } from "./offsets.ts";
-import type { OwnedPartition } from "./ownership.ts";
+import { canonicalJson } from "../wire/canonical.ts";
+import { isUuid } from "../wire/order-id.ts";
+import { decodePlacedOrder } from "../wire/validation.ts";
+import { createOffsetTracker, type InHand, type OffsetTracker } from "./offsets.ts";
+
+export type OwnedPartition = ReturnType<typeof ownPartition>;
+
+/** One ownership of a partition, from its assignment to its revocation. @param start, topicId as a tracker's */
+export function ownPartition(partition: number, start: CommittedOffset | undefined, topicId: () => string) {
+  const inHand: InHand = { records: 0, bytes: 0 };
+  const revoked = new AbortController();
+  return {
+    partition,
+    /** Of the topic as it is now: another one when that was made anew. */
+    offsets: createOffsetTracker(start, topicId, inHand),
+    inHand,
+    /** Aborts when it is to be given up: nothing more is taken on or begun, and what runs may end. */
+    revoked,
+    get leaving(): boolean {
+      return revoked.signal.aborted;
+    },
+    /** Aborts when what runs may not end: handlers are told to stop. */
+    stopped: new AbortController(),
+    /** Records whose handling, or whose dead letter, has begun and not ended. */
+    running: 0,
+    /** Orders that wait for another attempt. */
+    waiting: new Set<Work>(),
+    paused: false,
+    /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
+    rewinding: false,
+    /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
+    lost: false,
+  };
+}
 
 /** One record, where it belongs, what it says, and how often it was tried. All times are the clock's. */
 export class Work {

@@ -1,7 +1,8 @@
 /** The HTTP interface as an OpenAPI 3.1 document, made of the schemas that validate and the table that answers. */
-import { maxBatchOrders } from "../limits.ts";
+
 import { orderSchema } from "../order.ts";
 import { problemsOf } from "../outcomes.ts";
+import { maxBatchOrders } from "../wire/limits.ts";
 import { idempotencyKeyHeader } from "./idempotency-key.ts";
 
 const text = { type: "string" };

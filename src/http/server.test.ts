@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Registry } from "prom-client";
-import { createLogger } from "../log.ts";
+import { createLogger } from "../runtime/log.ts";
 import { createApp } from "./server.ts";
 
 const log = createLogger("producer", { LOG_LEVEL: "fatal", INSTANCE: "test" });

@@ -2,8 +2,8 @@
 import { Hono } from "hono";
 import { Gauge, type Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
-import type { Logger } from "../log.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
+import type { Logger } from "../runtime/log.ts";
 import { openApi } from "./openapi.ts";
 
 /**

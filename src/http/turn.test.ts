@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
 import { inputRead } from "./turn.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

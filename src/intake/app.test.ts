@@ -1,9 +1,10 @@
 /** What a client of the producer is answered: good orders, and everything else that can come in. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { maxBatchOrders } from "../limits.ts";
-import { orderId, orderKey } from "../order-id.ts";
-import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
+import { startIntake, type TestIntake } from "../../testing/intake.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { anOrder } from "../sample.ts";
+import { maxBatchOrders } from "../wire/limits.ts";
+import { orderId, orderKey } from "../wire/order-id.ts";
 
 let cluster: OrdersCluster;
 let intake: TestIntake;

@@ -10,17 +10,17 @@ import { createApp, errorResponse } from "../http/server.ts";
 import { timeLeftMs } from "../http/time-left.ts";
 import { traceContext } from "../http/trace-context.ts";
 import { inputRead, turnOfItsOwn } from "../http/turn.ts";
-import { maxBatchBytes, maxBatchOrders } from "../limits.ts";
-import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
-import { orderKey } from "../order-id.ts";
 import { fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
-import { repeatsMember } from "../unique-members.ts";
-import { orderFaults, parseJson } from "../validation.ts";
+import type { Logger } from "../runtime/log.ts";
+import { maxBatchBytes, maxBatchOrders } from "../wire/limits.ts";
+import { orderKey } from "../wire/order-id.ts";
+import { repeatsMember } from "../wire/unique-members.ts";
+import { orderFaults, parseJson } from "../wire/validation.ts";
 import type { Kind } from "./admission.ts";
 import type { Intake } from "./intake.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import type { Acceptance, Given } from "./record.ts";
+import type { Acceptance, Given } from "./pending.ts";
 
 /** Longer bodies may still be on their way when they are answered: the balancer holds back no more (lb/haproxy.cfg). */
 const wholeBytes = 8_192;

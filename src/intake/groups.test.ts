@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
 import { createGroups } from "./groups.ts";
 
 /** Groups whose sending is written down. */

@@ -1,10 +1,10 @@
 /** Header lines as they come over a connection, through Bun's own server: what a record has of them in the end. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { orderId } from "../order-id.ts";
-import { connectHttp, type HttpConnection } from "../testing/http-connection.ts";
-import { anOrder } from "../testing/intake.ts";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { startTier, type TierProcess } from "../testing/tier-process.ts";
+import { connectHttp, type HttpConnection } from "../../testing/http-connection.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { startTier, type TierProcess } from "../../testing/tier-process.ts";
+import { anOrder } from "../sample.ts";
+import { orderId } from "../wire/order-id.ts";
 
 setDefaultTimeout(20_000);
 

@@ -1,10 +1,11 @@
 /** When an order counts as accepted, and when not: brokers that are slow, silent, gone, or at odds with the client. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { orderId } from "../order-id.ts";
+import { until } from "../../kit/until.ts";
+import { startIntake, type TestIntake } from "../../testing/intake.ts";
+import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import type { OutcomeError } from "../outcomes.ts";
-import { anOrder, startIntake, type TestIntake } from "../testing/intake.ts";
-import { type OrdersCluster, startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
+import { anOrder } from "../sample.ts";
+import { orderId } from "../wire/order-id.ts";
 
 setDefaultTimeout(60_000);
 

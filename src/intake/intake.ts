@@ -2,19 +2,20 @@
  * An order's way to Kafka: it is accepted only by its delivery report. Every other ending is refused, which is
  * certain and known before anything was sent, or unknown. At most so many orders and bytes are under way.
  */
-import { canonicalJson } from "../canonical.ts";
+
 import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";
-import type { Logger } from "../log.ts";
 import type { Order } from "../order.ts";
-import { orderId } from "../order-id.ts";
 import { OutcomeError } from "../outcomes.ts";
+import type { Logger } from "../runtime/log.ts";
+import { canonicalJson } from "../wire/canonical.ts";
+import { orderId } from "../wire/order-id.ts";
 import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createGroups } from "./groups.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 import { createPartitioner } from "./partitioner.ts";
+import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
-import { type Acceptance, type Given, type Pending, pendingOf } from "./record.ts";
 import { createSession } from "./session.ts";
 
 export type Intake = ReturnType<typeof createIntake>;

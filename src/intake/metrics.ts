@@ -1,7 +1,7 @@
 /** What the producer tier tells of itself. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import { cheapCounters, latencyHistogram } from "../metrics.ts";
 import { type OutcomeName, outcomes } from "../outcomes.ts";
+import { cheapCounters, latencyHistogram } from "../runtime/metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 

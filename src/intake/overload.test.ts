@@ -7,7 +7,7 @@ import {
   randomOf,
   simulate,
   type Told,
-} from "../testing/overload-model.ts";
+} from "../../testing/overload-model.ts";
 import { createOverload } from "./overload.ts";
 
 const targetMs = 1_000;

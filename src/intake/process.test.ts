@@ -1,10 +1,10 @@
 /** The producer as a process: what it does while Kafka is not what it should be, and how it ends. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
-import { anOrder } from "../testing/intake.ts";
-import { type OrdersCluster, partitionCount, startOrdersCluster } from "../testing/kafka.ts";
-import { startTier, type TierProcess } from "../testing/tier-process.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
+import { startTier, type TierProcess } from "../../testing/tier-process.ts";
+import { anOrder } from "../sample.ts";
 
 setDefaultTimeout(60_000);
 

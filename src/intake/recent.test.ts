@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { anOrder } from "../testing/intake.ts";
+import { anOrder } from "../sample.ts";
 import { createRecent } from "./recent.ts";
 
 const accepted = (note: string) => ({ order: { ...anOrder, note }, partition: 1, offset: 2 });

@@ -3,9 +3,9 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
+import type { OutgoingRecord } from "../kafka/outgoing.ts";
 import {
   type KafkaProducer,
-  type OutgoingRecord,
   openProducer,
   type PartitionState,
   type ProducerStatistics,
@@ -13,8 +13,8 @@ import {
 } from "../kafka/producer.ts";
 import type { RefusedRecord } from "../kafka/sender.ts";
 import { longestBatchBytes, topicFault } from "../kafka/topics.ts";
-import type { Logger } from "../log.ts";
 import { OutcomeError } from "../outcomes.ts";
+import type { Logger } from "../runtime/log.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;

@@ -1,11 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { until } from "../../kit/until.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
 import { consumerConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import type { DeliveredRecord } from "./fetched.ts";
-import { type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

@@ -3,25 +3,10 @@ import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { clientOptions, connected, disconnect } from "./client.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
 import { openReports, type Report } from "./reports.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
-
-/** Headers are name and value pairs, a pair an object. */
-export type RecordHeaders = Record<string, string | Buffer | null>[];
-
-/** One record to be sent. */
-export type OutgoingRecord = {
-  topic: string;
-  partition: number;
-  key: string | Buffer | null;
-  value: string | Buffer | null;
-  headers: RecordHeaders;
-  /** Milliseconds since the epoch; none: now. */
-  timestampMs?: number;
-  /** Headers before those, which one array gives to many records: encoded only once. */
-  sharedHeaders?: RecordHeaders;
-};
 
 /** What becomes of records that are handed over together: each, counted by n from 0, has a report or is refused. */
 export type Told = {

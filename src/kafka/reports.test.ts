@@ -1,10 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
+import { until } from "../../kit/until.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
 import { kafkaConfig } from "../config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
 import Kafka from "./addon.ts";
 import { handleOf } from "./client.ts";
-import { type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { openProducer } from "./producer.ts";
 import { openReports, type Report } from "./reports.ts";
 import { openSender } from "./sender.ts";
 

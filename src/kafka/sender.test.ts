@@ -1,9 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import { until } from "../../kit/until.ts";
+import { type StoredRecord, startOrdersCluster } from "../../testing/kafka.ts";
 import { kafkaConfig } from "../config.ts";
-import { type StoredRecord, startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
-import { maxRecordBytes, type OutgoingRecord, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./outgoing.ts";
+import { maxRecordBytes, openProducer } from "./producer.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

@@ -1,7 +1,7 @@
 /** Hands records to librdkafka, many in one call (native/send.cc): node-rdkafka takes 11 µs of CPU for each. */
 import type { Pointer } from "bun:ffi";
 import { cText, present, rdkafka } from "./ffi.ts";
-import type { OutgoingRecord, RecordHeaders } from "./producer.ts";
+import type { OutgoingRecord, RecordHeaders } from "./outgoing.ts";
 
 /** By error code: RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE. */
 const reasons: Record<number, RefusedRecord["reason"]> = { [-184]: "queue full", 10: "too large" };

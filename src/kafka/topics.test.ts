@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { kafkaConfig } from "../config.ts";
-import { recordOf } from "../intake/record.ts";
-import { orderId } from "../order-id.ts";
-import { anOrder } from "../testing/intake.ts";
+import { anOrder } from "../sample.ts";
+import { orderId } from "../wire/order-id.ts";
+import { recordOf } from "../wire/record.ts";
 import { longestBatchBytes } from "./topics.ts";
 
 /** W3C Trace Context: 55 characters of traceparent, 512 of tracestate, and the names. */

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import Kafka from "node-rdkafka";
-import { startOrdersCluster } from "../testing/kafka.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
 import { handleOf } from "./client.ts";
 import { openWakeUps } from "./wake-ups.ts";
 

@@ -1,8 +1,8 @@
 /** The ledger's generations in a real PostgreSQL: one id has one row, whatever generation is ended, dropped or in use. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { SQL } from "bun";
-import { entryOf } from "../testing/entries.ts";
-import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import { entryOf } from "../../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import type { Entry, Ledger } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { entryOf } from "../testing/entries.ts";
-import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { entryOf } from "../../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { BatchError, type Entry, type Ledger, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 

@@ -3,7 +3,7 @@
  * key, the order's id, is what makes the effect once-only, however often and by however many consumers an order is
  * delivered. This file is the contract; `ledger.contract.test.ts` holds every implementation to it.
  */
-import type { PlacedOrder } from "../validation.ts";
+import type { PlacedOrder } from "../wire/validation.ts";
 
 /** An order as it was delivered, with the digest of its content (what the client sent, without id and time). */
 export type Entry = { order: PlacedOrder; digest: string; partition: number; offset: number };

@@ -1,9 +1,9 @@
 /** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { SQL } from "bun";
-import { entryOf } from "../testing/entries.ts";
-import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { entryOf } from "../../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { BatchError, type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 

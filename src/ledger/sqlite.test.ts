@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { entryOf } from "../testing/entries.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { entryOf } from "../../testing/entries.ts";
 import { type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 

@@ -4,9 +4,9 @@
  * events who came and went, so that it is not asked again and again.
  */
 
-import { openSystem, tierOf } from "../../chaos/system.ts";
 import type { Container, Topology } from "../../infra/topology.ts";
-import { until } from "../../infra/until.ts";
+import { comesTrue } from "../../kit/until.ts";
+import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
 import { askLog, isWhole, type LogView } from "../kafka.ts";
 import type { TierName } from "../state.ts";
@@ -28,7 +28,7 @@ const networked = (): readonly FaultName[] =>
     ? ["slow", "partition"]
     : [];
 
-/** Opens a topology that runs. @throws SetupError when nothing of it does, or its ports are not as the environment says */
+/** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
 export async function openContainers(topology: Topology): Promise<Source> {
   const system = await openSystem(topology);
   const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
@@ -196,7 +196,7 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
       { stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
     );
     for await (const _ of child.stdout) {
-      await until(() => stopping.signal.aborted, settleMs, settleMs);
+      await comesTrue(() => stopping.signal.aborted, settleMs, settleMs);
       listedMs = Number.NEGATIVE_INFINITY;
       askedMs = Number.NEGATIVE_INFINITY;
       hear();

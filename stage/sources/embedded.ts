@@ -3,9 +3,9 @@
  * ZooKeeper. The faults are the same, done to processes instead of containers.
  */
 import { readFileSync } from "node:fs";
-import type { System } from "../../chaos/system.ts";
-import type { Instance, Pipeline } from "../../infra/demo/pipeline.ts";
 import type { Container } from "../../infra/topology.ts";
+import type { Instance, Pipeline } from "../../proof/demo/pipeline.ts";
+import type { System } from "../../proof/system/system.ts";
 import { askLog, isWhole, type LogView } from "../kafka.ts";
 import { createSqliteLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf } from "./pages.ts";

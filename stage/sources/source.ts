@@ -1,6 +1,7 @@
 /** What a stage needs of the system that it shows, whatever that runs on. */
-import type { System } from "../../chaos/system.ts";
+
 import type { Container } from "../../infra/topology.ts";
+import type { System } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
 import type { LogView } from "../kafka.ts";
 import type { Reading } from "../readings.ts";

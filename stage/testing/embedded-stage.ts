@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPipeline } from "../../infra/demo/pipeline.ts";
-import { createProcesses } from "../../infra/demo/processes.ts";
-import { until } from "../../src/testing/until.ts";
+import { until } from "../../kit/until.ts";
+import { startPipeline } from "../../proof/demo/pipeline.ts";
+import { createProcesses } from "../../proof/demo/processes.ts";
 import { serveStage } from "../server.ts";
 import { openEmbedded } from "../sources/embedded.ts";
 import { openStage, type StageOptions } from "../stage.ts";

@@ -3,8 +3,8 @@
  * the real one can't be asked beside it on a small machine: what the stage itself costs, and pictures of it. A broker or
  * another instance can be set down; nothing else can be done to it.
  */
-import type { System } from "../../chaos/system.ts";
-import { orderId } from "../../src/order-id.ts";
+import type { System } from "../../proof/system/system.ts";
+import { orderId } from "../../src/wire/order-id.ts";
 import type { LogView } from "../kafka.ts";
 import type { Reading } from "../readings.ts";
 import type { Found } from "../reconciler.ts";

@@ -1,0 +1,79 @@
+// The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
+import { removeBrokers } from "../brokers/compose.ts";
+import { openTopology } from "../topology.ts";
+
+/** The Compose project of the end-to-end tests: beside the usual one, not in its place. */
+export const e2eProject = "coffee-orders-e2e";
+
+export interface Suite {
+  name: string;
+  what: string;
+  limitMinutes: number;
+  /** Whole commands, each of which counts as a test. */
+  commands?: Record<string, string[]>;
+  /** The test files of it, by their path. */
+  files?: RegExp;
+  /** So many of them run side by side, each in a process of its own: they mostly wait, and share nothing. */
+  filesAtOnce?: number;
+  /** Runs on containers, so needs a Docker daemon. */
+  onContainers?: boolean;
+  /** Removes what its tests would leave behind if they were ended before they could. */
+  cleanUp?(): Promise<unknown>;
+}
+
+export const suites: Suite[] = [
+  {
+    name: "check",
+    what: "format, lint, types",
+    limitMinutes: 4,
+    commands: {
+      "format and lint": ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
+      types: ["node_modules/.bin/tsc", "--noEmit"],
+      "types of the page": ["node_modules/.bin/tsc", "--noEmit", "-p", "stage/page"],
+    },
+  },
+  {
+    name: "unit",
+    what: "units, on the mock cluster where they need Kafka",
+    limitMinutes: 10,
+    files: /^(src|native|examples)\//,
+    filesAtOnce: 2,
+  },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
+  { name: "load", what: "the load and its record", limitMinutes: 3, files: /^proof\/(client|load)\/(?!e2e)/ },
+  {
+    name: "chaos",
+    what: "faults, and the verdict that they leave",
+    limitMinutes: 4,
+    files: /^proof\/(?!(client|load|demo)\/|e2e)/,
+  },
+  {
+    name: "infra",
+    what: "set-up, commands, the demo, the tree itself",
+    limitMinutes: 6,
+    files: /^(infra|kit|ops|proof\/demo)\/(?!e2e)/,
+  },
+  {
+    name: "stage",
+    what: "the live page in a browser, before the embedded pipeline",
+    limitMinutes: 5,
+    files: /^stage\/(?!e2e)/,
+  },
+  {
+    name: "bench",
+    what: "the benchmarks work: as many orders appended as accepted",
+    limitMinutes: 8,
+    files: /^bench\//,
+    onContainers: true,
+    cleanUp: removeBrokers,
+  },
+  {
+    name: "e2e",
+    what: "the topology on containers",
+    limitMinutes: 34,
+    files: /^(infra|ops|stage|proof(\/load)?)\/e2e/,
+    onContainers: true,
+    cleanUp: () =>
+      Promise.all([openTopology({ project: e2eProject }).down({ volumes: true }), removeBrokers()]),
+  },
+];

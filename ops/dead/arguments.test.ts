@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { UserError } from "../../kit/user-error.ts";
+import { readArguments } from "./arguments.ts";
+
+const nowMs = Date.parse("2026-01-31T12:00:00Z");
+const read = (...argv: string[]) => readArguments(argv, nowMs);
+
+test("filters, ages and times are understood", () => {
+  expect(read("list")).toEqual({ name: "list", filter: {}, limit: 50, json: false });
+  expect(
+    read("list", "--reason", "sour", "--order", "AB", "--customer", "c1", "--limit", "3", "--json"),
+  ).toEqual({
+    name: "list",
+    filter: { reason: "sour", orderId: "ab", customer: "c1" },
+    limit: 3,
+    json: true,
+  });
+  expect(read("redrive", "--since", "90s", "--before", "2026-01-31")).toEqual({
+    name: "redrive",
+    which: { sinceMs: nowMs - 90_000, beforeMs: Date.parse("2026-01-31") },
+    limit: Infinity,
+    dryRun: false,
+  });
+  expect(read("redrive", "--all", "--limit", "2", "--after", "3/17", "--dry-run")).toMatchObject({
+    after: { partition: 3, offset: 17 },
+    dryRun: true,
+  });
+  expect(read("redrive", "3/17", "--limit", "1")).toMatchObject({ which: { partition: 3, offset: 17 } });
+  expect(read("purge", "--before", "7d")).toMatchObject({ beforeMs: nowMs - 7 * 86_400_000, yes: false });
+  expect(read("purge", "--all", "--yes")).toEqual({ name: "purge", beforeMs: Infinity, yes: true });
+  expect(read("show", "0/0")).toMatchObject({ name: "show", place: { partition: 0, offset: 0 } });
+  expect(read("list", "--help")).toEqual({ name: "help" });
+});
+
+test.each<[string[], RegExp]>([
+  [[], /a command is missing/],
+  [["drop"], /no command drop/],
+  [["list", "3/17"], /list does not take 3\/17/],
+  [["list", "--yes"], /list does not take --yes/],
+  [["list", "--reazon", "x"], /reazon/],
+  [["list", "--limit", "0"], /--limit takes a number/],
+  [["list", "--since", "yesterday"], /--since takes a time/],
+  [["show"], /PARTITION\/OFFSET/],
+  [["show", "3"], /PARTITION\/OFFSET.*not 3/],
+  [["redrive", "--reason", ""], /--reason is empty.*--all/],
+  [["redrive", "--all", "--after", "17"], /PARTITION\/OFFSET/],
+  [["redrive"], /--all for every letter/],
+  [["redrive", "--limit", "5"], /--all for every letter/],
+  [["redrive", "--all", "--customer", "c1"], /one of/],
+  [["redrive", "3/17", "--all"], /one of/],
+  [["purge"], /--before TIME, or --all/],
+  [["purge", "--all", "--before", "7d"], /--before TIME, or --all/],
+  [["purge", "--customer", "c1"], /purge does not take --customer/],
+])("%p makes no sense, and the message says why", (argv, message) => {
+  expect(() => read(...argv)).toThrow(message);
+  expect(() => read(...argv)).toThrow(UserError);
+});

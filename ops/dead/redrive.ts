@@ -1,0 +1,176 @@
+/**
+ * Sends the original records of dead letters back to the orders topic, acknowledged as an order is. The letters stay
+ * where they are, and nothing is noted of it: an order that was handled meanwhile, or is sent twice, is recognised by
+ * the ledger, so that the command may be repeated after any failure. What a stub stands for is read from its own place.
+ */
+import { createHash } from "node:crypto";
+import type { KafkaConfig } from "../../src/config.ts";
+import { openProducer } from "../../src/kafka/producer.ts";
+import { topicFault, topicLimits } from "../../src/kafka/topics.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
+import { isUuid } from "../../src/wire/order-id.ts";
+import { openTopicReader, type ReadRecord, type TopicReader } from "../read-topic.ts";
+import type { Place } from "./arguments.ts";
+import { digestOfStub, type Filter, letterOf, matches, original } from "./letters.ts";
+import { recordAt } from "./list.ts";
+
+const deliveryTimeoutMs = 20_000;
+const metadataTimeoutMs = 10_000;
+const maxInFlight = 1_000;
+const askedAtOnce = 1_000;
+/** As much as the client takes: what was on the topic once, the brokers take again. */
+const maxBytes = 100_000_000;
+
+/** Which letters, in the order of their places; those of a filter from after a place on. */
+export type Meant = { which: Place | Filter; limit: number; after?: Place };
+
+/** How many letters were meant, and what became of their records. */
+export type Redriven = {
+  meant: number;
+  /** Records that were sent already for an earlier letter: same key, same bytes. */
+  repeated: number;
+  acknowledged: number;
+  failed: number;
+  /** The words of the first failure. */
+  error: string | undefined;
+  /** The last letter, if there may be more after the limit. */
+  stoppedAt: Place | undefined;
+};
+
+/** Gives each letter that is meant to `take`. @returns the last one, when the limit ended it */
+async function eachMeant(
+  reader: TopicReader,
+  { which, limit, after }: Meant,
+  take: (record: ReadRecord) => Promise<void>,
+): Promise<Place | undefined> {
+  if ("offset" in which) {
+    await take(await recordAt(reader, which));
+    return undefined;
+  }
+  let meant = 0;
+  let last: Place | undefined;
+  // One partition after the other: only so there is an order, in which to go on from a place.
+  for (const range of reader.ranges) {
+    const { partition, start } = range;
+    if (meant >= limit || (after && partition < after.partition)) continue;
+    const from = after?.partition === partition ? Math.max(start, after.offset + 1) : start;
+    await reader.read([{ ...range, start: from }], async (record) => {
+      if (!matches(letterOf(record), which)) return undefined;
+      await take(record);
+      last = { partition, offset: record.offset };
+      meant += 1;
+      return meant >= limit ? "enough" : undefined;
+    });
+  }
+  return meant >= limit ? last : undefined;
+}
+
+/** A letter that would have no second effect, or may have one: the ledger has its order as handled, or has not. */
+export type Foreseen = { place: Place; handled: boolean };
+
+/** Sends nothing. @throws LedgerUnavailableError */
+export async function foresee(
+  ledger: Pick<Ledger, "findMany">,
+  reader: TopicReader,
+  meant: Meant,
+): Promise<{ letters: Foreseen[]; stoppedAt: Place | undefined }> {
+  const found: { place: Place; orderId: string | null }[] = [];
+  const stoppedAt = await eachMeant(reader, meant, async (record) => {
+    const { orderId, partition, offset } = letterOf(record);
+    found.push({ place: { partition, offset }, orderId });
+  });
+  const letters: Foreseen[] = [];
+  for (let from = 0; from < found.length; from += askedAtOnce) {
+    const some = found.slice(from, from + askedAtOnce);
+    const views = await ledger.findMany(some.flatMap(({ orderId }) => orderId ?? []).filter(isUuid));
+    for (const { place, orderId } of some)
+      letters.push({ place, handled: orderId !== null && views.get(orderId)?.status === "handled" });
+  }
+  return { letters, stoppedAt };
+}
+
+/** @throws Error when the orders topic can't be reached or relied on; nothing was sent then */
+export async function redrive(config: KafkaConfig, reader: TopicReader, meant: Meant): Promise<Redriven> {
+  const counts = { meant: 0, repeated: 0, acknowledged: 0, failed: 0 };
+  let firstError: string | undefined;
+  let stoppedAt: Place | undefined;
+  const sent = new Set<string>();
+  let inFlight = 0;
+  const sources = openSources(config);
+  const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes });
+  try {
+    const partitions = await producer.partitions(config.ORDERS_TOPIC, metadataTimeoutMs);
+    const fault = await topicFault(config, config.ORDERS_TOPIC, partitions);
+    if (fault) throw new Error(fault);
+    const { retentionMs } = await topicLimits(config, config.ORDERS_TOPIC);
+
+    stoppedAt = await eachMeant(reader, meant, async (letter) => {
+      counts.meant += 1;
+      try {
+        const record = digestOfStub(letter) === undefined ? original(letter) : await sources.read(letter);
+        const identity = createHash("sha256")
+          .update(record.key ?? "")
+          .update("\0")
+          .update(record.value ?? "")
+          .digest("base64");
+        if (sent.has(identity)) {
+          counts.repeated += 1;
+          return;
+        }
+        sent.add(identity);
+        while (inFlight >= maxInFlight) await Bun.sleep(1);
+        const from = letterOf(letter).source?.partition ?? letter.partition;
+        const place = { topic: config.ORDERS_TOPIC, partition: from % partitions.length };
+        // With a time that is old the topic would soon delete it, handled or not.
+        const old = (record.timestampMs ?? 0) < Date.now() - retentionMs / 2;
+        const { timestampMs: _, ...ofNow } = record;
+        producer.produce({ ...(old ? ofNow : record), ...place }, ({ error }) => {
+          inFlight -= 1;
+          if (error === undefined) counts.acknowledged += 1;
+          else fail(error);
+        });
+        inFlight += 1;
+      } catch (error) {
+        fail((error as Error).message);
+      }
+    });
+  } finally {
+    await producer.close(deliveryTimeoutMs);
+    await sources.close();
+  }
+  // Whose report did not come in time may or may not be there: to be sent again.
+  if (inFlight > 0) fail("no report in time", inFlight);
+  return { ...counts, error: firstError, stoppedAt };
+
+  function fail(error: string, records = 1): void {
+    counts.failed += records;
+    firstError ??= error;
+  }
+}
+
+/** Where the records of stubs lie. */
+function openSources(config: KafkaConfig) {
+  const readers = new Map<string, Promise<TopicReader>>();
+  return {
+    /** @throws Error with the place when the record is not there any more */
+    async read(stub: ReadRecord) {
+      const { source } = letterOf(stub);
+      if (!source) throw new Error("a stub that does not say where its record is");
+      const reader = readers.get(source.topic) ?? openTopicReader(config, source.topic);
+      readers.set(source.topic, reader);
+      const gone = `the record at ${source.partition}/${source.offset} of ${source.topic} is gone, its letter is a stub`;
+      const found = await recordAt(await reader, source).catch((cause) => {
+        throw new Error(gone, { cause });
+      });
+      const digest = createHash("sha256")
+        .update(found.value ?? "")
+        .digest("hex");
+      if (digest !== digestOfStub(stub)) throw new Error(gone);
+      const { key, value, headers, timestampMs } = found;
+      return { key, value, headers, timestampMs };
+    },
+    async close(): Promise<void> {
+      for (const reader of readers.values()) await (await reader.catch(() => undefined))?.close();
+    },
+  };
+}

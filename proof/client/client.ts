@@ -1,0 +1,103 @@
+/**
+ * A good client of the balancer in this process, for what k6 can't send: bodies in chunks, and bodies that take their
+ * time. It tries again as policy.ts says and tells what it was told in the end; no answer is an answer too.
+ */
+import { request as httpRequest } from "node:http";
+import { comesTrue } from "../../kit/until.ts";
+import type { ClientAnswer } from "./answers.ts";
+import { type MixedRequest, repeatAfterMs } from "./mix.ts";
+import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
+import { createTold, type Heard } from "./told.ts";
+
+const pieces = 5;
+/** From a slow body's first piece to its last; a request may take 10 s to arrive (lb/haproxy.cfg). */
+const slowMs = { least: 1_000, most: 4_000 };
+
+/**
+ * Places a request's orders, with every retry.
+ * @param url of the balancer
+ * @param stop ends it at once: what has no answer then is unknown
+ */
+export async function place(
+  url: string,
+  request: MixedRequest,
+  stop: AbortSignal,
+  retries = maxRetries,
+): Promise<ClientAnswer[]> {
+  const told = createTold(request);
+  const beganMs = Date.now();
+  const deadlineMs = beganMs + orderLimitMs;
+  for (let tries = 1; ; tries += 1) {
+    const answer = await post(url, request, deadlineMs - Date.now(), stop);
+    if (stop.aborted) break;
+    told.hear(answer);
+    const waitMs = waitBeforeRetryMs(tries, answer.retryAfter);
+    if (!told.again() || tries > retries || Date.now() + waitMs >= deadlineMs) break;
+    await comesTrue(() => stop.aborted, waitMs);
+  }
+  if (stop.aborted) told.interrupt(beganMs, Date.now());
+  else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatAfterMs)))
+    told.hear(await post(url, request, orderLimitMs, stop));
+  return told.answers();
+}
+
+type Answer = Heard & { retryAfter: string | undefined };
+
+/** One try, on a connection of its own. */
+async function post(
+  url: string,
+  { path, key, body, sent }: MixedRequest,
+  limitMs: number,
+  stop: AbortSignal,
+): Promise<Answer> {
+  const { promise, resolve } = Promise.withResolvers<Answer>();
+  let sentMs: number | undefined;
+  const hear = (status: number, text: string | null, retryAfter?: string) => {
+    const endedMs = Date.now();
+    resolve({ status, text, retryAfter, startedMs: sentMs ?? endedMs, endedMs });
+  };
+  const length = sent.endsWith("-chunked") ? {} : { "content-length": body.length };
+  const headers = { "content-type": "application/json", "idempotency-key": key, ...length };
+  const client = httpRequest(url + path, { method: "POST", headers, agent: false });
+  client.on("response", (answer) => {
+    let text = "";
+    answer.setEncoding("utf8");
+    answer.on("data", (part: string) => {
+      text += part;
+    });
+    answer.on("end", () => hear(answer.statusCode ?? 0, text, answer.headers["retry-after"]));
+    for (const event of ["error", "aborted"]) answer.on(event, () => hear(0, null));
+  });
+  for (const event of ["error", "close"]) client.on(event, () => hear(0, null));
+  const giveUp = () => hear(0, null);
+  const limit = setTimeout(giveUp, Math.max(0, limitMs));
+  stop.addEventListener("abort", giveUp);
+  let isOver = false;
+  const over = promise.finally(() => {
+    isOver = true;
+  });
+  try {
+    const pauseMs = sent.endsWith("-slow")
+      ? (slowMs.least + Math.random() * (slowMs.most - slowMs.least)) / (pieces - 1)
+      : 0;
+    for (const [nth, piece] of piecesOf(body, sent).entries()) {
+      if (nth > 0 && pauseMs > 0) await Promise.race([over, Bun.sleep(pauseMs)]);
+      if (isOver) break;
+      client.write(piece);
+    }
+    sentMs = Date.now();
+    client.end();
+    return await over;
+  } finally {
+    clearTimeout(limit);
+    stop.removeEventListener("abort", giveUp);
+    client.destroy();
+  }
+}
+
+function piecesOf(body: string, sent: MixedRequest["sent"]): string[] {
+  const size = Math.ceil(body.length / (sent.includes("-") ? pieces : 1));
+  return Array.from({ length: Math.ceil(body.length / size) }, (_, nth) =>
+    body.slice(nth * size, (nth + 1) * size),
+  );
+}

@@ -1,0 +1,83 @@
+// Twice as much as the system holds, for a minute, by clients that wait for a short time only and never try again. What
+// it holds is found out first, by sending more and more until a tenth is not accepted. Much is to be refused, and that
+// truly: what is judged is that nothing is lost, doubled or refused and yet there, not how much is accepted.
+
+import type { Container } from "../../../infra/topology.ts";
+import { thisMachine, which } from "../../../kit/machine.ts";
+import { UserError } from "../../../kit/user-error.ts";
+import type { ClientAnswer } from "../../history/history.ts";
+import { type LoadResult, startLoad } from "../../load/run.ts";
+import { type System, tierOf } from "../../system/system.ts";
+import { type Fault, inWords } from "../fault.ts";
+
+const probe = { firstRate: 1_000, seconds: 8, doublings: 5 };
+/** Less than this share accepted, and there was too much. */
+const heldShare = 0.9;
+const seconds = 60;
+/** Connections: with those of the load that goes on, within what Docker's proxy takes (proof/load/profiles.ts). */
+const users = 2_000;
+/** So that a connection is free again for the next request, however long the system takes: an open loop. */
+const patienceMs = 2_000;
+/** More batches than usual: each connection waits for one request, and single orders alone would be no overload. */
+const batchEvery = 10;
+
+export const overload: Fault = {
+  what: "sends the balancer twice as many orders as the system takes, for a minute",
+  inject: async (system, targets, { stop, told, ratePerS = 0 }) => {
+    refuse(targets);
+    const send = async (rate: number, durationSeconds: number) => {
+      const usual = { url: system.url, profile: "steady", rate, durationSeconds } as const;
+      const options = { ...usual, users, batchEvery, patienceMs, ...(stop && { stop }) };
+      const result = await startLoad(options).done;
+      told?.(result.answers);
+      stop?.throwIfAborted();
+      return result;
+    };
+    const held = await capacity(send);
+    const rate = Math.round(2 * (held + ratePerS) - ratePerS);
+    const before = await ejections(system);
+    const { answers, dropped } = await send(rate, seconds);
+    const ejected = (await ejections(system)) - before;
+    const each = (value: number) => Math.round(value / seconds);
+    return (
+      `${Math.round(held)} orders/s were taken beside ${ratePerS}; ${each(answers.length)}/s were sent for ${seconds} s ` +
+      `(${dropped} requests of ${rate} orders/s were not, for want of connections), ${each(acceptedOf(answers))}/s accepted: ` +
+      `${inWords(answers)}; producers ejected ${ejected} times`
+    );
+  },
+  heal: async () => {},
+};
+
+/** Orders per second that are accepted when there are too many, or the most that was sent. */
+async function capacity(send: (rate: number, seconds: number) => Promise<LoadResult>): Promise<number> {
+  let acceptedPerS = 0;
+  for (let rate = probe.firstRate, n = 0; n <= probe.doublings; rate *= 2, n += 1) {
+    const { answers, dropped } = await send(rate, probe.seconds);
+    const accepted = acceptedOf(answers);
+    acceptedPerS = accepted / probe.seconds;
+    if (accepted < heldShare * answers.length || dropped > (1 - heldShare) * answers.length) break;
+  }
+  return acceptedPerS;
+}
+
+const acceptedOf = (answers: readonly ClientAnswer[]) =>
+  answers.filter(({ fate }) => fate === "accepted").length;
+
+function refuse(targets: Container[]): void {
+  if (!which(thisMachine(), "k6")) throw new UserError("k6 is not there, which `bun run load` brings.");
+  const other = targets.find((one) => tierOf(one) !== "balancer");
+  if (other) throw new UserError(`Orders go to the balancer, not to ${other.name}.`);
+}
+
+/** How often the balancer has taken a producer out so far. */
+async function ejections({ ports }: System): Promise<number> {
+  const csv = await (await fetch(`http://127.0.0.1:${ports.LB_STATS_PORT}/;csv`)).text();
+  const [names = [], ...rows] = csv
+    .trim()
+    .split("\n")
+    .map((line) => line.replace(/^# /, "").split(","));
+  const [proxy, server, downs] = ["pxname", "svname", "chkdown"].map((name) => names.indexOf(name));
+  return rows
+    .filter((row) => row[proxy as number] === "producers" && row[server as number] !== "BACKEND")
+    .reduce((sum, row) => sum + Number(row[downs as number] || 0), 0);
+}

@@ -1,0 +1,43 @@
+// The topic of the orders is deleted and made anew, by mistake or to get rid of it all. Everything that was not handled is
+// destroyed by it; the offsets begin again, and everything that the new topic takes is to be handled.
+
+import { comesTrue } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
+import { createTopic } from "../../ops/create-topic.ts";
+import { openTopicReader } from "../../ops/read-topic.ts";
+import Kafka from "../../src/kafka/addon.ts";
+import { clientOptions } from "../../src/kafka/client.ts";
+import { consumerOf } from "../history/collect.ts";
+import { tierOf } from "../system/system.ts";
+import type { Fault } from "./fault.ts";
+
+const callLimitMs = 20_000;
+/** Until every broker has deleted it, nobody can make it again. */
+const anewLimitMs = 60_000;
+
+export const topicAnew: Fault = {
+  what: "deletes the topic of the orders and makes it anew",
+  inject: async ({ topology }, targets, { cut }) => {
+    const other = targets.find((one) => tierOf(one) !== "broker");
+    if (other) throw new UserError(`${other.name} has no topic.`);
+    const config = await consumerOf(topology);
+    const reader = await openTopicReader(config, config.ORDERS_TOPIC);
+    const kept = reader.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+    await reader.close();
+    const sinceMs = Date.now();
+    const admin = Kafka.AdminClient.create(clientOptions(config) as Kafka.GlobalConfig);
+    await new Promise<void>((resolve, reject) =>
+      admin.deleteTopic(config.ORDERS_TOPIC, callLimitMs, (error) => (error ? reject(error) : resolve())),
+    ).finally(() => admin.disconnect());
+    const made = await comesTrue(
+      async () => (await createTopic(config, config.ORDERS_TOPIC).catch(() => "existing")) === "created",
+      anewLimitMs,
+    );
+    if (!made) throw new UserError(`${config.ORDERS_TOPIC} was deleted, and can't be made anew`);
+    // What was written between the look and the deletion went with it: no faster than orders come.
+    const records = kept + (Date.now() - sinceMs);
+    cut?.({ atMs: Date.now(), records });
+    return `${kept} records were deleted with the topic`;
+  },
+  heal: async () => {},
+};

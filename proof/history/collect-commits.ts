@@ -1,0 +1,99 @@
+/**
+ * Watches what a group commits, from outside: it joins nothing and commits nothing. A broker that does not answer
+ * costs samples and nothing else.
+ */
+import { comesTrue } from "../../kit/until.ts";
+import { UserError } from "../../kit/user-error.ts";
+import type { ConsumerConfig } from "../../src/config.ts";
+import Kafka from "../../src/kafka/addon.ts";
+import { clientOptions } from "../../src/kafka/client.ts";
+import type { CommittedOffset } from "./history.ts";
+
+const callTimeoutMs = 5_000;
+const answerTimeoutMs = 2_000;
+/** For the last sample, which must not be missing. */
+const lastSampleLimitMs = 30_000;
+
+export type CommitSampler = {
+  /** So far, in the order of their time: one entry for each change. */
+  readonly commits: readonly CommittedOffset[];
+  /** Takes a last sample and ends; a second call does nothing. @throws UserError when no broker gives it any more */
+  stop(): Promise<void>;
+};
+
+/** Starts at once. @throws Error when no broker answers or the topic is not there */
+export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {}): Promise<CommitSampler> {
+  const { ORDERS_TOPIC: topic, CONSUMER_GROUP: group } = config;
+  const client = new Kafka.KafkaConsumer(
+    { ...clientOptions(config), "group.id": group, "enable.auto.commit": false },
+    {},
+  );
+  // What lasts is noticed as an answer that does not come.
+  client.on("event.error", () => undefined);
+  await called((done) => client.connect({ topic, timeout: callTimeoutMs }, done));
+  const metadata = await called<Kafka.Metadata>((done) =>
+    client.getMetadata({ topic, timeout: callTimeoutMs }, done),
+  );
+  const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+  const places = partitions.map(({ id }) => ({ topic, partition: id }));
+  const commits: CommittedOffset[] = [];
+  const newest = new Map<number, number>();
+
+  /** @returns whether the group's coordinator answered */
+  async function sample(): Promise<boolean> {
+    try {
+      const found = await called<{ partition: number; offset?: number }[]>((done) =>
+        client.committed(places, answerTimeoutMs, done),
+      );
+      const atMs = Date.now();
+      for (const { partition, offset } of found) {
+        // Nothing is committed yet, or this partition's answer is missing.
+        if (offset === undefined || offset < 0 || newest.get(partition) === offset) continue;
+        newest.set(partition, offset);
+        commits.push({ atMs, partition, offset });
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  let stopped = false;
+  const sampling = (async () => {
+    while (!stopped) {
+      await sample();
+      if (!stopped) await Bun.sleep(everyMs);
+    }
+  })();
+
+  async function end(): Promise<void> {
+    stopped = true;
+    await sampling;
+    const complete = await comesTrue(sample, lastSampleLimitMs, everyMs);
+    await new Promise<void>((resolve) => {
+      const giveUp = setTimeout(resolve, callTimeoutMs);
+      client.disconnect(() => {
+        clearTimeout(giveUp);
+        resolve();
+      });
+    });
+    if (!complete) throw new UserError(`what ${group} has committed can't be read any more`);
+  }
+  let ending: Promise<void> | undefined;
+  return {
+    commits,
+    stop() {
+      ending ??= end();
+      return ending;
+    },
+  };
+}
+
+/** A call of node-rdkafka's as a promise. */
+function called<Answer>(
+  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    call((error, answer) => (error ? reject(error) : resolve(answer)));
+  });
+}

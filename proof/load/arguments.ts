@@ -1,0 +1,62 @@
+/** What the command line asks of a load run, or why it can't be understood. */
+import { readCommandLine } from "../../kit/arguments.ts";
+import { type Profile, profileDefaults, profiles } from "./profiles.ts";
+
+const listed = profiles.map((name) => {
+  const { what, rate, durationSeconds } = profileDefaults[name];
+  return `  ${name.padEnd(8)} ${what} (${rate}/s, ${durationSeconds} s)`;
+});
+
+export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SECOND] [--duration 60s|10m]
+                    [--url BALANCER] [--ledger POSTGRES_URL] [--record FILE]
+
+Profiles, with the rate (the highest, where it varies) and duration unless told otherwise:
+${listed.join("\n")}
+
+The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
+some in slow pieces. Beyond it, one request in fifty is sent once more when it has been accepted.
+--record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
+Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
+
+export type Settings = {
+  profile: Profile;
+  rate: number;
+  durationSeconds: number;
+  url: string;
+  ledger: string;
+  record: string | undefined;
+};
+
+const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
+
+/** @returns undefined when help is asked for. @throws Error that says what can't be understood */
+export function readArguments(args: string[]): Settings | undefined {
+  const { values } = readCommandLine({
+    args,
+    options: {
+      profile: { type: "string", default: "steady" },
+      rate: { type: "string" },
+      duration: { type: "string" },
+      url: { type: "string", default: "http://127.0.0.1:8080" },
+      ledger: { type: "string", default: "postgres://coffee:coffee@127.0.0.1:15432/coffee" },
+      record: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const profile = profiles.find((name) => name === values.profile);
+  if (!profile) throw new Error(`--profile ${values.profile}: one of ${profiles.join(", ")} is expected`);
+  const defaults = profileDefaults[profile];
+  const rate = values.rate === undefined ? defaults.rate : Number(values.rate);
+  if (!Number.isInteger(rate) || rate < 1)
+    throw new Error(`--rate ${values.rate}: a whole number of orders per second is expected`);
+  const [, amount, unit = ""] =
+    /^([1-9]\d*)([smh]?)$/.exec(values.duration ?? `${defaults.durationSeconds}`) ?? [];
+  if (!amount) throw new Error(`--duration ${values.duration}: 60s, 10m or 1h is expected`);
+  const durationSeconds = Number(amount) * (secondsIn[unit] ?? 1);
+  const { url, ledger, record } = values;
+  if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
+    throw new Error(`--url ${url}: http://host:port is expected`);
+  if (record === "") throw new Error("--record: a path is expected");
+  return { profile, rate, durationSeconds, url, ledger, record };
+}

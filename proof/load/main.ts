@@ -1,0 +1,41 @@
+/**
+ * Puts load on the balancer with k6 and holds what the client was told against the ledger: every accepted order is
+ * there once, with one ticket. After `make up`: `bun run load --profile steady --rate 1000`.
+ */
+import { Stopped, stopWhenTold } from "../../kit/child.ts";
+import { thisMachine } from "../../kit/machine.ts";
+import { readArguments, type Settings, usage } from "./arguments.ts";
+import { ignoredVariables } from "./environment.ts";
+import { stepsOf } from "./profiles.ts";
+import { tally } from "./record.ts";
+import { startLoad } from "./run.ts";
+import { summaryLines } from "./summary.ts";
+
+try {
+  const settings = readArguments(Bun.argv.slice(2));
+  if (settings) process.exitCode = await load(settings);
+  else console.log(usage);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 2;
+}
+
+async function load({ ledger, record, ...settings }: Settings): Promise<number> {
+  const stop = stopWhenTold();
+  const ignored = ignoredVariables(thisMachine().env);
+  if (ignored) console.error(ignored);
+  const { profile, rate, durationSeconds } = settings;
+  const result = await startLoad({
+    ...settings,
+    ...(record && { recordPath: record }),
+    stop,
+    visible: process.stdout.isTTY,
+  }).done;
+  console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
+  const { line, once, held } = await tally(result.answers, ledger);
+  console.log(line);
+  if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
+  // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
+  const good = profile === "ramp" ? once : held;
+  return good && result.crossed.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,152 @@
+/**
+ * Puts load on the balancer, with k6 and beside it with what k6 can't send, and brings back what the clients were told,
+ * order by order. k6 runs in a process group of its own and never outlives the load. Loads that run at once share
+ * nothing: each has its own run id in every key, its own files, and no port.
+ */
+import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Ending, run } from "../../kit/child.ts";
+import { thisMachine, withTools } from "../../kit/machine.ts";
+import { comesTrue } from "../../kit/until.ts";
+import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../client/answers.ts";
+import { usualBatchEvery } from "../client/mix.ts";
+import { maxRetries, orderLimitMs } from "../client/policy.ts";
+import { withoutK6 } from "./environment.ts";
+import { sendInPieces } from "./in-pieces.ts";
+import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
+import type { Outcome } from "./thresholds.ts";
+
+export type { Profile };
+
+export type LoadOptions = {
+  /** Of the balancer: http://127.0.0.1:8080 */
+  url: string;
+  profile: Profile;
+  /** Orders per second, all together; for a profile that varies, its highest. */
+  rate: number;
+  durationSeconds: number;
+  /** Connections that k6 may have at once, where fewer than usual. */
+  users?: number;
+  /** One of so many requests of k6's is a batch, where more than usual are. */
+  batchEvery?: number;
+  /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
+  patienceMs?: number;
+  /** Where the client's record is kept when it is whole; nowhere by default. */
+  recordPath?: string;
+  /** Ends the load early, as `stop()` does. */
+  stop?: AbortSignal;
+  /** Lets k6 show on our own output how it goes. */
+  visible?: boolean;
+};
+
+export type LoadResult = Outcome & { answers: ClientAnswer[] };
+
+export type Load = {
+  /** Resolves when every order has its final answer. @throws Error when k6 could not run */
+  done: Promise<LoadResult>;
+  /** Ends the load now: orders under way are unknown to the client. Resolves when k6 has ended. */
+  stop(): Promise<void>;
+};
+
+/** k6's own: thresholds were crossed, which the outcome tells. */
+const thresholdsCrossed = 99;
+/** To start, to wait for the last answers, and to sum up. */
+const besidesSeconds = 120;
+/** Until the first answer that k6 gets. */
+const beginLimitMs = 10_000;
+
+/** Starts at once. */
+export function startLoad(options: LoadOptions): Load {
+  const stopping = new AbortController();
+  const stop = options.stop ? AbortSignal.any([stopping.signal, options.stop]) : stopping.signal;
+  const done = runLoad(options, stop);
+  return {
+    done,
+    async stop() {
+      stopping.abort(new Error("the load was stopped"));
+      await done;
+    },
+  };
+}
+
+async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadResult> {
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-load-"));
+  const files = {
+    record: join(folder, "answers"),
+    config: join(folder, "config.json"),
+    summary: join(folder, "summary.json"),
+    log: join(folder, "log"),
+  };
+  const runId = crypto.randomUUID();
+  const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
+  try {
+    const { url, profile, rate, durationSeconds, users = mostUsers } = options;
+    const { patienceMs, batchEvery = usualBatchEvery } = options;
+    const retries = patienceMs === undefined ? maxRetries : 0;
+    await Bun.write(
+      files.config,
+      JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
+    );
+    await Bun.write(files.record, "");
+    const variables = {
+      ...{ URL: url, RUN: runId, SUMMARY: files.summary },
+      ...{ RETRIES: `${retries}`, LIMIT_MS: `${patienceMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
+    };
+    const failed = new AbortController();
+    const k6 = exitCodeOf(
+      run(k6Command(variables, files), {
+        limitMs: (durationSeconds + besidesSeconds) * 1_000,
+        stop,
+        // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
+        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())) },
+        output: hidden ?? "inherit",
+      }),
+      stop,
+    ).then(async (exitCode) => {
+      if (exitCode === 0 || exitCode === thresholdsCrossed) return;
+      throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(files.log).text()}`);
+    });
+    k6.catch((error) => failed.abort(error));
+    const ending = AbortSignal.any([stop, failed.signal]);
+    // The same hour for both, however long k6 takes to begin.
+    await comesTrue(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
+    const steps = stepsOf(profile, rate, durationSeconds);
+    const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
+    await k6;
+    const heard = readAnswers(await Bun.file(files.record).text());
+    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery);
+    const answers = [...ofK6, ...inPieces.answers];
+    if (options.recordPath !== undefined)
+      await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
+    // Who is ended early sums nothing up.
+    const { dropped, crossed }: Outcome = stop.aborted
+      ? { dropped: 0, crossed: [] }
+      : await Bun.file(files.summary).json();
+    return { dropped: dropped + inPieces.dropped, crossed, answers };
+  } finally {
+    if (hidden !== undefined) closeSync(hidden);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function k6Command(
+  variables: Record<string, string>,
+  { record, config, log }: { record: string; config: string; log: string },
+): string[] {
+  // Its errors only: it would warn of each answer that did not come.
+  const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
+  const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
+  const named = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  return ["k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
+}
+
+/** How k6 ended; well, if it was ended by us. */
+async function exitCodeOf(ending: Promise<Ending>, stop: AbortSignal): Promise<number> {
+  try {
+    return (await ending).exitCode;
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    return 0;
+  }
+}

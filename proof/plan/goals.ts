@@ -1,0 +1,136 @@
+// What each fault was to come to, held against what it came to: pure, from the measures and the history. Faults that
+// strike together are held against what all of them allow, since nobody can tell whose an order was.
+import type { ClientAnswer, History } from "../history/history.ts";
+import type { Measures, Recovery } from "../report/measures.ts";
+import type { Goals, Scenario } from "./scenario.ts";
+import { type ScenarioName, scenarios } from "./scenarios.ts";
+
+/** A fault's figures, and those of them that are worse than they should be. */
+export interface Outcome {
+  /** As in the events. */
+  fault: string;
+  /** Those of one round struck together, and share its orders. */
+  round: number;
+  figures: Record<keyof Goals, number | undefined>;
+  missed: string[];
+}
+
+/** Work that was under way when a fault struck was written before it. */
+const underWayMs = 5_000;
+/** Orders may be refused on a fault's account, where they may at all, until so long after the heal. */
+const usualRefusalsEndMs = 15_000;
+
+/** One for each fault, in the order of the run. */
+export function outcomesOf(history: History, { recoveries, endMs }: Measures): Outcome[] {
+  const rounds = [...Map.groupBy(recoveries, ({ round }) => round).values()];
+  return rounds.flatMap((together, index) => {
+    const untilMs = rounds[index + 1]?.[0]?.atMs ?? endMs + underWayMs;
+    const goals = goalsOf(together.map(({ fault }) => fault));
+    return together.map((recovery) => {
+      const fromMs = (together[0] ?? recovery).atMs - underWayMs;
+      const redelivered = redeliveriesBetween(history, fromMs, untilMs - underWayMs);
+      const figures = figuresOf(recovery, redelivered);
+      return { fault: recovery.fault, round: recovery.round, figures, missed: missedOf(figures, goals) };
+    });
+  });
+}
+
+/**
+ * What is a promise to those who order, and not only a figure: that none of them fails where none is to fail, after
+ * every retry or, where the scenario says so, at the first try. A line for each that was broken.
+ */
+export function brokenPromises(outcomes: readonly Outcome[]): string[] {
+  return [...Map.groupBy(outcomes, ({ round }) => round).values()].flatMap((together) => {
+    const names = together.map(({ fault }) => fault);
+    const goals = goalsOf(names);
+    const { failed = 0, firstTryFailed = 0 } = together[0]?.figures ?? {};
+    const fault = names.join(" and ");
+    return [
+      ...(goals.failed === 0 && failed > 0
+        ? [`${fault}: ${failed} orders were not accepted, after every retry`]
+        : []),
+      ...(goals.firstTryFailed === 0 && firstTryFailed > 0
+        ? [`${fault}: ${firstTryFailed} orders failed at their first try, where clients are to see none`]
+        : []),
+    ];
+  });
+}
+
+/** Orders that were not accepted in the end though no fault touched them: that is promised always. */
+export function failedUnprovoked(
+  client: readonly ClientAnswer[],
+  recoveries: readonly Recovery[],
+): ClientAnswer[] {
+  const faults = recoveries.map(({ fault, atMs, healedAfterMs = Number.POSITIVE_INFINITY }) => {
+    const { refusalsEndMs = usualRefusalsEndMs } = scenarioOf(fault);
+    return { fromMs: atMs, toMs: atMs + healedAfterMs + refusalsEndMs };
+  });
+  return client.filter(
+    ({ fate, startedMs, endedMs }) =>
+      fate !== "accepted" && !faults.some(({ fromMs, toMs }) => endedMs >= fromMs && startedMs <= toMs),
+  );
+}
+
+/** What the run came to, for its last line: a figure that misses its target is never passed over. */
+export function lastWord(broken: readonly string[], outcomes: readonly Outcome[]): string {
+  if (broken.length > 0) return "the promise was broken";
+  const count = outcomes.reduce((sum, { missed }) => sum + missed.length, 0);
+  const missed = count === 1 ? "1 figure missed its target" : `${count} figures missed their targets`;
+  return `the promise held${count > 0 ? `; ${missed}` : ""}`;
+}
+
+/** By a fault's name in the events. */
+const scenarioOf = (label: string): Scenario => scenarios[label.replace(/-\d+$/, "") as ScenarioName];
+
+/** What all of them have a goal for, each the widest of theirs. */
+function goalsOf(labels: readonly string[]): Goals {
+  const each = labels.map((label) => scenarioOf(label).goals);
+  return each.reduce((wide, goals) =>
+    Object.fromEntries(
+      Object.entries(wide).flatMap(([name, goal]) => {
+        const other = goals[name as keyof Goals];
+        return other === undefined ? [] : [[name, Math.max(goal, other)]];
+      }),
+    ),
+  );
+}
+
+function figuresOf(recovery: Recovery, redelivered: number): Outcome["figures"] {
+  const { sent, failed, unreplayed, recoveryMs, steadyAfterMs, healedAfterMs = 0 } = recovery;
+  const firstTryFailed = recovery.firstTryFailed - unreplayed;
+  return {
+    firstTryFailed,
+    firstTryFailedShare: sent === 0 ? 0 : firstTryFailed / sent,
+    failed,
+    unreplayed,
+    recoveryMs,
+    afterHealMs: Math.max(0, steadyAfterMs - healedAfterMs),
+    longestMs: recovery.longestMs,
+    unseenMs: recovery.longestUnseenMs,
+    drainedMs: recovery.drainedAfterMs,
+    redelivered,
+  };
+}
+
+/** A figure that could not be had misses its goal. */
+function missedOf(figures: Outcome["figures"], goals: Goals): string[] {
+  return Object.entries(goals).flatMap(([name, goal]) => {
+    const figure = figures[name as keyof Goals];
+    return figure !== undefined && figure <= goal ? [] : [`${name} ${figure ?? "unknown"}, at most ${goal}`];
+  });
+}
+
+/** Deliveries of records written in that time, beyond the first of each. */
+function redeliveriesBetween({ topic, ledger }: History, fromMs: number, toMs: number): number {
+  const copies = new Map<string, number>();
+  const written = new Map<string, number>();
+  for (const { id, timestampMs } of topic) {
+    copies.set(id, (copies.get(id) ?? 0) + 1);
+    written.set(id, Math.min(timestampMs, written.get(id) ?? timestampMs));
+  }
+  const within = ledger.filter(({ id }) => {
+    const atMs = written.get(id) ?? Number.NaN;
+    return atMs >= fromMs && atMs < toMs;
+  });
+  return within.reduce((sum, { id, deliveries }) => sum + Math.max(0, deliveries - (copies.get(id) ?? 1)), 0);
+}

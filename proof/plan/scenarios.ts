@@ -1,0 +1,247 @@
+// The faults that `prove` knows by name: what is done to whom, for how long, and what is to come of it. The promise
+// itself is not repeated here: nothing lost, doubled or falsely accepted holds for every one of them.
+import type { FaultName } from "../faults/registry.ts";
+import type { Tier } from "../system/system.ts";
+import type { Scenario } from "./scenario.ts";
+
+const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
+const takeover = { failed: 0, unseenMs: 15_000 };
+
+const table = {
+  none: {
+    fault: "none",
+    targets: [],
+    holdMs: 20_000,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "consumer-kill": {
+    fault: "kill",
+    targets: [{ tier: "consumer" }],
+    holdMs: 20_000,
+    goals: takeover,
+  },
+  "consumers-stop": {
+    fault: "stop",
+    targets: [{ tier: "consumer", count: "all" }],
+    holdMs: 60_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
+  // Longer than the group's session (SESSION_TIMEOUT_MS, 10 s): it is given up before it wakes.
+  "consumer-pause": {
+    fault: "pause",
+    targets: [{ tier: "consumer" }],
+    holdMs: 20_000,
+    goals: takeover,
+  },
+  "producer-kill": {
+    fault: "kill",
+    targets: [{ tier: "producer" }],
+    holdMs: 10_000,
+    goals: { firstTryFailed: 0, failed: 0, recoveryMs: 3_000 },
+  },
+  "producer-kill-batches": {
+    fault: "kill-batches",
+    targets: [{ tier: "producer" }],
+    injectMs: 15_000,
+    holdMs: 5_000,
+    goals: { failed: 0 },
+  },
+  "producer-partition": {
+    fault: "partition",
+    targets: [{ tier: "producer" }],
+    from: { tier: "broker" },
+    holdMs: 30_000,
+    goals: { firstTryFailedShare: 1 / 3, recoveryMs: 10_000 },
+  },
+  "tiers-restart": {
+    fault: "restart",
+    targets: [
+      { tier: "producer", count: "all" },
+      { tier: "consumer", count: "all" },
+    ],
+    holdMs: 0,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "broker-kill-leader": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "leader" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-kill-controller": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "controller" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-kill-coordinator": {
+    fault: "kill",
+    targets: [{ tier: "broker", role: "coordinator" }],
+    holdMs: 20_000,
+    goals: failover,
+  },
+  "broker-pause": {
+    fault: "pause",
+    targets: [{ tier: "broker" }],
+    holdMs: 30_000,
+    goals: { failed: 0, recoveryMs: 20_000 },
+  },
+  "broker-slow": { fault: "slow", targets: [{ tier: "broker" }], holdMs: 20_000, goals: { failed: 0 } },
+  "broker-disk-full": {
+    fault: "disk-full",
+    targets: [{ tier: "broker", nth: 1 }],
+    holdMs: 20_000,
+    goals: { failed: 0 },
+  },
+  "brokers-stop-two": {
+    fault: "stop",
+    targets: [{ tier: "broker", count: 2 }],
+    holdMs: 30_000,
+    // Two JVMs start and catch up under load.
+    refusalsEndMs: 45_000,
+    goals: { afterHealMs: 15_000 },
+  },
+  "brokers-kill-all": {
+    fault: "kill",
+    targets: [{ tier: "broker", count: "all" }],
+    holdMs: 5_000,
+    refusalsEndMs: 90_000,
+    goals: { afterHealMs: 60_000 },
+  },
+  "zookeeper-kill": {
+    fault: "kill",
+    targets: [{ tier: "zookeeper", role: "follower" }],
+    holdMs: 10_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  "zookeeper-kill-leader": {
+    fault: "kill",
+    targets: [{ tier: "zookeeper", role: "leader" }],
+    holdMs: 10_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  "zookeepers-stop": {
+    fault: "stop",
+    targets: [{ tier: "zookeeper", count: "all" }],
+    holdMs: 60_000,
+    goals: { failed: 0 },
+  },
+  "ledger-stop": {
+    fault: "stop",
+    targets: [{ tier: "ledger" }],
+    holdMs: 60_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
+  "balancer-reload": {
+    fault: "reload",
+    targets: [{ tier: "balancer" }],
+    holdMs: 5_000,
+    goals: { firstTryFailed: 0, failed: 0, recoveryMs: 0 },
+  },
+  "balancer-kill": {
+    fault: "kill",
+    targets: [{ tier: "balancer" }],
+    holdMs: 2_000,
+    goals: { failed: 0, recoveryMs: 5_000 },
+  },
+  // In the suite together with a leader's death: neither may make it worse for those who order.
+  "slow-bodies": {
+    fault: "slow-bodies",
+    targets: [{ tier: "balancer" }],
+    injectMs: 10_000,
+    holdMs: 20_000,
+    goals: { failed: 0, recoveryMs: 5_000, longestMs: 10_000 },
+  },
+  // What it is for is to have orders refused: whether that is true is the verdict's to say.
+  overload: {
+    fault: "overload",
+    targets: [{ tier: "balancer" }],
+    injectMs: 120_000,
+    holdMs: 0,
+    goals: {},
+  },
+  // The offsets go back: what was cut is destroyed, and what is behind the cut is to be handled.
+  "log-cut": {
+    fault: "truncate",
+    targets: [{ tier: "broker", count: "all" }],
+    injectMs: 5_000,
+    holdMs: 0,
+    refusalsEndMs: 90_000,
+    goals: { afterHealMs: 60_000, drainedMs: 60_000 },
+  },
+  "topic-anew": {
+    fault: "topic-anew",
+    targets: [{ tier: "broker", count: "all" }],
+    injectMs: 5_000,
+    holdMs: 5_000,
+    refusalsEndMs: 60_000,
+    goals: { afterHealMs: 30_000, drainedMs: 60_000 },
+  },
+  "effect-away": {
+    fault: "effect-away",
+    targets: [{ tier: "ledger" }],
+    holdMs: 60_000,
+    goals: { firstTryFailed: 0, failed: 0, drainedMs: 60_000 },
+  },
+  "orders-poisoned": {
+    fault: "poison",
+    targets: [{ tier: "ledger" }],
+    holdMs: 40_000,
+    goals: { firstTryFailed: 0, failed: 0, drainedMs: 60_000 },
+  },
+  "ledger-kill-in-commit": {
+    fault: "commit-kill",
+    targets: [{ tier: "ledger" }],
+    injectMs: 2_000,
+    holdMs: 10_000,
+    goals: { failed: 0, drainedMs: 60_000 },
+  },
+  "everything-restart": {
+    fault: "restart",
+    targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({
+      tier,
+      count: "all",
+    })),
+    holdMs: 0,
+    goals: { failed: 0 },
+  },
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof table;
+export const scenarios: Readonly<Record<ScenarioName, Scenario>> = table;
+export const scenarioNames = Object.keys(table) as ScenarioName[];
+
+const quick = [
+  "producer-kill",
+  "balancer-reload",
+  "broker-kill-leader",
+  "zookeeper-kill-leader",
+  "consumer-kill",
+] as const;
+const notInFull: ReadonlySet<ScenarioName> = new Set(["none", "broker-slow", "broker-disk-full"]);
+
+/**
+ * The rounds that `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes.
+ */
+export const suites: Readonly<Record<"quick" | "full", readonly (readonly ScenarioName[])[]>> = {
+  quick: quick.map((name) => [name]),
+  full: scenarioNames
+    .filter((name) => !notInFull.has(name))
+    .map((name) => (name === "slow-bodies" ? [name, "broker-kill-leader"] : [name])),
+};
+
+/** Faults that take nobody down. */
+const keepingAll: ReadonlySet<FaultName> = new Set([
+  ...(["none", "reload", "slow", "slow-bodies", "overload"] as const),
+  ...(["topic-anew", "effect-away", "poison"] as const),
+]);
+
+/** How many of a tier are gone at once while it lasts; `size` of them there are. */
+export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {
+  if (keepingAll.has(fault)) return 0;
+  const counts = targets
+    .filter((target) => target.tier === tier)
+    .map(({ count = 1 }) => (count === "all" ? size : count));
+  const together = counts.reduce((sum, count) => sum + count, 0);
+  return fault === "restart" ? Math.min(1, together) : together;
+}

@@ -1,0 +1,73 @@
+// The command line of `bun run prove`.
+import { join } from "node:path";
+import { oneOf, readCommandLine, wholeNumber } from "../kit/arguments.ts";
+import { UserError } from "../kit/user-error.ts";
+import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
+import type { ScheduleOptions } from "./plan/schedule.ts";
+
+export interface Settings extends ScheduleOptions {
+  ratePerS: number;
+  /** The folder that the reports of all runs go to. */
+  out: string;
+  /** Compose's project; undefined: that of `make up`. */
+  project: string | undefined;
+  /** On a topology of its own, from empty volumes, which is removed afterwards. */
+  fresh: boolean;
+}
+
+export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAME,...] [--seed TEXT] [--rate 300]
+
+Real load and seeded faults on the topology of \`make up\`, which is started if it does not run; then what the clients
+were told is held against what the system has. Exit 0: the promise held; 1: broken; 2: could not be put to the test.
+
+  --suite quick       the default: ${suites.quick.flat().join(", ")}
+  --suite full        every row of the table of targets
+  --faults a,b+c      these, one round after the other; with + at once
+  --duration 600      seconds: draws faults by the seed, or repeats the named ones, while they fit
+  --seed TEXT         the same seed, the same run; a new one by default, printed first
+  --without-majority  draws also faults that leave no majority of brokers or of ZooKeeper
+  --rate 300          orders per second
+  --fresh             on a topology of its own, on free ports, removed afterwards with its data
+  --project NAME      on this Compose project, which runs; with --fresh one is made under the name
+  --out out/prove     where the reports go, a folder for each seed
+
+Faults: ${scenarioNames.join(", ")}`;
+
+/** @throws UserError that says what is wrong, and what there is instead */
+export function settingsOf(argv: string[]): Settings | "help" {
+  const values = read(argv);
+  if (values.help) return "help";
+  const { suite, faults, duration } = values;
+  if (suite !== undefined && faults !== undefined) throw new UserError("--suite or --faults, not both.");
+  const named =
+    faults !== undefined ? faults.split(",").map(roundOf) : suite !== undefined ? roundsOf(suite) : undefined;
+  const wanted = named ?? (duration === undefined ? roundsOf("quick") : undefined);
+  return {
+    seed: values.seed ?? crypto.randomUUID().slice(0, 8),
+    ...(wanted && { wanted }),
+    ...(duration !== undefined && { durationMs: wholeNumber("--duration", duration, 1) * 1_000 }),
+    withoutMajority: values["without-majority"],
+    ratePerS: wholeNumber("--rate", values.rate, 1),
+    out: values.out,
+    project: values.project,
+    fresh: values.fresh,
+  };
+}
+
+function read(args: string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  const options = {
+    ...{ suite: text, faults: text, seed: text, duration: text, project: text },
+    ...{ "without-majority": flag, fresh: flag, help: flag },
+    rate: { ...text, default: "300" },
+    out: { ...text, default: join(import.meta.dir, "..", "out", "prove") },
+  };
+  return readCommandLine({ args, options }, usage).values;
+}
+
+const roundsOf = (suite: string): readonly (readonly ScenarioName[])[] =>
+  suites[oneOf("suite", suite, ["quick", "full"])];
+
+const roundOf = (round: string): ScenarioName[] =>
+  round.split("+").map((name) => oneOf("fault", name, scenarioNames));

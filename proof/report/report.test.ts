@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { History } from "../history/history.ts";
+import { effect, history, idOf, record, row, told } from "../testing/histories.ts";
+import { reconcile } from "../verdict/reconcile.ts";
+import type { RunEvent } from "./events.ts";
+import { measure } from "./measures.ts";
+import { linear, logarithmic, timeTicks } from "./page/axes.ts";
+import { faultBands } from "./page/bands.ts";
+import { clock, duration } from "./page/format.ts";
+import { writeReport } from "./report.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "coffee-orders-report-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const startMs = Date.parse("2026-11-22T20:00:00Z");
+const at = (seconds: number) => startMs + seconds * 1_000;
+const events: RunEvent[] = [
+  { atMs: at(0), kind: "phase", text: "steady" },
+  { atMs: at(10), kind: "fault", text: "kill -9 kafka2 <script>alert(1)</script>", fault: "broker-kill" },
+  { atMs: at(15), kind: "heal", text: "kafka2 is back", fault: "broker-kill" },
+  { atMs: at(20), kind: "fault", text: "kill -9 consumer-1", fault: "consumer-kill" },
+  { atMs: at(30), kind: "note", text: "everything accepted is handled" },
+];
+
+/** Ten orders a second for half a minute; for a second after the first fault each takes two. */
+function thirtySeconds(): History {
+  const keys = Array.from({ length: 300 }, (_, n) => `k${n}`);
+  const sentMs = (n: number) => at(n / 10);
+  const latencyMs = (n: number) => (n >= 100 && n < 110 ? 2_000 : 20);
+  return history({
+    client: keys.map((key, n) => told(key, { startedMs: sentMs(n), endedMs: sentMs(n) + latencyMs(n) })),
+    topic: keys.map((key, n) => record(key, n)),
+    ledger: keys.map((key, n) => row(key, n, { handledAtMs: sentMs(n) + latencyMs(n) + 30 })),
+    effects: keys.map(effect),
+    commits: [{ atMs: at(30), partition: 0, offset: 300 }],
+  });
+}
+
+const reportOf = async (found: History, name: string) => {
+  const run = {
+    seed: "a & b",
+    events,
+    history: found,
+    verdict: reconcile(found),
+    measures: measure(found, events),
+  };
+  const report = await writeReport(run, join(folder, name));
+  return { run, report, html: await Bun.file(report.htmlPath).text() };
+};
+
+describe("a report", () => {
+  test("is a page that needs nothing else, in which no text is taken for markup", async () => {
+    const { html } = await reportOf(thirtySeconds(), "held");
+    expect(html).toContain("the promise held");
+    expect(html).toContain("a &#38; b");
+    expect(html).not.toContain("<script>alert");
+    const outside: string[] = [];
+    const found: string[] = [];
+    await new HTMLRewriter()
+      .on("[src], [href], link, iframe, object", { element: ({ tagName }) => void outside.push(tagName) })
+      .on("svg[role=img][aria-label]", { element: () => void found.push("plot") })
+      .on("script", { element: () => void found.push("script") })
+      .transform(new Response(html))
+      .text();
+    expect(outside).toEqual([]);
+    expect(html).not.toMatch(/https?:|url\(|@import/);
+    expect(found.sort()).toEqual(["plot", "plot", "plot", "plot", "script", "script"]);
+  });
+
+  test("has the same figures for machines", async () => {
+    const { run, report } = await reportOf(thirtySeconds(), "json");
+    const { seed, verdict, measures, events: told } = await Bun.file(report.jsonPath).json();
+    expect({ seed, events: told }).toEqual({ seed: run.seed, events });
+    expect(verdict).toEqual(JSON.parse(JSON.stringify(run.verdict)));
+    expect(measures.seconds).toHaveLength(31);
+  });
+
+  test("says in a terminal what was found", async () => {
+    const { report } = await reportOf(thirtySeconds(), "terminal");
+    expect(
+      report.summary,
+    ).toBe(`  300 orders accepted, 300 handled, 0 dead letters, lost 0, ledger duplicates 0, phantoms 0
+  refused 0, unknown 0 (0 of them handled); first try failed 0
+  redelivered 0, topic duplicates 0: recognised by the ledger
+
+  at    fault          first try failed  not accepted  new orders wait  longest  handling waits  backlog gone
+  0:10  broker-kill                   0             0           900 ms    2.0 s           30 ms          0 ms
+  0:20  consumer-kill                 0             0             0 ms    20 ms           30 ms          0 ms
+
+  away       in all  longest  which means
+  balancer     0 ms     0 ms  no answer
+  producers    0 ms     0 ms  answered 500, 502 or 503
+  brokers    900 ms   900 ms  not acknowledged within 1 s
+  consumers    0 ms     0 ms  nothing handled for 1 s while orders waited`);
+  });
+
+  test("of a promise that was broken names what broke it", async () => {
+    const good = thirtySeconds();
+    const broken = { ...good, ledger: good.ledger.slice(1), effects: good.effects.slice(1) };
+    const { html, report, run } = await reportOf(broken, "broken");
+    for (const text of [html, report.summary])
+      expect(text).toContain("lost 1: accepted, and neither handled nor a dead letter (1 committed)");
+    expect(html).toContain("the promise was broken");
+    expect(html).toContain(run.verdict.lost[0]?.id as string);
+  });
+
+  test("counts an accepted order that became a dead letter, and holds", async () => {
+    const good = thirtySeconds();
+    const dead = [{ id: idOf("k0"), partition: 0, offset: 0, reason: "no milk" }];
+    const givenUp = { ...good, dead, ledger: good.ledger.slice(1), effects: good.effects.slice(1) };
+    const { html, report } = await reportOf(givenUp, "given-up");
+    expect(report.summary).toContain("300 orders accepted, 299 handled, 1 dead letter, lost 0");
+    expect(html).toContain("<b>1</b>dead letters");
+    expect(html).toContain("the promise held");
+    expect((await Bun.file(report.jsonPath).json()).verdict.deadLettered).toBe(1);
+  });
+
+  test("can be made of a run in which nothing happened", async () => {
+    const { html } = await reportOf(history({}), "nothing");
+    expect(html).toContain("nothing was accepted");
+    expect(html).not.toContain("NaN");
+  });
+});
+
+test("a fault's band ends with its heal, or where the next one begins", () => {
+  expect(faultBands(events, at(31)).map(({ fromMs, toMs, label }) => [fromMs, toMs, label])).toEqual([
+    [at(10), at(15), "1"],
+    [at(20), at(31), "2"],
+  ]);
+});
+
+test("the bands of faults of one round overlap, each up to its own heal", () => {
+  const [strike, heal] = [
+    { kind: "fault", text: "", round: 1 } as const,
+    { kind: "heal", text: "" } as const,
+  ];
+  const together: RunEvent[] = [
+    { ...strike, atMs: at(10), fault: "broker-kill" },
+    { ...strike, atMs: at(11), fault: "consumer-kill" },
+    { ...heal, atMs: at(20), fault: "broker-kill" },
+    { ...heal, atMs: at(21), fault: "consumer-kill" },
+  ];
+  expect(faultBands(together, at(31)).map(({ fromMs, toMs }) => [fromMs, toMs])).toEqual([
+    [at(10), at(20)],
+    [at(11), at(21)],
+  ]);
+});
+
+test("axes have few ticks, at round numbers, and hold every value", () => {
+  expect(linear(320, 100).ticks.map(({ label }) => label)).toEqual(["0", "100", "200", "300", "400"]);
+  expect(linear(6_001, 100).ticks.at(-1)?.at).toBe(8_000);
+  expect(linear(0, 100).ticks.map(({ at }) => at)).toEqual([0, 1]);
+  for (const highest of [1, 7, 19, 99, 101, 4_321, 99_999]) {
+    const { ticks } = linear(highest, 100);
+    expect(ticks.at(-1)?.at).toBeGreaterThanOrEqual(highest);
+    expect(ticks.length).toBeLessThanOrEqual(6);
+  }
+  expect(logarithmic(4_200, 100).ticks.map(({ label }) => label)).toEqual([
+    "1 ms",
+    "10 ms",
+    "100 ms",
+    "1 s",
+    "10 s",
+  ]);
+  for (const minutes of [0.5, 3, 25, 90, 600])
+    expect(timeTicks({ startMs: 0, endMs: minutes * 60_000 }).length).toBeLessThanOrEqual(13);
+});
+
+test("times are said as people say them", () => {
+  expect([0, 999, 1_000, 59_940, 125_000, undefined].map(duration)).toEqual([
+    "0 ms",
+    "999 ms",
+    "1.0 s",
+    "59.9 s",
+    "2 min 5 s",
+    "–",
+  ]);
+  expect([0, 59_999, 750_000].map(clock)).toEqual(["0:00", "0:59", "12:30"]);
+});

@@ -1,0 +1,5 @@
+/** An order as the report looks at it: what its client was told, and when it was handled. */
+import type { ClientAnswer } from "../history/history.ts";
+
+/** `handledAtMs` is undefined where it was not. */
+export type Seen = ClientAnswer & { handledAtMs: number | undefined };

@@ -1,0 +1,181 @@
+// One proof from the first order to the verdict: load on the balancer, the schedule's faults, heal, drain, and then
+// everything that was left behind held against what the clients were told. It ends, whatever the system does: each
+// wait is bounded, and what did not come in time is a part of the verdict.
+import { comesTrue } from "../../kit/until.ts";
+import type { ClientAnswer } from "../client/answers.ts";
+import { orderLimitMs } from "../client/policy.ts";
+import { isPoisoned } from "../faults/in-ledger.ts";
+import { healAll } from "../faults/registry.ts";
+import { collect, readable, sampleCommits } from "../history/collect.ts";
+import type { Cut } from "../history/history.ts";
+import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
+import { startLoad } from "../load/run.ts";
+import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf } from "../plan/goals.ts";
+import { scenarios } from "../plan/scenarios.ts";
+import type { Schedule } from "../plan/schedule.ts";
+import type { RunEvent } from "../report/events.ts";
+import { measure } from "../report/measures.ts";
+import type { Run } from "../report/run.ts";
+import type { System } from "../system/system.ts";
+import { reconcile } from "../verdict/reconcile.ts";
+import { conduct } from "./conduct.ts";
+import { settle } from "./settle.ts";
+
+const wholeLimitMs = 120_000;
+const drainLimitMs = 120_000;
+const drainPollMs = 1_000;
+/** Where orders were destroyed some are waited for in vain: until nothing has changed for so long. */
+const restMs = 30_000;
+/** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
+const lastAnswersMs = orderLimitMs + 1_000;
+/** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
+const warmUps = [
+  { share: 1 / 4, seconds: 15 },
+  { share: 1 / 2, seconds: 20 },
+];
+
+export interface ExperimentOptions {
+  ratePerS: number;
+  tell(event: RunEvent): void;
+  stop: AbortSignal;
+}
+
+export interface Experiment {
+  run: Run;
+  outcomes: Outcome[];
+  /** Why the promise was not kept; nothing: it was. */
+  broken: string[];
+}
+
+/** @throws Error when it could not be carried out: nothing is proven then, neither way */
+export async function experiment(
+  system: System,
+  schedule: Schedule,
+  { ratePerS, tell, stop }: ExperimentOptions,
+): Promise<Experiment> {
+  const events: RunEvent[] = [];
+  const record = (event: RunEvent) => {
+    events.push(event);
+    tell(event);
+  };
+  const phase = (text: string) => record({ atMs: Date.now(), kind: "phase", text });
+
+  // A former run that was killed may have left what no health check shows, such as rules in a network.
+  await healAll(system);
+  const left = await settle(system, wholeLimitMs, stop);
+  if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
+  phase("warm-up: orders of no record");
+  for (const { share, seconds } of warmUps) {
+    const rate = Math.ceil(ratePerS * share);
+    await startLoad({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    stop.throwIfAborted();
+  }
+  const sampler = await sampleCommits(system.topology);
+  try {
+    const { answers, cuts, shortcomings, stoppedMs } = await underLoad();
+    phase("drain: no more orders are sent");
+    const waiting = await drained(system, answers, stop, cuts.length > 0);
+    record({
+      atMs: Date.now(),
+      kind: "note",
+      text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
+    });
+    await sampler.stop();
+    const history = await collect(system.topology, answers, sampler.commits, cuts);
+    const verdict = reconcile(history);
+    const client = withoutCutShort(answers, stoppedMs);
+    const measures = measure({ ...history, client }, events);
+    const outcomes = outcomesOf(history, measures);
+    const unprovoked = failedUnprovoked(client, measures.recoveries).length;
+    const isPoison = schedule.rounds.some(({ steps }) =>
+      steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
+    );
+    const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
+    const broken = [
+      ...verdict.faults,
+      ...brokenPromises(outcomes),
+      // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
+      ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
+      ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
+      ...hungAtTheEnd(answers, stoppedMs),
+      ...shortcomings,
+    ];
+    const judged = { ...verdict, held: broken.length === 0, faults: broken };
+    return { run: { seed: schedule.seed, events, history, verdict: judged, measures }, outcomes, broken };
+  } finally {
+    await sampler.stop();
+  }
+
+  async function underLoad() {
+    const load = startLoad({
+      url: system.url,
+      profile: "steady",
+      rate: ratePerS,
+      // Ended by us; this only bounds it.
+      durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
+    });
+    const over = new AbortController();
+    load.done.then(
+      () => over.abort(new Error("the load ended by itself before the last fault")),
+      (error) => over.abort(error),
+    );
+    const ending = AbortSignal.any([stop, over.signal]);
+    const ofFaults: ClientAnswer[] = [];
+    const cuts: Cut[] = [];
+    let shortcomings: string[] | undefined;
+    let stoppedMs = 0;
+    try {
+      shortcomings = await conduct(system, schedule, {
+        tell: record,
+        stop: ending,
+        ratePerS,
+        cut: (cut) => cuts.push(cut),
+        told: (answers) => {
+          // Not as arguments: there may be a hundred thousand of them.
+          for (const answer of answers) ofFaults.push(answer);
+        },
+      });
+      phase("the last answers");
+      await comesTrue(() => ending.aborted, lastAnswersMs, 100);
+      ending.throwIfAborted();
+    } finally {
+      // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
+      try {
+        if (shortcomings === undefined) await healAll(system);
+      } finally {
+        stoppedMs = Date.now();
+        await load.stop();
+      }
+    }
+    return { answers: [...(await load.done).answers, ...ofFaults], cuts, shortcomings, stoppedMs };
+  }
+}
+
+/** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */
+async function drained(
+  { topology }: System,
+  answers: readonly ClientAnswer[],
+  stop: AbortSignal,
+  destroyed: boolean,
+): Promise<number> {
+  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
+  await using ledger = await topology.ledger();
+  const ids = ledger.array(accepted, "TEXT");
+  let waiting = accepted.length;
+  let changedMs = Date.now();
+  await comesTrue(
+    async () => {
+      stop.throwIfAborted();
+      const counting = ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
+        WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
+        AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
+      const [row] = await readable("the ledger", counting);
+      if (row.n !== waiting) changedMs = Date.now();
+      waiting = row.n;
+      return waiting === 0 || (destroyed && Date.now() > changedMs + restMs);
+    },
+    drainLimitMs,
+    drainPollMs,
+  );
+  return waiting;
+}

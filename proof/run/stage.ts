@@ -1,0 +1,90 @@
+// The topology that a proof runs on: the one that is up, the one of `make up`, started, or one of its own that leaves
+// nothing behind.
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureImages } from "../../infra/images.ts";
+import { openTopology, stateOf, type Topology, wellStates } from "../../infra/topology.ts";
+import { run } from "../../kit/child.ts";
+import { type Machine, withTools } from "../../kit/machine.ts";
+import { freePorts } from "../../kit/ports.ts";
+import { UserError } from "../../kit/user-error.ts";
+import { boundedDisk } from "./bounded-disk.ts";
+import { lock } from "./lock.ts";
+
+const upLimitMs = 30 * 60_000;
+const freshProject = "coffee-orders-prove";
+
+export interface Stage {
+  project: string | undefined;
+  fresh: boolean;
+  /** Gives the first broker a disk that can be filled. */
+  fillable: boolean;
+  /** The folder that the containers' logs go to before they are removed. */
+  out: string;
+}
+
+/** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
+export async function withTopology<T>(
+  machine: Machine,
+  stage: Stage,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
+  const name = stage.project ?? (stage.fresh ? freshProject : "coffee-orders");
+  using _alone = lock(join(tmpdir(), `coffee-orders-prove-${name}.lock`));
+  return await (stage.fresh ? onFresh : onStanding)(machine, stage, act);
+}
+
+async function onStanding<T>(
+  machine: Machine,
+  { project, fillable }: Stage,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
+  if (fillable) throw new UserError("Only a topology of its own has a disk that may be filled: --fresh");
+  const topology = openTopology(project === undefined ? {} : { project });
+  const containers = await topology.containers();
+  const well = containers.every((one) => wellStates.has(stateOf(one)));
+  if (containers.length > 0 && well) return act(topology);
+  if (project !== undefined) throw new UserError(`${project} is not up, or not well. --fresh makes one.`);
+  const { exitCode } = await run([process.execPath, join(import.meta.dir, "../../infra/up.ts")], {
+    limitMs: upLimitMs,
+    stop: machine.stop,
+    env: withTools(machine),
+  });
+  if (exitCode !== 0) throw new UserError("The topology could not be started.");
+  return act(topology);
+}
+
+async function onFresh<T>(
+  machine: Machine,
+  { project = freshProject, fillable, out }: Stage,
+  act: (topology: Topology) => Promise<T>,
+): Promise<T> {
+  await ensureImages(machine);
+  const names = Object.keys(await openTopology({ project }).ports());
+  // Whatever an interrupted run left goes first: it may hold the ports.
+  await openTopology({ project }).down({ volumes: true });
+  const disk = fillable ? await boundedDisk(machine, project) : undefined;
+  try {
+    const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
+    const topology = openTopology(options);
+    try {
+      machine.say("Starting a topology of its own ...");
+      await openTopology({ ...options, stop: machine.stop }).up();
+      return await act(topology);
+    } finally {
+      const log = join(out, `${project}.log`);
+      await afterwards("The containers' logs could not be kept", keepLogs(topology, log));
+      await afterwards("The topology could not be removed", topology.down({ volumes: true }));
+    }
+  } finally {
+    await afterwards("The disk could not be removed", disk?.remove());
+  }
+
+  /** What was found counts, whatever becomes of the topology; the next run removes what is left before it starts. */
+  async function afterwards(failure: string, done: Promise<unknown> | undefined): Promise<void> {
+    await done?.catch((error: Error) => machine.say(`${failure}: ${error.message}`));
+  }
+}
+
+const keepLogs = async (topology: Topology, path: string) =>
+  Bun.write(path, await topology.compose(["logs", "--no-color"]));

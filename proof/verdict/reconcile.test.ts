@@ -1,0 +1,338 @@
+import { describe, expect, test } from "bun:test";
+import type { History } from "../history/history.ts";
+import { effect, history, idOf, record, row, told } from "../testing/histories.ts";
+import { reconcile } from "./reconcile.ts";
+import type { Verdict } from "./verdict.ts";
+
+const at = (offset: number, atMs = 0) => ({ atMs, partition: 0, offset });
+
+/** An order that went its way: accepted, in the log, handled, committed. */
+const well = {
+  client: [told("a")],
+  topic: [record("a", 0)],
+  ledger: [row("a", 0)],
+  effects: [effect("a")],
+  commits: [at(1)],
+};
+
+test.each([
+  ["was answered after the cut", { endedMs: 7 }, { atMs: 6, records: 1 }],
+  ["is one more than was cut", { endedMs: 5 }, { atMs: 6, records: 0 }],
+])("an order that %s is no cut's doing, but lost", (_, answer, cut) => {
+  const client = [told("a", { endedMs: 5 }), told("b", answer)];
+  const verdict = reconcile(history({ ...well, client, cuts: [cut] }));
+  expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: idOf("b") }] });
+});
+
+test("an offset that goes back elsewhere, or long after a cut, is a regression all the same", () => {
+  const commits = [at(9, 1), at(1, 70_000)];
+  for (const cut of [
+    { atMs: 6, partition: 0, records: 1 },
+    { atMs: 69_999, partition: 1, records: 1 },
+  ])
+    expect(reconcile(history({ ...well, commits, cuts: [cut] })).offsetRegressions).toHaveLength(1);
+});
+
+describe("the promise was kept", () => {
+  const kept: [string, Partial<History>, Partial<Verdict>][] = [
+    ["when an accepted order is handled", {}, { accepted: 1, handled: 1 }],
+    [
+      "when an unknown one is handled",
+      {
+        client: [told("a"), told("b", { fate: "unknown" })],
+        topic: [record("a", 0), record("b", 1)],
+        ledger: [row("a", 0), row("b", 1)],
+        effects: [effect("a"), effect("b")],
+      },
+      { accepted: 1, unknown: { handled: 1, waiting: 0, absent: 0 } },
+    ],
+    [
+      "when an unknown one is nowhere",
+      { client: [told("a"), told("b", { fate: "unknown" })] },
+      { accepted: 1, unknown: { handled: 0, waiting: 0, absent: 1 } },
+    ],
+    [
+      "when an unknown one waits in the log",
+      { client: [told("a"), told("b", { fate: "unknown" })], topic: [record("a", 0), record("b", 1)] },
+      { unknown: { handled: 0, waiting: 1, absent: 0 } },
+    ],
+    [
+      "when a refused one is nowhere",
+      { client: [told("a"), told("b", { fate: "refused" })] },
+      { accepted: 1, refused: 1, firstTryFailed: 1 },
+    ],
+    [
+      "when an order was accepted at the second try, and lies in the log twice",
+      {
+        client: [told("a", { attempts: 2, firstStatus: 504 })],
+        topic: [record("a", 0), record("a", 1)],
+        ledger: [row("a", 0, { deliveries: 2 })],
+        commits: [at(2)],
+      },
+      { handled: 1, retried: 1, firstTryFailed: 1, topicDuplicates: 1, redeliveries: 0 },
+    ],
+    [
+      "when a record was delivered again",
+      { ledger: [row("a", 0, { deliveries: 3 })] },
+      { handled: 1, topicDuplicates: 0, redeliveries: 2 },
+    ],
+    [
+      "when an accepted order was given up as a dead letter",
+      { ledger: [], effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { accepted: 1, handled: 0, deadLettered: 1, lost: [], skipped: [] },
+    ],
+    [
+      "when an accepted order was given up as unreadable",
+      { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
+      { handled: 0, deadLettered: 1, lost: [], skipped: [] },
+    ],
+    [
+      "when what is gone was cut from every replica, as many records and answered before",
+      {
+        client: [told("a", { endedMs: 5 }), told("b", { endedMs: 5 })],
+        commits: [at(9, 1), at(1, 7)],
+        cuts: [{ atMs: 6, partition: 0, records: 1 }],
+      },
+      { accepted: 2, handled: 1, destroyed: 1, lost: [], offsetRegressions: [] },
+    ],
+    [
+      "when an order was handled, and another under its id given up",
+      { dead: [{ id: idOf("a"), partition: 0, offset: 7, reason: "another order under this id" }] },
+      { handled: 1, deadLettered: 0 },
+    ],
+    [
+      "when the orders of a batch fared differently",
+      {
+        client: [
+          told("b/0", { sent: "batch" }),
+          told("b/1", { sent: "batch", fate: "refused" }),
+          told("b/2", { sent: "batch", fate: "unknown" }),
+        ],
+        topic: [record("b/0", 0), record("b/2", 1)],
+        ledger: [row("b/0", 0), row("b/2", 1)],
+        effects: [effect("b/0"), effect("b/2")],
+        commits: [at(2)],
+      },
+      { accepted: 1, refused: 1, unknown: { handled: 1, waiting: 0, absent: 0 } },
+    ],
+    [
+      "when an accepted order was sent once more, and accepted again",
+      {
+        client: [told("a", { againStatus: 202, againId: idOf("a") })],
+        topic: [record("a", 0), record("a", 1)],
+        commits: [at(2)],
+      },
+      { accepted: 1, handled: 1, retried: 0, topicDuplicates: 1 },
+    ],
+    [
+      "when an accepted order was sent once more, and refused for now",
+      { client: [told("a", { againStatus: 503 })] },
+      { accepted: 1, handled: 1 },
+    ],
+    ["when offsets go on", { commits: [at(0, 1), at(1, 2), at(1, 3)] }, { offsetRegressions: [] }],
+  ];
+  test.each(kept)("%s", (_, changes, expected) => {
+    const verdict = reconcile(history({ ...well, ...changes }));
+    expect(verdict).toMatchObject({ held: true, faults: [], ...expected });
+  });
+});
+
+describe("the promise was broken", () => {
+  const lost = (where: string) => [expect.objectContaining({ id: idOf("a"), key: "a", where })];
+  const broken: [string, Partial<History>, Partial<Verdict>, string][] = [
+    [
+      "an accepted order is nowhere",
+      { topic: [], ledger: [], effects: [] },
+      { lost: lost("not in the log") },
+      "lost 1: accepted, and neither handled nor a dead letter (1 not in the log)",
+    ],
+    [
+      "an accepted order waits in the log",
+      { ledger: [], effects: [], commits: [at(0)] },
+      { lost: lost("uncommitted"), skipped: [] },
+      "lost 1: accepted, and neither handled nor a dead letter (1 uncommitted)",
+    ],
+    [
+      "an accepted order was committed before it was handled",
+      { ledger: [], effects: [] },
+      { lost: lost("committed"), skipped: [{ id: idOf("a"), partition: 0, offset: 0 }] },
+      "lost 1: accepted, and neither handled nor a dead letter (1 committed)",
+    ],
+    [
+      "one of an order's two records waits, the other was passed",
+      { topic: [record("a", 0), record("a", 1)], ledger: [], effects: [] },
+      { lost: lost("uncommitted") },
+      "skipped 1",
+    ],
+    [
+      "an accepted order has its row without its effect",
+      { effects: [] },
+      { lost: lost("without effect") },
+      "lost 1",
+    ],
+    [
+      "an accepted order has its row without its effect, and is a dead letter",
+      { effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { lost: lost("without effect"), deadLettered: 0 },
+      "lost 1",
+    ],
+    [
+      "a refused order is in the log",
+      { client: [told("a"), told("b", { fate: "refused" })], topic: [record("a", 0), record("b", 1)] },
+      { phantoms: [idOf("b")] },
+      "phantoms 1: refused and yet there",
+    ],
+    [
+      "a refused order was handled",
+      {
+        client: [told("a"), told("b", { fate: "refused" })],
+        ledger: [row("a", 0), row("b", 1)],
+        effects: [effect("a"), effect("b")],
+      },
+      { phantoms: [idOf("b")] },
+      "phantoms 1",
+    ],
+    [
+      "a refused order is a dead letter",
+      {
+        client: [told("a"), told("b", { fate: "refused" })],
+        dead: [{ id: idOf("b"), partition: 0, offset: 1, reason: "" }],
+      },
+      { phantoms: [idOf("b")] },
+      "phantoms 1",
+    ],
+    [
+      "an effect was applied twice",
+      { effects: [effect("a"), effect("a")] },
+      { ledgerDuplicates: [idOf("a")] },
+      "ledger duplicates 1: handled more than once",
+    ],
+    [
+      "the effect of an unknown order was applied twice",
+      {
+        client: [told("a"), told("b", { fate: "unknown" })],
+        effects: [effect("a"), effect("b"), effect("b")],
+      },
+      { ledgerDuplicates: [idOf("b")] },
+      "ledger duplicates 1",
+    ],
+    [
+      "an order has two rows",
+      { ledger: [row("a", 0), row("a", 1)] },
+      { ledgerDuplicates: [idOf("a")] },
+      "ledger duplicates 1",
+    ],
+    [
+      "a committed offset went back",
+      { commits: [at(5, 1), { atMs: 2, partition: 1, offset: 9 }, at(1, 3)] },
+      { offsetRegressions: [{ partition: 0, from: 5, to: 1, atMs: 3 }] },
+      "offset regressions 1",
+    ],
+    [
+      "a record was committed that nobody was promised, and that nobody handled",
+      { client: [told("a"), told("b", { fate: "unknown" })], topic: [record("a", 1), record("b", 0)] },
+      { skipped: [{ id: idOf("b"), partition: 0, offset: 0 }] },
+      "skipped 1: committed without being handled",
+    ],
+    [
+      "an order was accepted under another's id",
+      { client: [told("a", { id: idOf("b") })] },
+      { mistaken: [idOf("a")] },
+      "mistaken 1",
+    ],
+    [
+      "an order of a batch was refused and is in the log",
+      {
+        client: [told("b/0", { sent: "batch" }), told("b/1", { sent: "batch", fate: "refused" })],
+        topic: [record("b/0", 0), record("b/1", 1)],
+        ledger: [row("b/0", 0)],
+        effects: [effect("b/0")],
+      },
+      { phantoms: [idOf("b/1")] },
+      "phantoms 1: refused and yet there",
+    ],
+    [
+      "an order of a batch was accepted and is nowhere",
+      { client: [told("a"), told("b/1", { sent: "streamed-slow" })] },
+      { lost: [{ id: idOf("b/1"), key: "b/1", where: "not in the log" }] },
+      "lost 1",
+    ],
+    [
+      "an order of a batch was given the id of its neighbour",
+      { client: [told("a"), told("b/0", { id: idOf("b/1") })] },
+      { mistaken: [idOf("b/0")] },
+      "mistaken 1",
+    ],
+    [
+      "an accepted order was accepted under another id when it was sent once more",
+      { client: [told("a", { againStatus: 202, againId: idOf("b") })] },
+      { mistaken: [idOf("a")] },
+      "mistaken 1: accepted under another id, or denied when sent again",
+    ],
+    [
+      "an accepted order was called a fault when it was sent once more",
+      { client: [told("a", { againStatus: 422 })] },
+      { mistaken: [idOf("a")] },
+      "mistaken 1",
+    ],
+    ["nothing was accepted", { client: [told("b", { fate: "refused" })] }, { accepted: 0 }, "nothing was"],
+    ["nothing was sent", { client: [] }, { accepted: 0 }, "nothing was accepted"],
+  ];
+  test.each(broken)("when %s", (_, changes, expected, words) => {
+    const verdict = reconcile(history({ ...well, ...changes }));
+    expect(verdict).toMatchObject({ held: false, ...expected });
+    expect(verdict.faults.join("\n")).toContain(words);
+  });
+});
+
+describe("the order of one customer's orders", () => {
+  const first = told("a", { startedMs: 0, endedMs: 10 });
+  const second = told("b", { startedMs: 11, endedMs: 20 });
+  const inOrder = {
+    client: [second, first],
+    topic: [record("a", 0), record("b", 1)],
+    ledger: [row("a", 0, { handledAtMs: 5 }), row("b", 1, { handledAtMs: 5 })],
+    effects: [effect("a"), effect("b")],
+    commits: [at(2)],
+  };
+  const judged = (changes: Partial<History>) =>
+    reconcile(history({ ...inOrder, ...changes }), { partitioner: "customer" });
+  const pair = { customer: "c1", earlier: idOf("a"), later: idOf("b") };
+
+  test("is kept when the later one comes after, also in one transaction", () => {
+    expect(judged({})).toMatchObject({ held: true, orderViolations: [] });
+  });
+
+  test("is kept when the earlier one was copied later", () => {
+    expect(judged({ topic: [record("a", 2), record("a", 0), record("b", 1)] }).orderViolations).toEqual([]);
+  });
+
+  test("is not demanded of orders that overlapped", () => {
+    const topic = [record("a", 1), record("b", 0)];
+    expect(judged({ client: [first, { ...second, startedMs: 10 }], topic }).held).toBe(true);
+  });
+
+  test("is not demanded of different customers", () => {
+    const other = told("b", { customer: "c2", startedMs: 11, endedMs: 20 });
+    const topic = [record("a", 1), record("b", 0, { id: idOf("b", "c2") })];
+    const ledger = [row("a", 0), row("b", 1, { id: idOf("b", "c2") })];
+    const effects = [effect("a"), { id: idOf("b", "c2") }];
+    expect(judged({ client: [first, other], topic, ledger, effects }).held).toBe(true);
+  });
+
+  test.each([
+    ["the later one stands before it in the log", [record("a", 1), record("b", 0)]],
+    ["they lie in different partitions", [record("a", 0), record("b", 1, { partition: 1 })]],
+  ])("is broken when %s", (_, topic) => {
+    const verdict = judged({ topic });
+    expect(verdict.held).toBe(false);
+    expect(verdict.orderViolations).toEqual([{ ...pair, in: "the log" }]);
+    // Nobody was promised an order otherwise.
+    expect(reconcile(history({ ...inOrder, topic })).held).toBe(true);
+  });
+
+  test("is broken when the later one was handled before it", () => {
+    const ledger = [row("a", 0, { handledAtMs: 9 }), row("b", 1, { handledAtMs: 8 })];
+    expect(judged({ ledger }).orderViolations).toEqual([{ ...pair, in: "the handling" }]);
+  });
+});

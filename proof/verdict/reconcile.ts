@@ -1,0 +1,161 @@
+/**
+ * The verdict on a run: a pure function of its history. What it checks, each in the client's own terms:
+ *
+ * - lost: the client was told 202, the effect was not applied, and there is no dead letter. Each is classed by where
+ *   the order is.
+ * - destroyed: the client was told 202, and a fault has cut records from every replica since, at least as many as there
+ *   are orders of which nothing is left. No system could handle them: counted apart, and no fault.
+ * - dead-lettered: the client was told 202, and the order was given up as a dead letter: counted, and no fault, since it
+ *   is kept and shown. One that has a row in the ledger all the same, without its effect, is lost.
+ * - phantom: every try was refused, and the order is in the log, the ledger or the dead letters all the same.
+ * - unknown: the client can't tell; either outcome is right, and both are counted.
+ * - ledger duplicate: an effect was applied more than once, whoever the client and whatever it was told.
+ * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute.
+ * - skipped: a commit passed a record that was neither handled nor a dead letter.
+ * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
+ *   called a fault, or accepted under another id.
+ * - order violation, where one customer's orders share a partition: an order that was answered before the next one
+ *   was sent lies behind it in the log, or was handled after it.
+ *
+ * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
+ */
+import { isContradicted } from "../client/told.ts";
+import { type Cut, type History, orderIdOf } from "../history/history.ts";
+import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
+import { orderViolationsOf } from "./reconcile-order.ts";
+import type { Missing, Verdict } from "./verdict.ts";
+
+/** How the run was set up, as far as the checks depend on it. */
+export type ReconcileOptions = { partitioner?: "batch" | "customer" };
+
+/** Judges a finished run. */
+export function reconcile(history: History, { partitioner = "batch" }: ReconcileOptions = {}): Verdict {
+  const evidence = evidenceOf(history);
+  const orders = history.client.map((answer) => ({ ...answer, orderId: orderIdOf(answer) }));
+  const told = (fate: "accepted" | "refused" | "unknown") => orders.filter((order) => order.fate === fate);
+  const isHandled = ({ orderId }: { orderId: string }) => (evidence.effects.get(orderId) ?? 0) > 0;
+  const isKnown = ({ orderId }: { orderId: string }) => leftTrace(evidence, orderId);
+
+  const accepted = told("accepted");
+  const refused = told("refused");
+  const unknown = told("unknown");
+  const missing = accepted.filter((order) => !isHandled(order));
+  const isGivenUp = ({ orderId }: { orderId: string }) =>
+    evidence.dead.has(orderId) && !evidence.rows.has(orderId);
+  const cuts = history.cuts ?? [];
+  const destroyed = destroyedOf(
+    missing.filter((order) => !isKnown(order)),
+    cuts,
+  );
+  const lost = missing.filter((order) => !isGivenUp(order) && !destroyed.has(order));
+  const unhandled = unknown.filter((order) => !isHandled(order));
+  const counted = {
+    accepted: accepted.length,
+    refused: refused.length,
+    unknown: {
+      handled: unknown.length - unhandled.length,
+      waiting: unhandled.filter(isKnown).length,
+      absent: unhandled.filter((order) => !isKnown(order)).length,
+    },
+    retried: orders.filter(({ attempts }) => attempts > 1).length,
+    firstTryFailed: orders.filter(({ attempts, firstStatus }) => attempts > 0 && firstStatus !== 202).length,
+    handled: accepted.length - missing.length,
+    destroyed: destroyed.size,
+    deadLettered: missing.length - lost.length - destroyed.size,
+    topicDuplicates: history.topic.length - evidence.records.size,
+    redeliveries: redeliveriesOf(evidence),
+  };
+  const findings = {
+    lost: lost.map(({ key, orderId: id }): Missing => {
+      const [record] = evidence.records.get(id) ?? [];
+      const place = record && { partition: record.partition, offset: record.offset };
+      return { id, key, where: whereIs(evidence, id), ...place };
+    }),
+    givenUp: missing
+      .filter(isGivenUp)
+      .map(({ orderId: id }) => id)
+      .sort(),
+    phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
+    ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
+    mistaken: accepted
+      .filter((order) => order.id !== order.orderId || isContradicted(order))
+      .map(({ orderId: id }) => id),
+    skipped: history.topic
+      .filter((record) => isPassed(evidence, record) && !evidence.rows.has(record.id))
+      .filter((record) => !evidence.dead.has(record.id))
+      .map(({ id, partition, offset }) => ({ id, partition, offset })),
+    offsetRegressions: regressionsOf(history),
+    orderViolations: partitioner === "customer" ? orderViolationsOf(orders, evidence) : [],
+  };
+  const faults = faultsOf(counted, findings);
+  return { held: faults.length === 0, faults, ...counted, ...findings };
+}
+
+/** Orders without a trace that a cut explains: answered before it, and no more of them than were cut. */
+function destroyedOf<Order extends { endedMs: number }>(
+  untraced: readonly Order[],
+  cuts: readonly Cut[],
+): ReadonlySet<Order> {
+  const before = untraced.filter(({ endedMs }) => cuts.some(({ atMs }) => endedMs <= atMs));
+  const cut = cuts.reduce((sum, { records }) => sum + records, 0);
+  return new Set(before.length <= cut ? before : []);
+}
+
+/** More deliveries than there are copies in the topic: each copy is one delivery, none of them repeated. */
+function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
+  let repeated = 0;
+  for (const id of rows.keys())
+    repeated += Math.max(0, (deliveries.get(id) ?? 0) - (records.get(id)?.length ?? 0));
+  return repeated;
+}
+
+/** A consumer may settle what it had in hand before it hears of the cut. */
+const cutHeardMs = 60_000;
+
+function regressionsOf({ commits, cuts = [] }: History): Verdict["offsetRegressions"] {
+  const newest = new Map<number, number>();
+  return commits.flatMap(({ partition, offset: to, atMs }) => {
+    const from = newest.get(partition) ?? 0;
+    newest.set(partition, to);
+    const isCut = cuts.some(
+      (cut) =>
+        (cut.partition ?? partition) === partition && cut.atMs <= atMs && atMs <= cut.atMs + cutHeardMs,
+    );
+    return to < from && !isCut ? [{ partition, from, to, atMs }] : [];
+  });
+}
+
+const isTwice = ([, times]: [string, number]): boolean => times > 1;
+
+type Findings = Pick<
+  Verdict,
+  "lost" | "phantoms" | "ledgerDuplicates" | "mistaken" | "skipped" | "offsetRegressions" | "orderViolations"
+>;
+
+function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): string[] {
+  const { lost, phantoms, ledgerDuplicates, mistaken, skipped, offsetRegressions, orderViolations } =
+    findings;
+  const where = Object.entries(Object.groupBy(lost, (one) => one.where)).map(
+    ([place, orders]) => `${orders.length} ${place}`,
+  );
+  const counts: [number, string][] = [
+    [accepted === 0 ? 1 : 0, "nothing was accepted, which proves nothing"],
+    [
+      lost.length,
+      `lost ${lost.length}: accepted, and neither handled nor a dead letter (${where.join(", ")})`,
+    ],
+    [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
+    [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
+    [mistaken.length, `mistaken ${mistaken.length}: accepted under another id, or denied when sent again`],
+    [skipped.length, `skipped ${skipped.length}: committed without being handled`],
+    [
+      offsetRegressions.length,
+      `offset regressions ${offsetRegressions.length}: a committed offset went back`,
+    ],
+    [
+      orderViolations.length,
+      `order violations ${orderViolations.length}: a customer's orders changed places`,
+    ],
+  ];
+  return counts.flatMap(([count, words]) => (count > 0 ? [words] : []));
+}

@@ -1,0 +1,50 @@
+/**
+ * One way to end a process: the first SIGTERM or SIGINT drains it, exit 0. A second signal, a drain that fails or
+ * outlasts its limit, or a broken invariant ends it at once, exit 1: what was not acknowledged or committed then
+ * is retried by the client or redelivered by Kafka, never lost.
+ */
+import { ConfigError } from "../config.ts";
+import type { Logger } from "./log.ts";
+
+/** Installs the handlers. `drain` finishes the work under way and closes what is open. */
+export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () => Promise<void> }): void {
+  const { log, timeoutMs, drain } = options;
+  let draining = false;
+
+  function end(code: number): never {
+    log.flush();
+    process.exit(code);
+  }
+  function fail(fields: object, why: string, level: "error" | "fatal" = "error"): never {
+    log[level](fields, why);
+    end(1);
+  }
+  const crash = (err: unknown) => fail({ err }, "unexpected error: ending at once", "fatal");
+  function begin(signal: NodeJS.Signals): void {
+    if (draining) fail({ signal }, "second signal: ending at once, without a drain");
+    draining = true;
+    log.info({ signal, timeoutMs }, "draining");
+    setTimeout(fail, timeoutMs, { timeoutMs }, "the drain outlasted its limit: ending without it");
+    drain().then(
+      () => {
+        log.info("drained");
+        end(0);
+      },
+      (err) => fail({ err }, "the drain failed: ending without it"),
+    );
+  }
+
+  process.on("SIGTERM", begin).on("SIGINT", begin);
+  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+}
+
+/** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
+export function startWith<Result>(step: () => Result): Result {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

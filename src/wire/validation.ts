@@ -1,0 +1,61 @@
+/** Turns bytes into an order or a list of faults, at both tiers' doors, by the one schema of `order.ts`. */
+import { Type } from "@sinclair/typebox";
+import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
+import { type Order, orderSchema } from "../order.ts";
+import { uuid } from "./order-id.ts";
+import { expectedOf } from "./words.ts";
+
+/** One fault of a document: where (JSON Pointer, RFC 6901; "" is the whole document) and what was expected. */
+export type Fault = { pointer: string; detail: string };
+
+/** An order as it travels on the topic: with its id and the time at which the producer took it in (RFC 3339). */
+export type PlacedOrder = Order & { id: string; placedAt: string };
+
+const orderCheck = TypeCompiler.Compile(orderSchema);
+const added = Type.Object({
+  id: Type.String({ pattern: uuid.source }),
+  placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
+});
+const placedCheck = TypeCompiler.Compile(
+  Type.Composite([orderSchema, added], { additionalProperties: false }),
+);
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+const maxFaults = 20;
+
+/** JSON in UTF-8 (RFC 8259, section 8.1) to a value. @throws Error that says why it is not JSON. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) throw new Error("the body is empty; send one JSON document");
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (cause) {
+    // The decoder's is a TypeError; the parser's a SyntaxError, or a RangeError for what is too deep.
+    const is = cause instanceof TypeError ? "not UTF-8" : `not JSON: ${(cause as Error).message}`;
+    throw new Error(`the body is ${is}`, { cause });
+  }
+}
+
+/** Every fault that keeps a value from being an order; none if it is one. */
+export const orderFaults = (value: unknown): Fault[] =>
+  orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
+
+/** A record's value to the order in it. @throws Error that names every fault, for the reason of a dead letter. */
+export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
+  const document = parseJson(value ?? new Uint8Array());
+  if (placedCheck.Check(document)) return document;
+  const found = faults(placedCheck.Errors(document));
+  throw new Error(
+    `not an order: ${found.map(({ pointer, detail }) => `${pointer || "/"} ${detail}`).join("; ")}`,
+  );
+}
+
+/** The first fault of each place, bounded: what follows at the same place only repeats it. */
+function faults(errors: Iterable<ValueError>): Fault[] {
+  const found = new Map<string, Fault>();
+  for (const { path: pointer, message, schema } of errors) {
+    if (found.size === maxFaults) break;
+    const expected = expectedOf(schema);
+    if (!found.has(pointer))
+      found.set(pointer, { pointer, detail: expected ? `Expected ${expected}` : message });
+  }
+  return [...found.values()];
+}

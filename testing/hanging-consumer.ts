@@ -1,0 +1,35 @@
+/**
+ * A consumer as `consumer.ts` is one, whose handler writes the effect, says so in the log, and then never ends: what
+ * has begun is not committed, however long one looks at it.
+ */
+import { consumerConfig } from "../src/config.ts";
+import { handler, migrations } from "../src/handle.ts";
+import { createHandlingApp } from "../src/handling/app.ts";
+import { createHandlingMetrics } from "../src/handling/metrics.ts";
+import { startConsumer } from "../src/handling/tier.ts";
+import { serve } from "../src/http/server.ts";
+import { createLedger } from "../src/ledger/open.ts";
+import { createLogger } from "../src/runtime/log.ts";
+import { createRegistry } from "../src/runtime/metrics.ts";
+import { onShutdown } from "../src/runtime/shutdown.ts";
+
+const config = consumerConfig();
+const log = createLogger("consumer", config);
+const registry = createRegistry(config.INSTANCE);
+const metrics = createHandlingMetrics(registry);
+const ledger = createLedger(config.LEDGER_URL, {
+  connections: 1,
+  handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
+});
+const { unready, drain } = startConsumer(config, {
+  handler: {
+    async apply(order, context) {
+      if ("apply" in handler) await handler.apply(order, context);
+      log.info({ id: order.id }, "hanging");
+      await new Promise(() => undefined);
+    },
+  },
+  ...{ migrations, ledger, metrics, log },
+});
+serve(createHandlingApp({ ledger, unready, committed: async () => undefined, registry, log }), config, log);
+onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

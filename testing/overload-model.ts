@@ -1,0 +1,142 @@
+/**
+ * What a limiter meets, in virtual time: clients that send in bursts or try again, a bounded queue, and brokers whose
+ * capacity falls, that stall, that acknowledge singly, in groups or in lumps. Everything follows from the seed.
+ */
+import type { Overload } from "../src/intake/overload.ts";
+
+/** A number in [0, 1), the next of the seed's (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Brokers. `singly`: first come, first served. `groups`: what is held goes together when nothing is
+ * under way or after 50 ms; brokers take one group after the other, each with a time of its own besides its orders'. `lumps`: as singly, but the reports come
+ * together, so many ms apart. `far`: each takes so long, beside any number of others.
+ */
+export type Brokers = { perSecond: number } & (
+  | { kind: "singly" }
+  | { kind: "groups"; overheadMs: number }
+  | { kind: "lumps"; everyMs: number }
+  | { kind: "far"; delayMs: number }
+);
+
+/**
+ * A time of one kind. `share`: of the brokers' capacity that there is, 0 in a stall. `perSecond`: new orders, evenly
+ * spread at random, or in requests of `batch` orders. `again`: who is refused tries again after a second, a bit earlier
+ * or later.
+ */
+export type Phase = { seconds: number; share: number; perSecond: number; batch?: number; again?: boolean };
+
+/** An order's end: when it came, what it waited; refused by the bound or by a limit below it. */
+type End = { atMs: number; waitedMs: number };
+export type Told = {
+  acknowledged: End[];
+  refused: { atMs: number; limit: number }[];
+  /** By phase, when it ended. */
+  endsMs: number[];
+  limits: { atMs: number; limit: number; inFlight: number }[];
+};
+
+function later(schedule: number[][], atMs: number, sinceMs: number): void {
+  const at = schedule[atMs - epochMs];
+  if (at) at.push(sinceMs);
+  else schedule[atMs - epochMs] = [sinceMs];
+}
+
+const mostHeldMs = 50;
+export const epochMs = 1_000_000;
+
+export function simulate(
+  options: { seed: number; brokers: Brokers; bound: number; limiter: Overload },
+  ...phases: readonly Phase[]
+): Told {
+  const { seed, brokers, bound, limiter } = options;
+  const random = randomOf(seed);
+  const exponential = (mean: number) => -mean * Math.log(1 - random());
+  const queue: number[] = [];
+  let head = 0;
+  const told: Told = { acknowledged: [], refused: [], endsMs: [], limits: [] };
+  const retries: number[][] = [];
+  let nowMs = epochMs;
+  let served = 0;
+  /** Groups that were sent, and what is left to do of the first. */
+  const groups: number[] = [];
+  let left = 0;
+  let sent = 0;
+  let inFlight = 0;
+  /** Reports that are on their way back, by when they arrive. */
+  const reports: number[][] = [];
+
+  function offer(again: boolean): void {
+    const limit = Math.min(bound, limiter.limit(inFlight, nowMs));
+    if (inFlight < limit) {
+      inFlight += 1;
+      queue.push(nowMs);
+      return;
+    }
+    told.refused.push({ atMs: nowMs, limit });
+    if (!again) return;
+    const atMs = nowMs + 900 + Math.floor(200 * random());
+    later(retries, atMs, nowMs);
+  }
+
+  /** Brokers are done with the oldest so many; their reports take a while to come. */
+  function done(count: number): void {
+    for (let n = 0; n < count && head < queue.length; n += 1) {
+      later(reports, nowMs + 2 + Math.floor(exponential(4)), queue[head] as number);
+      head += 1;
+    }
+  }
+
+  function work(share: number, phaseMs: number): void {
+    if (brokers.kind === "far") {
+      while (share > 0 && head < queue.length && nowMs - (queue[head] as number) >= brokers.delayMs) done(1);
+    } else if (brokers.kind === "groups") {
+      left -= share;
+      if (groups.length > 0 && left <= 0) done(groups.shift() as number);
+      const held = queue.length - sent;
+      if (held > 0 && (groups.length === 0 || nowMs - (queue[sent] as number) >= mostHeldMs)) {
+        groups.push(held);
+        sent += held;
+      }
+      if (left <= 0 && groups[0])
+        left = brokers.overheadMs * (0.5 + random()) + (groups[0] * 1_000) / brokers.perSecond;
+    } else {
+      served = Math.min(served + (share * brokers.perSecond) / 1_000, queue.length - head);
+      if (brokers.kind === "lumps" && phaseMs % brokers.everyMs !== 0) return;
+      const whole = Math.floor(served);
+      served -= whole;
+      done(whole);
+    }
+  }
+
+  for (const { seconds, share, perSecond, batch = 1, again = false } of phases) {
+    let nextMs = nowMs + exponential((1_000 * batch) / perSecond);
+    for (const endMs = nowMs + 1_000 * seconds; nowMs < endMs; ) {
+      nowMs += 1;
+      const at = nowMs - epochMs;
+      for (const sinceMs of reports[at] ?? []) {
+        inFlight -= 1;
+        limiter.acknowledged(nowMs - sinceMs, nowMs);
+        told.acknowledged.push({ atMs: nowMs, waitedMs: nowMs - sinceMs });
+      }
+      delete reports[at];
+      for (const _ of retries[at] ?? []) offer(again);
+      delete retries[at];
+      for (; nextMs <= nowMs; nextMs += exponential((1_000 * batch) / perSecond))
+        for (let n = 0; n < batch; n += 1) offer(again);
+      work(share, at);
+      if (at % 250 === 0)
+        told.limits.push({ atMs: nowMs, limit: Math.min(bound, limiter.limit(inFlight, nowMs)), inFlight });
+    }
+    told.endsMs.push(nowMs);
+  }
+  return told;
+}
