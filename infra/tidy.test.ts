@@ -98,7 +98,13 @@ function mayImport(path: string, one: string): boolean {
 }
 
 test("what runs before the addon is built does not import it, however far down", () => {
-  const before = ["infra/test/main.ts", "infra/up.ts", "infra/down.ts", "infra/setup/main.ts", "stage/main.ts"];
+  const before = [
+    "infra/test/main.ts",
+    "infra/up.ts",
+    "infra/down.ts",
+    "infra/setup/main.ts",
+    "stage/main.ts",
+  ];
   const reached = new Set(before);
   for (const path of reached) for (const one of importsOf(path)) if (texts.has(one)) reached.add(one);
   expect(reached).toContain("infra/brokers/compose.ts");

@@ -187,6 +187,35 @@ test(
 );
 
 test(
+  "an order placed by hand is followed to its row, and found again; one with a fault is told why",
+  async () => {
+    const page = await open();
+    await press(page, "Place it");
+    await page.locator(".fate.handled").waitFor({ timeout: 30_000 });
+    const stops = await page.locator(".waterfall").textContent();
+    for (const words of [
+      /HAProxy gives it/,
+      /partition \d+, offset \d+: kafka\d has it/,
+      /delivered 1 ×/,
+      /one row, 1 effect/,
+    ])
+      expect(stops).toMatch(words);
+    const id = (await page.locator(".one code").first().textContent()) ?? "";
+    await page.getByRole("textbox", { name: "Order" }).fill('{"customer": "c42", "coffee": "tea"}');
+    await press(page, "Place it");
+    await page.locator(".fate.refused").waitFor();
+    expect(await page.locator(".waterfall").textContent()).toContain("is answered 422");
+    await page.getByLabel("Its id").fill(id);
+    await press(page, "Find it");
+    await page.locator(".fate.handled").waitFor();
+    await page.getByLabel("Its id").fill("nobody nothing");
+    await press(page, "Find it");
+    await page.locator(".fate.not-found").waitFor();
+  },
+  limitMs,
+);
+
+test(
   "by keyboard alone: a card is reached and opened, acts, and has the focus again",
   async () => {
     const page = await open();

@@ -43,12 +43,13 @@ test("a consumer's partitions, with what waits in each", () => {
   const page = `
 orders_handled_total{instance="c1"} 5
 kafka_partition_lag_records{topic="orders",partition="3",instance="c1"} 12
+kafka_partition_position{topic="orders",partition="3",instance="c1"} 70
 kafka_partition_oldest_unfinished_seconds{topic="orders",partition="3",instance="c1"} 4
 ready{instance="c1"} 0
 `;
   const { ready, owned } = createReader().read(page);
   expect(ready).toBe(false);
-  expect([...owned]).toEqual([[3, { lag: 12, oldestS: 4 }]]);
+  expect([...owned]).toEqual([[3, { lag: 12, oldestS: 4, position: 70 }]]);
 });
 
 test("a rate of counts", () => {

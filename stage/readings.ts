@@ -14,7 +14,14 @@ export interface Reading {
   /** Counts over the window by upper bound in seconds, of the step that this tier takes. */
   buckets: Record<HistogramName, Map<number, number>>;
   /** Of the partitions that it owns: orders that are not finished, and the oldest one's age. */
-  owned: Map<number, { lag: number; oldestS: number }>;
+  owned: Map<number, Owned>;
+}
+
+export interface Owned {
+  lag: number;
+  oldestS: number;
+  /** Offset after the newest record taken on. */
+  position: number;
 }
 
 const histograms = {
@@ -24,6 +31,12 @@ const histograms = {
 } as const;
 export type HistogramName = keyof typeof histograms;
 const histogramNames = Object.keys(histograms) as HistogramName[];
+
+const ofPartition: Record<string, keyof Owned> = {
+  kafka_partition_lag_records: "lag",
+  kafka_partition_oldest_unfinished_seconds: "oldestS",
+  kafka_partition_position: "position",
+};
 
 interface Counters {
   atMs: number;
@@ -48,12 +61,11 @@ export function createReader() {
       for (const { name, labels, value } of samples) {
         const which = histogramNames.find((one) => histograms[one] === name);
         if (which) buckets[which].set(Number(labels.le === "+Inf" ? Infinity : labels.le), value);
-        if (name !== "kafka_partition_lag_records" && name !== "kafka_partition_oldest_unfinished_seconds")
-          continue;
+        const of = ofPartition[name];
+        if (of === undefined) continue;
         const partition = Number(labels.partition);
-        const known = owned.get(partition) ?? { lag: 0, oldestS: 0 };
-        if (name === "kafka_partition_lag_records") known.lag = value;
-        else known.oldestS = value;
+        const known = owned.get(partition) ?? { lag: 0, oldestS: 0, position: 0 };
+        known[of] = value;
         owned.set(partition, known);
       }
       const now = { atMs, orders, buckets };

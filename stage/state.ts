@@ -34,8 +34,9 @@ export interface Partition {
   /** Orders in it that are not finished, and the age of the oldest in hand, s. */
   lag: number;
   oldestS: number;
-  /** Orders appended per second. */
+  /** Orders appended, and taken on by its consumer, per second. */
   ratePerS: number;
+  polledPerS: number;
 }
 
 /** What flows from one tier to the next. */

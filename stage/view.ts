@@ -11,7 +11,7 @@ const topic = "orders";
 
 export function createView() {
   const appended = new Map<number, ReturnType<typeof createRate>>();
-  const polled = createRate();
+  const polled = new Map<number, ReturnType<typeof createRate>>();
   /** The last that brokers said, which stays until one says more. */
   let last: Pick<View, "partitions" | "controller" | "group"> = {
     partitions: {},
@@ -38,8 +38,7 @@ export function createView() {
       led.map(({ partition, leader, replicas, inSync }) => {
         const end = log?.ends.get(partition);
         const committed = log?.committed.get(partition);
-        const rate = appended.get(partition) ?? createRate();
-        appended.set(partition, rate);
+        const position = inHand.get(partition)?.position;
         const before = last.partitions[partition];
         return [
           partition,
@@ -53,7 +52,8 @@ export function createView() {
                 ? Math.max(0, end - committed)
                 : (before?.lag ?? 0),
             oldestS: Math.round(inHand.get(partition)?.oldestS ?? 0),
-            ratePerS: round(end === undefined ? 0 : rate(end)),
+            ratePerS: rateOf(appended, partition, end),
+            polledPerS: rateOf(polled, partition, position),
           },
         ];
       }),
@@ -73,7 +73,6 @@ export function createView() {
     const sum = (values: number[]) => round(values.reduce((all, value) => all + value, 0));
     const producers = readings("producer");
     const consumers = readings("consumer");
-    const committed = log ? [...log.committed.values()].reduce((all, value) => all + value, 0) : undefined;
     const instances = seen.map((one) => [one.name, instanceOf(one, look, partitions)] as const);
     return {
       ...last,
@@ -87,7 +86,7 @@ export function createView() {
           ratePerS: sum(Object.values(partitions).map(({ ratePerS }) => ratePerS)),
           p99Ms: ms(p99Of(producers.map(({ buckets }) => buckets.delivery))),
         },
-        polled: { ratePerS: committed === undefined ? 0 : round(polled(committed)) },
+        polled: { ratePerS: sum(Object.values(partitions).map(({ polledPerS }) => polledPerS)) },
         handled: {
           ratePerS: sum(consumers.map(({ ratePerS }) => ratePerS)),
           p99Ms: ms(p99Of(consumers.map(({ buckets }) => buckets.handler))),
@@ -120,6 +119,14 @@ function instanceOf(one: Seen, { log }: Look, partitions: Record<string, Partiti
     ),
     role: tier === "broker" && log?.controller === id && host === "running" ? "controller" : (one.role ?? ""),
   };
+}
+
+/** The rate of a count of one partition; where there is none it stands still. */
+function rateOf(rates: Map<number, ReturnType<typeof createRate>>, at: number, count?: number): number {
+  if (count === undefined) return 0;
+  const rate = rates.get(at) ?? createRate();
+  rates.set(at, rate);
+  return round(rate(count));
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -33,8 +33,10 @@ export function Diagram() {
         <h3>Client</h3>
         <div class="cards">
           <div class="card still" data-node="client">
-            <b>this page</b>
-            <span>{load.value?.paused ? "paused" : perS(load.value?.ratePerS)}</span>
+            <b>clients</b>
+            <span>
+              {edges.value?.placed.ratePerS ? perS(edges.value.placed.ratePerS) : "nothing is sent"}
+            </span>
             <span class="quiet">{count(load.value?.open ?? 0)} under way</span>
           </div>
         </div>

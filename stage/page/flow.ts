@@ -8,7 +8,7 @@ import type { StageState } from "../state.ts";
 
 const travelMs = 900;
 /** Of a step; beyond it a dot stands for more orders. */
-const mostDotsPerS = 60;
+const mostDotsPerS = 30;
 const units = [1, 2, 5, 10, 20, 50, 100];
 const radius = 2.6;
 
@@ -167,9 +167,9 @@ function linesOf({ instances, partitions, edges }: StageState): Line[] {
         line(from, to, taken > 0 ? (rateOf(to) * rateOf(from)) / taken : 0, isUp(from) && isUp(to)),
       ),
     ),
-    ...Object.entries(partitions).flatMap(([at, { leader, owner, ratePerS }]) =>
+    ...Object.entries(partitions).flatMap(([at, { leader, owner, polledPerS }]) =>
       leader > 0 && owner
-        ? [line(`kafka${leader}`, `lane:${at}`, ratePerS, isUp(`kafka${leader}`) && isUp(owner))]
+        ? [line(`kafka${leader}`, `lane:${at}`, polledPerS, isUp(`kafka${leader}`) && isUp(owner))]
         : [],
     ),
     ...of("consumer").map((name) => line(name, ledger, rateOf(name), isUp(name) && isUp(ledger))),

@@ -36,7 +36,7 @@ export function createFeed(ratePerS: number) {
         ]),
       ]),
     ) as Reading["buckets"],
-    owned: new Map(owned.map((at) => [at, { lag: 2, oldestS: 0 }])),
+    owned: new Map(owned.map((at) => [at, { lag: 2, oldestS: 0, position: Math.floor(appended() / 12) }])),
   });
   const leaderOf = (at: number) => {
     const up = three.filter((id) => !down.has(`kafka${id}`));
