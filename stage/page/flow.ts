@@ -52,9 +52,11 @@ export function startFlow(
       canvas.height = Math.round(height * scale);
     }
     context.setTransform(scale, 0, 0, scale, 0, 0);
+    // On a narrow page the tiers stand below each other, and a lane lies deep within its card.
+    const sideways = getComputedStyle(stage).display === "grid";
     const boxes = new Map<string, Box>();
     for (const one of stage.querySelectorAll<HTMLElement>("[data-node], [data-lane]")) {
-      const at = one.getBoundingClientRect();
+      const at = (sideways ? one : (one.closest(".card") ?? one)).getBoundingClientRect();
       const box = {
         left: at.left - left,
         right: at.right - left,
@@ -67,7 +69,7 @@ export function startFlow(
     curves = new Map();
     for (const { key, from, to } of lines) {
       const [a, b] = [boxes.get(from), boxes.get(to)];
-      if (a && b) curves.set(key, curveOf(a, b));
+      if (a && b) curves.set(key, curveOf(a, b, sideways));
     }
   }
 
@@ -176,9 +178,9 @@ function linesOf({ instances, partitions, edges }: StageState): Line[] {
   ];
 }
 
-/** From a card's edge to the next one's: sideways where they stand side by side, downwards where one is below. */
-function curveOf(a: Box, b: Box): Curve {
-  if (b.left >= a.right) {
+/** From a card's edge to the next one's. */
+function curveOf(a: Box, b: Box, sideways: boolean): Curve {
+  if (sideways) {
     const bend = (b.left - a.right) / 2;
     return [a.right, a.y, a.right + bend, a.y, b.left - bend, b.y, b.left, b.y];
   }
