@@ -5,7 +5,7 @@
  */
 
 import type { Container } from "../infra/topology.ts";
-import { type FaultName, faults } from "./faults.ts";
+import { faults } from "./faults.ts";
 import type { Source } from "./sources/source.ts";
 import type { Band, Instance, TierName, TimelineEvent } from "./state.ts";
 
@@ -39,6 +39,7 @@ export interface Surroundings {
 export type Actions = ReturnType<typeof createActions>;
 
 export function createActions({ source, instances, note }: Surroundings) {
+  const offered = new Set<string>(Object.values(source.faults).flat());
   const bands = new Map<string, Band>();
   const stopping = new AbortController();
   let nextBand = 1;
@@ -87,34 +88,31 @@ export function createActions({ source, instances, note }: Surroundings) {
 
   async function heal(target: string): Promise<string> {
     const { tier } = known(target);
-    await healOne(await there(target));
+    await healThese([await there(target)]);
     close(({ target: of }) => of === target);
     note("heal", `${target} is healed`);
     return source.command("heal", tier, target);
   }
 
-  /** Every fault that this tier may have, in the order of the registry: what is frozen wakes before it is started. */
-  async function healOne(container: Container): Promise<void> {
-    for (const [name, fault] of Object.entries(faults))
-      if (Object.values(source.faults).some((offered) => offered.includes(name as FaultName)))
-        await fault.heal(source.system, [await fresh(container)]);
+  /** Also what another process struck: healing looks at what is there. */
+  async function healAll(): Promise<string> {
+    await healThese([...(await source.containers()).values()]);
+    close(() => true);
+    note("heal", "everything is healed");
+    return source.command("heal", "broker", "");
   }
 
-  async function healAll(): Promise<string> {
-    const ill = Object.entries(instances()).filter(
-      ([name, { state }]) => state === "down" || state === "paused" || struckOf(name).length > 0,
-    );
-    const targets = new Set([...ill.map(([name]) => name), ...open().map(({ target }) => target)]);
-    const endings = await Promise.allSettled(
-      [...targets].map(async (name) => {
-        const container = await source.container(name);
-        if (container) await healOne(container);
-      }),
-    );
-    close(() => true);
-    note("heal", targets.size > 0 ? `healed: ${[...targets].sort().join(", ")}` : "nothing was to be healed");
-    for (const ending of endings) if (ending.status === "rejected") note("error", String(ending.reason));
-    return source.command("heal", "broker", "");
+  /** Every fault that there is here, in the order of the list: what is frozen wakes first. Each gets its try. */
+  async function healThese(containers: Container[]): Promise<void> {
+    const failures: string[] = [];
+    for (const [name, fault] of Object.entries(faults))
+      try {
+        if (!offered.has(name)) continue;
+        await fault.heal(source.system, await source.system.again(containers));
+      } catch (error) {
+        failures.push((error as Error).message);
+      }
+    if (failures.length > 0) throw new Error(`not healed: ${failures.join("; ")}`);
   }
 
   /** Goes on by itself: a rolling restart takes as long as each instance needs to be whole again. */
@@ -154,14 +152,10 @@ export function createActions({ source, instances, note }: Surroundings) {
   }
   async function there(target: string): Promise<Container> {
     const { tier } = known(target);
-    const found = await source.container(target);
+    const found = (await source.containers()).get(target);
     if (!found || source.faults[tier].length === 0) throw new Refused(`${target} can't be touched here`);
     return found;
   }
-  const fresh = async (container: Container) =>
-    source.kind === "containers"
-      ? ((await source.system.again([container]))[0] ?? container)
-      : ((await source.container(container.name)) ?? container);
   const fromOf = (name: string) => `${known(name).tier}:${/\d+$/.exec(name)?.[0] ?? "1"}`;
   function close(which: (band: Band) => boolean): void {
     for (const band of open()) if (which(band)) band.toMs = Date.now();

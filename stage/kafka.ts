@@ -26,6 +26,7 @@ export interface LogView extends Cluster {
 
 /**
  * The cluster and the group's progress.
+ * @param brokers those that may answer: who is known to be silent costs seconds each time
  * @throws Error when no broker answers; what a single leader or the coordinator does not tell is missing
  */
 export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {

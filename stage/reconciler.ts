@@ -84,6 +84,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
   const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0 };
   let barrier: { atMs: number; ends: Map<number, number> } | undefined;
+  let turn = 0;
   let forgotten = 0;
   let failure = "";
   let readAtMs = now();
@@ -103,7 +104,11 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   }
 
   async function lookForUnseen(): Promise<void> {
-    const ids = [...unseen].slice(0, lookAtOnce);
+    // In turns, where there are more: those that wait for long do not hide the others.
+    const all = [...unseen];
+    if (turn >= all.length) turn = 0;
+    const ids = all.slice(turn, turn + lookAtOnce);
+    turn += lookAtOnce;
     if (ids.length === 0) return;
     for (const [id, found] of await evidence.look(ids)) {
       const order = kept.get(id);

@@ -13,6 +13,7 @@ import { type Mix, mixes, type Sample, type StageState, type TimelineEvent } fro
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;
+const checkWaitMs = 300;
 const keptSamples = 900;
 const keptEvents = 100;
 
@@ -49,6 +50,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   const viewOf = createView();
   const acceptedRate = createRate();
   let acceptedPerS = 0;
+  let checking: Promise<void> | undefined;
   const pages = new Set<Page>();
   const samples: Sample[] = [];
   const events = new Map<string, TimelineEvent>();
@@ -104,7 +106,11 @@ export function openStage(source: Source, options: StageOptions = {}) {
     const before = state();
     look = await source.look();
     viewed = viewOf(look);
-    await reconciler.check();
+    // A ledger that does not answer keeps nobody from seeing the rest.
+    checking ??= reconciler.check().finally(() => {
+      checking = undefined;
+    });
+    await Promise.race([checking, Bun.sleep(checkWaitMs)]);
     acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
     const now = state();
     for (const text of changesOf(before, now)) note("change", text);

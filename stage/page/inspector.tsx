@@ -1,5 +1,5 @@
 /** What can be done to one instance, or to a tier: one press each, nothing asked twice. Beside the page, not over it. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Instance } from "../state.ts";
 import { ms, perS } from "./format.ts";
 import { act, chosen, part, strike } from "./store.ts";
@@ -20,7 +20,8 @@ export function Inspector() {
   const panel = useRef<HTMLDivElement>(null);
   const opener = useRef<Element | null>(null);
   const name = chosen.value;
-  useEffect(() => {
+  // At once: a key that follows is for the panel.
+  useLayoutEffect(() => {
     if (name === undefined) return;
     opener.current = document.activeElement;
     panel.current?.focus();

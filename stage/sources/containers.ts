@@ -16,7 +16,7 @@ import type { Look, Seen, Source } from "./source.ts";
 
 /** The rows of its server templates (lb/haproxy.cfg). */
 const slots = 12;
-const listEveryMs = 15_000;
+const listEveryMs = 60_000;
 const modesEveryMs = 60_000;
 /** A change comes with a few events, and what it leads to is there a moment later. */
 const settleMs = 150;
@@ -59,9 +59,11 @@ export async function openContainers(topology: Topology): Promise<Source> {
   }
 
   async function look(): Promise<Look> {
-    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(brokers).catch(() => undefined)]);
-    log = view;
     const { containers, modes } = await roster.now();
+    const running = new Set(containers.filter(({ state }) => state === "running").map(nameOf));
+    const awake = brokers.filter(({ id }) => running.has(`kafka${id}`));
+    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(() => undefined)]);
+    log = view;
     const seen = containers.map((one): Seen => {
       const tier = tierOf(one);
       const name = nameOf(one);
@@ -102,7 +104,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
       },
     },
     system,
-    container: async (name) => (await system.containers()).find((one) => nameOf(one) === name),
+    containers: async () => new Map((await system.containers()).map((one) => [nameOf(one), one])),
     faults: {
       producer: [...anyone, ...networked()],
       consumer: [...anyone, ...networked()],

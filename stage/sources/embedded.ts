@@ -105,9 +105,12 @@ export function openEmbedded(pipeline: Pipeline): Source {
         return log;
       },
     },
-    // What the three faults below use of a topology, and no more.
-    system: { topology } as unknown as System,
-    container: async (name) => instances.filter((one) => one.name === name).map(containerOf)[0],
+    // What the three faults below use of a system, and no more.
+    system: {
+      topology,
+      again: async (some: Container[]) => some.map(of).map(containerOf),
+    } as unknown as System,
+    containers: async () => new Map(instances.map((one) => [one.name, containerOf(one)])),
     faults: {
       ...{ balancer: [], broker: [], zookeeper: [], ledger: [] },
       producer: ["stop", "kill", "pause"],

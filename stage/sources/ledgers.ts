@@ -13,12 +13,29 @@ const statementLimitMs = 5_000;
  */
 export function createPostgresLook(url: string) {
   let sql: SQL | undefined;
-  let indexed = false;
-  async function ask(ids: readonly string[]): Promise<(Found & { id: string })[]> {
+  let indexing: Promise<void> | undefined;
+
+  /** As long as it takes, on a connection of its own; once, and again where it failed. */
+  function indexed(): Promise<void> {
+    indexing ??= (async () => {
+      if (effectTable === undefined) return;
+      await using own = new SQL({ url, max: 1, connectionTimeout: statementLimitMs / 1_000 });
+      await own.unsafe(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${index} ON ${effectTable} (order_id)`);
+    })().catch((error) => {
+      indexing = undefined;
+      throw error;
+    });
+    return indexing;
+  }
+
+  const connected = () => {
     sql ??= new SQL({ url, max: 1, connectionTimeout: statementLimitMs / 1_000 });
-    if (!indexed && effectTable !== undefined)
-      await sql.unsafe(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${index} ON ${effectTable} (order_id)`);
-    indexed = true;
+    return sql;
+  };
+
+  async function ask(ids: readonly string[]): Promise<(Found & { id: string })[]> {
+    await indexed();
+    const sql = connected();
     const effects = effectTable
       ? sql`(SELECT count(*)::int FROM ${sql(effectTable)} WHERE order_id = wanted.id)`
       : sql`(CASE WHEN ledger.id IS NULL THEN 0 ELSE 1 END)`;
@@ -28,9 +45,10 @@ export function createPostgresLook(url: string) {
       FROM unnest(${sql.array([...ids], "TEXT")}::text[]) AS wanted (id)
       LEFT JOIN ledger ON ledger.id = wanted.id::uuid`;
   }
+
   async function askOne(id: string): Promise<TraceRow[]> {
     const [found] = await ask([id]);
-    sql ??= new SQL({ url, max: 1 });
+    const sql = connected();
     return await sql`
       SELECT coalesce(l."partition", d."partition") AS "partition", coalesce(l."offset", d."offset")::float8 AS "offset",
         l.placed_at AS placed, l.handled_at AS handled, d.dead_at AS dead, d.reason, d.attempts,
@@ -40,28 +58,18 @@ export function createPostgresLook(url: string) {
       LEFT JOIN (SELECT * FROM dead_letters WHERE order_id = ${id} ORDER BY dead_at DESC LIMIT 1) AS d ON true
       WHERE l.id IS NOT NULL OR d.order_id IS NOT NULL`;
   }
-  /** What got no answer leads nowhere: the next look has a connection of its own. */
-  async function hangUp(): Promise<void> {
-    const used = sql;
-    sql = undefined;
-    await used?.close({ timeout: 0 }).catch((error) => process.emitWarning(`the ledger: ${error.message}`));
-  }
+
   return {
     async look(ids: readonly string[]): Promise<Map<string, Found>> {
-      try {
-        const rows = await bounded(ask(ids));
-        const known = rows.filter(({ deliveries, effects, dead }) => deliveries > 0 || effects > 0 || dead);
-        return new Map(known.map(({ id, ...found }) => [id, found]));
-      } catch (error) {
-        void hangUp();
-        throw error;
-      }
+      const rows = await bounded(ask(ids));
+      const known = rows.filter(({ deliveries, effects, dead }) => deliveries > 0 || effects > 0 || dead);
+      return new Map(known.map(({ id, ...found }) => [id, found]));
     },
     async trace(id: string): Promise<Trace | undefined> {
       const [row] = await bounded(askOne(id));
       return row && traceOf(row);
     },
-    close: hangUp,
+    close: async (): Promise<void> => sql?.close({ timeout: 0 }),
   };
 }
 

@@ -35,8 +35,8 @@ export interface Source {
   evidence: Evidence;
   /** What the faults are done to. */
   system: System;
-  /** An instance as the faults know it, as it is now. */
-  container(name: string): Promise<Container | undefined>;
+  /** Every instance as the faults know it, by its name here. */
+  containers(): Promise<Map<string, Container>>;
   faults: Record<TierName, readonly FaultName[]>;
   /** The tiers that can be restarted one by one and scaled. */
   rolling: readonly TierName[];

@@ -94,7 +94,7 @@ export function createFeed(ratePerS: number) {
       offsets: async () => logNow(),
     },
     system: {} as System,
-    container: async () => undefined,
+    containers: async () => new Map(),
     faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
     rolling: [],
     scale: async () => undefined,
