@@ -5,11 +5,15 @@ import { compareLatency } from "./benchmarks/latency.ts";
 import { compareHeld } from "./benchmarks/ledger.ts";
 import { watchMemory } from "./benchmarks/memory.ts";
 import { watchOverload } from "./benchmarks/overload.ts";
+import { measureTopology } from "./benchmarks/topology.ts";
 import type { Row } from "./results.ts";
 import { type Context, compare } from "./rig/compare.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
 
-export type Benchmark = { what: string; run(context: Context): Promise<Row[]> };
+export type Benchmark =
+  | { what: string; alone?: false; run(context: Context): Promise<Row[]> }
+  /** Without brokers of the benchmarks' own, which would cost beside it. */
+  | { what: string; alone: true; run(context: Omit<Context, "brokers">): Promise<Row[]> };
 
 const product = "coffee-orders";
 const byCustomer = "coffee-orders, by customer";
@@ -34,8 +38,18 @@ const balanced = (sides: readonly [SideName, number][], { brokers, effort }: Con
           startBalanced(name, count, brokers.env),
     );
 
-/** In the order in which they run. */
+/** In the order in which they run: those without brokers first. */
 export const benchmarks: Record<string, Benchmark> = {
+  ledger: {
+    what: "PostgreSQL's ledger alone, four connections, 500 new orders a transaction, by how many orders it has already",
+    alone: true,
+    run: compareHeld,
+  },
+  topology: {
+    what: "the containers of `make up` under the load of `bun run load`: CPU of an order, cold, idle, at everyday rates, and after a broker's return",
+    alone: true,
+    run: measureTopology,
+  },
   direct: {
     what: "HTTP to accepted, one order a request, one program, without a balancer",
     run: (context) =>
@@ -104,10 +118,6 @@ export const benchmarks: Record<string, Benchmark> = {
         : // Enough for seconds: what is committed is told ten times a second.
           compareConsumers(sides, 300_000, context);
     },
-  },
-  ledger: {
-    what: "PostgreSQL's ledger alone, four connections, 500 new orders a transaction, by how many orders it has already",
-    run: compareHeld,
   },
   latency: {
     what: "from the answer 202 to the committed ledger row (PostgreSQL), one producer, one consumer, orders at a steady rate",

@@ -9,7 +9,7 @@ import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { benchmarks } from "./benchmarks.ts";
 import { machine, table, writeResults } from "./results.ts";
-import { startBrokers } from "./rig/brokers.ts";
+import { type Brokers, startBrokers } from "./rig/brokers.ts";
 import type { Effort } from "./rig/compare.ts";
 import { makePeers } from "./sides/peers.ts";
 
@@ -40,14 +40,17 @@ const effort: Effort = values.quick
 
 const stop = stopWhenTold();
 await makePeers(thisMachine(stop), !values.quick);
-const { brokers, down } = await startBrokers(stop);
+let system: Awaited<ReturnType<typeof startBrokers>> | undefined;
 let failed = false;
 try {
-  for (const [name, { what, run }] of Object.entries(benchmarks).filter(([name]) =>
-    values.only.includes(name),
-  )) {
+  for (const [name, benchmark] of Object.entries(benchmarks).filter(([name]) => values.only.includes(name))) {
+    const { what, alone } = benchmark;
     console.log(`\n${name}: ${what}`);
-    const rows = await run({ brokers, effort, stop, say: (line) => console.log(`  ${line}`) });
+    const common = { effort, stop, say: (line: string) => console.log(`  ${line}`) };
+    if (!alone) system ??= await startBrokers(stop);
+    const rows = await (alone
+      ? benchmark.run(common)
+      : benchmark.run({ ...common, brokers: system?.brokers as Brokers }));
     console.log(`\n${table(rows)}`);
     failed ||= rows.some(({ noFigure }) => noFigure !== undefined);
     if (values.quick) continue;
@@ -64,6 +67,6 @@ try {
     });
   }
 } finally {
-  await down();
+  await system?.down();
 }
 process.exit(failed ? 1 : 0);

@@ -2,10 +2,11 @@
 // stays the only description; a second topology beside the usual one is the same file under another project name
 // with other ports. Every call is bounded.
 import { join } from "node:path";
-import { must } from "../kit/capture.ts";
+import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
 
 const UP_LIMIT_MS = 180_000;
+const WARM_UP_LIMIT_MS = 120_000;
 const DOWN_LIMIT_MS = 120_000;
 const SETTLE_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 30_000;
@@ -77,6 +78,16 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
       const isWell = async () => (await containers()).every((one) => wellStates.has(stateOf(one)));
       if (!(await comesTrue(isWell, SETTLE_LIMIT_MS, POLL_MS)))
         throw new Error(`not well after ${SETTLE_LIMIT_MS / 1000} s`);
+    },
+    /** Warms brokers that have just started (ops/warm-up.ts). Where that fails it is said. @param say told how it goes */
+    warmUp: async (say: (line: string) => void) => {
+      const argv = [...prefix, "run", "--rm", "--no-deps", "-T", "topics", "ops/warm-up.ts"];
+      // Compose tells of its own doings between the lines.
+      const onLine = (line: string) => line.startsWith("  ") && say(line);
+      const limits = { limitMs: WARM_UP_LIMIT_MS, ...(stop && { stop }) };
+      const { code, stderr } = await capture(argv, { ...limits, env, onLine });
+      stop?.throwIfAborted();
+      if (code !== 0) say(`The brokers could not be warmed, the first orders may take seconds: ${stderr}`);
     },
     /** Removes the containers and networks, and the data with them if so told. */
     down: ({ volumes = false } = {}) =>

@@ -22,7 +22,9 @@ const elapsed = () => `${Math.round((performance.now() - started) / 1000)} s`;
 try {
   await ensureImages(machine);
   await refuseTakenPorts();
+  const brokersRan = await brokersRun();
   await start();
+  if (!brokersRan) await topology.warmUp(machine.say);
   await untilItRoutes();
   await tellWhere();
 } catch (error) {
@@ -59,6 +61,11 @@ async function start(): Promise<void> {
     settled.abort();
     await progress;
   }
+}
+
+async function brokersRun(): Promise<boolean> {
+  const brokers = (await topology.containers()).filter(({ service }) => service.startsWith("kafka"));
+  return brokers.length > 0 && brokers.every((one) => stateOf(one) === "healthy");
 }
 
 async function tellProgress(settled: AbortSignal): Promise<void> {

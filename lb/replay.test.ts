@@ -253,6 +253,62 @@ describe("where every try fails", () => {
   });
 });
 
+describe("a key that was sent on before comes again, by a client that may not know it itself", () => {
+  const again = { "idempotency-key": "again" };
+
+  test("nobody can be reached by then: not 503 refused but 502 unknown", async () => {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    expectProblem(await post(balancer, again), "connection_lost");
+    broken[Symbol.dispose]();
+    await balancer.producerIs(1, "DOWN");
+    expectProblem(await post(balancer, again), "connection_lost");
+    // What never was sent on is refused each time.
+    for (const _ of [1, 2]) expectProblem(await post(balancer, { "idempotency-key": "new" }), "unavailable");
+  });
+
+  /** A producer that had the key and is gone; and then another one in its place, which refuses. */
+  async function refusing(path: string, answer: Behaviour, keys: readonly string[]) {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    expectProblem(await post(balancer, again, order, path), "connection_lost");
+    broken[Symbol.dispose]();
+    await balancer.producerIs(1, "DOWN");
+    using shedding = startStandIn(answer, "127.0.0.1", broken.port);
+    await balancer.producerIs(1, "UP");
+    const told: unknown[] = [];
+    for (const key of keys) {
+      const { status, body } = await post(
+        balancer,
+        { "idempotency-key": key, "sent-before": "1" },
+        order,
+        path,
+      );
+      told.push([key, status, JSON.parse(body).fate]);
+    }
+    return { told, knew: shedding.requests.map((request) => headerOf(request, "sent-before") !== undefined) };
+  }
+
+  test.each(["/orders", "/orders/batch"])("a producer refuses %s for the moment: unknown", async (path) => {
+    const { told, knew } = await refusing(path, refused, ["again", "again", "new", "new"]);
+    expect(told).toEqual([
+      ["again", 502, "unknown"],
+      ["again", 502, "unknown"],
+      ["new", 503, "refused"],
+      ["new", 503, "refused"],
+    ]);
+    // Told by the balancer alone, for a batch's single orders.
+    expect(knew).toEqual([true, true, false, false]);
+  });
+
+  test("a producer that finds fault with it is believed, and nothing is forgotten by that", async () => {
+    const faulty = says("422 Unprocessable", "refused", '{"fate":"refused"}');
+    const { told, knew } = await refusing("/orders", faulty, ["again", "again"]);
+    expect(told).toEqual(["again", "again"].map((key) => [key, 422, "refused"]));
+    expect(knew).toEqual([true, true]);
+  });
+});
+
 test("a body that does not fit into the buffer is sent once only: 502, unknown", async () => {
   using broken = startStandIn("close");
   using good = startStandIn("close");

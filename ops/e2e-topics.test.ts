@@ -47,6 +47,16 @@ afterAll(async () => {
 const envOf = (topic: string) => ({ ...brokers.env, ORDERS_TOPIC: topic, TOPIC_CHECK_MS: "1000" });
 const configOf = (topic: string) => producerConfig(envOf(topic));
 
+test("brokers are warmed through a topic that is gone afterwards, as they are acknowledged and read", async () => {
+  const { code, stdout, stderr } = await capture([process.execPath, join(import.meta.dir, "warm-up.ts")], {
+    limitMs: 2 * CALL_LIMIT_MS,
+    env: { KAFKA_BROKERS: brokers.env.KAFKA_BROKERS },
+  });
+  // A topic that could not be removed would be an error.
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/p99 \d+ ms, [1-9]\d* records read/);
+});
+
 describe("what a topic must be like", () => {
   test("is what it is created with, whether of orders or of dead letters", async () => {
     const config = { ...configOf("explicit"), DEAD_TOPIC: "explicit.dead" };

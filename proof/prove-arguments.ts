@@ -6,7 +6,8 @@ import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
 import type { ScheduleOptions } from "./plan/schedule.ts";
 
 export interface Settings extends ScheduleOptions {
-  ratePerS: number;
+  /** Undefined: as much as fits the machine. */
+  ratePerS: number | undefined;
   /** The folder that the reports of all runs go to. */
   out: string;
   /** Compose's project; undefined: that of `make up`. */
@@ -15,7 +16,7 @@ export interface Settings extends ScheduleOptions {
   fresh: boolean;
 }
 
-export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAME,...] [--seed TEXT] [--rate 300]
+export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAME,...] [--seed TEXT] [--rate N]
 
 Real load and seeded faults on the topology of \`make up\`, which is started if it does not run; then what the clients
 were told is held against what the system has. Exit 0: the promise held; 1: broken; 2: could not be put to the test.
@@ -26,7 +27,7 @@ were told is held against what the system has. Exit 0: the promise held; 1: brok
   --duration 600      seconds: draws faults by the seed, or repeats the named ones, while they fit
   --seed TEXT         the same seed, the same run; a new one by default, printed first
   --without-majority  draws also faults that leave no majority of brokers or of ZooKeeper
-  --rate 300          orders per second
+  --rate N            orders per second; by default a quarter of what the machine holds, found out in ten seconds
   --fresh             on a topology of its own, on free ports, removed afterwards with its data
   --project NAME      on this Compose project, which runs; with --fresh one is made under the name
   --out out/prove     where the reports go, a folder for each seed
@@ -47,7 +48,7 @@ export function settingsOf(argv: string[]): Settings | "help" {
     ...(wanted && { wanted }),
     ...(duration !== undefined && { durationMs: wholeNumber("--duration", duration, 1) * 1_000 }),
     withoutMajority: values["without-majority"],
-    ratePerS: wholeNumber("--rate", values.rate, 1),
+    ratePerS: values.rate === undefined ? undefined : wholeNumber("--rate", values.rate, 1),
     out: values.out,
     project: values.project,
     fresh: values.fresh,
@@ -58,9 +59,8 @@ function read(args: string[]) {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
   const options = {
-    ...{ suite: text, faults: text, seed: text, duration: text, project: text },
+    ...{ suite: text, faults: text, seed: text, duration: text, project: text, rate: text },
     ...{ "without-majority": flag, fresh: flag, help: flag },
-    rate: { ...text, default: "300" },
     out: { ...text, default: join(import.meta.dir, "..", "out", "prove") },
   };
   return readCommandLine({ args, options }, usage).values;

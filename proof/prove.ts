@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
+import { orderIdOf } from "./history/history.ts";
 import { ignoredVariables } from "./load/environment.ts";
+import { fittingRate } from "./load/held.ts";
 import { lastWord } from "./plan/goals.ts";
 import { scenarios } from "./plan/scenarios.ts";
 import { plan } from "./plan/schedule.ts";
@@ -19,6 +21,9 @@ import { writeReport } from "./report/report.ts";
 import { experiment } from "./run/experiment.ts";
 import { withTopology } from "./run/stage.ts";
 import { openSystem } from "./system/system.ts";
+
+/** Half of what is held is for what comes back and catches up. */
+const rateShare = 1 / 4;
 
 const machine = thisMachine(stopWhenTold());
 try {
@@ -40,24 +45,27 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   const schedule = plan(settings);
   const { seed, rounds, expectedMs } = schedule;
   const minutes = Math.ceil(expectedMs / 60_000);
-  machine.say(
-    `seed ${seed}: ${rounds.length} rounds of faults at ${settings.ratePerS} orders/s, about ${minutes} min`,
-  );
+  machine.say(`seed ${seed}: ${rounds.length} rounds of faults, about ${minutes} min`);
   const fillable = rounds.some(({ steps }) =>
     steps.some(({ scenario }) => scenarios[scenario].fault === "disk-full"),
   );
   const stage = { ...settings, fillable };
-  const { run, outcomes, broken } = await withTopology(machine, stage, async (topology) =>
-    experiment(await openSystem(topology), schedule, { ...settings, tell, stop: machine.stop }),
-  );
+  const { stop } = machine;
+  const { run, outcomes, broken, ratePerS } = await withTopology(machine, stage, async (topology) => {
+    const system = await openSystem(topology);
+    const fitting = { given: settings.ratePerS, share: rateShare, url: system.url, stop };
+    const ratePerS = await fittingRate(fitting, machine.say);
+    return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
+  });
   const folder = join(settings.out, seed.replace(/[^\w.-]/g, "_"));
   mkdirSync(folder, { recursive: true });
   const { htmlPath, jsonPath, summary } = await writeReport(run, folder);
   const outcomesPath = join(folder, "outcomes.json");
-  await Bun.write(
-    outcomesPath,
-    JSON.stringify({ seed, ratePerS: settings.ratePerS, outcomes, broken }, null, 2),
-  );
+  await Bun.write(outcomesPath, JSON.stringify({ seed, ratePerS, outcomes, broken }, null, 2));
+  // What a finding of the verdict, which names an order's id, is traced back by.
+  const setBack = run.history.client.filter(({ firstStatus }) => firstStatus !== 202);
+  const lines = setBack.map((answer) => `${JSON.stringify({ orderId: orderIdOf(answer), ...answer })}\n`);
+  await Bun.write(join(folder, "set-back.jsonl"), lines.join(""));
   console.log(`${summary}\n\n${outcomeTable(outcomes)}\n`);
   console.log(`${htmlPath}\n${jsonPath}\n${outcomesPath}\n`);
   console.log(`seed ${seed}: ${lastWord(broken, outcomes)}`);

@@ -60,7 +60,7 @@ const producerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: choice("how a partition is chosen", "batch", "customer"),
-  BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 50, 0, 1_000),
+  BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 100, 0, 1_000),
   // Without any, a group still leaves as one.
   LINGER_MS: Type.Number({ description: "Kafka's linger.ms", default: 0, minimum: 0, maximum: 1_000 }),
   // Also the longest until an order is answered.

@@ -3,8 +3,9 @@ import { readCommandLine } from "../../kit/arguments.ts";
 import { type Profile, profileDefaults, profiles } from "./profiles.ts";
 
 const listed = profiles.map((name) => {
-  const { what, rate, durationSeconds } = profileDefaults[name];
-  return `  ${name.padEnd(8)} ${what} (${rate}/s, ${durationSeconds} s)`;
+  const { what, durationSeconds, ...usual } = profileDefaults[name];
+  const rate = "rate" in usual ? `${usual.rate}/s` : `${100 * usual.share} % of what the machine holds`;
+  return `  ${name.padEnd(8)} ${what} (${rate}, ${durationSeconds} s)`;
 });
 
 export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SECOND] [--duration 60s|10m]
@@ -13,14 +14,15 @@ export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SE
 Profiles, with the rate (the highest, where it varies) and duration unless told otherwise:
 ${listed.join("\n")}
 
-The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
+What the machine holds is found out first, in ten seconds. The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
 some in slow pieces. Beyond it, one request in fifty is sent once more when it has been accepted.
 --record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
 export type Settings = {
   profile: Profile;
-  rate: number;
+  /** Undefined: by the profile. */
+  rate: number | undefined;
   durationSeconds: number;
   url: string;
   ledger: string;
@@ -47,8 +49,8 @@ export function readArguments(args: string[]): Settings | undefined {
   const profile = profiles.find((name) => name === values.profile);
   if (!profile) throw new Error(`--profile ${values.profile}: one of ${profiles.join(", ")} is expected`);
   const defaults = profileDefaults[profile];
-  const rate = values.rate === undefined ? defaults.rate : Number(values.rate);
-  if (!Number.isInteger(rate) || rate < 1)
+  const rate = values.rate === undefined ? undefined : Number(values.rate);
+  if (rate !== undefined && (!Number.isInteger(rate) || rate < 1))
     throw new Error(`--rate ${values.rate}: a whole number of orders per second is expected`);
   const [, amount, unit = ""] =
     /^([1-9]\d*)([smh]?)$/.exec(values.duration ?? `${defaults.durationSeconds}`) ?? [];

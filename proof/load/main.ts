@@ -6,7 +6,8 @@ import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { readArguments, type Settings, usage } from "./arguments.ts";
 import { ignoredVariables } from "./environment.ts";
-import { stepsOf } from "./profiles.ts";
+import { fittingRate } from "./held.ts";
+import { profileDefaults, stepsOf } from "./profiles.ts";
 import { tally } from "./record.ts";
 import { startLoad } from "./run.ts";
 import { summaryLines } from "./summary.ts";
@@ -24,9 +25,17 @@ async function load({ ledger, record, ...settings }: Settings): Promise<number> 
   const stop = stopWhenTold();
   const ignored = ignoredVariables(thisMachine().env);
   if (ignored) console.error(ignored);
-  const { profile, rate, durationSeconds } = settings;
+  const { profile, durationSeconds, url } = settings;
+  const usual = profileDefaults[profile];
+  const given = settings.rate ?? ("rate" in usual ? usual.rate : undefined);
+  // A ramp is to go beyond what is held.
+  const rate =
+    profile === "ramp" && given !== undefined
+      ? given
+      : await fittingRate({ given, share: "share" in usual ? usual.share : 1, url, stop }, console.log);
   const result = await startLoad({
     ...settings,
+    rate,
     ...(record && { recordPath: record }),
     stop,
     visible: process.stdout.isTTY,

@@ -25,9 +25,13 @@ describe.each([...profiles])("profile %s", (profile) => {
     expect(Number.parseInt(orders.gracefulStop, 10) * 1_000).toBeGreaterThan(orderLimitMs);
   });
 
-  test("has a rate and a duration of its own", () => {
-    const { rate, durationSeconds } = profileDefaults[profile];
-    expect(readArguments(["--profile", profile])).toMatchObject({ profile, rate, durationSeconds });
+  test("has a duration of its own, and leaves the rate to the machine unless it is told", () => {
+    const { durationSeconds } = profileDefaults[profile];
+    expect(readArguments(["--profile", profile])).toMatchObject({
+      profile,
+      rate: undefined,
+      durationSeconds,
+    });
   });
 });
 

@@ -8,17 +8,23 @@ import { orderLimitMs } from "../client/policy.ts";
 export const profiles = ["smoke", "steady", "ramp", "spike", "soak"] as const;
 export type Profile = (typeof profiles)[number];
 
-/** What each profile is for, and its rate (the highest, where it varies) and duration unless told otherwise. */
-export const profileDefaults: Record<Profile, { what: string; rate: number; durationSeconds: number }> = {
+/**
+ * What each profile is for, and its rate (the highest, where it varies) and duration unless told otherwise: a number of
+ * orders per second, or a share of what the machine holds.
+ */
+export const profileDefaults: Record<
+  Profile,
+  { what: string; durationSeconds: number } & ({ rate: number } | { share: number })
+> = {
   smoke: { what: "whether it works at all", rate: 10, durationSeconds: 10 },
-  steady: { what: "a constant rate", rate: 500, durationSeconds: 60 },
+  steady: { what: "a constant rate", share: 1 / 2, durationSeconds: 60 },
   ramp: { what: "ten steps up to the rate, to find the knee", rate: 3_000, durationSeconds: 150 },
   spike: {
     what: "a tenth of the rate, all of it for a fifth of the time, a tenth again",
-    rate: 2_000,
+    share: 1,
     durationSeconds: 60,
   },
-  soak: { what: "a constant rate for long", rate: 500, durationSeconds: 1_800 },
+  soak: { what: "a constant rate for long", share: 1 / 2, durationSeconds: 1_800 },
 };
 
 /** The share of the orders whose bodies come in chunks or slowly: in-pieces.ts sends those, k6 all others. */

@@ -69,7 +69,9 @@ async function onFresh<T>(
     const topology = openTopology(options);
     try {
       machine.say("Starting a topology of its own ...");
-      await openTopology({ ...options, stop: machine.stop }).up();
+      const starting = openTopology({ ...options, stop: machine.stop });
+      await starting.up();
+      await starting.warmUp(machine.say);
       return await act(topology);
     } finally {
       const log = join(out, `${project}.log`);

@@ -88,7 +88,8 @@ export function createIntakeApp(
       const body = await readJsonBody(request, maxBytes);
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs } satisfies Given };
+      const sentBefore = request.headers.has("sent-before");
+      return { document: jsonOf(body), given: { key, kind, trace, deadlineMs, sentBefore } satisfies Given };
     } finally {
       release();
     }
@@ -104,16 +105,23 @@ export function createIntakeApp(
       return acceptance;
     } catch (error) {
       if (!(error instanceof OutcomeError)) throw error;
-      const { outcome, message, extension } = error;
+      const told = given.sentBefore ? ofAllTries(error) : error;
+      const { outcome, message, extension } = told;
       metrics.outcome(outcome);
       const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
       log[level]({ outcome, detail: message, ...extension }, "order not accepted");
-      return error;
+      return told;
     }
   }
 
   return { app, routes };
 }
+
+/** Who is refused for the moment may have been accepted at an earlier try. */
+const ofAllTries = (error: OutcomeError): OutcomeError =>
+  outcomes[error.outcome].status === 503
+    ? new OutcomeError("delivery_unknown", `${error.message}; send it again with the same Idempotency-Key`)
+    : error;
 
 /** A body without a length may be as long as any. */
 const declaredBytes = (request: Request): number =>

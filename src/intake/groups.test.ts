@@ -100,17 +100,23 @@ describe("where many come", () => {
     await until("it waits for nobody any more", () => sizes().length > 2);
   });
 
-  test.each([
-    { name: "few", group: 10, held: 5 },
-    { name: "enough", group: 20, held: 256 },
-  ])("$name wait for nobody", async ({ group, held }) => {
+  test("few, of brokers that acknowledge at once, wait for nobody", () => {
     const { groups, add, settle, sizes } = recorded(noWindowMs, true);
-    add(group);
+    add(10);
     groups.flush();
-    add(held);
+    add(5);
+    settle(1);
+    expect(sizes()).toEqual([10, 5]);
+  });
+
+  test("enough wait for nobody", async () => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(20);
+    groups.flush();
+    add(256);
     await acknowledgement();
     settle(1);
-    expect(sizes()).toEqual([group, held]);
+    expect(sizes()).toEqual([20, 256]);
   });
 
   test("enough is enough, however many were there", async () => {
@@ -147,6 +153,55 @@ describe("where many come", () => {
     Bun.sleepSync(10);
     settle(1);
     expect(sizes()).toEqual([20, 5]);
+  });
+});
+
+describe("where the brokers are slow to acknowledge", () => {
+  test.each([
+    { gathers: true, expected: 15, why: "with those who were answered" },
+    { gathers: false, expected: 10, why: "answered one by one" },
+  ])("the next group waits for as many as there were: $why", async ({ gathers, expected }) => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, gathers);
+    add(10);
+    groups.flush();
+    add(5);
+    await acknowledgement();
+    settle(1);
+    add(expected - 6);
+    await new Promise(setImmediate);
+    expect(sizes()).toEqual([10]);
+    add(1);
+    await until("it is sent", () => sizes().length > 1);
+    expect(sizes()).toEqual([10, expected]);
+  });
+
+  test("it is sent without them after a while, which is longer after slower ones", async () => {
+    const waits: number[] = [];
+    for (const acknowledgedMs of [40, 200]) {
+      const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+      add(2);
+      groups.flush();
+      add(1);
+      await Bun.sleep(acknowledgedMs);
+      const settledMs = performance.now();
+      settle(1);
+      expect(sizes()).toEqual([2]);
+      await until("it is sent", () => sizes().length > 1);
+      waits.push(performance.now() - settledMs);
+    }
+    const [short = 0, long = 0] = waits;
+    expect(short).toBeLessThan(long);
+  });
+
+  test("an order that finds nothing under way and nobody held goes at once", async () => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    add(1);
+    groups.flush();
+    await acknowledgement();
+    settle(1);
+    add(1);
+    await until("it is sent", () => sizes().length > 1);
+    expect(sizes()).toEqual([1, 1]);
   });
 });
 

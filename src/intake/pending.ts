@@ -15,6 +15,8 @@ export type Given = {
   trace: TraceContext | undefined;
   /** By when it has to be answered, on the clock of performance.now(). */
   deadlineMs: number;
+  /** The balancer has sent its key on before, and does not know that all of it was refused. */
+  sentBefore: boolean;
 };
 
 /** An order without its answer, or of which a copy is still on its way. */
