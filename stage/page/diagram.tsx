@@ -12,6 +12,7 @@ const instances = part((now) => now.instances);
 const partitions = part((now) => now.partitions);
 const edges = part((now) => now.edges);
 const load = part((now) => now.load);
+const readOnly = part((now) => now.readOnly);
 const group = part((now) => now.group);
 
 const titles: Record<TierName, string> = {
@@ -54,7 +55,13 @@ export function Diagram() {
       <Tier name="consumer" />
       <Step name="handled" />
       <Tier name="ledger" />
-      <p class="legend" data-legend />
+      <p class="legend">
+        {!readOnly.value && <span>Press an instance to break it, or to heal it.</span>}
+        <span>
+          Under a consumer: its partitions, who leads each, the replicas in sync, the orders that wait.
+        </span>
+        <span data-legend />
+      </p>
     </section>
   );
 }
