@@ -27,6 +27,8 @@ const fewest: Record<TierName, number> = {
   ...{ broker: 2, zookeeper: 2 },
 };
 const mostInstances = 6;
+/** It is down or stands still, for all to see. */
+const felling = new Set(["kill", "stop", "pause"]);
 /** They leave the instance as able as before. */
 const harmless = new Set(["reload"]);
 
@@ -41,6 +43,8 @@ export type Actions = ReturnType<typeof createActions>;
 export function createActions({ source, instances, note }: Surroundings) {
   const offered = new Set<string>(Object.values(source.faults).flat());
   const bands = new Map<string, Band>();
+  /** Of those that were seen to lie down. */
+  const felled = new WeakSet<Band>();
   const stopping = new AbortController();
   let nextBand = 1;
   let rolling: string | undefined;
@@ -174,6 +178,13 @@ export function createActions({ source, instances, note }: Surroundings) {
       if (action.do === "heal-all") return healAll();
       if (action.do === "restart") return restart(rollable(action.tier));
       return scale(rollable(action.tier), action.count);
+    },
+    /** Takes a look at the instances: who was struck down and is up again was healed by somebody else. */
+    observe(): void {
+      for (const band of open().filter(({ fault }) => felling.has(fault))) {
+        if (instances()[band.target]?.state !== "up") felled.add(band);
+        else if (felled.has(band)) band.toMs = Date.now();
+      }
     },
     /** What was struck, and when; what ended long ago is left out. */
     bands: (): Record<string, Band> => Object.fromEntries(bands),

@@ -162,6 +162,25 @@ test(
 );
 
 test(
+  "who was struck and is started by somebody else is no longer called struck",
+  async () => {
+    const page = await open();
+    await card(page, "producer-1").click();
+    await press(page, "Kill -9");
+    await isState(page, "producer-1", "down");
+    expect(embedded.stage().state().instances["producer-1"]?.struck).toEqual(["kill"]);
+    const [victim] = embedded.pipeline.instances;
+    if (victim) embedded.pipeline.restart(victim);
+    await isState(page, "producer-1", "up");
+    await until(
+      "it is not struck",
+      () => embedded.stage().state().instances["producer-1"]?.struck.length === 0,
+    );
+  },
+  limitMs,
+);
+
+test(
   "who leaves the page has what was struck healed, and the load paused",
   async () => {
     const page = await open();

@@ -106,6 +106,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     const before = state();
     look = await source.look();
     viewed = viewOf(look);
+    actions.observe();
     // A ledger that does not answer keeps nobody from seeing the rest.
     checking ??= reconciler.check().finally(() => {
       checking = undefined;
