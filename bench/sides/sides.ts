@@ -48,10 +48,9 @@ export const programs = {
   "coffee-orders": product(),
   "coffee-orders, by customer": product({ PARTITIONER: "customer" }),
   "no Kafka": { argv: [bun, join(import.meta.dir, "ceiling.ts")], withoutKafka: true },
-  "Fastify + kafkajs": nodePeer("kafkajs"),
-  "Fastify + node-rdkafka": { ...nodePeer("node-rdkafka"), compiled: true },
   "Fastify + @platformatic/kafka": nodePeer("platformatic"),
   "Go + franz-go": { argv: [goPeer], compiled: true },
+  "Go + franz-go, by customer": { argv: [goPeer], env: { BY_CUSTOMER: "1" }, compiled: true },
 } satisfies Record<string, Program>;
 
 export type SideName = keyof typeof programs;

@@ -3,7 +3,7 @@ import type { History } from "../history/history.ts";
 import type { Measures, Recovery } from "../report/measures.ts";
 import { outcomeTable } from "../report/outcome-table.ts";
 import { told } from "../testing/histories.ts";
-import { brokenPromises, failedUnprovoked, lastWord, outcomesOf } from "./goals.ts";
+import { brokenPromises, failedUnprovoked, lastWord, outcomesOf, starved } from "./goals.ts";
 
 const nothing: History = { client: [], topic: [], ledger: [], effects: [], dead: [], commits: [] };
 
@@ -109,6 +109,21 @@ test("an order that fails while no fault is there is nobody's but the system's",
   expect(found("brokers-stop-two", 165_000, 190_000)).toBe(0);
   expect(found("brokers-stop-two", 165_001, 190_000)).toBe(1);
   expect(failedUnprovoked([told("a", { fate: "unknown" })], [])).toHaveLength(1);
+});
+
+test("a machine that is too slow even without a fault puts nothing to the test; one that is slow under a fault does", () => {
+  const at = (startedMs: number, tookMs: number) =>
+    Array.from({ length: 100 }, (_, n) =>
+      told(`${startedMs}-${n}`, { startedMs, endedMs: startedMs + tookMs }),
+    );
+  const fault = [recovery("broker-kill-leader")];
+  expect(starved([...at(1_000, 1_000), ...at(99_990, 30_000)], fault)).toBeUndefined();
+  expect(starved([...at(1_000, 1_001), ...at(110_000, 10)], fault)).toStartWith(
+    "without any fault the 99th percentile was 1001 ms",
+  );
+  expect(lastWord(["x: 2 orders were not accepted"], [], "too slow")).toBe(
+    "the promise was not put to the test: too slow",
+  );
 });
 
 test("redelivered is what was delivered more often than it lies on the topic, by the fault that it belongs to", () => {

@@ -1,5 +1,6 @@
 // What each fault was to come to, held against what it came to: pure, from the measures and the history. Faults that
 // strike together are held against what all of them allow, since nobody can tell whose an order was.
+import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer, History } from "../history/history.ts";
 import type { Measures, Recovery } from "../report/measures.ts";
 import type { Goals, Scenario } from "./scenario.ts";
@@ -57,22 +58,44 @@ export function brokenPromises(outcomes: readonly Outcome[]): string[] {
 }
 
 /** Orders that were not accepted in the end though no fault touched them: that is promised always. */
-export function failedUnprovoked(
+export const failedUnprovoked = (
   client: readonly ClientAnswer[],
   recoveries: readonly Recovery[],
-): ClientAnswer[] {
+): ClientAnswer[] => untouched(client, recoveries).filter(({ fate }) => fate !== "accepted");
+
+/** What 99 of 100 orders that no fault touched are answered within, on a machine that is not too slow for them. */
+const controlP99Ms = 1_000;
+
+/**
+ * Whether the machine was too slow for the load even without a fault: then how long clients waited, and whether they lost
+ * their patience, says nothing of the system.
+ * @returns in words, or undefined where it was not
+ */
+export function starved(
+  client: readonly ClientAnswer[],
+  recoveries: readonly Recovery[],
+): string | undefined {
+  const took = untouched(client, recoveries).map(({ startedMs, endedMs }) => endedMs - startedMs);
+  const p99Ms = percentile(ascending(took), 99);
+  return p99Ms <= controlP99Ms
+    ? undefined
+    : `without any fault the 99th percentile was ${Math.round(p99Ms)} ms: this machine is too slow for the rate, or others use it`;
+}
+
+/** Orders that were sent and answered outside of all faults and of what these are allowed afterwards. */
+function untouched(client: readonly ClientAnswer[], recoveries: readonly Recovery[]): ClientAnswer[] {
   const faults = recoveries.map(({ fault, atMs, healedAfterMs = Number.POSITIVE_INFINITY }) => {
     const { refusalsEndMs = usualRefusalsEndMs } = scenarioOf(fault);
     return { fromMs: atMs, toMs: atMs + healedAfterMs + refusalsEndMs };
   });
   return client.filter(
-    ({ fate, startedMs, endedMs }) =>
-      fate !== "accepted" && !faults.some(({ fromMs, toMs }) => endedMs >= fromMs && startedMs <= toMs),
+    ({ startedMs, endedMs }) => !faults.some(({ fromMs, toMs }) => endedMs >= fromMs && startedMs <= toMs),
   );
 }
 
 /** What the run came to, for its last line: a figure that misses its target is never passed over. */
-export function lastWord(broken: readonly string[], outcomes: readonly Outcome[]): string {
+export function lastWord(broken: readonly string[], outcomes: readonly Outcome[], untested?: string): string {
+  if (untested !== undefined) return `the promise was not put to the test: ${untested}`;
   if (broken.length > 0) return "the promise was broken";
   const count = outcomes.reduce((sum, { missed }) => sum + missed.length, 0);
   const missed = count === 1 ? "1 figure missed its target" : `${count} figures missed their targets`;

@@ -10,7 +10,7 @@ import { collect, readable, sampleCommits } from "../history/collect.ts";
 import type { Cut } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
 import { startLoad } from "../load/run.ts";
-import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf } from "../plan/goals.ts";
+import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf, starved } from "../plan/goals.ts";
 import { scenarios } from "../plan/scenarios.ts";
 import type { Schedule } from "../plan/schedule.ts";
 import type { RunEvent } from "../report/events.ts";
@@ -45,6 +45,8 @@ export interface Experiment {
   outcomes: Outcome[];
   /** Why the promise was not kept; nothing: it was. */
   broken: string[];
+  /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was too slow. */
+  untested: string | undefined;
 }
 
 /** @throws Error when it could not be carried out: nothing is proven then, neither way */
@@ -91,17 +93,27 @@ export async function experiment(
       steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
     );
     const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
-    const broken = [
+    const unsafe = [
       ...verdict.faults,
-      ...brokenPromises(outcomes),
       // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
       ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
+    ];
+    const unavailable = [
+      ...brokenPromises(outcomes),
       ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
       ...hungAtTheEnd(answers, stoppedMs),
       ...shortcomings,
     ];
+    const broken = [...unsafe, ...unavailable];
+    const slow = starved(client, measures.recoveries);
+    const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
     const judged = { ...verdict, held: broken.length === 0, faults: broken };
-    return { run: { seed: schedule.seed, events, history, verdict: judged, measures }, outcomes, broken };
+    return {
+      run: { seed: schedule.seed, events, history, verdict: judged, measures },
+      outcomes,
+      broken,
+      untested,
+    };
   } finally {
     await sampler.stop();
   }

@@ -1,5 +1,6 @@
 // Peer: net/http and franz-go, idempotent, acks=all, without linger, as is its default. Its records have no key: then
-// franz-go fills one partition's batch before it goes on to the next, which makes fewer and larger requests.
+// franz-go fills one partition's batch before it goes on to the next, which makes fewer and larger requests. With
+// BY_CUSTOMER=1 the customer is the key, whose hash is the partition.
 package main
 
 import (
@@ -61,6 +62,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	byCustomer := os.Getenv("BY_CUSTOMER") == "1"
 	var accepted atomic.Int64
 	http.HandleFunc("POST /orders", func(w http.ResponseWriter, r *http.Request) {
 		var o order
@@ -77,7 +79,11 @@ func main() {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		record, err := client.ProduceSync(context.Background(), &kgo.Record{Value: value}).First()
+		var key []byte
+		if byCustomer {
+			key = []byte(o.Customer)
+		}
+		record, err := client.ProduceSync(context.Background(), &kgo.Record{Key: key, Value: value}).First()
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusGatewayTimeout)
 			return
