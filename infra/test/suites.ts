@@ -35,11 +35,11 @@ export const suites: Suite[] = [
   {
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
-    limitMinutes: 10,
+    limitMinutes: 9,
     files: /^(src|native|examples)\//,
     filesAtOnce: 2,
   },
-  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 9, files: /^lb\// },
   { name: "load", what: "the load and its record", limitMinutes: 3, files: /^proof\/(client|load)\/(?!e2e)/ },
   {
     name: "chaos",
@@ -56,7 +56,7 @@ export const suites: Suite[] = [
   {
     name: "stage",
     what: "the live page in a browser, before the embedded pipeline",
-    limitMinutes: 5,
+    limitMinutes: 3,
     files: /^stage\/(?!e2e)/,
   },
   {
