@@ -111,7 +111,9 @@ const mostEffects = 300_000;
 /** In SQLite, whose effects are read on from where the last look ended: they are only ever added. */
 export function createSqliteLook(path: string) {
   let database: Database | undefined;
-  const effects = new Map<string, number>();
+  let effects = new Map<string, number>();
+  /** Those before them: the oldest are forgotten all at once. */
+  let older = new Map<string, number>();
   let newest = 0;
   function connected(): Database {
     if (database) return database;
@@ -119,14 +121,15 @@ export function createSqliteLook(path: string) {
     database.run("PRAGMA busy_timeout = 1000");
     return database;
   }
+  const countOf = (id: string) => effects.get(id) ?? older.get(id) ?? 0;
   function readOn(at: Database): void {
     if (effectTable === undefined) return;
     const rows = at.query<{ rowid: number; id: string }, [number]>(
       `SELECT rowid, order_id AS id FROM ${effectTable} WHERE rowid > ? ORDER BY rowid`,
     );
     for (const { rowid, id } of rows.iterate(newest)) {
-      effects.set(id, (effects.get(id) ?? 0) + 1);
-      if (effects.size > mostEffects) effects.delete(effects.keys().next().value as string);
+      effects.set(id, countOf(id) + 1);
+      if (effects.size > mostEffects) [effects, older] = [new Map(), effects];
       newest = rowid;
     }
   }
@@ -154,7 +157,7 @@ export function createSqliteLook(path: string) {
       for (const id of ids) {
         const one = {
           deliveries: deliveries.get(id) ?? 0,
-          effects: effectTable ? (effects.get(id) ?? 0) : deliveries.has(id) ? 1 : 0,
+          effects: effectTable ? countOf(id) : deliveries.has(id) ? 1 : 0,
           dead: dead.has(id),
         };
         if (one.deliveries > 0 || one.effects > 0 || one.dead) found.set(id, one);
@@ -175,7 +178,7 @@ export function createSqliteLook(path: string) {
         )
         .get(id);
       const handled = row?.handled ? 1 : 0;
-      return row ? traceOf({ ...row, effects: effectTable ? (effects.get(id) ?? 0) : handled }) : undefined;
+      return row ? traceOf({ ...row, effects: effectTable ? countOf(id) : handled }) : undefined;
     },
     close: async (): Promise<void> => database?.close(),
   };
