@@ -3,6 +3,7 @@
  * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
  */
 import { type Action, createActions, Refused } from "./actions.ts";
+import { changesOf } from "./changes.ts";
 import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
 import { createOneOrder } from "./one-order.ts";
 import { patchOf } from "./patch.ts";
@@ -114,9 +115,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await Promise.race([checking, Bun.sleep(checkWaitMs)]);
     acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
     const now = state();
-    for (const text of changesOf(before, now)) note("change", text);
-    if (before.verdict.status !== now.verdict.status && now.verdict.status !== "idle")
-      note("verdict", verdictWords[now.verdict.status]);
+    for (const [kind, text] of changesOf(before, now)) note(kind, text);
     publish();
   }
 
@@ -144,16 +143,25 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
   }
 
+  // One look at a time, and the next at once when something came or went meanwhile.
+  let changed = false;
+  let wake = () => {};
+  source.onChange(() => {
+    changed = true;
+    wake();
+  });
   const watching = (async () => {
     while (!closed) {
       const nextMs = performance.now() + lookEveryMs;
+      changed = false;
       await lookOnce().catch((error) => note("error", error.message));
       sampleNow();
       await healWhenAlone();
-      await Bun.sleep(Math.max(100, nextMs - performance.now()));
+      const { promise: woken, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      if (!changed) await Promise.race([woken, Bun.sleep(Math.max(100, nextMs - performance.now()))]);
     }
   })();
-  source.onChange(() => void lookOnce().catch((error) => note("error", error.message)));
 
   return {
     state,
@@ -186,48 +194,12 @@ export function openStage(source: Source, options: StageOptions = {}) {
     },
     async close(): Promise<void> {
       closed = true;
+      wake();
       actions.stop();
       await Promise.all([load.stop(), watching]);
       await source.close();
     },
   };
-}
-
-const verdictWords = {
-  idle: "",
-  good: "everything accepted is accounted for",
-  waiting: "accepted orders wait",
-  broken: "the promise is broken",
-  blind: "it can't be known whether anything is lost",
-};
-
-/** What changed between two looks, in words: states, leaders, the controller, the group. */
-export function changesOf(before: StageState, now: StageState): string[] {
-  const found: string[] = [];
-  for (const [name, { state, why }] of Object.entries(now.instances)) {
-    const was = before.instances[name]?.state;
-    if (was !== undefined && was !== state)
-      found.push(`${name} is ${state}${why && why !== state ? `: ${why}` : ""}`);
-  }
-  for (const name of Object.keys(before.instances)) if (!now.instances[name]) found.push(`${name} is gone`);
-  const moved = Object.entries(now.partitions).filter(
-    ([at, { leader }]) => before.partitions[at] !== undefined && before.partitions[at]?.leader !== leader,
-  );
-  const byLeader = Map.groupBy(moved, ([, { leader }]) => leader);
-  for (const [leader, some] of byLeader)
-    found.push(
-      `partitions ${some.map(([at]) => at).join(" ")} ${leader < 0 ? "have no leader" : `are led by kafka${leader}`}`,
-    );
-  if (before.controller !== now.controller && now.controller > 0)
-    found.push(`kafka${now.controller} is the controller`);
-  const owners = Object.entries(now.partitions).filter(
-    ([at, { owner }]) => owner && before.partitions[at]?.owner !== owner,
-  );
-  for (const [owner, some] of before.group.state === "unknown"
-    ? []
-    : Map.groupBy(owners, ([, one]) => one.owner))
-    found.push(`${owner} takes partitions ${some.map(([at]) => at).join(" ")}`);
-  return found;
 }
 
 function loadOf({ ratePerS, paused, mix }: Command & { do: "load" }) {

@@ -78,7 +78,7 @@ function Tier({ name }: { name: TierName }) {
         {rolling ? (
           <button
             type="button"
-            class="plain"
+            class="plain title"
             onClick={() => {
               chosen.value = `tier:${name}`;
             }}

@@ -59,7 +59,7 @@ function Plot({ title, series }: { title: string; series: Series[] }) {
         scales: { y: { range: (_, _min, most) => [0, Math.max(5, most * 1.1)] } },
         axes: [
           { ...axis, space: 50, values: "{HH}:{mm}:{ss}", size: 28 },
-          { ...axis, size: 44, space: 26 },
+          { ...axis, size: 54, space: 26 },
         ],
         series: [
           {},

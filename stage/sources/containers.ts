@@ -5,7 +5,7 @@
  */
 
 import type { Container, Topology } from "../../infra/topology.ts";
-import { comesTrue } from "../../kit/until.ts";
+import { linesOf } from "../../kit/lines.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
 import { askLog, isWhole, type LogView } from "../kafka.ts";
@@ -18,8 +18,7 @@ import type { Look, Seen, Source } from "./source.ts";
 const slots = 12;
 const listEveryMs = 60_000;
 const modesEveryMs = 60_000;
-/** A change comes with a few events, and what it leads to is there a moment later. */
-const settleMs = 150;
+const modesSoonMs = 3_000;
 const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
 
 /** Where the network of a container can be touched from here. */
@@ -104,7 +103,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
       },
     },
     system,
-    containers: async () => new Map((await system.containers()).map((one) => [nameOf(one), one])),
+    containers: async () => new Map((await roster.now()).containers.map((one) => [nameOf(one), one])),
     faults: {
       producer: [...anyone, ...networked()],
       consumer: [...anyone, ...networked()],
@@ -153,56 +152,69 @@ function commandOf(what: FaultName | "heal" | "scale", tier: TierName, name: str
   return `bun run chaos ${what} ${tier}${nth ? ` --nth ${nth}` : name ? "" : " --all"}${more}`;
 }
 
-/** Who is there, by Docker's own account: listed anew when an event says that something changed. */
+/** What an event leaves of a container. Source: Docker's manual, «docker system events». */
+const stateAfter: Record<string, Container["state"]> = {
+  start: "running",
+  unpause: "running",
+  pause: "paused",
+  die: "exited",
+};
+interface DockerEvent {
+  Action: string;
+  Actor: { ID: string; Attributes: { exitCode?: string } };
+}
+
+/** Who is there: listed now and then, and kept up by Docker's events, so that a change costs nothing to learn. */
 function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   const { topology } = system;
   let containers: Container[] = [];
   let modes = new Map<string, string>();
-  let [listedMs, askedMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [listDueMs, modesDueMs] = [0, 0];
   let hear = () => {};
   const stopping = new AbortController();
 
-  async function modesOf(): Promise<Map<string, string>> {
+  async function askModes(): Promise<void> {
     const nodes = containers.filter((one) => tierOf(one) === "zookeeper" && one.state === "running");
     const found = await Promise.all(
       nodes.map(async (one) => [nameOf(one), await system.mode(one).catch(() => undefined)] as const),
     );
-    return new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+    modes = new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+    // Who is in no majority is asked again soon.
+    modesDueMs = performance.now() + (modes.size === nodes.length ? modesEveryMs : modesSoonMs);
   }
 
   async function now(): Promise<{ containers: Container[]; modes: Map<string, string> }> {
     const at = performance.now();
-    if (at - listedMs > listEveryMs) {
-      listedMs = at;
+    if (at >= listDueMs) {
+      listDueMs = at + listEveryMs;
       containers = await system.containers().catch(() => containers);
     }
-    // A node that was elected needs a moment to know it; who is in no majority is asked again at once.
-    const running = containers.filter((one) => tierOf(one) === "zookeeper" && one.state === "running").length;
-    if (at - askedMs > (modes.size === running ? modesEveryMs : 2_000)) {
-      askedMs = at;
-      void modesOf().then((found) => {
-        modes = found;
-      });
+    if (at >= modesDueMs) {
+      modesDueMs = at + modesEveryMs;
+      void askModes();
     }
     return { containers, modes };
   }
 
+  function take({ Action, Actor: { ID, Attributes } }: DockerEvent): void {
+    const state = stateAfter[Action];
+    const exitCode = Number(Attributes.exitCode ?? 0);
+    if (state)
+      containers = containers.map((one) => (ID.startsWith(one.id) ? { ...one, state, exitCode } : one));
+    else listDueMs = 0;
+    // An election takes a moment.
+    modesDueMs = performance.now() + modesSoonMs;
+    hear();
+  }
+
   void (async () => {
-    const filters = ["create", "destroy", "start", "die", "pause", "unpause"].map(
-      (event) => `event=${event}`,
-    );
-    const project = (await topology.config()).name;
-    const labelled = [...filters, `label=com.docker.compose.project=${project}`];
+    const filters = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
+    const labelled = [...filters, `label=com.docker.compose.project=${(await topology.config()).name}`];
     const child = Bun.spawn(
-      ["docker", "events", "--format", "{{.Action}}", ...labelled.flatMap((one) => ["--filter", one])],
+      ["docker", "events", "--format", "{{json .}}", ...labelled.flatMap((one) => ["--filter", one])],
       { stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
     );
-    for await (const _ of child.stdout) {
-      await comesTrue(() => stopping.signal.aborted, settleMs, settleMs);
-      listedMs = Number.NEGATIVE_INFINITY;
-      askedMs = Number.NEGATIVE_INFINITY;
-      hear();
-    }
+    for await (const line of linesOf(child.stdout)) take(JSON.parse(line));
   })();
 
   return {
