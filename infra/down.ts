@@ -1,12 +1,16 @@
 // `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
 // the next time, unless --volumes says otherwise.
 import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
+import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
 const volumes = Bun.argv.includes("--volumes");
-const topology = openTopology({ stop: stopWhenTold() });
+const stop = stopWhenTold();
+const topology = openTopology({ stop });
 try {
+  await endService(thisMachine(stop), (await topology.config()).name);
   console.error("Stopping: producers and consumers finish their work first ...");
   await topology.down({ volumes });
   console.error(

@@ -7,6 +7,7 @@ import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
+import { startService } from "./stage-service.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
 
 const POLL_MS = 500;
@@ -106,12 +107,24 @@ async function untilItRoutes(): Promise<void> {
     );
 }
 
+/** It only shows: where it can't be started, orders flow all the same. */
+async function stageAddress(): Promise<string> {
+  try {
+    return await startService(machine, (await topology.config()).name);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return `not to be had: ${error.message}`;
+  }
+}
+
 async function tellWhere(): Promise<void> {
+  const stage = await stageAddress();
   const ports = await topology.ports();
   const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
   const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
   machine.say(`
 Up and healthy after ${elapsed()}.
+  stage        ${stage}
   orders       ${orders}
   balancer     http://127.0.0.1:${ports.LB_STATS_PORT}
   Kafka        ${brokers.join(",")}

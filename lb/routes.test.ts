@@ -339,6 +339,34 @@ test("operators see the statistics, and metrics for Prometheus", async () => {
   expect(metrics).toMatch(/haproxy_server_status\{proxy="producers",server="producer1",state="UP"\} 1/);
 });
 
+test("operators read each instance's own pages by its place, whatever its state, and no other's", async () => {
+  const instance = (name: string, status: number) =>
+    Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: ({ url }) => new Response(name + new URL(url).pathname, { status }),
+    });
+  const servers = [instance("p1", 200), instance("p2", 503), instance("c1", 200)] as const;
+  const [p1, p2, c1] = servers.map(({ port }) => port as number) as [number, number, number];
+  await using own = await startBalancer({ producers: [p1, p2], consumers: [c1] });
+  await own.producerIs(2, "DOWN");
+  const read = async (path: string, method = "GET") => {
+    const answer = await fetch(`http://127.0.0.1:${own.operatorsPort}${path}`, { method });
+    return `${answer.status} ${await answer.text()}`;
+  };
+  expect(await read("/producer1/metrics")).toBe("200 p1/metrics");
+  expect(await read("/producer2/readyz")).toBe("503 p2/readyz");
+  expect(await read("/consumer1/metrics")).toBe("200 c1/metrics");
+  for (const path of ["/producer3/metrics", "/consumer2/readyz"])
+    expect(await read(path)).toStartWith("503 {");
+  expect(await read("/producer1/metrics", "POST")).toStartWith("405");
+  for (const path of ["/producer1/orders", "/producer1/openapi.json"])
+    expect(await read(path)).toContain("Statistics Report");
+  await servers[0].stop(true);
+  expect(await read("/producer1/metrics")).toStartWith("503 {");
+  for (const server of servers) await server.stop(true);
+});
+
 test("a thousand look-ups that wait for 9 s are answered by one consumer, all at once", async () => {
   let [open, most] = [0, 0];
   const server = Bun.serve({

@@ -29,16 +29,17 @@ export const suites: Suite[] = [
     commands: {
       "format and lint": ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
       types: ["node_modules/.bin/tsc", "--noEmit"],
+      "types of the page": ["node_modules/.bin/tsc", "--noEmit", "-p", "stage/page"],
     },
   },
   {
     name: "unit",
     what: "units, on the mock cluster where they need Kafka",
-    limitMinutes: 10,
+    limitMinutes: 11,
     files: /^(src|native|examples)\/(?!e2e)/,
     filesAtOnce: 2,
   },
-  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 10, files: /^lb\// },
+  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 11, files: /^lb\// },
   { name: "load", what: "the load and its record", limitMinutes: 3, files: /^proof\/(client|load)\/(?!e2e)/ },
   {
     name: "chaos",
@@ -53,6 +54,12 @@ export const suites: Suite[] = [
     files: /^(infra|kit|ops|proof\/demo)\/(?!e2e)/,
   },
   {
+    name: "stage",
+    what: "the live page in a browser, before the embedded pipeline",
+    limitMinutes: 3,
+    files: /^stage\/(?!e2e)/,
+  },
+  {
     name: "bench",
     what: "the benchmarks work: as many orders appended as accepted",
     limitMinutes: 8,
@@ -63,8 +70,8 @@ export const suites: Suite[] = [
   {
     name: "e2e",
     what: "the topology on containers",
-    limitMinutes: 34,
-    files: /^(examples|infra|ops|proof(\/load)?)\/e2e/,
+    limitMinutes: 30,
+    files: /^(examples|infra|ops|proof(\/load)?|stage)\/e2e/,
     onContainers: true,
     cleanUp: () =>
       Promise.all([openTopology({ project: e2eProject }).down({ volumes: true }), removeBrokers()]),

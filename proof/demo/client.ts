@@ -27,8 +27,8 @@ export interface ClientCounts {
 
 export type Client = ReturnType<typeof startClient>;
 
-/** Starts at once. @param url of the balancer's /orders */
-export function startClient(url: string, ratePerS: number) {
+/** Starts at once. @param url of the balancer's /orders; @param hear takes each final answer as it comes */
+export function startClient(url: string, ratePerS: number, hear: (answer: Answer) => void = () => undefined) {
   const answers: Answer[] = [];
   const open = new Set<Promise<void>>();
   const counts = { accepted: 0, failures: 0 };
@@ -61,6 +61,7 @@ export function startClient(url: string, ratePerS: number) {
       if (answer.fate === "accepted") {
         counts.accepted += 1;
         answers.push(answer);
+        hear(answer);
         return;
       }
       counts.failures += 1;
@@ -70,7 +71,9 @@ export function startClient(url: string, ratePerS: number) {
       await Bun.sleep(waitMs);
     }
     // A refusal speaks for one try only: an earlier one may have been accepted.
-    answers.push({ id: orderId(partyOf(order), key), fate: unknown ? "unknown" : "refused" });
+    const answer: Answer = { id: orderId(partyOf(order), key), fate: unknown ? "unknown" : "refused" };
+    answers.push(answer);
+    hear(answer);
   }
 
   return {

@@ -32,18 +32,20 @@ export interface Stage {
   ledger: LedgerReader;
   screen: Screen;
   tell: (event: string) => void;
+  /** Takes the final answer to each order, as it comes. */
+  hear: (answer: Answer) => void;
   /** Told to end before the time is over. */
   stop: AbortSignal;
 }
 
 /** Resolves with the client's record. @throws UserError when it could not go on to its end */
 export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
-  const { settings, pipeline, monitor, ledger, screen, tell, stop } = stage;
+  const { settings, pipeline, monitor, ledger, screen, tell, hear, stop } = stage;
   const durationMs = settings.durationS * 1_000;
   const broken = brokenPillar(pipeline);
   const over = AbortSignal.any([stop, broken, AbortSignal.timeout(durationMs)]);
   const ending = new AbortController();
-  using client = startClient(`${pipeline.balancerUrl}/orders`, settings.ratePerS);
+  using client = startClient(`${pipeline.balancerUrl}/orders`, settings.ratePerS, hear);
   const unreplaced = new Set<Instance>();
   const watching = pipeline.instances.map((instance) =>
     watch(instance, { pipeline, monitor, client, tell, unreplaced, over, ending: ending.signal }),

@@ -1,41 +1,4 @@
-// `make demo`: the whole pipeline on this machine. Orders flow while a consumer and a producer are killed with -9;
-// in the end comes the verdict, what the client was told against what the ledger has. DEMO_SECONDS, DEMO_RATE,
-// LB_PORT and LB_STATS_PORT change it. Exit 0: the promise was kept; 1: it was not, or there was no run; 130: told
-// to end before any order. However it ends, no process of it is left.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Stopped, stopWhenTold } from "../../kit/child.ts";
-import { UserError } from "../../kit/user-error.ts";
-import { createProcesses } from "./processes.ts";
-import { runDemo } from "./run.ts";
-import { openScreen } from "./screen.ts";
-import { readSettings } from "./settings.ts";
+// The demo with nobody who watches but the terminal: ./command.ts.
+import { runCommand } from "./command.ts";
 
-const told = stopWhenTold();
-const unseen = new AbortController();
-const screen = openScreen(process.stdout, process.env, () =>
-  unseen.abort(new Stopped("the end of its output")),
-);
-const stop = AbortSignal.any([told, unseen.signal]);
-const folder = mkdtempSync(join(tmpdir(), "coffee-orders-demo-"));
-const processes = createProcesses(folder);
-let keep = false;
-process.on("exit", () => {
-  processes.kill();
-  if (!keep) rmSync(folder, { recursive: true, force: true });
-});
-
-try {
-  const settings = readSettings(process.env);
-  const held = await runDemo({ settings, screen, processes, folder, stop });
-  keep = !held;
-  process.exitCode = held ? 0 : 1;
-} catch (error) {
-  screen.leave();
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  screen.say(error.message);
-  process.exitCode = error instanceof Stopped ? 130 : 1;
-} finally {
-  await processes.stop(0);
-}
+await runCommand();

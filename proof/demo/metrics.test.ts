@@ -55,5 +55,6 @@ test("the servers that the balancer uses are those whose state UP is 1", () => {
         `haproxy_server_status{proxy="producers",server="${server}",state="${state}"} ${value}\n`,
     )
     .join("");
-  expect(serversUp(page)).toEqual(new Set(["producer2"]));
+  const operators = 'haproxy_server_status{proxy="instances",server="producer1",state="UP"} 1\n';
+  expect(serversUp(page + operators)).toEqual(new Set(["producer2"]));
 });

@@ -54,8 +54,9 @@ export function readingOf(page: string): Reading {
   };
 }
 
-/** The servers that the balancer sends requests to. */
+/** The servers that the balancer sends requests to; not those of its backend for operators, which are never checked. */
 export function serversUp(page: string): Set<string> {
   const up = select(parseMetrics(page), "haproxy_server_status", { state: "UP" });
-  return new Set(up.filter(({ value }) => value === 1).map(({ labels }) => labels.server ?? ""));
+  const taking = up.filter(({ value, labels }) => value === 1 && labels.proxy !== "instances");
+  return new Set(taking.map(({ labels }) => labels.server ?? ""));
 }

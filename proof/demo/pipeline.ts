@@ -28,10 +28,12 @@ export interface Pipeline {
   instances: Instance[];
   /** What everything else rests on: none of these is started again. */
   pillars: Child[];
+  /** Where the brokers listen, as clients take it. */
+  bootstrap: string;
   balancerUrl: string;
   statsUrl: string;
   ledgerPath: string;
-  /** Starts an instance that has ended. */
+  /** Starts an instance that has ended; one that runs is left alone. */
   restart(instance: Instance): void;
 }
 
@@ -96,11 +98,12 @@ export async function startPipeline(
   return {
     instances,
     pillars: [brokers, balancer],
+    bootstrap,
     balancerUrl: `http://127.0.0.1:${lbPort}`,
     statsUrl: `http://127.0.0.1:${lbStatsPort}`,
     ledgerPath,
     restart(instance) {
-      instance.child = start(instance.name);
+      if (!instance.child.running) instance.child = start(instance.name);
     },
   };
 }

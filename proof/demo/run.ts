@@ -11,12 +11,21 @@ import { lastWords, type Processes } from "./processes.ts";
 import type { Screen } from "./screen.ts";
 import type { Settings } from "./settings.ts";
 import { isBack } from "./takeover.ts";
-import { holds, judge, verdictLines } from "./verdict.ts";
+import { type Answer, holds, judge, verdictLines } from "./verdict.ts";
 import { introduction, stamp } from "./view.ts";
 
 const startLimitMs = 60_000;
 const pollMs = 100;
 const stopGraceMs = 10_000;
+
+/** Somebody who watches a run, beside the terminal. */
+export interface Onlooker {
+  /** What the person is told of it. */
+  told: string;
+  hear(answer: Answer): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+export type OpenOnlooker = (pipeline: Pipeline) => Promise<Onlooker>;
 
 export interface Surroundings {
   settings: Settings;
@@ -26,13 +35,15 @@ export interface Surroundings {
   folder: string;
   /** Told to end: with a verdict, once orders flow. */
   stop: AbortSignal;
+  openOnlooker?: OpenOnlooker | undefined;
 }
 
 /**
  * Resolves with whether the promise was kept; the last line says so.
  * @throws UserError when it can't run, and the reason of `stop` when that comes before any order
  */
-export async function runDemo({ settings, screen, processes, folder, stop }: Surroundings): Promise<boolean> {
+export async function runDemo(surroundings: Surroundings): Promise<boolean> {
+  const { settings, screen, processes, folder, stop, openOnlooker } = surroundings;
   const startMs = performance.now();
   const tell = (event: string) => screen.say(stamp((performance.now() - startMs) / 1_000, event));
 
@@ -44,7 +55,10 @@ export async function runDemo({ settings, screen, processes, folder, stop }: Sur
   tell(`the balancer's own page is at ${pipeline.statsUrl}`);
 
   using ledger = openLedger(pipeline.ledgerPath);
-  const answers = await letOrdersFlow({ settings, pipeline, monitor, ledger, screen, tell, stop });
+  await using onlooker = await openOnlooker?.(pipeline);
+  if (onlooker) tell(onlooker.told);
+  const hear = (answer: Answer) => onlooker?.hear(answer);
+  const answers = await letOrdersFlow({ settings, pipeline, monitor, ledger, screen, tell, hear, stop });
   screen.leave();
   // Told to end at once: there is nothing to judge.
   if (answers.length === 0) stop.throwIfAborted();

@@ -110,7 +110,7 @@ async function describe(port: number, group: string): Promise<{ state: string; m
 }
 
 /** One request over a connection of its own, and the answer after its correlation id. */
-function ask(port: number, [key, version]: readonly [number, number], body: Buffer): Promise<Reader> {
+export function ask(port: number, [key, version]: readonly [number, number], body: Buffer): Promise<Reader> {
   const { promise, resolve, reject } = Promise.withResolvers<Reader>();
   const socket = connect({ port, host: "127.0.0.1" });
   const chunks: Buffer[] = [];
@@ -134,20 +134,20 @@ function ask(port: number, [key, version]: readonly [number, number], body: Buff
   return promise;
 }
 
-function string(text: string): Buffer {
+export function string(text: string): Buffer {
   const bytes = Buffer.from(text);
   const size = Buffer.alloc(2);
   size.writeInt16BE(bytes.length);
   return Buffer.concat([size, bytes]);
 }
 
-function array(items: Buffer[]): Buffer {
+export function array(items: Buffer[]): Buffer {
   const size = Buffer.alloc(4);
   size.writeInt32BE(items.length);
   return Buffer.concat([size, ...items]);
 }
 
-type Reader = ReturnType<typeof read>;
+export type Reader = ReturnType<typeof read>;
 
 /** Takes one field after another; a field beyond the end throws. */
 function read(bytes: Buffer, start: number) {
@@ -159,10 +159,12 @@ function read(bytes: Buffer, start: number) {
   const int8 = () => bytes.readInt8(take(1));
   const int16 = () => bytes.readInt16BE(take(2));
   const int32 = () => bytes.readInt32BE(take(4));
+  const int64 = () => Number(bytes.readBigInt64BE(take(8)));
   return {
     int8,
     int16,
     int32,
+    int64,
     /** Null, which has the length -1, reads as "". */
     string: () => {
       const size = Math.max(0, int16());

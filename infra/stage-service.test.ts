@@ -1,0 +1,48 @@
+// The stage in the background: who it is known by, and that nobody else is ended in its stead.
+import { expect, test } from "bun:test";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { cachePath } from "../kit/machine.ts";
+import { bareMachine } from "../kit/testing/bare-machine.ts";
+import { endService, noteService, ownToken, stagePort } from "./stage-service.ts";
+
+test("the port is the usual one, or a port", () => {
+  expect(stagePort({})).toBe(8088);
+  expect(stagePort({ STAGE_PORT: "0" })).toBe(0);
+  for (const given of ["x", "-1", "65536", "80.5"])
+    expect(() => stagePort({ STAGE_PORT: given })).toThrow(given);
+});
+
+test("a user's token is made once, for nobody else to read", async () => {
+  using machine = bareMachine();
+  const token = await ownToken(machine);
+  expect(token).toMatch(/^[\w-]{43}$/);
+  expect(await ownToken(machine)).toBe(token);
+  expect(statSync(cachePath(machine, "stage", "token")).mode & 0o777).toBe(0o600);
+});
+
+test("a note whose process is no stage, or is gone, ends nobody", async () => {
+  using machine = bareMachine();
+  const other = Bun.spawn(["sleep", "60"]);
+  const path = cachePath(machine, "stage", "project.json");
+  mkdirSync(dirname(path), { recursive: true });
+  for (const pid of [other.pid, 2 ** 22 + 1]) {
+    writeFileSync(path, JSON.stringify({ pid, url: "http://127.0.0.1:1" }));
+    await endService(machine, "project");
+  }
+  await endService(machine, "no such project");
+  expect(other.exitCode).toBeNull();
+  expect(other.killed).toBe(false);
+  other.kill();
+});
+
+test("a stage's note goes with it", async () => {
+  using machine = bareMachine();
+  const note = await noteService(machine, "project", "http://127.0.0.1:1");
+  expect(await Bun.file(cachePath(machine, "stage", "project.json")).json()).toEqual({
+    pid: process.pid,
+    url: "http://127.0.0.1:1",
+  });
+  await note.remove();
+  expect(await Bun.file(cachePath(machine, "stage", "project.json")).exists()).toBe(false);
+});

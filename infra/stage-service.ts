@@ -1,0 +1,97 @@
+/**
+ * The stage in the background, as `make up` starts it and `make down` ends it: one for each Compose project, known by a
+ * note in the user's cache. The note is trusted only while its process is a stage.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { cachePath, type Machine } from "../kit/machine.ts";
+import { tail } from "../kit/step.ts";
+import { comesTrue } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
+
+const entry = join(import.meta.dir, "..", "stage", "main.ts");
+const startLimitMs = 20_000;
+const endLimitMs = 10_000;
+const usualPort = 8088;
+
+interface Note {
+  pid: number;
+  url: string;
+}
+
+/** Where the stage listens. @throws UserError */
+export function stagePort(env: Record<string, string | undefined>): number {
+  const given = env.STAGE_PORT || String(usualPort);
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535)
+    throw new UserError(`STAGE_PORT=${given}: a port is expected`);
+  return Number(given);
+}
+
+/** This user's token, the same at each start, so that a page that is open outlives a restart. */
+export async function ownToken(machine: Machine): Promise<string> {
+  const path = cachePath(machine, "stage", "token");
+  const known = await Bun.file(path)
+    .text()
+    .catch(() => "");
+  if (/^[\w-]{43}$/.test(known)) return known;
+  const token = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, token, { mode: 0o600 });
+  return token;
+}
+
+/** Notes that this process is a project's stage. */
+export async function noteService(machine: Machine, project: string, url: string) {
+  const path = notePath(machine, project);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify({ pid: process.pid, url }), { mode: 0o600 });
+  return { remove: async () => rmSync(path, { force: true }) };
+}
+
+/**
+ * Starts a project's stage in the background, unless it runs already.
+ * @returns its address; @throws UserError with what it said last
+ */
+export async function startService(machine: Machine, project: string): Promise<string> {
+  const running = noted(machine, project);
+  if (running) return running.url;
+  const log = cachePath(machine, "logs", `stage-${project}.log`);
+  mkdirSync(dirname(log), { recursive: true });
+  const output = openSync(log, "w");
+  const child = Bun.spawn([process.execPath, entry, "--project", project], {
+    env: machine.env,
+    detached: true,
+    stdin: "ignore",
+    stdout: output,
+    stderr: output,
+  });
+  closeSync(output);
+  child.unref();
+  await comesTrue(() => child.exitCode !== null || noted(machine, project) !== undefined, startLimitMs);
+  const started = noted(machine, project);
+  if (started) return started.url;
+  child.kill();
+  throw new UserError(`The stage did not start. The end of ${log}:\n${await tail(log)}`);
+}
+
+/** Ends a project's stage, where there is one. */
+export async function endService(machine: Machine, project: string): Promise<void> {
+  const running = noted(machine, project);
+  if (!running) return;
+  process.kill(running.pid, "SIGTERM");
+  if (!(await comesTrue(() => noted(machine, project) === undefined, endLimitMs)))
+    process.kill(running.pid, "SIGKILL");
+  rmSync(notePath(machine, project), { force: true });
+}
+
+const notePath = (machine: Machine, project: string) => cachePath(machine, "stage", `${project}.json`);
+
+/** What is noted of a stage that runs. Source: proc(5), /proc/pid/cmdline. */
+function noted(machine: Machine, project: string): Note | undefined {
+  try {
+    const note: Note = JSON.parse(readFileSync(notePath(machine, project), "utf8"));
+    return readFileSync(`/proc/${note.pid}/cmdline`, "utf8").includes(entry) ? note : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Where the log of orders ends and how far the group has come, from the brokers themselves: two more of the protocol's
+ * oldest requests (ListOffsets 1, OffsetFetch 1), beside those of the cluster's view.
+ */
+import {
+  array,
+  ask,
+  askCluster,
+  type BrokerPort,
+  type Cluster,
+  type Reader,
+  string,
+} from "../proof/system/cluster.ts";
+
+const listOffsets = [2, 1] as const;
+const offsetFetch = [9, 1] as const;
+const topic = "orders";
+const group = "coffee-orders";
+/** The end of a partition, instead of the place of a time. */
+const latest = -1n;
+
+export interface LogView extends Cluster {
+  ends: Map<number, number>;
+  committed: Map<number, number>;
+}
+
+/**
+ * The cluster and the group's progress.
+ * @param brokers those that may answer: who is known to be silent costs seconds each time
+ * @throws Error when no broker answers; what a single leader or the coordinator does not tell is missing
+ */
+export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
+  const cluster = await askCluster(brokers);
+  const portOf = (id: number | undefined) => brokers.find((broker) => broker.id === id)?.port;
+  const ours = cluster.partitions.filter((one) => one.topic === topic);
+  const byLeader = Map.groupBy(ours, ({ leader }) => leader);
+  const asked = [...byLeader].map(async ([leader, led]) => {
+    const port = portOf(leader);
+    if (port === undefined) return [];
+    return endsOf(
+      port,
+      led.map(({ partition }) => partition),
+    ).catch(() => []);
+  });
+  const coordinator = portOf(cluster.coordinator);
+  const all = ours.map(({ partition }) => partition);
+  const committed = coordinator === undefined ? [] : await committedOf(coordinator, all).catch(() => []);
+  return { ...cluster, ends: new Map((await Promise.all(asked)).flat()), committed: new Map(committed) };
+}
+
+/** Whether every partition of a view told its end, and the group its progress. */
+export const isWhole = ({ partitions, ends, committed }: LogView): boolean => {
+  const ours = partitions.filter((one) => one.topic === topic).length;
+  return ours > 0 && ends.size === ours && committed.size === ours;
+};
+
+const int32 = (value: number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+};
+
+async function endsOf(port: number, partitions: number[]): Promise<[number, number][]> {
+  const time = Buffer.alloc(8);
+  time.writeBigInt64BE(latest);
+  const wanted = array(partitions.map((partition) => Buffer.concat([int32(partition), time])));
+  const body = Buffer.concat([int32(-1), array([Buffer.concat([string(topic), wanted])])]);
+  return placesIn(await ask(port, listOffsets, body), (reader) => {
+    const [partition, error] = [reader.int32(), reader.int16()];
+    reader.int64();
+    return [partition, reader.int64(), error];
+  });
+}
+
+async function committedOf(port: number, partitions: number[]): Promise<[number, number][]> {
+  const wanted = Buffer.concat([string(topic), array(partitions.map(int32))]);
+  const reader = await ask(port, offsetFetch, Buffer.concat([string(group), array([wanted])]));
+  return placesIn(reader, (one) => {
+    const [partition, offset] = [one.int32(), one.int64()];
+    one.string();
+    // -1: nothing is committed so far.
+    return [partition, Math.max(0, offset), one.int16()];
+  });
+}
+
+/** Places of one topic; those that came with an error are left out. */
+function placesIn(
+  reader: Reader,
+  item: (reader: Reader) => [partition: number, offset: number, error: number],
+): [number, number][] {
+  const found = reader.list(() => {
+    reader.string();
+    return reader.list(() => item(reader));
+  });
+  return found
+    .flat()
+    .flatMap(([at, offset, error]) => (error === 0 ? [[at, offset] as [number, number]] : []));
+}

@@ -1,0 +1,135 @@
+/**
+ * The load by hand: a good client whose rate, mix and pauses are turned while it runs, with bursts on demand. What it was
+ * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
+ * bodies and chunks go through the load's own client.
+ */
+import { place } from "../proof/client/client.ts";
+import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../proof/client/mix.ts";
+import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "../proof/client/policy.ts";
+import { createTold } from "../proof/client/told.ts";
+import { orderId } from "../src/wire/order-id.ts";
+import { createRate } from "./readings.ts";
+import type { Answer } from "./reconciler.ts";
+import type { Load, Mix } from "./state.ts";
+
+const tickMs = 20;
+/** What could not be sent in time is not made up for beyond this. */
+const catchUpMs = 200;
+/** Requests under way at once: what is due beyond is not sent, and the rate shown is what was answered. */
+const mostOpen = 256;
+export const mostPerS = 2_000;
+export const mostBurst = 5_000;
+const repeatAfterMs = 200;
+/** Answers over which the percentile is taken, and for how long one counts. */
+const latencies = 4_096;
+const latencyWindowMs = 5_000;
+
+export type LoadByHand = ReturnType<typeof startLoadByHand>;
+
+/**
+ * Starts paused.
+ * @param url of the balancer
+ */
+export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
+  const run = crypto.randomUUID();
+  const stopping = new AbortController();
+  const wanted = { ratePerS: 100, paused: true, mix: "single" as Mix };
+  const open = new Set<Promise<void>>();
+  const times: [atMs: number, tookMs: number][] = [];
+  const rate = createRate();
+  let [sent, answered, burst, allowance] = [0, 0, 0, 0];
+  let lastMs = performance.now();
+
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    const perS = wanted.paused ? 0 : wanted.ratePerS;
+    allowance = Math.min(allowance + ((nowMs - lastMs) / 1_000) * perS, 1 + (perS * catchUpMs) / 1_000);
+    lastMs = nowMs;
+    while (open.size < mostOpen && (burst >= 1 || allowance >= 1)) {
+      const request = next(wanted.mix, run, sent++);
+      if (burst >= 1) burst -= request.orders.length;
+      else allowance -= request.orders.length;
+      const done: Promise<void> = send(request).then(() => void open.delete(done));
+      open.add(done);
+    }
+  }, tickMs);
+
+  async function send(request: MixedRequest): Promise<void> {
+    const beganMs = performance.now();
+    const answers = request.sent.includes("-")
+      ? await place(url, request, stopping.signal)
+      : await post(url, request, stopping.signal);
+    answered += answers.length;
+    times.push([performance.now(), performance.now() - beganMs]);
+    if (times.length > latencies) times.shift();
+    for (const { customer, key: own, fate, id: toldId } of answers)
+      tell({ id: orderId(customer, own), fate, toldId });
+  }
+
+  return {
+    /** Turns the load; what is not given stays. */
+    set(change: Partial<typeof wanted>): void {
+      Object.assign(wanted, change);
+    },
+    /** Sends so many orders more, as fast as they are answered. */
+    burst(orders: number): void {
+      burst += orders;
+    },
+    view(): Load {
+      const fromMs = performance.now() - latencyWindowMs;
+      const took = times
+        .filter(([atMs]) => atMs > fromMs)
+        .map(([, ms]) => ms)
+        .toSorted((a, b) => a - b);
+      return {
+        ...wanted,
+        answeredPerS: Math.round(rate(answered)),
+        p99Ms: took[Math.ceil(took.length * 0.99) - 1],
+        open: open.size,
+      };
+    },
+    /** Sends nothing more and gives up on what is under way: unknown. */
+    async stop(): Promise<void> {
+      clearInterval(timer);
+      stopping.abort();
+      await Promise.all(open);
+    },
+  };
+}
+
+function next(mix: Mix, run: string, n: number): MixedRequest {
+  if (mix === "batch") return batchOf(run, n);
+  if (mix === "slow") return inPiecesOf(run, n);
+  // Never the batches that the usual mix has now and then.
+  return { ...requestOf(run, n + 3, Number.POSITIVE_INFINITY), repeated: mix === "keyed" };
+}
+
+/** Places a request as proof/client/client.ts does, over connections that are kept. */
+async function post(url: string, request: MixedRequest, stop: AbortSignal) {
+  const { path, key, body, repeated } = request;
+  const told = createTold(request);
+  const beganMs = Date.now();
+  const deadlineMs = beganMs + orderLimitMs;
+  const once = async () => {
+    const startedMs = Date.now();
+    const limit = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, deadlineMs - startedMs))]);
+    const headers = { "content-type": "application/json", "idempotency-key": key };
+    const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal: limit })
+      .then(async (response): Promise<[Response, string]> => [response, await response.text()])
+      .catch(() => [undefined, null] as const);
+    if (stop.aborted) return undefined;
+    told.hear({ status: answer?.status ?? 0, text, startedMs, endedMs: Date.now() });
+    return answer?.headers.get("retry-after");
+  };
+  for (let tries = 1; ; tries += 1) {
+    const waitMs = waitBeforeRetryMs(tries, await once());
+    if (stop.aborted || !told.again() || tries > maxRetries || Date.now() + waitMs >= deadlineMs) break;
+    await Bun.sleep(waitMs);
+  }
+  if (stop.aborted) told.interrupt(beganMs, Date.now());
+  else if (repeated && told.accepted()) {
+    await Bun.sleep(repeatAfterMs);
+    await once();
+  }
+  return told.answers();
+}

@@ -1,0 +1,57 @@
+/**
+ * `bun run stage`: the live page of whatever `make up` started, until Ctrl-C; `--read-only` for showing it. `make up`
+ * starts the same in the background. STAGE_PORT moves it.
+ */
+
+import { noteService, ownToken, stagePort } from "../infra/stage-service.ts";
+import { openTopology } from "../infra/topology.ts";
+import { readCommandLine } from "../kit/arguments.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { thisMachine } from "../kit/machine.ts";
+import { isTaken } from "../kit/ports.ts";
+import { comesTrue } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
+import { serveStage } from "./server.ts";
+import { openContainers } from "./sources/containers.ts";
+import { openStage } from "./stage.ts";
+
+const usage = `bun run stage [--read-only] [--project NAME]
+  --read-only      shows, and lets nobody do anything
+  --project NAME   another Compose project than that of make up`;
+const foreverMs = Number.POSITIVE_INFINITY;
+
+const stop = stopWhenTold();
+try {
+  const { readOnly, project } = argumentsOf(Bun.argv.slice(2));
+  const machine = thisMachine(stop);
+  const port = stagePort(process.env);
+  if (port !== 0 && (await isTaken(port)))
+    throw new UserError(`Port ${port} of 127.0.0.1 is taken; STAGE_PORT moves the stage.`);
+  const topology = openTopology({ ...(project && { project }) });
+  const { name } = await topology.config();
+  if ((await topology.containers()).length === 0) throw new UserError("The topology is not up: make up");
+  const stage = openStage(await openContainers(topology), { readOnly });
+  const served = await serveStage(stage, { port, token: await ownToken(machine) });
+  const note = await noteService(machine, name, served.url);
+  console.log(served.url);
+  try {
+    await comesTrue(() => stop.aborted, foreverMs, 100);
+  } finally {
+    await note.remove();
+    await served.stop();
+    await stage.close();
+  }
+} catch (error) {
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+function argumentsOf(args: string[]): { readOnly: boolean; project: string | undefined } {
+  const options = {
+    "read-only": { type: "boolean", default: false },
+    project: { type: "string" },
+  } as const;
+  const { values } = readCommandLine({ args, options }, usage);
+  return { readOnly: values["read-only"], project: values.project };
+}

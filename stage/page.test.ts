@@ -1,0 +1,277 @@
+// The page in a real browser, before real tiers: what a person does with it, and sees of it.
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Browser, Page } from "playwright-core";
+import { until } from "../kit/until.ts";
+import { openPage, startBrowser } from "./testing/browser.ts";
+import { startEmbeddedStage } from "./testing/embedded-stage.ts";
+
+const limitMs = 90_000;
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser;
+let embedded: Awaited<ReturnType<typeof startEmbeddedStage>>;
+let opened: Awaited<ReturnType<typeof openPage>>[] = [];
+beforeAll(async () => {
+  [browser, embedded] = await Promise.all([startBrowser(), startEmbeddedStage({ aloneMs: 2_000 })]);
+}, limitMs);
+afterAll(async () => {
+  await browser?.close();
+  await embedded?.[Symbol.asyncDispose]();
+}, limitMs);
+/** What the browser itself says of a refused action or a broken stream, where the test means it. */
+let meant: RegExp | undefined;
+afterEach(async () => {
+  const all = opened.flatMap(({ complaints }) => complaints).filter((text) => !meant?.test(text));
+  for (const { close } of opened) await close();
+  [opened, meant] = [[], undefined];
+  expect(all).toEqual([]);
+});
+
+async function open(options: Parameters<typeof openPage>[2] = {}): Promise<Page> {
+  const one = await openPage(browser, embedded.url, options);
+  opened.push(one);
+  return one.page;
+}
+
+const figure = async (page: Page, name: string): Promise<number> => {
+  const text = await page
+    .locator(".figures div", { has: page.locator(`dt:text-is("${name}")`) })
+    .locator("dd")
+    .textContent();
+  return Number(text?.split(" ")[0]?.replaceAll(",", ""));
+};
+const card = (page: Page, name: string) => page.locator(`[data-node="${name}"]`);
+const isState = (page: Page, name: string, state: string) =>
+  page.locator(`[data-node="${name}"].${state}`).waitFor({ timeout: 30_000 });
+const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+
+/** The violations that axe-core finds, in words. */
+async function violations(page: Page): Promise<string[]> {
+  // Past the page's own policy, as a debugger may.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { violations: found } = await (
+      globalThis as unknown as { axe: { run(): Promise<AxeResult> } }
+    ).axe.run();
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+type AxeResult = { violations: { id: string; nodes: { html: string }[] }[] };
+
+/** The lines and what flows on them, as they are drawn now. */
+const pictureOf = (page: Page): Promise<string> =>
+  page.evaluate("document.querySelector('.diagram canvas').toDataURL()");
+
+test(
+  "orders flow; a producer is killed by a click; everything is accounted for; healing brings it back",
+  async () => {
+    const page = await open();
+    const idle = await pictureOf(page);
+    await press(page, "Send orders");
+    await until("orders are handled", async () => (await figure(page, "handled")) > 50, 30_000);
+    await until("something moves", async () => (await pictureOf(page)) !== idle);
+    await card(page, "producer-1").click();
+    await press(page, "Kill -9");
+    await isState(page, "producer-1", "down");
+    expect(await page.locator(".outcome code").textContent()).toMatch(/^kill -9 \d+$/);
+    expect(await page.locator(".timeline").textContent()).toMatch(/kill producer-1/);
+    const before = await figure(page, "handled");
+    await until("the others go on", async () => (await figure(page, "handled")) > before + 50, 30_000);
+    await press(page, "Heal everything");
+    await isState(page, "producer-1", "up");
+    await press(page, "Pause the load");
+    await until("all is handled", async () => (await figure(page, "waiting")) === 0, 30_000);
+    expect(await figure(page, "handled")).toBe(await figure(page, "accepted"));
+    for (const name of ["lost", "doubled", "phantom"]) expect(await figure(page, name)).toBe(0);
+    await page.locator(".verdict.good").waitFor();
+  },
+  limitMs,
+);
+
+test(
+  "nothing moves when nothing flows",
+  async () => {
+    const page = await open();
+    await embedded.stage().act({ do: "load", paused: true });
+    await until(
+      "nothing flows",
+      () => Object.values(embedded.stage().state().edges).every(({ ratePerS }) => ratePerS === 0),
+      30_000,
+    );
+    // Over many frames: what moves looks alike in two that follow each other.
+    const isStill = `(async () => {
+      const picture = () => document.querySelector(".diagram canvas").toDataURL();
+      const first = picture();
+      for (let frames = 0; frames < 7; frames += 1) await new Promise(requestAnimationFrame);
+      return picture() === first;
+    })()`;
+    await until("nothing moves", () => page.evaluate<boolean>(isStill));
+  },
+  limitMs,
+);
+
+test(
+  "a frozen consumer keeps its partitions until others take them; a reload and a second page show the same",
+  async () => {
+    const page = await open();
+    await press(page, "Send orders");
+    await card(page, "consumer-1").click();
+    await press(page, "Pause");
+    await isState(page, "consumer-1", "paused");
+    expect(await card(page, "consumer-1").locator(".lane").count()).toBeGreaterThan(0);
+    const other = await open();
+    await isState(other, "consumer-1", "paused");
+    await page.reload();
+    await isState(page, "consumer-1", "paused");
+    await until(
+      "others own all partitions",
+      async () => (await card(page, "consumer-1").locator(".lane").count()) === 0,
+      60_000,
+    );
+    await press(other, "Heal everything");
+    for (const one of [page, other]) await isState(one, "consumer-1", "up");
+    await press(page, "Pause the load");
+    await until("all is handled", async () => (await figure(page, "waiting")) === 0, 60_000);
+    for (const name of ["lost", "doubled", "phantom"]) expect(await figure(page, name)).toBe(0);
+  },
+  2 * limitMs,
+);
+
+test(
+  "the guard keeps a tier from being taken away, unless it is told not to",
+  async () => {
+    const page = await open();
+    meant = /409/;
+    for (const name of ["producer-1", "producer-2"]) {
+      await card(page, name).click();
+      await press(page, "Pause");
+      await isState(page, name, "paused");
+    }
+    await card(page, "producer-3").click();
+    await press(page, "Pause");
+    await page.locator(".outcome .failed").waitFor();
+    expect(await page.locator(".outcome").textContent()).toContain("The guard keeps 1 of tier producer up");
+    await page.getByLabel("Keep a majority").uncheck();
+    await press(page, "Pause");
+    await isState(page, "producer-3", "paused");
+    await press(page, "Heal everything");
+    for (const name of ["producer-1", "producer-2", "producer-3"]) await isState(page, name, "up");
+  },
+  limitMs,
+);
+
+test(
+  "who was struck and is started by somebody else is no longer called struck",
+  async () => {
+    const page = await open();
+    await card(page, "producer-1").click();
+    await press(page, "Kill -9");
+    await isState(page, "producer-1", "down");
+    expect(embedded.stage().state().instances["producer-1"]?.struck).toEqual(["kill"]);
+    const [victim] = embedded.pipeline.instances;
+    if (victim) embedded.pipeline.restart(victim);
+    await isState(page, "producer-1", "up");
+    await until(
+      "it is not struck",
+      () => embedded.stage().state().instances["producer-1"]?.struck.length === 0,
+    );
+  },
+  limitMs,
+);
+
+test(
+  "who leaves the page has what was struck healed, and the load paused",
+  async () => {
+    const page = await open();
+    await press(page, "Send orders");
+    await card(page, "producer-2").click();
+    await press(page, "Kill -9");
+    await isState(page, "producer-2", "down");
+    await page.close();
+    await until("it is healed", embedded.whole, 30_000);
+    expect(embedded.stage().state().load.paused).toBe(true);
+  },
+  limitMs,
+);
+
+test(
+  "a stage that is started anew under an open page is found again",
+  async () => {
+    const page = await open();
+    meant = /ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/;
+    await embedded.restart();
+    await page.locator(".offline").waitFor({ state: "detached", timeout: 30_000 });
+    await until("it is told what is", async () => (await page.locator(".card.up").count()) >= 10, 30_000);
+  },
+  limitMs,
+);
+
+test(
+  "an order placed by hand is followed to its row, and found again; one with a fault is told why",
+  async () => {
+    const page = await open();
+    await press(page, "Place it");
+    await page.locator(".fate.handled").waitFor({ timeout: 30_000 });
+    const stops = await page.locator(".waterfall").textContent();
+    for (const words of [
+      /HAProxy gives it/,
+      /partition \d+, offset \d+: kafka\d has it/,
+      /delivered 1 ×/,
+      /one row, 1 effect/,
+    ])
+      expect(stops).toMatch(words);
+    const id = (await page.locator(".one code").first().textContent()) ?? "";
+    await page.getByRole("textbox", { name: "Order" }).fill('{"customer": "c42", "coffee": "tea"}');
+    await press(page, "Place it");
+    await page.locator(".fate.refused").waitFor();
+    expect(await page.locator(".waterfall").textContent()).toContain("is answered 422");
+    await page.getByLabel("Its id").fill(id);
+    await press(page, "Find it");
+    await page.locator(".fate.handled").waitFor();
+    await page.getByLabel("Its id").fill("nobody nothing");
+    await press(page, "Find it");
+    await page.locator(".fate.not-found").waitFor();
+  },
+  limitMs,
+);
+
+test(
+  "by keyboard alone: a card is reached and opened, acts, and has the focus again",
+  async () => {
+    const page = await open();
+    await card(page, "producer-3").focus();
+    await page.keyboard.press("Enter");
+    await page.locator(".inspector").waitFor();
+    for (let presses = 0; presses < 6; presses += 1) {
+      await page.keyboard.press("Tab");
+      if ((await page.evaluate("document.activeElement?.textContent")) === "Pause") break;
+    }
+    await page.keyboard.press("Enter");
+    await isState(page, "producer-3", "paused");
+    await page.keyboard.press("Escape");
+    await page.locator(".inspector").waitFor({ state: "detached" });
+    expect(await page.evaluate("document.activeElement?.dataset.node")).toBe("producer-3");
+    await press(page, "Heal everything");
+    await isState(page, "producer-3", "up");
+  },
+  limitMs,
+);
+
+test.each([
+  ["light", 1_440],
+  ["dark", 1_440],
+  ["light", 360],
+  ["dark", 360],
+] as const)(
+  "accessible by axe-core, nothing cut off: %s, %i px",
+  async (colorScheme, width) => {
+    const page = await open({ colorScheme, viewport: { width, height: 800 } });
+    await card(page, "consumer-1").click();
+    await page.locator(".table summary").click();
+    expect(await violations(page)).toEqual([]);
+    const root = "document.documentElement";
+    expect(await page.evaluate(`${root}.scrollWidth - ${root}.clientWidth`)).toBe(0);
+  },
+  limitMs,
+);

@@ -1,0 +1,94 @@
+/** The page from top to bottom: the verdict, the living diagram, and below what one can do and what has happened. */
+import { Diagram } from "./diagram.tsx";
+import { Guide } from "./guide.tsx";
+import { Inspector } from "./inspector.tsx";
+import { LoadPanel } from "./load.tsx";
+import { OneOrder } from "./one-order.tsx";
+import { Plots } from "./plots.tsx";
+import { act, guarded, live, outcome, part, state } from "./store.ts";
+import { InstanceTable } from "./table.tsx";
+import { Timeline } from "./timeline.tsx";
+import { VerdictPanel } from "./verdict.tsx";
+
+const readOnly = part((now) => now.readOnly);
+const kinds = {
+  containers: "the topology of make up",
+  embedded: "the embedded pipeline of make demo; its brokers are a mock cluster, without ZooKeeper",
+  replay: "a recorded feed",
+};
+const kind = part((now) => kinds[now.kind]);
+
+export function App() {
+  if (state.value === undefined) return <p class="connecting">Connecting to the stage …</p>;
+  return (
+    <>
+      <header class="top">
+        <h1>
+          Coffee Orders <small>{kind.value}</small>
+        </h1>
+        {!live.value && (
+          <p class="offline" role="alert">
+            The stage does not answer; this is the last that it said.
+          </p>
+        )}
+        {readOnly.value ? (
+          <p class="quiet">for showing: nothing can be done here</p>
+        ) : (
+          <div class="tools">
+            <label class="switch" title="Refuses what would take the majority of a tier away">
+              <input
+                type="checkbox"
+                checked={guarded.value}
+                onChange={(event) => {
+                  guarded.value = event.currentTarget.checked;
+                }}
+              />
+              Keep a majority
+            </label>
+            <button type="button" class="heal" onClick={() => act({ do: "heal-all" })}>
+              Heal everything
+            </button>
+          </div>
+        )}
+      </header>
+      <main>
+        <VerdictPanel />
+        <Diagram />
+        <Outcome />
+        <div class="below">
+          {!readOnly.value && <Guide />}
+          {!readOnly.value && <LoadPanel />}
+          <Plots />
+          <Timeline />
+          {!readOnly.value && <OneOrder />}
+          <InstanceTable />
+        </div>
+      </main>
+      <Inspector />
+    </>
+  );
+}
+
+function Outcome() {
+  const last = outcome.value;
+  return (
+    <div class="outcome" role="status">
+      {last && (
+        <p class={last.failed ? "failed" : ""}>
+          {last.failed ? last.text : "The same by hand: "}
+          {!last.failed && <code>{last.text}</code>}
+          <button
+            type="button"
+            class="plain dismiss"
+            aria-label="Dismiss"
+            onClick={() => {
+              outcome.value = undefined;
+            }}
+          >
+            ×
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

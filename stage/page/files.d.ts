@@ -1,0 +1,2 @@
+/** Styles are bundled beside the script, and have nothing to import. */
+declare module "*.css";

@@ -1,0 +1,202 @@
+/**
+ * What flows, drawn on one canvas behind the cards: so many dots a second on each step as orders take it (a dot stands for
+ * several where there are many), from and to the instances that take them. Nothing moves where nothing flows: without a dot
+ * no frame is drawn. With reduced motion there are lines only, as wide as what flows on them.
+ */
+import { effect, type ReadonlySignal } from "@preact/signals";
+import type { StageState } from "../state.ts";
+
+const travelMs = 900;
+/** Of a step; beyond it a dot stands for more orders. */
+const mostDotsPerS = 30;
+const units = [1, 2, 5, 10, 20, 50, 100];
+const radius = 2.6;
+
+interface Line {
+  key: string;
+  from: string;
+  to: string;
+  ratePerS: number;
+  /** Neither end is out of order. */
+  open: boolean;
+}
+type Box = { left: number; right: number; top: number; bottom: number; x: number; y: number };
+interface Dot {
+  path: Curve;
+  bornMs: number;
+}
+type Curve = [x0: number, y0: number, x1: number, y1: number, x2: number, y2: number, x3: number, y3: number];
+
+/** Starts to draw; @returns what ends it. */
+export function startFlow(
+  canvas: HTMLCanvasElement,
+  state: ReadonlySignal<StageState | undefined>,
+): () => void {
+  const stage = canvas.parentElement as HTMLElement;
+  const context = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let curves = new Map<string, Curve>();
+  let lines: Line[] = [];
+  let dots: Dot[] = [];
+  const due = new Map<string, number>();
+  let lastMs = 0;
+  let unit = 1;
+  let frame = 0;
+
+  /** Where everything is: cards move when others come and go. */
+  function measure(): void {
+    const { left, top, width, height } = stage.getBoundingClientRect();
+    const scale = devicePixelRatio;
+    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+      canvas.width = Math.round(width * scale);
+      canvas.height = Math.round(height * scale);
+    }
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    // On a narrow page the tiers stand below each other, and a lane lies deep within its card.
+    const sideways = getComputedStyle(stage).display === "grid";
+    const boxes = new Map<string, Box>();
+    for (const one of stage.querySelectorAll<HTMLElement>("[data-node], [data-lane]")) {
+      const at = (sideways ? one : (one.closest(".card") ?? one)).getBoundingClientRect();
+      const box = {
+        left: at.left - left,
+        right: at.right - left,
+        top: at.top - top,
+        bottom: at.bottom - top,
+      };
+      const key = one.dataset.node ?? `lane:${one.dataset.lane}`;
+      boxes.set(key, { ...box, x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 });
+    }
+    curves = new Map();
+    for (const { key, from, to } of lines) {
+      const [a, b] = [boxes.get(from), boxes.get(to)];
+      if (a && b) curves.set(key, curveOf(a, b, sideways));
+    }
+  }
+
+  function draw(nowMs: number): void {
+    frame = 0;
+    const { width, height } = canvas;
+    context.clearRect(0, 0, width, height);
+    const style = getComputedStyle(stage);
+    context.strokeStyle = style.getPropertyValue("--line");
+    const wide = still.matches;
+    for (const { key, ratePerS, open } of lines) {
+      const curve = curves.get(key);
+      if (!curve) continue;
+      context.lineWidth = wide ? Math.min(6, 1 + Math.log2(1 + ratePerS) / 2) : 1;
+      context.setLineDash(open ? [] : [2, 4]);
+      trace(context, curve);
+    }
+    if (wide) return;
+    spawn(nowMs);
+    dots = dots.filter(({ bornMs }) => nowMs - bornMs < travelMs);
+    context.fillStyle = style.getPropertyValue("--flow");
+    context.beginPath();
+    for (const { path, bornMs } of dots) {
+      const [x, y] = pointOn(path, (nowMs - bornMs) / travelMs);
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 7);
+    }
+    context.fill();
+    if (dots.length > 0 || lines.some(({ ratePerS, open }) => ratePerS > 0 && open)) next();
+    else lastMs = 0;
+  }
+
+  function spawn(nowMs: number): void {
+    // A page that was hidden begins anew instead of making up for it.
+    const elapsedS = lastMs === 0 || nowMs - lastMs > 500 ? 0 : (nowMs - lastMs) / 1_000;
+    lastMs = nowMs;
+    for (const { key, ratePerS, open } of lines) {
+      const path = curves.get(key);
+      if (!open || !path) continue;
+      const dotsPerS = ratePerS / unit;
+      let owed = (due.get(key) ?? Math.random()) + elapsedS * dotsPerS;
+      // Born when its turn came, however long the last frame was ago: an even flow looks even.
+      for (; owed >= 1; owed -= 1) dots.push({ path, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
+      due.set(key, owed);
+    }
+  }
+
+  const next = () => {
+    frame ||= requestAnimationFrame(draw);
+  };
+  const resized = new ResizeObserver(() => {
+    measure();
+    next();
+  });
+  resized.observe(stage);
+  const stop = effect(() => {
+    const now = state.value;
+    if (!now) return;
+    lines = linesOf(now);
+    const most = Math.max(...Object.values(now.edges).map(({ ratePerS }) => ratePerS));
+    unit = units.find((size) => most / size <= mostDotsPerS) ?? 100;
+    // After what the new state draws is there.
+    requestAnimationFrame(() => {
+      const legend = stage.querySelector("[data-legend]");
+      if (legend)
+        legend.textContent = still.matches ? "" : `one dot: ${unit === 1 ? "an order" : `${unit} orders`}`;
+      measure();
+      next();
+    });
+  });
+  return () => {
+    stop();
+    resized.disconnect();
+    cancelAnimationFrame(frame);
+  };
+}
+
+/** Every way that an order can take, and how many take it. */
+function linesOf({ instances, partitions, edges }: StageState): Line[] {
+  const all = Object.entries(instances);
+  const of = (tier: string) => all.filter(([, one]) => one.tier === tier).map(([name]) => name);
+  const isUp = (name: string) => name === "client" || instances[name]?.state === "up";
+  const rateOf = (name: string) => instances[name]?.ratePerS ?? 0;
+  const line = (from: string, to: string, ratePerS: number, open: boolean): Line => ({
+    key: `${from}>${to}`,
+    ...{ from, to, ratePerS, open },
+  });
+  const [balancer = ""] = of("balancer");
+  const [ledger = ""] = of("ledger");
+  const taken = of("producer").reduce((sum, name) => sum + rateOf(name), 0);
+  return [
+    line("client", balancer, edges.placed.ratePerS, isUp(balancer)),
+    ...of("producer").map((name) => line(balancer, name, rateOf(name), isUp(name))),
+    // A producer's share of what each broker appends: whose order it was, a broker does not tell.
+    ...of("producer").flatMap((from) =>
+      of("broker").map((to) =>
+        line(from, to, taken > 0 ? (rateOf(to) * rateOf(from)) / taken : 0, isUp(from) && isUp(to)),
+      ),
+    ),
+    ...Object.entries(partitions).flatMap(([at, { leader, owner, polledPerS }]) =>
+      leader > 0 && owner
+        ? [line(`kafka${leader}`, `lane:${at}`, polledPerS, isUp(`kafka${leader}`) && isUp(owner))]
+        : [],
+    ),
+    ...of("consumer").map((name) => line(name, ledger, rateOf(name), isUp(name) && isUp(ledger))),
+  ];
+}
+
+/** From a card's edge to the next one's. */
+function curveOf(a: Box, b: Box, sideways: boolean): Curve {
+  if (sideways) {
+    const bend = (b.left - a.right) / 2;
+    return [a.right, a.y, a.right + bend, a.y, b.left - bend, b.y, b.left, b.y];
+  }
+  const bend = (b.top - a.bottom) / 2;
+  return [a.x, a.bottom, a.x, a.bottom + bend, b.x, b.top - bend, b.x, b.top];
+}
+
+function trace(context: CanvasRenderingContext2D, [x0, y0, x1, y1, x2, y2, x3, y3]: Curve): void {
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.bezierCurveTo(x1, y1, x2, y2, x3, y3);
+  context.stroke();
+}
+
+function pointOn([x0, y0, x1, y1, x2, y2, x3, y3]: Curve, t: number): [number, number] {
+  const u = 1 - t;
+  const [a, b, c, d] = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t];
+  return [a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3];
+}

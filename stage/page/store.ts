@@ -1,0 +1,92 @@
+/**
+ * What the page knows: the stage's state as it was streamed, and the little that is the page's own. Each part is a signal,
+ * so that only what has changed is drawn anew.
+ */
+import { computed, signal } from "@preact/signals";
+import type { Sample, StageState } from "../state.ts";
+import { patched } from "./patch.ts";
+
+const keptSamples = 900;
+
+export const state = signal<StageState | undefined>(undefined);
+export const samples = signal<readonly Sample[]>([]);
+/** Whether the stream flows: what is shown is of before, where it does not. */
+export const live = signal(false);
+/** The instance or tier that is looked at, or nothing. */
+export const chosen = signal<string | undefined>(undefined);
+/** With the guard on, no action may take a tier's majority away. */
+export const guarded = signal(true);
+/** What came of the last action: the command that does the same, or why it was not done. */
+export const outcome = signal<{ text: string; failed: boolean } | undefined>(undefined);
+
+/** A part of the state, which tells of a change only where it differs. */
+export const part = <T>(pick: (state: StageState) => T) =>
+  computed(() => (state.value === undefined ? undefined : pick(state.value)));
+
+/** Listens to the stage for good; the browser itself comes back after a break. */
+export function connect(): void {
+  const source = new EventSource("/events");
+  const on = (event: string, take: (data: unknown) => void) =>
+    source.addEventListener(event, ({ data }: MessageEvent<string>) => take(JSON.parse(data)));
+  on("history", (data) => {
+    samples.value = data as Sample[];
+  });
+  on("snapshot", (data) => {
+    state.value = data as StageState;
+    live.value = true;
+  });
+  on("patch", (data) => {
+    state.value = patched(state.value as StageState, data);
+  });
+  on("sample", (data) => {
+    samples.value = [...samples.value.slice(1 - keptSamples), data as Sample];
+  });
+  source.addEventListener("error", () => {
+    live.value = false;
+    // Closed for good, by a stage that began anew: the browser does not come back by itself then.
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 1_000);
+  });
+}
+
+interface Answer {
+  error?: string;
+  command?: string | null;
+  id?: string;
+}
+
+async function post(command: Record<string, unknown>): Promise<Answer> {
+  const headers = { "content-type": "application/json" };
+  try {
+    const answer = await fetch("/actions", { method: "POST", headers, body: JSON.stringify(command) });
+    return (await answer.json()) as Answer;
+  } catch {
+    return { error: "The stage does not answer." };
+  }
+}
+
+/** Has the stage do something, and tells what came of it. */
+export async function act(command: Record<string, unknown>): Promise<boolean> {
+  const { error, command: same } = await post(command);
+  if (error) outcome.value = { text: error, failed: true };
+  else if (same) outcome.value = { text: same, failed: false };
+  return error === undefined;
+}
+
+/** Something of the stage's own, by GET; undefined where it does not answer. */
+export async function ask<T>(path: string): Promise<(T & { error?: string }) | undefined> {
+  try {
+    return await (await fetch(path)).json();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Places an order as it is. @returns its id; undefined where it could not be placed */
+export async function placeOrder(order: string): Promise<string | undefined> {
+  const { id } = await post({ do: "place", order });
+  return id;
+}
+
+/** Strikes an instance, with the guard as it is set. */
+export const strike = (fault: string, target: string, from?: string): Promise<boolean> =>
+  act({ do: "strike", fault, target, ...(from && { from }), ...(!guarded.value && { unguarded: true }) });

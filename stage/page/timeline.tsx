@@ -1,0 +1,24 @@
+/** What happened, newest first: what was done here, and what the system did about it. */
+import { clock } from "./format.ts";
+import { part } from "./store.ts";
+
+const events = part((now) => now.events);
+
+export function Timeline() {
+  const newest = Object.entries(events.value ?? {}).toSorted(([a], [b]) => Number(b) - Number(a));
+  return (
+    <section class="panel timeline" aria-labelledby="timeline-title">
+      <h2 id="timeline-title">What happened</h2>
+      <div role="log" aria-labelledby="timeline-title">
+        {newest.length === 0 && <p class="quiet">Nothing so far.</p>}
+        <ol>
+          {newest.slice(0, 40).map(([key, { atMs, kind, text }]) => (
+            <li key={key} class={`was-${kind}`}>
+              <time>{clock(atMs)}</time> {text}
+            </li>
+          ))}
+        </ol>
+      </div>
+    </section>
+  );
+}

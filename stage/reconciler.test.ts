@@ -1,0 +1,149 @@
+// The verdict while orders flow, on histories of a few orders: each finding is caught, nothing is called good that is
+// not known, and what is settled is no longer held.
+import { beforeEach, expect, test } from "bun:test";
+import { createReconciler, type Evidence, type Found } from "./reconciler.ts";
+
+const quietMs = 1_000;
+const handled: Found = { deliveries: 1, effects: 1, dead: false };
+
+let nowMs: number;
+let ledger: Map<string, Found>;
+let end: number;
+let committed: number;
+let unreadable: string | undefined;
+const evidence: Evidence = {
+  look: async (ids) => {
+    if (unreadable) throw new Error(unreadable);
+    return new Map(ids.flatMap((id) => (ledger.has(id) ? [[id, ledger.get(id) as Found]] : [])));
+  },
+  trace: async () => undefined,
+  offsets: async () => ({ ends: new Map([[0, end]]), committed: new Map([[0, committed]]) }),
+};
+let reconciler: ReturnType<typeof createReconciler>;
+beforeEach(() => {
+  [nowMs, end, committed, unreadable] = [1_000_000, 10, 10, undefined];
+  ledger = new Map();
+  reconciler = createReconciler(evidence, { quietMs, mostKept: 5, now: () => nowMs });
+});
+
+/** Lets the time pass until what was answered so far is settled: a barrier after the quiet, and its proof. */
+async function settle(): Promise<void> {
+  nowMs += quietMs + 1;
+  await reconciler.check();
+  await reconciler.check();
+  nowMs += 1;
+  await reconciler.check();
+}
+
+const told = (id: string, fate: "accepted" | "refused" | "unknown" = "accepted") =>
+  reconciler.take({ id, fate });
+
+test("before any order there is nothing to say", () => {
+  expect(reconciler.verdict().status).toBe("idle");
+});
+
+test("an accepted order waits, then is handled, then is settled and forgotten", async () => {
+  told("a");
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", accepted: 1, handled: 0, waiting: 1 });
+  ledger.set("a", handled);
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", handled: 1, waiting: 0, settled: 0 });
+  expect(reconciler.kept()).toBe(1);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", handled: 1, settled: 1 });
+  expect(reconciler.kept()).toBe(0);
+});
+
+test("one that waits for long is told with its age, and is not lost while it may still be read", async () => {
+  told("a");
+  committed = 9;
+  await settle();
+  nowMs += 60_000;
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "waiting", waiting: 1, lost: 0, oldestS: 61 });
+});
+
+test("lost: the group has passed everything, and the ledger has nothing of it", async () => {
+  told("a");
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 1, waiting: 0 });
+});
+
+test("lost: a row without its effect, also where there is a dead letter", async () => {
+  told("a");
+  told("b");
+  ledger.set("a", { deliveries: 1, effects: 0, dead: false });
+  ledger.set("b", { deliveries: 1, effects: 0, dead: true });
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 2, dead: 0 });
+});
+
+test("lost: a 202 under another id than the order's", () => {
+  reconciler.take({ id: "a", fate: "accepted", toldId: "b" });
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 1 });
+});
+
+test("a dead letter is accounted for", async () => {
+  told("a");
+  ledger.set("a", { deliveries: 0, effects: 0, dead: true });
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", dead: 1, waiting: 0 });
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", dead: 1, lost: 0 });
+});
+
+test("doubled: also when the second effect comes after the first was seen", async () => {
+  told("a");
+  ledger.set("a", handled);
+  await reconciler.check();
+  expect(reconciler.verdict().doubled).toBe(0);
+  ledger.set("a", { deliveries: 2, effects: 2, dead: false });
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", doubled: 1, redelivered: 1 });
+});
+
+test("phantom: refused, and there", async () => {
+  told("a", "refused");
+  told("b", "refused");
+  ledger.set("a", handled);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", refused: 2, phantom: 1 });
+});
+
+test("unknown: either is right", async () => {
+  told("a", "unknown");
+  told("b", "unknown");
+  ledger.set("a", handled);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ unknown: 2, lost: 0, phantom: 0, settled: 2 });
+});
+
+test("nothing is settled by a barrier from before the quiet was over", async () => {
+  await reconciler.check();
+  told("a");
+  nowMs += quietMs / 2;
+  await reconciler.check();
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ settled: 0, lost: 0 });
+});
+
+test("what can't be read for long can't be known, and is known again when it can", async () => {
+  told("a");
+  unreadable = "the ledger does not answer";
+  nowMs += 60_000;
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "blind", why: unreadable });
+  unreadable = undefined;
+  ledger.set("a", handled);
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", why: "" });
+});
+
+test("more orders than it may remember are never called good", async () => {
+  for (const id of ["a", "b", "c", "d", "e", "f"]) told(id);
+  for (const id of ["a", "b", "c", "d", "e", "f"]) ledger.set(id, handled);
+  await settle();
+  expect(reconciler.kept()).toBe(0);
+  expect(reconciler.verdict()).toMatchObject({ status: "blind", accepted: 6, handled: 5 });
+});

@@ -1,0 +1,214 @@
+/**
+ * The verdict while orders flow: the client's own record against the ledger and the dead letters, in bounded memory.
+ *
+ * An order is settled, counted and forgotten by a barrier: the ends of all partitions, noted at least `quietMs` after its
+ * last answer. When the group has committed past every one of them, whatever was written of the order is finished, since
+ * no producer holds a record for longer than that. What the ledger says then is final:
+ *
+ * - accepted, and neither handled nor a dead letter: lost. Handled means a row with its effect.
+ * - any order with two effects: doubled.
+ * - refused, and there all the same: phantom.
+ * - a 202 under another id than that of customer and key stands for no order of ours: lost.
+ *
+ * Until then an accepted order is handled as soon as the ledger says so, or waits. Where ledger or brokers can't be read,
+ * or more orders wait than may be remembered, it says that it can't know: those are never called good.
+ */
+import type { Verdict } from "./state.ts";
+
+/** What a client knows of one order in the end. */
+export interface Answer {
+  /** By customer and key (src/wire/order-id.ts). */
+  id: string;
+  fate: "accepted" | "refused" | "unknown";
+  /** As the 202 told it. */
+  toldId?: string | undefined;
+}
+
+/** What the ledger has of an order. */
+export interface Found {
+  deliveries: number;
+  effects: number;
+  dead: boolean;
+}
+
+/** All that the ledger has of one order; times in ms since the epoch. */
+export interface Trace {
+  placedMs?: number | undefined;
+  handledMs?: number | undefined;
+  partition: number;
+  offset: number;
+  deliveries: number;
+  effects: number;
+  /** Why it was given up, after how many attempts. */
+  dead?: { atMs: number; reason: string; attempts: number } | undefined;
+}
+
+export interface Evidence {
+  /** What is known of these orders; those of which nothing is are missing. @throws when the ledger can't be read */
+  look(ids: readonly string[]): Promise<Map<string, Found>>;
+  /** @returns undefined: nothing; @throws when the ledger can't be read */
+  trace(id: string): Promise<Trace | undefined>;
+  /** Ends of all partitions, and what the group has committed of each. @throws when some broker does not tell */
+  offsets(): Promise<{ ends: Map<number, number>; committed: Map<number, number> }>;
+}
+
+interface Kept {
+  fate: Answer["fate"];
+  atMs: number;
+  /** A row with its effect, or a dead letter, was seen. */
+  seen?: Found;
+}
+
+interface Options {
+  /** Above the longest that a producer may hold a record (DELIVERY_TIMEOUT_MS, 20 s). */
+  quietMs?: number;
+  /** Orders remembered at once. */
+  mostKept?: number;
+  now?: () => number;
+}
+
+/** Accepted this long ago, an order should have been handled. */
+const promptMs = 3_000;
+/** Nothing readable for so long: it can't be known. */
+const blindAfterMs = 10_000;
+/** Ids in one question to the ledger. */
+const lookAtOnce = 4_000;
+
+export type Reconciler = ReturnType<typeof createReconciler>;
+
+export function createReconciler(evidence: Evidence, options: Options = {}) {
+  const { quietMs = 25_000, mostKept = 400_000, now = Date.now } = options;
+  const kept = new Map<string, Kept>();
+  /** Accepted and not seen so far, oldest first. */
+  const unseen = new Set<string>();
+  const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
+  const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0 };
+  let barrier: { atMs: number; ends: Map<number, number> } | undefined;
+  let turn = 0;
+  let forgotten = 0;
+  let failure = "";
+  let readAtMs = now();
+
+  /** Takes what a client was told of an order in the end. */
+  function take({ id, fate, toldId = id }: Answer, atMs = now()): void {
+    counts.sent += 1;
+    counts[fate] += 1;
+    if (fate === "accepted" && toldId !== id) {
+      folded.lost += 1;
+      counts.settled += 1;
+    } else if (kept.has(id) || kept.size >= mostKept) forgotten += 1;
+    else {
+      kept.set(id, { fate, atMs });
+      if (fate === "accepted") unseen.add(id);
+    }
+  }
+
+  async function lookForUnseen(): Promise<void> {
+    // In turns, where there are more: those that wait for long do not hide the others.
+    const all = [...unseen];
+    if (turn >= all.length) turn = 0;
+    const ids = all.slice(turn, turn + lookAtOnce);
+    turn += lookAtOnce;
+    if (ids.length === 0) return;
+    for (const [id, found] of await evidence.look(ids)) {
+      const order = kept.get(id);
+      if (!order || (found.effects === 0 && !found.dead)) continue;
+      order.seen = found;
+      unseen.delete(id);
+    }
+  }
+
+  /** Settles what the last barrier proves, then notes the next one. */
+  async function settle(): Promise<void> {
+    const { ends, committed } = await evidence.offsets();
+    const passed = barrier && [...barrier.ends].every(([at, end]) => (committed.get(at) ?? 0) >= end);
+    if (barrier && passed) {
+      const proven = barrier.atMs - quietMs;
+      // In the order of their answers: the first that is too new ends it.
+      const due: string[] = [];
+      for (const [id, { atMs }] of kept) {
+        if (atMs > proven) break;
+        due.push(id);
+      }
+      for (let from = 0; from < due.length; from += lookAtOnce) {
+        const ids = due.slice(from, from + lookAtOnce);
+        const found = await evidence.look(ids);
+        for (const id of ids) fold(id, found.get(id));
+      }
+    }
+    if (!barrier || passed) barrier = { atMs: now(), ends };
+  }
+
+  function fold(id: string, found: Found | undefined): void {
+    const fate = kept.get(id)?.fate;
+    kept.delete(id);
+    unseen.delete(id);
+    counts.settled += 1;
+    const effects = found?.effects ?? 0;
+    if (effects > 1) folded.doubled += 1;
+    folded.redelivered += Math.max(0, (found?.deliveries ?? 0) - 1);
+    if (fate === "refused" && found) folded.phantom += 1;
+    if (fate !== "accepted") return;
+    if (effects > 0) folded.handled += 1;
+    else if (found?.dead && found.deliveries === 0) folded.dead += 1;
+    else folded.lost += 1;
+  }
+
+  function verdict(): Verdict {
+    const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
+    for (const { seen } of kept.values()) {
+      if (!seen) continue;
+      if (seen.effects > 0) live.handled += 1;
+      else live.dead += 1;
+      if (seen.effects > 1) live.doubled += 1;
+      live.redelivered += Math.max(0, seen.deliveries - 1);
+    }
+    const [oldest] = unseen;
+    const oldestMs = oldest === undefined ? 0 : now() - (kept.get(oldest)?.atMs ?? now());
+    const figures = {
+      ...counts,
+      waiting: unseen.size,
+      oldestS: Math.round(oldestMs / 1_000),
+      ...folded,
+      handled: folded.handled + live.handled,
+      redelivered: folded.redelivered + live.redelivered,
+      dead: folded.dead + live.dead,
+      doubled: folded.doubled + live.doubled,
+    };
+    const { lost, doubled, phantom } = figures;
+    const blind =
+      forgotten > 0
+        ? `${forgotten} orders could not be remembered, so nobody can tell of them`
+        : now() - readAtMs > blindAfterMs && kept.size > 0
+          ? failure
+          : "";
+    const status =
+      lost + doubled + phantom > 0
+        ? "broken"
+        : blind
+          ? "blind"
+          : oldestMs > promptMs
+            ? "waiting"
+            : counts.accepted > 0
+              ? "good"
+              : "idle";
+    return { status, why: blind, ...figures };
+  }
+
+  return {
+    take,
+    verdict,
+    /** Looks once; what can't be read is said by the verdict when it lasts. */
+    async check(): Promise<void> {
+      try {
+        await lookForUnseen();
+        await settle();
+        readAtMs = now();
+      } catch (error) {
+        failure = (error as Error).message;
+      }
+    },
+    /** Orders held in memory. */
+    kept: (): number => kept.size,
+  };
+}

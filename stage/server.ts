@@ -1,0 +1,163 @@
+/**
+ * The door of the stage: a page, a stream of its state, and actions. For this machine alone, and for who has the link:
+ * - it listens on the loopback address, and answers to its own names only, so that no foreign name can be made to lead
+ *   here (DNS rebinding);
+ * - the token of the printed link becomes a cookie that no other site's request carries;
+ * - nothing is done by GET, and what is done comes from the page itself (Origin) and as JSON;
+ * - the page may load and run nothing but what is served here.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { Refused } from "./actions.ts";
+import { type Asset, bundle } from "./bundle.ts";
+import type { Command, Message, Stage } from "./stage.ts";
+
+/** Messages that a page may be behind before it is hung up on: it comes back and begins with the whole. */
+const mostBehind = 50;
+const mostBodyBytes = 4_096;
+
+export interface Door {
+  /** Known once it listens. */
+  port(): number;
+  token: string;
+}
+
+const headers: Record<string, string> = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store",
+};
+
+/** The routes of a stage behind its door. @param assets by path */
+export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyMap<string, Asset>): Hono {
+  const app = new Hono();
+  const isHost = (name: string | undefined) =>
+    name === `127.0.0.1:${port()}` || name === `localhost:${port()}`;
+  // Browsers keep cookies by name, not by port.
+  const cookie = () => `stage-${port()}`;
+  const isToken = (given: string | undefined) =>
+    given !== undefined &&
+    given.length === token.length &&
+    timingSafeEqual(Buffer.from(given), Buffer.from(token));
+
+  const guard: MiddlewareHandler = async (c, next) => {
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+    if (!isHost(c.req.header("host"))) return c.text("This is not the name of this stage.\n", 421);
+    if (c.req.path === "/" && isToken(c.req.query("token"))) {
+      setCookie(c, cookie(), token, { httpOnly: true, sameSite: "Strict", path: "/" });
+      return c.redirect("/", 303);
+    }
+    if (!isToken(getCookie(c, cookie())))
+      return c.text("Open the link that the stage printed: it has the token.\n", 401);
+    await next();
+  };
+  app.use(guard);
+
+  app.get("/events", (c) => stream(c, stage));
+  app.get("/state", (c) => c.json(stage.state()));
+  app.get("/order", async (c) => {
+    const id = stage.oneOrder.idOf(c.req.query());
+    if (id === undefined) return c.json({ error: "an order is found by id, or by customer and key" }, 400);
+    try {
+      return c.json(await stage.oneOrder.find(id));
+    } catch (error) {
+      return c.json({ error: `the ledger can't be read: ${(error as Error).message}` }, 503);
+    }
+  });
+  app.post("/actions", async (c) => {
+    const [scheme, host] = c.req.header("origin")?.split("://") ?? [];
+    if (scheme !== "http" || !isHost(host)) return c.json({ error: "only the page itself may do that" }, 403);
+    if (!/^application\/json\b/.test(c.req.header("content-type") ?? ""))
+      return c.json({ error: "an action is JSON" }, 415);
+    const body = await c.req.text();
+    const command = body.length > mostBodyBytes ? undefined : commandIn(body);
+    if (!command) return c.json({ error: "this is no action" }, 400);
+    try {
+      const result = await stage.act(command);
+      return c.json(command.do === "place" ? { id: result } : { command: result ?? null });
+    } catch (error) {
+      return c.json({ error: (error as Error).message }, error instanceof Refused ? 409 : 500);
+    }
+  });
+  app.get("*", (c) => {
+    const asset = assets.get(c.req.path);
+    return asset ? c.body(asset.text, 200, { "content-type": asset.type }) : c.text("not found\n", 404);
+  });
+  return app;
+}
+
+/** Starts it, on any free port with 0. @throws Error when the port is taken; @returns the address with its token */
+export async function serveStage(stage: Stage, { port, token }: { port: number; token: string }) {
+  const app = createApp(stage, { port: () => server.port ?? port, token }, await bundle());
+  const server: Bun.Server<undefined> = Bun.serve({
+    hostname: "127.0.0.1",
+    port,
+    // A stream is silent while nothing changes.
+    idleTimeout: 0,
+    maxRequestBodySize: 64 * 1_024,
+    fetch: (request) => app.fetch(request),
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}/?token=${token}`,
+    port: server.port ?? port,
+    stop: (): Promise<void> => server.stop(true),
+  };
+}
+
+function stream(c: Context, stage: Stage): Response {
+  let detach = () => {};
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        detach = stage.attach((message: Message) => {
+          if ((controller.desiredSize ?? 0) < -mostBehind) {
+            detach();
+            controller.close();
+          } else
+            controller.enqueue(
+              encoder.encode(`event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`),
+            );
+        });
+      },
+      cancel: () => detach(),
+    },
+    new CountQueuingStrategy({ highWaterMark: 1 }),
+  );
+  c.header("content-type", "text/event-stream");
+  return c.body(body);
+}
+
+/** An action of the closed set, each member of the type that it has to be. */
+function commandIn(body: string): Command | undefined {
+  let given: Record<string, unknown>;
+  try {
+    given = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const members = shapes[String(given?.do)];
+  if (members === undefined || !Object.hasOwn(shapes, String(given.do))) return undefined;
+  const fits = Object.entries(given).every(
+    ([name, value]) =>
+      name === "do" || (Object.hasOwn(members, name) && typeof value === members[name]?.replace("?", "")),
+  );
+  const isWhole = Object.entries(members).every(([name, type]) => type.endsWith("?") || name in given);
+  return fits && isWhole ? (given as unknown as Command) : undefined;
+}
+
+const shapes: Record<string, Record<string, string>> = {
+  strike: { fault: "string", target: "string", from: "string?", unguarded: "boolean?" },
+  heal: { target: "string" },
+  "heal-all": {},
+  restart: { tier: "string" },
+  scale: { tier: "string", count: "number" },
+  load: { ratePerS: "number?", paused: "boolean?", mix: "string?" },
+  burst: { orders: "number" },
+  place: { order: "string" },
+};

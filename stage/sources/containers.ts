@@ -1,0 +1,227 @@
+/**
+ * The topology on containers, as `make up` starts it. Its instances are read through the operators' door of the balancer
+ * (their pages by place), the brokers through their ports on this machine, the ledger through its own. Docker tells by its
+ * events who came and went, so that it is not asked again and again.
+ */
+
+import type { Container, Topology } from "../../infra/topology.ts";
+import { linesOf } from "../../kit/lines.ts";
+import { openSystem, tierOf } from "../../proof/system/system.ts";
+import type { FaultName } from "../faults.ts";
+import { askLog, isWhole, type LogView } from "../kafka.ts";
+import type { TierName } from "../state.ts";
+import { createPostgresLook } from "./ledgers.ts";
+import { createInstanceReader, pageOf, type Said } from "./pages.ts";
+import type { Look, Seen, Source } from "./source.ts";
+
+/** The rows of its server templates (lb/haproxy.cfg). */
+const slots = 12;
+const listEveryMs = 60_000;
+const modesEveryMs = 60_000;
+const modesSoonMs = 3_000;
+const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
+
+/** Where the network of a container can be touched from here. */
+const networked = (): readonly FaultName[] =>
+  process.getuid?.() === 0 && ["nsenter", "tc", "iptables"].every((tool) => Bun.which(tool))
+    ? ["slow", "partition"]
+    : [];
+
+/** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
+export async function openContainers(topology: Topology): Promise<Source> {
+  const system = await openSystem(topology);
+  const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
+    .environment;
+  const { ports, url } = system;
+  const postgres = createPostgresLook(
+    `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`,
+  );
+  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]) }));
+  const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
+  const roster = createRoster(system);
+  const pages = (["producer", "consumer"] as const).flatMap((tier) =>
+    Array.from({ length: slots }, (_, at) => ({
+      server: `${tier}${at + 1}`,
+      read: createInstanceReader(`${operators}/${tier}${at + 1}`),
+    })),
+  );
+  let ledgerWhy = "";
+  let log: LogView | undefined;
+
+  /** What the instances said, by their own names: a container's is the beginning of its id. */
+  async function heard(): Promise<{ said: Said[]; balancer: boolean }> {
+    const csv = await pageOf(`${operators}/;csv`);
+    const there = new Set(csv?.split("\n").flatMap((row) => activeServer(row.split(","))));
+    const asked = pages.filter(({ server }) => there.has(server)).map(({ read }) => read());
+    const said = (await Promise.all(asked)).filter((one) => one !== undefined);
+    return { said, balancer: csv !== undefined };
+  }
+
+  async function look(): Promise<Look> {
+    const { containers, modes } = await roster.now();
+    const running = new Set(containers.filter(({ state }) => state === "running").map(nameOf));
+    const awake = brokers.filter(({ id }) => running.has(`kafka${id}`));
+    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(() => undefined)]);
+    log = view;
+    const seen = containers.map((one): Seen => {
+      const tier = tierOf(one);
+      const name = nameOf(one);
+      const base = { name, tier, ...hostOf(one) };
+      if (base.host !== "running") return base;
+      if (tier === "balancer") return { ...base, why: balancer ? "" : "does not answer" };
+      if (tier === "ledger") return { ...base, why: ledgerWhy };
+      if (tier === "broker") return base;
+      if (tier === "zookeeper")
+        return { ...base, role: modes.get(name), why: modes.has(name) ? "" : "in no majority" };
+      const found = said.find(({ reading }) => one.id.startsWith(reading.name));
+      return found
+        ? { ...base, ...found }
+        : { ...base, why: balancer ? "does not answer" : "not to be seen without the balancer" };
+    });
+    return { seen, log: view };
+  }
+
+  return {
+    kind: "containers",
+    url,
+    look,
+    evidence: {
+      look: async (ids) => {
+        try {
+          const found = await postgres.look(ids);
+          ledgerWhy = "";
+          return found;
+        } catch (error) {
+          ledgerWhy = (error as Error).message;
+          throw new Error(`the ledger can't be read: ${ledgerWhy}`);
+        }
+      },
+      trace: postgres.trace,
+      offsets: async () => {
+        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
+        return log;
+      },
+    },
+    system,
+    containers: async () => new Map((await roster.now()).containers.map((one) => [nameOf(one), one])),
+    faults: {
+      producer: [...anyone, ...networked()],
+      consumer: [...anyone, ...networked()],
+      broker: [...anyone, ...networked()],
+      zookeeper: [...anyone, ...networked()],
+      balancer: [...anyone, "reload"],
+      ledger: anyone,
+    },
+    rolling: ["producer", "consumer"],
+    scale: async (tier, count) => {
+      await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
+    },
+    command: commandOf,
+    onChange: roster.onChange,
+    close: async () => {
+      roster.close();
+      await postgres.close();
+    },
+  };
+}
+
+/** A server of the operators' door that has an address. Source: HAProxy's management guide, 9.1, «CSV format». */
+const activeServer = ([proxy, server = "", ...fields]: string[]): string[] =>
+  proxy === "instances" && server !== "BACKEND" && !fields.some((field) => field.startsWith("MAINT"))
+    ? [server]
+    : [];
+
+/** "kafka1", "producer-2", "haproxy". */
+export function nameOf({ service, name }: Container): string {
+  const many = /^(producer|consumer)$/.test(service);
+  return many ? `${service}-${/\d+$/.exec(name)?.[0] ?? ""}` : service;
+}
+
+function hostOf({ state, exitCode }: Container): Pick<Seen, "host" | "why"> {
+  if (state === "running") return { host: "running", why: "" };
+  if (state === "paused") return { host: "paused", why: "frozen: answers nobody" };
+  const signal = exitCode === 137 ? "killed" : exitCode === 0 ? "stopped" : `ended with ${exitCode}`;
+  return { host: "down", why: state === "exited" ? signal : state };
+}
+
+function commandOf(what: FaultName | "heal" | "scale", tier: TierName, name: string, more = ""): string {
+  if (what === "heal") return "bun run chaos heal";
+  if (what === "scale")
+    return `docker compose -f infra/compose.yaml up -d --no-recreate --scale ${tier}=${more}`;
+  const nth = /\d+$/.exec(name)?.[0];
+  return `bun run chaos ${what} ${tier}${nth ? ` --nth ${nth}` : name ? "" : " --all"}${more}`;
+}
+
+/** What an event leaves of a container. Source: Docker's manual, «docker system events». */
+const stateAfter: Record<string, Container["state"]> = {
+  start: "running",
+  unpause: "running",
+  pause: "paused",
+  die: "exited",
+};
+interface DockerEvent {
+  Action: string;
+  Actor: { ID: string; Attributes: { exitCode?: string } };
+}
+
+/** Who is there: listed now and then, and kept up by Docker's events, so that a change costs nothing to learn. */
+function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
+  const { topology } = system;
+  let containers: Container[] = [];
+  let modes = new Map<string, string>();
+  let [listDueMs, modesDueMs] = [0, 0];
+  let hear = () => {};
+  const stopping = new AbortController();
+
+  async function askModes(): Promise<void> {
+    const nodes = containers.filter((one) => tierOf(one) === "zookeeper" && one.state === "running");
+    const found = await Promise.all(
+      nodes.map(async (one) => [nameOf(one), await system.mode(one).catch(() => undefined)] as const),
+    );
+    modes = new Map(found.filter((pair): pair is [string, string] => pair[1] !== undefined));
+    // Who is in no majority is asked again soon.
+    modesDueMs = performance.now() + (modes.size === nodes.length ? modesEveryMs : modesSoonMs);
+  }
+
+  async function now(): Promise<{ containers: Container[]; modes: Map<string, string> }> {
+    const at = performance.now();
+    if (at >= listDueMs) {
+      listDueMs = at + listEveryMs;
+      containers = await system.containers().catch(() => containers);
+    }
+    if (at >= modesDueMs) {
+      modesDueMs = at + modesEveryMs;
+      void askModes();
+    }
+    return { containers, modes };
+  }
+
+  function take({ Action, Actor: { ID, Attributes } }: DockerEvent): void {
+    const state = stateAfter[Action];
+    const exitCode = Number(Attributes.exitCode ?? 0);
+    if (state)
+      containers = containers.map((one) => (ID.startsWith(one.id) ? { ...one, state, exitCode } : one));
+    else listDueMs = 0;
+    // An election takes a moment.
+    modesDueMs = performance.now() + modesSoonMs;
+    hear();
+  }
+
+  void (async () => {
+    const filters = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
+    const labelled = [...filters, `label=com.docker.compose.project=${(await topology.config()).name}`];
+    const child = Bun.spawn(
+      ["docker", "events", "--format", "{{json .}}", ...labelled.flatMap((one) => ["--filter", one])],
+      { stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
+    );
+    for await (const line of linesOf(child.stdout)) take(JSON.parse(line));
+  })();
+
+  return {
+    now,
+    onChange(listener: () => void): void {
+      hear = listener;
+    },
+    close: (): void => stopping.abort(),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * The embedded pipeline of `make demo`: child processes of this one, the brokers librdkafka's mock cluster, without a
+ * ZooKeeper. The faults are the same, done to processes instead of containers.
+ */
+import { readFileSync } from "node:fs";
+import type { Container } from "../../infra/topology.ts";
+import type { Instance, Pipeline } from "../../proof/demo/pipeline.ts";
+import type { System } from "../../proof/system/system.ts";
+import { askLog, isWhole, type LogView } from "../kafka.ts";
+import { createSqliteLook } from "./ledgers.ts";
+import { createInstanceReader, pageOf } from "./pages.ts";
+import type { Look, Seen, Source } from "./source.ts";
+
+/** Of a tier that was asked to end. */
+const stopLimitMs = 40_000;
+
+/** Opens a pipeline whose consumers have started. */
+export function openEmbedded(pipeline: Pipeline): Source {
+  const { instances, bootstrap, balancerUrl, statsUrl, ledgerPath, pillars } = pipeline;
+  const brokers = bootstrap
+    .split(",")
+    .map((at, index) => ({ id: index + 1, port: Number(at.split(":")[1]) }));
+  const ledger = createSqliteLook(ledgerPath);
+  const readers = new Map(instances.map((one) => [one, createInstanceReader(one.url)]));
+  const ends = new Map<Instance, string>();
+  const [cluster] = pillars;
+  let log: LogView | undefined;
+  let hear = () => {};
+  for (const one of instances) watch(one);
+
+  /** Tells of each end; whoever starts it again does so under the same name. */
+  function watch(one: Instance): void {
+    const { child } = one;
+    void child.ended.then((how) => {
+      ends.set(one, how);
+      hear();
+    });
+  }
+  const watched = new Map(instances.map((one) => [one, one.child]));
+
+  async function look(): Promise<Look> {
+    const [balancer, view, ...said] = await Promise.all([
+      pageOf(`${statsUrl}/;csv`),
+      askLog(brokers).catch(() => undefined),
+      ...instances.map((one) => (hostOf(one) === "running" ? readers.get(one)?.() : undefined)),
+    ]);
+    log = view;
+    const seen = instances.map((one, at): Seen => {
+      if (watched.get(one) !== one.child) {
+        watched.set(one, one.child);
+        watch(one);
+      }
+      const { name, tier } = one;
+      const host = hostOf(one);
+      if (host === "down")
+        return { name, tier, host, why: ends.get(one) === "SIGKILL" ? "killed" : "stopped" };
+      if (host === "paused") return { name, tier, host, why: "frozen: answers nobody" };
+      const answer = said[at];
+      return answer ? { name, tier, host, ...answer } : { name, tier, host, why: "does not answer" };
+    });
+    const host = cluster?.running ? "running" : "down";
+    const others: Seen[] = [
+      {
+        name: "haproxy",
+        tier: "balancer",
+        host: "running",
+        why: balancer === undefined ? "does not answer" : "",
+      },
+      ...brokers.map(({ id }): Seen => ({ name: `kafka${id}`, tier: "broker", host, why: "" })),
+      { name: "ledger", tier: "ledger", host: "running", why: "" },
+    ];
+    return { seen: [...seen, ...others], log: view };
+  }
+
+  const of = ({ name }: Container): Instance => {
+    const found = instances.find((one) => one.name === name);
+    if (!found) throw new Error(`there is no ${name}`);
+    return found;
+  };
+  const signal = (name: NodeJS.Signals) => async (one: Container) => of(one).child.signal(name);
+  const containerOf = (one: Instance): Container => ({
+    ...{ id: one.name, name: one.name, service: one.tier, health: "", exitCode: 0, ports: [] },
+    state: ({ running: "running", paused: "paused", down: "exited" } as const)[hostOf(one)],
+  });
+  const topology = {
+    kill: (one: Container, name = "KILL") => signal(`SIG${name}` as NodeJS.Signals)(one),
+    pause: signal("SIGSTOP"),
+    unpause: signal("SIGCONT"),
+    start: async (one: Container) => pipeline.restart(of(one)),
+    stop: async (one: Container) => {
+      const { child } = of(one);
+      child.signal("SIGTERM");
+      await Promise.race([child.ended, Bun.sleep(stopLimitMs)]);
+    },
+  };
+  return {
+    kind: "embedded",
+    url: balancerUrl,
+    look,
+    evidence: {
+      look: ledger.look,
+      trace: ledger.trace,
+      offsets: async () => {
+        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
+        return log;
+      },
+    },
+    // What the three faults below use of a system, and no more.
+    system: {
+      topology,
+      again: async (some: Container[]) => some.map(of).map(containerOf),
+    } as unknown as System,
+    containers: async () => new Map(instances.map((one) => [one.name, containerOf(one)])),
+    faults: {
+      ...{ balancer: [], broker: [], zookeeper: [], ledger: [] },
+      producer: ["stop", "kill", "pause"],
+      consumer: ["stop", "kill", "pause"],
+    },
+    rolling: [],
+    scale: async () => {
+      throw new Error("the embedded pipeline can not be scaled");
+    },
+    command: (what, _, name) => {
+      const pid = instances.find((one) => one.name === name)?.child.pid ?? "";
+      return (
+        { kill: `kill -9 ${pid}`, stop: `kill ${pid}`, pause: `kill -STOP ${pid}` }[what as "kill"] ??
+        `kill -CONT ${pid}`
+      );
+    },
+    onChange: (listener) => {
+      hear = listener;
+    },
+    close: ledger.close,
+  };
+}
+
+/** Also when somebody else stopped it: by the kernel's account. Source: proc(5), /proc/pid/stat. */
+function hostOf({ child }: Instance): Seen["host"] {
+  if (!child.running) return "down";
+  try {
+    return /\) T /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8")) ? "paused" : "running";
+  } catch {
+    return "down";
+  }
+}

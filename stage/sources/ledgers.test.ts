@@ -1,0 +1,115 @@
+// What the stage reads of a ledger, the same of both kinds: written by the ledger that the consumers have.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "../../kit/until.ts";
+import { handler, migrations } from "../../src/handle.ts";
+import type { Handler } from "../../src/handling/handler.ts";
+import type { Apply, Ledger } from "../../src/ledger/ledger.ts";
+import { createLedger } from "../../src/ledger/open.ts";
+import { entryOf } from "../../testing/entries.ts";
+import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
+import { createPostgresLook, createSqliteLook } from "./ledgers.ts";
+
+let server: PostgresServer;
+let folder: string;
+beforeAll(() => {
+  server = startPostgres();
+  folder = mkdtempSync(join(tmpdir(), "coffee-orders-stage-ledgers-"));
+}, 60_000);
+afterAll(() => {
+  server[Symbol.dispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const kinds = {
+  postgres: async () => {
+    const url = await server.newDatabase();
+    return { url, look: createPostgresLook(url) };
+  },
+  sqlite: async () => {
+    const path = join(folder, `${crypto.randomUUID()}.sqlite`);
+    return { url: `sqlite:${path}`, look: createSqliteLook(path) };
+  },
+};
+/** The effect so many times. */
+const times =
+  (count: number): Apply =>
+  async ({ order }, tx) => {
+    for (let n = 0; n < count; n += 1)
+      await (handler as Extract<Handler, { apply: unknown }>).apply(order, { tx } as never);
+  };
+
+describe.each(["postgres", "sqlite"] as const)("%s", (kind) => {
+  let ledger: Ledger;
+  let look: ReturnType<typeof createPostgresLook>;
+  beforeEach(async () => {
+    const made = await kinds[kind]();
+    look = made.look;
+    ledger = createLedger(made.url, { connections: 1, handlerTimeoutMs: 5_000 });
+    await ledger.open(migrations);
+  });
+  afterEach(async () => {
+    await look.close();
+    await ledger.close();
+  });
+
+  test("handled, delivered again, doubled, without effect, dead, and not there", async () => {
+    const [once, again, twice, bare, dead, absent] = ["a", "b", "c", "d", "e", "f"].map((name) =>
+      entryOf(name),
+    );
+    if (!once || !again || !twice || !bare || !dead || !absent) throw new Error("six entries");
+    await ledger.record([once, again], times(1));
+    await ledger.record([again], times(1));
+    await ledger.record([twice], times(2));
+    await ledger.record([bare], times(0));
+    const place = { topic: "orders", partition: 3, offset: 7 };
+    await ledger.bury({ ...place, orderId: dead.order.id, reason: "no milk", attempts: 10 });
+    const found = await look.look([once, again, twice, bare, dead, absent].map(({ order }) => order.id));
+    expect(Object.fromEntries(found)).toEqual({
+      [once.order.id]: { deliveries: 1, effects: 1, dead: false },
+      [again.order.id]: { deliveries: 2, effects: 1, dead: false },
+      [twice.order.id]: { deliveries: 1, effects: 2, dead: false },
+      [bare.order.id]: { deliveries: 1, effects: 0, dead: false },
+      [dead.order.id]: { deliveries: 0, effects: 0, dead: true },
+    });
+    expect(await look.trace(dead.order.id)).toMatchObject({
+      ...{ partition: 3, offset: 7, deliveries: 0, handledMs: undefined },
+      dead: { reason: "no milk", attempts: 10 },
+    });
+    expect(await look.trace(absent.order.id)).toBeUndefined();
+  });
+
+  test("one order's times, to the millisecond", async () => {
+    const entry = entryOf("a", { partition: 2 });
+    const beforeMs = Date.now();
+    await ledger.record([entry], times(1));
+    const trace = await look.trace(entry.order.id);
+    expect(trace).toMatchObject({
+      partition: 2,
+      offset: entry.offset,
+      deliveries: 1,
+      effects: 1,
+      dead: undefined,
+    });
+    expect(trace?.placedMs).toBe(Date.parse(entry.order.placedAt));
+    expect(trace?.handledMs).toBeWithin(beforeMs, Date.now() + 1);
+  });
+});
+
+test("a server that is away is told, and read again when it is back", async () => {
+  const { url, look } = await kinds.postgres();
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 5_000 });
+  await ledger.open(migrations);
+  const entry = entryOf("a");
+  await ledger.record([entry], times(1));
+  await ledger.close();
+  const isThere = () => look.look([entry.order.id]).then((found) => found.size === 1);
+  expect(await isThere()).toBe(true);
+  server.kill();
+  await expect(isThere()).rejects.toThrow();
+  server.start();
+  await until("it is read again", () => isThere().catch(() => false));
+  await look.close();
+}, 60_000);

@@ -1,0 +1,49 @@
+/** What a stage needs of the system that it shows, whatever that runs on. */
+
+import type { Container } from "../../infra/topology.ts";
+import type { System } from "../../proof/system/system.ts";
+import type { FaultName } from "../faults.ts";
+import type { LogView } from "../kafka.ts";
+import type { Reading } from "../readings.ts";
+import type { Evidence } from "../reconciler.ts";
+import type { StageState, TierName } from "../state.ts";
+
+/** One instance as its host sees it, and what it said of itself; no reading: it does not answer. */
+export interface Seen {
+  name: string;
+  tier: TierName;
+  /** Of its process or container. */
+  host: "running" | "paused" | "down";
+  /** How it ended, or why it is not ready; "" where there is nothing to say. */
+  why: string;
+  reading?: Reading | undefined;
+  role?: string | undefined;
+}
+
+export interface Look {
+  seen: Seen[];
+  /** undefined: no broker answers. */
+  log: LogView | undefined;
+}
+
+export interface Source {
+  kind: StageState["kind"];
+  /** Of the balancer. */
+  url: string;
+  /** Looks at all of it, at most once a second. */
+  look(): Promise<Look>;
+  evidence: Evidence;
+  /** What the faults are done to. */
+  system: System;
+  /** Every instance as the faults know it, by its name here. */
+  containers(): Promise<Map<string, Container>>;
+  faults: Record<TierName, readonly FaultName[]>;
+  /** The tiers that can be restarted one by one and scaled. */
+  rolling: readonly TierName[];
+  scale(tier: TierName, count: number): Promise<void>;
+  /** The command that does the same by hand. */
+  command(what: FaultName | "heal" | "scale", tier: TierName, name: string, more?: string): string;
+  /** Calls back when an instance came or went, so that nobody waits for the next look. */
+  onChange(hear: () => void): void;
+  close(): Promise<void>;
+}

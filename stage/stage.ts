@@ -1,0 +1,221 @@
+/**
+ * The stage without its door: looks at the system every second, keeps the one state that all pages show, and tells them of
+ * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
+ */
+import { type Action, createActions, Refused } from "./actions.ts";
+import { changesOf } from "./changes.ts";
+import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
+import { createOneOrder } from "./one-order.ts";
+import { patchOf } from "./patch.ts";
+import { createRate } from "./readings.ts";
+import { type Answer, createReconciler } from "./reconciler.ts";
+import type { Look, Source } from "./sources/source.ts";
+import { type Mix, mixes, type Sample, type StageState, type TimelineEvent } from "./state.ts";
+import { createView } from "./view.ts";
+
+const lookEveryMs = 1_000;
+const checkWaitMs = 300;
+const keptSamples = 900;
+const keptEvents = 100;
+
+export type Command =
+  | Action
+  | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
+  | { do: "burst"; orders: number }
+  | { do: "place"; order: string };
+
+export interface StageOptions {
+  readOnly?: boolean;
+  /** Without anybody who looks for so long, what was struck is healed. */
+  aloneMs?: number;
+  /** For the reconciler: how long after its answer an order may still be written. */
+  quietMs?: number;
+}
+
+/** What a page is sent: the name of a server-sent event and its data. */
+export type Message = { event: "snapshot" | "patch" | "history" | "sample"; data: unknown };
+export type Page = (message: Message) => void;
+
+export type Stage = ReturnType<typeof openStage>;
+
+/** Starts at once, with its load paused. */
+export function openStage(source: Source, options: StageOptions = {}) {
+  const { readOnly = false, aloneMs = 60_000, quietMs } = options;
+  const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
+  const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
+  const oneOrder = createOneOrder(
+    source,
+    (answer) => reconciler.take(answer),
+    () => state(),
+  );
+  const viewOf = createView();
+  const acceptedRate = createRate();
+  let acceptedPerS = 0;
+  let checking: Promise<void> | undefined;
+  const pages = new Set<Page>();
+  const samples: Sample[] = [];
+  const events = new Map<string, TimelineEvent>();
+  let nextEvent = 1;
+  let look: Look = { seen: [], log: undefined };
+  let viewed = viewOf(look);
+  let sent: StageState | undefined;
+  let lastSeenMs = performance.now();
+  let closed = false;
+
+  function note(kind: TimelineEvent["kind"], text: string): void {
+    events.set(String(nextEvent++), { atMs: Date.now(), kind, text });
+    if (events.size > keptEvents) events.delete(events.keys().next().value as string);
+  }
+  const actions = createActions({ source, instances: () => state().instances, note });
+
+  function state(): StageState {
+    const loadView = load.view();
+    const { instances } = viewed;
+    return {
+      ...viewed,
+      kind: source.kind,
+      readOnly,
+      atMs: Date.now(),
+      instances: Object.fromEntries(
+        Object.entries(instances).map(([name, one]) => [name, { ...one, struck: actions.struck(name) }]),
+      ),
+      edges: {
+        placed: { ratePerS: acceptedPerS, p99Ms: round(loadView.p99Ms) },
+        ...viewed.edges,
+      },
+      load: { ...loadView, p99Ms: round(loadView.p99Ms) },
+      verdict: reconciler.verdict(),
+      events: Object.fromEntries(events),
+      bands: actions.bands(),
+      faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
+      rolling: [...source.rolling],
+    };
+  }
+
+  function tell(message: Message): void {
+    for (const page of pages) page(message);
+  }
+  /** Sends what has changed since the last time. */
+  function publish(): void {
+    const now = state();
+    const patch = patchOf(sent, now);
+    sent = now;
+    if (patch !== undefined) tell({ event: "patch", data: patch });
+  }
+
+  async function lookOnce(): Promise<void> {
+    const before = state();
+    look = await source.look();
+    viewed = viewOf(look);
+    actions.observe();
+    // A ledger that does not answer keeps nobody from seeing the rest.
+    checking ??= reconciler.check().finally(() => {
+      checking = undefined;
+    });
+    await Promise.race([checking, Bun.sleep(checkWaitMs)]);
+    acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
+    const now = state();
+    for (const [kind, text] of changesOf(before, now)) note(kind, text);
+    publish();
+  }
+
+  function sampleNow(): void {
+    const { edges, verdict, load: byHand } = sent ?? state();
+    const sample: Sample = [
+      Date.now(),
+      edges.placed.ratePerS,
+      edges.handled.ratePerS,
+      verdict.waiting,
+      byHand.p99Ms ?? -1,
+    ];
+    samples.push(sample);
+    if (samples.length > keptSamples) samples.shift();
+    actions.forget(samples[0]?.[0] ?? 0);
+    tell({ event: "sample", data: sample });
+  }
+
+  async function healWhenAlone(): Promise<void> {
+    if (pages.size > 0) lastSeenMs = performance.now();
+    if (performance.now() - lastSeenMs < aloneMs) return;
+    load.set({ paused: true });
+    if (!actions.isAnything()) return;
+    note("heal", "nobody has looked for a while: what was struck is healed");
+    await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
+  }
+
+  // One look at a time, and the next at once when something came or went meanwhile.
+  let changed = false;
+  let wake = () => {};
+  source.onChange(() => {
+    changed = true;
+    wake();
+  });
+  const watching = (async () => {
+    while (!closed) {
+      const nextMs = performance.now() + lookEveryMs;
+      changed = false;
+      await lookOnce().catch((error) => note("error", error.message));
+      sampleNow();
+      await healWhenAlone();
+      const { promise: woken, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      if (!changed) await Promise.race([woken, Bun.sleep(Math.max(100, nextMs - performance.now()))]);
+    }
+  })();
+
+  return {
+    state,
+    /** Shows all of it to a page, then each change. @returns what ends that */
+    attach(page: Page): () => void {
+      sent ??= state();
+      page({ event: "history", data: samples });
+      page({ event: "snapshot", data: sent });
+      pages.add(page);
+      return () => void pages.delete(page);
+    },
+    /** Takes what another client of the same system was told. */
+    take: (answer: Answer): void => reconciler.take(answer),
+    /** The way of one order. */
+    oneOrder,
+    /** Does what a page wants. @returns the command that does the same, or of a placed order its id; @throws Refused */
+    async act(command: Command): Promise<string | undefined> {
+      if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
+      try {
+        if (command.do === "load") return void load.set(loadOf(command));
+        if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
+        if (command.do === "place") return await oneOrder.place(command.order);
+        return await actions.act(command);
+      } catch (error) {
+        if (!(error instanceof Refused)) note("error", (error as Error).message);
+        throw error;
+      } finally {
+        publish();
+      }
+    },
+    async close(): Promise<void> {
+      closed = true;
+      wake();
+      actions.stop();
+      await Promise.all([load.stop(), watching]);
+      await source.close();
+    },
+  };
+}
+
+function loadOf({ ratePerS, paused, mix }: Command & { do: "load" }) {
+  const known = mixes.find((one) => one === mix);
+  if (mix !== undefined && !known) throw new Refused(`there is no mix ${mix}`);
+  return {
+    ...(ratePerS !== undefined && { ratePerS: bounded(ratePerS, 0, mostPerS) }),
+    ...(paused !== undefined && { paused: paused === true }),
+    ...(known && { mix: known as Mix }),
+  };
+}
+
+function bounded(value: number, least: number, most: number): number {
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new Refused(`a whole number from ${least} to ${most}`);
+  return value;
+}
+
+const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 10) / 10);

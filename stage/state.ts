@@ -1,0 +1,147 @@
+/**
+ * What the page shows, as one JSON document: docs/stage.md describes it for whoever builds on it. A stream begins with
+ * the whole of it; after that come merge patches (RFC 7396), so null removes a member and an array is replaced whole:
+ * what is not known is absent, and what changes often is kept in objects by name.
+ */
+
+export const tierNames = ["balancer", "producer", "broker", "zookeeper", "consumer", "ledger"] as const;
+export type TierName = (typeof tierNames)[number];
+
+export type InstanceState = "up" | "unready" | "draining" | "paused" | "down";
+
+export interface Instance {
+  tier: TierName;
+  state: InstanceState;
+  /** Why it is not up, in words; "" where there is nothing to say. */
+  why: string;
+  /** What this page did to it and has not healed: names of faults. */
+  struck: string[];
+  /** Orders per second that it takes, appends or handles; absent: not known. */
+  ratePerS?: number | undefined;
+  /** 99th percentile of its own work on an order, ms; absent: not known. */
+  p99Ms?: number | undefined;
+  /** Its role among its like: "leader", "follower", "controller"; "" where it has none. */
+  role: string;
+}
+
+export interface Partition {
+  /** Broker; -1: none at the moment. */
+  leader: number;
+  replicas: number[];
+  inSync: number[];
+  /** Name of the consumer that owns it; absent: nobody. */
+  owner?: string | undefined;
+  /** Orders in it that are not finished, and the age of the oldest in hand, s. */
+  lag: number;
+  oldestS: number;
+  /** Orders appended, and taken on by its consumer, per second. */
+  ratePerS: number;
+  polledPerS: number;
+}
+
+/** What flows from one tier to the next. */
+export interface Edge {
+  ratePerS: number;
+  /** 99th percentile of the step, over the last seconds, ms; absent: nothing flowed. */
+  p99Ms?: number | undefined;
+}
+
+/** Client to balancer, balancer to producers, and so on to the ledger. */
+export const edgeNames = ["placed", "balanced", "appended", "polled", "handled"] as const;
+export type EdgeName = (typeof edgeNames)[number];
+
+export interface Verdict {
+  /** "good": all accounted for; "waiting": some take longer; "broken": the promise is; "blind": it can't be known. */
+  status: "idle" | "good" | "waiting" | "broken" | "blind";
+  /** Why it can't be known, or "". */
+  why: string;
+  sent: number;
+  accepted: number;
+  refused: number;
+  unknown: number;
+  handled: number;
+  waiting: number;
+  /** Age of the oldest accepted order that is neither handled nor a dead letter, s. */
+  oldestS: number;
+  redelivered: number;
+  dead: number;
+  lost: number;
+  doubled: number;
+  phantom: number;
+  /** Orders whose fate is proven for good and no longer held in memory. */
+  settled: number;
+}
+
+export const mixes = ["single", "batch", "slow", "keyed"] as const;
+export type Mix = (typeof mixes)[number];
+
+export interface Load {
+  /** Orders per second that are wanted; nothing is sent while paused. */
+  ratePerS: number;
+  paused: boolean;
+  /** Whose orders: single ones, batches, slow bodies, or each sent again under its key. */
+  mix: Mix;
+  /** Orders per second answered, over the last seconds, and the 99th percentile of an answer, ms. */
+  answeredPerS: number;
+  p99Ms?: number | undefined;
+  /** Requests under way. */
+  open: number;
+}
+
+export interface TimelineEvent {
+  atMs: number;
+  kind: "strike" | "heal" | "change" | "verdict" | "error";
+  text: string;
+}
+
+/** From when to when something was struck: a band on every plot. */
+export interface Band {
+  fault: string;
+  target: string;
+  fromMs: number;
+  /** Absent: it still is. */
+  toMs?: number | undefined;
+}
+
+export interface StageState {
+  /** "containers" (make up), "embedded" (make demo) or "replay" (a recorded feed). */
+  kind: "containers" | "embedded" | "replay";
+  readOnly: boolean;
+  /** Of the last reading, ms since the epoch. */
+  atMs: number;
+  instances: Record<string, Instance>;
+  partitions: Record<string, Partition>;
+  edges: Record<EdgeName, Edge>;
+  /** -1: none. */
+  controller: number;
+  group: { state: string; members: number };
+  load: Load;
+  verdict: Verdict;
+  /** The newest 100, by number. */
+  events: Record<string, TimelineEvent>;
+  bands: Record<string, Band>;
+  /** Faults that can be injected here, by tier. */
+  faults: Record<string, string[]>;
+  /** Tiers that can be scaled or restarted one by one. */
+  rolling: string[];
+}
+
+/** One second of the plots: time, accepted/s, handled/s, waiting, p99 of an answer (ms, -1: none). */
+export type Sample = [atMs: number, accepted: number, handled: number, waiting: number, p99Ms: number];
+
+/** One stop of the way; times in ms since the epoch. */
+export interface Stop {
+  name: string;
+  /** In words: by whom, with what outcome. */
+  what: string;
+  fromMs: number;
+  toMs: number;
+  /** The file of this project that does it. */
+  code: string;
+}
+
+export interface Way {
+  id: string;
+  status: "accepted" | "refused" | "unknown" | "handled" | "dead" | "not found";
+  stops: Stop[];
+}
