@@ -151,7 +151,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: the same customer and key are the same order. One line of visible ASCII, bare or in double quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651). */
+                /** @description Makes a retry safe: the same principal, customer and key are the same order. One line of visible ASCII, bare or in double quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651). */
                 "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: a valid one is carried to the record, of a later version as version 00; any other is ignored. */
                 traceparent?: string;
@@ -181,6 +181,24 @@ export interface operations {
             };
             /** @description malformed_request (refused): The request is not valid HTTP; malformed_body (refused): The body is not a JSON document; malformed_key (refused): The Idempotency-Key is malformed */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated (refused): Nobody known is asking */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden (refused): Orders for this customer are not yours to place */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -293,7 +311,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: the same customer and key are the same order. One line of visible ASCII, bare or in double quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651). */
+                /** @description Makes a retry safe: the same principal, customer and key are the same order. One line of visible ASCII, bare or in double quotes; "k" and k are the same key, and parameters behind the quotes are ignored (RFC 9651). */
                 "Idempotency-Key"?: string;
                 /** @description W3C Trace Context: a valid one is carried to the record, of a later version as version 00; any other is ignored. */
                 traceparent?: string;
@@ -321,6 +339,24 @@ export interface operations {
             };
             /** @description malformed_request (refused): The request is not valid HTTP; malformed_body (refused): The body is not a JSON document; malformed_key (refused): The Idempotency-Key is malformed */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated (refused): Nobody known is asking */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden (refused): Orders for this customer are not yours to place */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -456,6 +492,15 @@ export interface operations {
             };
             /** @description malformed_request (refused): The request is not valid HTTP */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated (refused): Nobody known is asking */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,7 +9,7 @@ import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { createProcesses } from "./processes.ts";
 import { type OpenOnlooker, runDemo } from "./run.ts";
-import { openScreen } from "./screen.ts";
+import { openScreen } from "./screen/screen.ts";
 import { readSettings } from "./settings.ts";
 
 /** Runs it to its end. @param openOnlooker who watches, once all is up */

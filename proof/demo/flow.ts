@@ -8,11 +8,11 @@ import type { LedgerReader } from "./ledger.ts";
 import type { Monitor } from "./monitor.ts";
 import type { Instance, Pipeline } from "./pipeline.ts";
 import { lastWords } from "./processes.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "./screen/screen.ts";
+import { type Picture, tableOf } from "./screen/view.ts";
 import type { Settings } from "./settings.ts";
 import { watch } from "./takeover.ts";
 import { type Answer, judge } from "./verdict.ts";
-import { type Picture, tableOf } from "./view.ts";
 
 // A mock group drops members that wait for a rebalance a second longer than planned, and begins anew.
 const drainLimitMs = 120_000;

@@ -8,11 +8,11 @@ import { openLedger } from "./ledger.ts";
 import { type Monitor, startMonitor } from "./monitor.ts";
 import { type Pipeline, startPipeline } from "./pipeline.ts";
 import { lastWords, type Processes } from "./processes.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "./screen/screen.ts";
+import { introduction, stamp } from "./screen/view.ts";
 import type { Settings } from "./settings.ts";
 import { isBack } from "./takeover.ts";
 import { type Answer, holds, judge, verdictLines } from "./verdict.ts";
-import { introduction, stamp } from "./view.ts";
 
 const startLimitMs = 60_000;
 const pollMs = 100;

@@ -1,6 +1,6 @@
 // What a person sees of a run, as lines of text.
-import type { Status } from "./monitor.ts";
-import type { Tier } from "./pipeline.ts";
+import type { Status } from "../monitor.ts";
+import type { Tier } from "../pipeline.ts";
 
 export interface Row {
   name: string;
