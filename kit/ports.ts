@@ -14,11 +14,13 @@ export function isTaken(port: number): Promise<boolean> {
   return promise;
 }
 
-/** A free port for each name. */
+/** A free port for each name. Who asks next looks elsewhere: the port of a container that is down for a while is free, too. */
 export async function freePorts(names: string[]): Promise<Record<string, string>> {
   const found: [string, string][] = [];
-  for (let port = FIRST; found.length < names.length; port++) {
-    if (port > LAST) throw new Error(`no ${names.length} free ports from ${FIRST} to ${LAST}`);
+  const start = Math.floor(Math.random() * (LAST - FIRST));
+  for (let n = 0; found.length < names.length; n++) {
+    if (n > LAST - FIRST) throw new Error(`no ${names.length} free ports from ${FIRST} to ${LAST}`);
+    const port = FIRST + ((start + n) % (LAST - FIRST + 1));
     const name = names[found.length];
     if (name && !(await isTaken(port))) found.push([name, String(port)]);
   }
