@@ -60,7 +60,8 @@ async function post(command: Record<string, unknown>): Promise<Answer> {
     const answer = await fetch("/actions", { method: "POST", headers, body: JSON.stringify(command) });
     return (await answer.json()) as Answer;
   } catch {
-    return { error: "The stage does not answer." };
+    // A browser drops its connections when a container's network comes or goes.
+    return { error: "The connection broke: the timeline tells whether it was done." };
   }
 }
 

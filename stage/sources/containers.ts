@@ -169,7 +169,7 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   const { topology } = system;
   let containers: Container[] = [];
   let modes = new Map<string, string>();
-  let [listDueMs, modesDueMs] = [0, 0];
+  let [listDueMs, modesDueMs, events] = [0, 0, 0];
   let hear = () => {};
   const stopping = new AbortController();
 
@@ -187,7 +187,10 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
     const at = performance.now();
     if (at >= listDueMs) {
       listDueMs = at + listEveryMs;
+      const before = events;
       containers = await system.containers().catch(() => containers);
+      // What happened while it was listed may be in the list or not.
+      if (events !== before) listDueMs = 0;
     }
     if (at >= modesDueMs) {
       modesDueMs = at + modesEveryMs;
@@ -197,6 +200,7 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   }
 
   function take({ Action, Actor: { ID, Attributes } }: DockerEvent): void {
+    events += 1;
     const state = stateAfter[Action];
     const exitCode = Number(Attributes.exitCode ?? 0);
     if (state)
