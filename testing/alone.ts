@@ -14,8 +14,10 @@ const startsMore =
 const importsTesting = /from "(\.\.\/)+testing\/(?!entries|overload-model)/;
 
 /** Bun hides its arguments from tests; a worker of `--parallel` has its parent's. */
-const ofProcess = Bun.env.BUN_TEST_WORKER_ID === undefined ? "self" : process.ppid;
-const words = readFileSync(`/proc/${ofProcess}/cmdline`, "utf8").split("\0").slice(2);
+const wordsOf = (process: string | number) =>
+  readFileSync(`/proc/${process}/cmdline`, "utf8").split("\0").slice(2);
+const own = wordsOf("self");
+const words = own.includes("--test-worker") ? wordsOf(process.ppid) : own;
 
 if (!words.some((word) => /^[^-].*\.ts$|^\.\//.test(word))) {
   const files = [...new Bun.Glob("**/*.test.ts").scanSync({ cwd: root })];
