@@ -249,7 +249,7 @@ describe("a principal", () => {
   });
 
   test("has orders of its own: another's with the same customer and key are others, and so are those of nobody", async () => {
-    const order = { ...anOrder, customer: "shared" };
+    const order = sampleOrder(0, "shared");
     const asked = [as("acme", "shared"), as("bank", "*"), { "idempotency-key": "po-7" }];
     const answers = await Promise.all(asked.map((headers) => intake.post(order, headers)));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
@@ -264,7 +264,7 @@ describe("a principal", () => {
     ["till", "*", ["till", "anybody"], []],
     ["acme", "shop", ["acme", "shop"], ["shop1", "*"]],
   ])("%s, who may order for %s, does for %j and not for %j", async (name, customers, own, others) => {
-    const [of, headers] = [(customer: string) => ({ ...anOrder, customer }), as(name, customers)];
+    const [of, headers] = [(party: string) => sampleOrder(0, party), as(name, customers)];
     for (const customer of own) expect((await intake.post(of(customer), headers)).status).toBe(202);
     for (const customer of others.filter(Boolean)) {
       const answer = await intake.post(of(customer), headers);
