@@ -104,7 +104,8 @@ describe("how long the ledger keeps an order", () => {
 
   test("is longer than all that its records, dead letters and what is put back of them can come again", async () => {
     await create("kept", 1, { "retention.ms": String(2 * day), "segment.ms": String(day) });
-    await create("kept.dead", 1, { "retention.ms": String(3 * day), "segment.ms": String(day) });
+    const long = { "max.message.bytes": "2097152" };
+    await create("kept.dead", 1, { "retention.ms": String(3 * day), "segment.ms": String(day), ...long });
     expect(await retentionMs()).toBe(38 * day);
     expect(await retentionMs("8")).toBe(8 * day);
     await expect(retentionMs("7")).rejects.toThrow("LEDGER_RETENTION_DAYS=7 is less than the 8 days");
@@ -130,7 +131,8 @@ test("a topic that becomes weaker makes the producer unready, which takes orders
   expect(await refused.json()).toMatchObject({
     type: "urn:problem-type:coffee-orders:not_ready",
     fate: "refused",
-    detail: expect.stringContaining("min.insync.replicas=1: raise it to 2"),
+    // What is wrong with the topic is no client's business.
+    detail: expect.not.stringContaining("replicas"),
   });
 
   await alter("mended", "--add-config", "min.insync.replicas=2,cleanup.policy=delete");
