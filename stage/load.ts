@@ -3,10 +3,9 @@
  * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
  * bodies and chunks go through the load's own client.
  */
-import { place } from "../proof/client/client.ts";
+import { ascending, percentile } from "../kit/percentile.ts";
+import { place, type Try } from "../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../proof/client/mix.ts";
-import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "../proof/client/policy.ts";
-import { createTold } from "../proof/client/told.ts";
 import { orderId } from "../src/wire/order-id.ts";
 import { createRate } from "./readings.ts";
 import type { Answer } from "./reconciler.ts";
@@ -56,9 +55,8 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
 
   async function send(request: MixedRequest): Promise<void> {
     const beganMs = performance.now();
-    const answers = request.sent.includes("-")
-      ? await place(url, request, stopping.signal)
-      : await post(url, request, stopping.signal);
+    const how = request.sent.includes("-") ? {} : { post, repeatMs: repeatAfterMs };
+    const answers = await place(url, request, stopping.signal, how);
     answered += answers.length;
     times.push([performance.now(), performance.now() - beganMs]);
     if (times.length > latencies) times.shift();
@@ -77,14 +75,11 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     },
     view(): Load {
       const fromMs = performance.now() - latencyWindowMs;
-      const took = times
-        .filter(([atMs]) => atMs > fromMs)
-        .map(([, ms]) => ms)
-        .toSorted((a, b) => a - b);
+      const took = ascending(times.filter(([atMs]) => atMs > fromMs).map(([, ms]) => ms));
       return {
         ...wanted,
         answeredPerS: Math.round(rate(answered)),
-        p99Ms: took[Math.ceil(took.length * 0.99) - 1],
+        p99Ms: took.length > 0 ? percentile(took, 99) : undefined,
         open: open.size,
       };
     },
@@ -104,32 +99,14 @@ function next(mix: Mix, run: string, n: number): MixedRequest {
   return { ...requestOf(run, n + 3, Number.POSITIVE_INFINITY), repeated: mix === "keyed" };
 }
 
-/** Places a request as proof/client/client.ts does, over connections that are kept. */
-async function post(url: string, request: MixedRequest, stop: AbortSignal) {
-  const { path, key, body, repeated } = request;
-  const told = createTold(request);
-  const beganMs = Date.now();
-  const deadlineMs = beganMs + orderLimitMs;
-  const once = async () => {
-    const startedMs = Date.now();
-    const limit = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, deadlineMs - startedMs))]);
-    const headers = { "content-type": "application/json", "idempotency-key": key };
-    const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal: limit })
-      .then(async (response): Promise<[Response, string]> => [response, await response.text()])
-      .catch(() => [undefined, null] as const);
-    if (stop.aborted) return undefined;
-    told.hear({ status: answer?.status ?? 0, text, startedMs, endedMs: Date.now() });
-    return answer?.headers.get("retry-after");
-  };
-  for (let tries = 1; ; tries += 1) {
-    const waitMs = waitBeforeRetryMs(tries, await once());
-    if (stop.aborted || !told.again() || tries > maxRetries || Date.now() + waitMs >= deadlineMs) break;
-    await Bun.sleep(waitMs);
-  }
-  if (stop.aborted) told.interrupt(beganMs, Date.now());
-  else if (repeated && told.accepted()) {
-    await Bun.sleep(repeatAfterMs);
-    await once();
-  }
-  return told.answers();
-}
+/** A try over connections that are kept. */
+const post: Try = async (url, { path, key, body }, limitMs, stop) => {
+  const startedMs = Date.now();
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, limitMs))]);
+  const headers = { "content-type": "application/json", "idempotency-key": key };
+  const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal })
+    .then(async (response): Promise<[Response, string]> => [response, await response.text()])
+    .catch(() => [undefined, null] as const);
+  const retryAfter = answer?.headers.get("retry-after");
+  return { status: answer?.status ?? 0, text, retryAfter, startedMs, endedMs: Date.now() };
+};

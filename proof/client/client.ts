@@ -13,16 +13,25 @@ const pieces = 5;
 /** From a slow body's first piece to its last; a request may take 10 s to arrive (lb/haproxy.cfg). */
 const slowMs = { least: 1_000, most: 4_000 };
 
+/** One try; it ends within the limit, and when it is told to stop. */
+export type Try = (
+  url: string,
+  request: MixedRequest,
+  limitMs: number,
+  stop: AbortSignal,
+) => Promise<Heard & { retryAfter: string | null | undefined }>;
+
 /**
  * Places a request's orders, with every retry.
  * @param url of the balancer
  * @param stop ends it at once: what has no answer then is unknown
+ * @param how.repeatMs after which an accepted order that is to be sent once more is
  */
 export async function place(
   url: string,
   request: MixedRequest,
   stop: AbortSignal,
-  retries = maxRetries,
+  { retries = maxRetries, post = postInPieces as Try, repeatMs = repeatAfterMs } = {},
 ): Promise<ClientAnswer[]> {
   const told = createTold(request);
   const beganMs = Date.now();
@@ -36,21 +45,14 @@ export async function place(
     await comesTrue(() => stop.aborted, waitMs);
   }
   if (stop.aborted) told.interrupt(beganMs, Date.now());
-  else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatAfterMs)))
+  else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatMs)))
     told.hear(await post(url, request, orderLimitMs, stop));
   return told.answers();
 }
 
-type Answer = Heard & { retryAfter: string | undefined };
-
-/** One try, on a connection of its own. */
-async function post(
-  url: string,
-  { path, key, body, sent }: MixedRequest,
-  limitMs: number,
-  stop: AbortSignal,
-): Promise<Answer> {
-  const { promise, resolve } = Promise.withResolvers<Answer>();
+/** On a connection of its own, in pieces where it is to come so. */
+async function postInPieces(...[url, { path, key, body, sent }, limitMs, stop]: Parameters<Try>) {
+  const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<Try>>>();
   let sentMs: number | undefined;
   const hear = (status: number, text: string | null, retryAfter?: string) => {
     const endedMs = Date.now();

@@ -34,7 +34,7 @@ export async function sendInPieces(
   const send = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     open.add(promise);
-    void place(url, inPiecesOf(run, sent), stop, retries).then((told) => {
+    void place(url, inPiecesOf(run, sent), stop, { retries }).then((told) => {
       answers.push(...told);
       open.delete(promise);
       resolve();
