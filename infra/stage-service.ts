@@ -2,8 +2,9 @@
  * The stage in the background, as `make up` starts it and `make down` ends it: one for each Compose project, known by a
  * note in the user's cache. The note is trusted only while its process is a stage.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { startInBackground } from "../kit/background.ts";
 import { cachePath, type Machine } from "../kit/machine.ts";
 import { tail } from "../kit/step.ts";
 import { comesTrue } from "../kit/until.ts";
@@ -56,21 +57,14 @@ export async function startService(machine: Machine, project: string): Promise<s
   const running = noted(machine, project);
   if (running) return running.url;
   const log = cachePath(machine, "logs", `stage-${project}.log`);
-  mkdirSync(dirname(log), { recursive: true });
-  const output = openSync(log, "w");
-  const child = Bun.spawn([process.execPath, entry, "--project", project], {
+  const { kill, ended } = startInBackground([process.execPath, entry, "--project", project], {
+    log,
     env: machine.env,
-    detached: true,
-    stdin: "ignore",
-    stdout: output,
-    stderr: output,
   });
-  closeSync(output);
-  child.unref();
-  await comesTrue(() => child.exitCode !== null || noted(machine, project) !== undefined, startLimitMs);
+  await comesTrue(() => ended() || noted(machine, project) !== undefined, startLimitMs);
   const started = noted(machine, project);
   if (started) return started.url;
-  child.kill();
+  kill("SIGTERM");
   throw new UserError(`The stage did not start. The end of ${log}:\n${await tail(log)}`);
 }
 

@@ -1,5 +1,6 @@
 // A Docker daemon that answers: the one that is there, else one that we start and whoever asked for it can stop.
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { startInBackground } from "../../kit/background.ts";
 import { ask, cachePath, type Machine, withTools } from "../../kit/machine.ts";
 import { showingProgress, tail } from "../../kit/step.ts";
 import { comesTrue } from "../../kit/until.ts";
@@ -46,28 +47,20 @@ export async function dockerDaemon(machine: Machine): Promise<Daemon> {
 /** Starts a daemon by hand, where no service manager does; it outlives us unless it is stopped. */
 export async function startDaemon(machine: Machine, program: DaemonProgram): Promise<Daemon> {
   const log = cachePath(machine, "logs", "dockerd.log");
-  mkdirSync(cachePath(machine, "logs"), { recursive: true });
-  const output = openSync(log, "w");
-  const child = Bun.spawn(program.argv, {
+  const { pid, kill, ended } = startInBackground(program.argv, {
+    log,
     env: withTools(machine),
-    ...(program.cwd && { cwd: program.cwd }),
-    detached: true,
-    stdin: "ignore",
-    stdout: output,
-    stderr: output,
+    cwd: program.cwd,
   });
-  closeSync(output);
-  child.unref();
-  const ended = () => child.exitCode !== null || child.signalCode !== null;
   const stop = async () => {
-    child.kill("SIGTERM");
-    if (!(await comesTrue(ended, STOP_LIMIT_MS))) child.kill("SIGKILL");
+    kill("SIGTERM");
+    if (!(await comesTrue(ended, STOP_LIMIT_MS))) kill("SIGKILL");
   };
   const limitMs = program.startLimitMs ?? START_LIMIT_MS;
   const answered = await showingProgress(machine, "starting the Docker daemon", () =>
     comesTrue(async () => ended() || machine.stop.aborted || (await program.answers()), limitMs),
   );
-  if (answered && !ended() && !machine.stop.aborted) return { pid: child.pid, stop };
+  if (answered && !ended() && !machine.stop.aborted) return { pid, stop };
   await stop();
   machine.stop.throwIfAborted();
   throw new UserError(`The Docker daemon did not come up. The end of ${log}:\n${await tail(log)}`);
