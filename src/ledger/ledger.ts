@@ -35,7 +35,7 @@ export type LedgerView =
 type Place = { topic: string; partition: number; offset: number };
 
 /** A record that was given up. */
-export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
+type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
 /** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
 export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;

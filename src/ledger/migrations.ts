@@ -8,7 +8,7 @@ import type { SQL } from "bun";
 import { LedgerUnavailableError } from "./ledger.ts";
 
 /** Steps by owner. A step is one or more statements that may run in a transaction; its number is its place from 1. */
-export type Migrations = Readonly<Record<"ledger" | "effect", readonly string[]>>;
+type Migrations = Readonly<Record<"ledger" | "effect", readonly string[]>>;
 
 /** The database is not as this version needs it. The text says what is wrong and what to do; nothing was changed. */
 export class SchemaError extends Error {
