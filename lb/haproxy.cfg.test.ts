@@ -79,16 +79,18 @@ function check(env: Record<string, string>) {
 
 describe("its own answers are rows of the table", () => {
   const documents = [...text.matchAll(/'(\{"type".*?\})'/g)].map(([, json = ""]) => JSON.parse(json));
-  const lookups = text.slice(text.indexOf("\nbackend consumers\n"));
+  const operators = text.slice(text.indexOf("\nfrontend operators\n"));
+  const lookups = text.slice(text.indexOf("\nbackend consumers\n"), -operators.length);
 
-  test("and there is one for each of its errors; a look-up's have no fate", () => {
+  test("and there is one for each of its errors; a look-up's and an operator's have no fate", () => {
     const errorsIn = (part: string) =>
       [...part.matchAll(/^ *http-error status (\d+) content-type application\/problem\+json/gm)].map(
         ([, status]) => Number(status),
       );
-    expect(errorsIn(text.replace(lookups, ""))).toEqual([400, 401, 404, 408, 413, 429, 500, 502, 503, 504]);
+    expect(errorsIn(text.replace(lookups, "").replace(operators, ""))).toEqual([400, 401, 404, 408, 413, 429, 500, 502, 503, 504]);
     expect(errorsIn(lookups)).toEqual([500, 502, 503, 504]);
-    expect(lookups).not.toContain('fate"');
+    expect(errorsIn(operators)).toEqual([503]);
+    expect(lookups + operators).not.toContain('fate"');
   });
 
   test.each(documents.map((document) => [document.type.split(":").at(-1), document]))(
@@ -96,7 +98,7 @@ describe("its own answers are rows of the table", () => {
     (name, document) => {
       const { status, title, fate, retryAfterS } = outcomes[name as ProblemName];
       const type = `urn:problem-type:coffee-orders:${name}`;
-      const ofLookup = lookups.includes(JSON.stringify(document));
+      const ofLookup = (lookups + operators).includes(JSON.stringify(document));
       expect(document).toMatchObject({ type, title, status, detail: expect.any(String) });
       // Where somebody posts, nothing that is not there has been accepted.
       const told = ["not_found", "unauthenticated"].includes(name)
