@@ -15,6 +15,33 @@ export function readCommandLine<T extends ParseArgsConfig>(
   }
 }
 
+/**
+ * Reads the command line of this process. Ends it where nothing is to be done: 0 after `--help`, which prints the usage;
+ * 2, before anything was begun, with the usage and what is not understood, by `parseArgs` or by `meant` (a UserError).
+ */
+export function ownCommandLine<T extends NonNullable<ParseArgsConfig["options"]>, Meant>(
+  usage: string,
+  options: T,
+  meant: (values: ReturnType<typeof parseArgs<{ options: T }>>["values"]) => Meant,
+): Meant {
+  const args = Bun.argv.slice(2);
+  if (!args.includes("--help"))
+    return understood(() => meant(readCommandLine({ args, options }).values), usage);
+  console.log(usage);
+  return process.exit(0);
+}
+
+/** Ends the process with 2 and a UserError's words, and the usage where that is given, if it can't be read. */
+export function understood<T>(read: () => T, usage?: string): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(usage === undefined ? error.message : `${error.message}\n\n${usage}`);
+    return process.exit(2);
+  }
+}
+
 /** @throws UserError that says what there is. @param what e.g. «fault» */
 export function oneOf<T extends string>(what: string, word: string, known: readonly T[]): T {
   const found = known.find((one) => one === word);

@@ -1,13 +1,18 @@
 /**
  * Creates the topics of the project where they are missing and verifies that they are as strong as configured.
- * Run with `bun run topics` (KAFKA_BROKERS; see src/config.ts). Exit 0: both can be relied on. Exit 1: why not; for whoever is
- * not admitted within 10 s.
  */
+import { ownCommandLine } from "../kit/arguments.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { askOnce } from "../src/kafka/topics.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { createTopic } from "./create-topic.ts";
+
+const usage = `bun run topics
+Creates the topics where they are missing and verifies that they are as strong as configured. What they are called and how
+strong they are to be comes from the same variables as for the tiers: KAFKA_BROKERS, ORDERS_TOPIC, DEAD_TOPIC, …
+Exit code: 0 both can be relied on; 1 why not, for whoever is not admitted within 10 s; 2 the command was not understood.`;
+ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => kafkaConfig());
 const deadline = Date.now() + 60_000;

@@ -4,6 +4,7 @@
  */
 
 import { openTopology, stateOf } from "../infra/topology.ts";
+import { understood } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
@@ -12,9 +13,9 @@ import { faults, healAll } from "./faults/registry.ts";
 import { openSystem, type System, tierOf } from "./system/system.ts";
 import { findTargets } from "./system/targets.ts";
 
+const command = understood(() => parse(Bun.argv.slice(2)));
 const stop = stopWhenTold();
 try {
-  const command = parse(Bun.argv.slice(2));
   if (command === "help") console.log(usage);
   else await act(command);
 } catch (error) {

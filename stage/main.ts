@@ -5,7 +5,7 @@
 
 import { noteService, ownToken, stagePort } from "../infra/stage-service.ts";
 import { openTopology } from "../infra/topology.ts";
-import { readCommandLine } from "../kit/arguments.ts";
+import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
@@ -20,9 +20,13 @@ const usage = `bun run stage [--read-only] [--project NAME]
   --project NAME   another Compose project than that of make up`;
 const foreverMs = Number.POSITIVE_INFINITY;
 
+const options = { "read-only": { type: "boolean", default: false }, project: { type: "string" } } as const;
+const { readOnly, project } = ownCommandLine(usage, options, (given) => ({
+  readOnly: given["read-only"] ?? false,
+  project: given.project,
+}));
 const stop = stopWhenTold();
 try {
-  const { readOnly, project } = argumentsOf(Bun.argv.slice(2));
   const machine = thisMachine(stop);
   const port = stagePort(process.env);
   if (port !== 0 && (await isTaken(port)))
@@ -45,13 +49,4 @@ try {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.error(error.message);
   process.exitCode = 1;
-}
-
-function argumentsOf(args: string[]): { readOnly: boolean; project: string | undefined } {
-  const options = {
-    "read-only": { type: "boolean", default: false },
-    project: { type: "string" },
-  } as const;
-  const { values } = readCommandLine({ args, options }, usage);
-  return { readOnly: values["read-only"], project: values.project };
 }

@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { freePorts, isTaken } from "../../kit/ports.ts";
 import { until } from "../../kit/until.ts";
@@ -18,6 +19,11 @@ const root = join(import.meta.dir, "..", "..");
 const settleMs = 50;
 const graceMs = 5_000;
 const readyLimitMs = 30_000;
+
+const usage = `bun run dev
+A producer and a consumer on the mock cluster, until Ctrl-C, started anew whenever a file of theirs changes. HTTP_PORT moves
+the producer from 3000; their other settings come from the same variables as in production.`;
+ownCommandLine(usage, {}, () => undefined);
 
 const stop = stopWhenTold();
 const folder = mkdtempSync(join(tmpdir(), "coffee-orders-dev-"));

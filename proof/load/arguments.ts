@@ -33,18 +33,16 @@ const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws Error that says what can't be understood */
 export function readArguments(args: string[]): Settings | undefined {
-  const { values } = readCommandLine({
-    args,
-    options: {
-      profile: { type: "string", default: "steady" },
-      rate: { type: "string" },
-      duration: { type: "string" },
-      url: { type: "string", default: "http://127.0.0.1:8080" },
-      ledger: { type: "string", default: "postgres://coffee:coffee@127.0.0.1:15432/coffee" },
-      record: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const options = {
+    profile: { type: "string", default: "steady" },
+    rate: { type: "string" },
+    duration: { type: "string" },
+    url: { type: "string", default: "http://127.0.0.1:8080" },
+    ledger: { type: "string", default: "postgres://coffee:coffee@127.0.0.1:15432/coffee" },
+    record: { type: "string" },
+    help: { type: "boolean", default: false },
+  } as const;
+  const { values } = readCommandLine({ args, options }, usage);
   if (values.help) return undefined;
   const profile = profiles.find((name) => name === values.profile);
   if (!profile) throw new Error(`--profile ${values.profile}: one of ${profiles.join(", ")} is expected`);

@@ -2,12 +2,18 @@
  * Tries worlds: `--seeds N` runs N of fresh seeds and ends with 1 at the first that breaks a promise, printing its seed;
  * `--seed S` runs that one again and prints what happens in it, in order, with virtual times.
  */
-import { parseArgs } from "node:util";
+import { ownCommandLine, wholeNumber } from "../../kit/arguments.ts";
 import { type Outcome, runWorld } from "./run.ts";
 
-const { values } = parseArgs({
-  options: { seeds: { type: "string" }, seed: { type: "string" }, from: { type: "string" } },
-});
+const usage = `bun run simulate [--seeds 10000] [--from SEED]   so many worlds, by default of fresh seeds
+bun run simulate --seed SEED                     that one again, with what happens in it
+Exit code: 0 nothing is broken; 1 a promise is, with the seed; 2 the command was not understood.`;
+const text = { type: "string" } as const;
+const { seed, seeds, from } = ownCommandLine(usage, { seeds: text, seed: text, from: text }, (given) => ({
+  seed: given.seed && wholeNumber("--seed", given.seed, 0),
+  seeds: wholeNumber("--seeds", given.seeds ?? "10000", 1),
+  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 2 ** 31)}`, 0),
+}));
 
 /** Rejections that nobody heard: a process would have ended by them. */
 let unheard: unknown;
@@ -35,27 +41,25 @@ async function run(seed: number, traced: boolean): Promise<Outcome> {
   return outcome;
 }
 
-if (values.seed !== undefined) {
-  const { broken, trace } = await run(Number(values.seed), true);
+if (typeof seed === "number") {
+  const { broken, trace } = await run(seed, true);
   console.log(trace.join("\n"));
-  if (broken !== undefined) console.error(`seed ${values.seed} breaks: ${broken}`);
+  if (broken !== undefined) console.error(`seed ${seed} breaks: ${broken}`);
   process.exit(broken === undefined ? 0 : 1);
 }
-const seeds = Number(values.seeds ?? 10_000);
-const first = values.from === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.from);
 const startMs = performance.now();
 let records = 0;
 let virtualMs = 0;
-for (let seed = first; seed < first + seeds; seed += 1) {
-  const outcome = await run(seed, false);
+for (let tried = from; tried < from + seeds; tried += 1) {
+  const outcome = await run(tried, false);
   records += outcome.records;
   virtualMs += outcome.virtualMs;
   if (outcome.broken === undefined) continue;
-  console.error(`seed ${seed} breaks, the ${seed - first + 1}. tried: ${outcome.broken}`);
+  console.error(`seed ${tried} breaks, the ${tried - from + 1}. tried: ${outcome.broken}`);
   process.exit(1);
 }
 const seconds = (performance.now() - startMs) / 1_000;
 console.log(
-  `${seeds} worlds from seed ${first} in ${seconds.toFixed(1)} s: ${records} records, ${(virtualMs / 3_600_000).toFixed(1)} h of virtual time, nothing broken`,
+  `${seeds} worlds from seed ${from} in ${seconds.toFixed(1)} s: ${records} records, ${(virtualMs / 3_600_000).toFixed(1)} h of virtual time, nothing broken`,
 );
 process.exit(0);
