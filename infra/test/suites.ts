@@ -39,19 +39,29 @@ export const suites: Suite[] = [
     files: /^(src|native|examples)\/(?!e2e)/,
     filesAtOnce: 2,
   },
-  { name: "lb", what: "real HAProxy before real producers", limitMinutes: 11, files: /^lb\// },
+  {
+    name: "lb",
+    what: "real HAProxy before real producers",
+    limitMinutes: 7,
+    files: /^lb\/(?!slow-bodies|overload)/,
+    filesAtOnce: 2,
+  },
+  // One after the other: how others fare beside them is what they measure.
+  { name: "crowds", what: "too much for the edge", limitMinutes: 4, files: /^lb\/(slow-bodies|overload)/ },
   { name: "load", what: "the load and its record", limitMinutes: 3, files: /^proof\/(client|load)\/(?!e2e)/ },
   {
     name: "chaos",
     what: "faults, and the verdict that they leave",
     limitMinutes: 4,
     files: /^proof\/(?!(client|load|demo)\/|e2e)/,
+    filesAtOnce: 2,
   },
   {
     name: "infra",
     what: "set-up, commands, the demo, the tree itself",
     limitMinutes: 6,
     files: /^(infra|kit|ops|proof\/demo)\/(?!e2e)/,
+    filesAtOnce: 2,
   },
   {
     name: "stage",
