@@ -74,7 +74,7 @@ const arrows: Record<string, string[]> = {
   native: ["kit"],
   testing: ["kit", "native", "src"],
   examples: ["src"],
-  infra: ["kit", "src"],
+  infra: ["kit", "native", "src"],
   ops: ["kit", "src"],
   proof: ["infra", "kit", "ops", "src", "testing"],
   // What everyday orders cost is measured on the topology of a proof, by its load.
