@@ -141,8 +141,8 @@ test("no file imports itself, however far around", () => {
 });
 
 test("a folder has few enough files to be read at a glance", () => {
-  // The addon is one build: nine files of C and C++, and what compiles, keeps and checks them.
-  const larger = { native: 21 } as Record<string, number>;
+  // The addon is one build: nine files of C and C++, and what compiles, keeps, packs and checks them.
+  const larger = { native: 22 } as Record<string, number>;
   const sources = paths.filter((path) => /\.(tsx?|cc|h)$/.test(path) && !/\.test\.tsx?$/.test(path));
   const crowded = [...Map.groupBy(sources, dirname)].filter(
     ([name, { length }]) => length > (larger[name] ?? 16),
