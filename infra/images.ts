@@ -1,13 +1,16 @@
 // Makes sure that every image of compose.yaml is on this machine: there already, pulled, or, where no registry
 // answers, built from packages. A second run changes nothing and takes less than a second.
 //
-//   bun infra/images.ts
+//   bun run images        makes sure of them
+//   bun run images pin    writes their digests into compose.yaml and the Dockerfile
 import { join } from "node:path";
+import { oneOf, readCommandLine } from "../kit/arguments.ts";
 import { must } from "../kit/capture.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
 import { appRecipe, buildApp } from "./images/app.ts";
+import { pin } from "./images/pin.ts";
 import { pull } from "./images/pull.ts";
 import { recipeOf } from "./images/recipe.ts";
 import { remember } from "./images/remember.ts";
@@ -58,7 +61,9 @@ async function ensure(machine: Machine, kind: StandIn, image: string): Promise<s
 if (import.meta.main) {
   const machine = thisMachine(stopWhenTold());
   try {
-    await ensureImages(machine);
+    const { positionals } = readCommandLine({ allowPositionals: true, args: Bun.argv.slice(2) });
+    const [command = "ensure"] = positionals;
+    await { ensure: ensureImages, pin }[oneOf("command", command, ["ensure", "pin"])](machine);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof Stopped)) throw error;
     machine.say(error.message);

@@ -74,7 +74,7 @@ const arrows: Record<string, string[]> = {
   native: ["kit"],
   testing: ["kit", "native", "src"],
   examples: ["src"],
-  infra: ["kit", "src"],
+  infra: ["kit", "native", "src"],
   ops: ["kit", "src"],
   proof: ["infra", "kit", "ops", "src", "testing"],
   // What everyday orders cost is measured on the topology of a proof, by its load.
@@ -141,8 +141,8 @@ test("no file imports itself, however far around", () => {
 });
 
 test("a folder has few enough files to be read at a glance", () => {
-  // The addon is one build: nine files of C and C++, and what compiles, keeps and checks them.
-  const larger = { native: 21 } as Record<string, number>;
+  // The addon is one build: nine files of C and C++, and what compiles, keeps, packs and checks them.
+  const larger = { native: 22 } as Record<string, number>;
   const sources = paths.filter((path) => /\.(tsx?|cc|h)$/.test(path) && !/\.test\.tsx?$/.test(path));
   const crowded = [...Map.groupBy(sources, dirname)].filter(
     ([name, { length }]) => length > (larger[name] ?? 16),

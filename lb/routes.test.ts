@@ -78,6 +78,7 @@ describe("routes", () => {
     "/livez",
     "/readyz",
     "/metrics",
+    "/api",
     "/metrics?/orders",
     "/orders/",
     "/orders/..",
@@ -339,7 +340,7 @@ test("operators see the statistics, and metrics for Prometheus", async () => {
   expect(metrics).toMatch(/haproxy_server_status\{proxy="producers",server="producer1",state="UP"\} 1/);
 });
 
-test("operators read each instance's own pages by its place, whatever its state, and no other's", async () => {
+test("operators read each instance's own pages by its place, whatever its state, and the interface's by any that is ready", async () => {
   const instance = (name: string, status: number) =>
     Bun.serve({
       port: 0,
@@ -362,8 +363,15 @@ test("operators read each instance's own pages by its place, whatever its state,
   expect(await read("/producer1/metrics", "POST")).toStartWith("405");
   for (const path of ["/producer1/orders", "/producer1/openapi.json"])
     expect(await read(path)).toContain("Statistics Report");
+  for (const path of ["/api", "/api/swagger-ui.css", "/api/swagger-ui-bundle.js", "/openapi.json"]) {
+    expect(await read(path)).toBe(`200 p1${path}`);
+    expect(await read(path, "POST")).toStartWith("405");
+  }
+  expect(await read("/orders")).toContain("Statistics Report");
   await servers[0].stop(true);
   expect(await read("/producer1/metrics")).toStartWith("503 {");
+  await own.producerIs(1, "DOWN");
+  expect(await read("/api")).toMatch(/^503 .*no producer is ready"}$/);
   for (const server of servers) await server.stop(true);
 });
 

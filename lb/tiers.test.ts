@@ -92,5 +92,17 @@ test("an order that was accepted is found handled, a repeated one is the same", 
   });
   expect(found).toMatchObject({ id: accepted.id, deliveries: 1 });
   expect((await fetch(`${base}/openapi.json`)).status).toBe(200);
+
+  // Its page is the operators' alone, and whole.
+  for (const [path, type] of Object.entries({
+    "/api": "text/html",
+    "/api/swagger-ui.css": "text/css",
+    "/api/swagger-ui-bundle.js": "text/javascript",
+  })) {
+    expect((await fetch(base + path)).status).toBe(404);
+    const page = await fetch(`http://127.0.0.1:${balancer.operatorsPort}${path}`);
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, expect.stringContaining(type)]);
+    expect((await page.bytes()).length).toBe(Number(page.headers.get("content-length")));
+  }
   rmSync(folder, { recursive: true });
 });

@@ -1,6 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { type Clone, makeClone } from "./testing/clone.ts";
 
@@ -87,10 +97,93 @@ test(
   QUICK_LIMIT_MS,
 );
 
+describe("an addon that was packed", () => {
+  const refusedWith = async (env: Record<string, string>, said: RegExp) => {
+    const refused = await elsewhere(env);
+    expect(refused.said).toMatch(said);
+    expect([refused.exitCode, existsSync(addon())]).toEqual([1, false]);
+  };
+  /** Builds with another cache, in which nothing is yet, and no compiler. */
+  const elsewhere = (env: Record<string, string>) => {
+    rmSync(clone.release, { recursive: true, force: true });
+    const cache = mkdtempSync(join(tmpdir(), "coffee-orders-cache-"));
+    caches.push(cache);
+    return clone.build(nothing, QUICK_LIMIT_MS, [], { XDG_CACHE_HOME: cache, ...env });
+  };
+  const caches: string[] = [];
+  let packed: string;
+  let whole: Buffer;
+  const sumOf = (bytes: Uint8Array) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+  /** The same archive but for this. */
+  const otherwise = async (about: object): Promise<string> => {
+    const files = await new Bun.Archive(readFileSync(packed)).files();
+    const told = JSON.stringify({ ...(await files.get("about.json")?.json()), ...about });
+    const parts = { "about.json": told, "node-librdkafka.node": whole };
+    const path = `${packed}.other`;
+    writeFileSync(path, await new Bun.Archive(parts, { compress: "gzip" }).bytes());
+    return path;
+  };
+  beforeAll(async () => {
+    whole = readFileSync(addon());
+    const folder = mkdtempSync(join(tmpdir(), "coffee-orders-packed-"));
+    caches.push(folder);
+    const { exitCode } = await clone.build(nothing, QUICK_LIMIT_MS, ["--pack", folder]);
+    expect(exitCode).toBe(0);
+    [packed = ""] = globSync(join(folder, "*.tar.gz"));
+  });
+  afterAll(() => {
+    for (const folder of caches) rmSync(folder, { recursive: true });
+  });
+
+  test("says by its name what it is for, and has its digest beside it", () => {
+    const name = new RegExp(
+      `^node-librdkafka-linux-${process.arch}-glibc[\\d.]+-bun${Bun.version}-librdkafka[\\d.]+-`,
+    );
+    expect(basename(packed)).toMatch(name);
+    expect(readFileSync(`${packed}.sha256`, "utf8")).toBe(
+      `${sumOf(readFileSync(packed))}  ${basename(packed)}\n`,
+    );
+  });
+
+  test("is taken elsewhere, by path or by URL, without a compiler", async () => {
+    expect((await elsewhere({ COFFEE_NATIVE_PREBUILT: packed })).exitCode).toBe(0);
+    expect(whole.equals(readFileSync(addon()))).toBe(true);
+    using server = Bun.serve({ port: 0, fetch: () => new Response(readFileSync(packed)) });
+    const from = { COFFEE_NATIVE_PREBUILT: `${server.url}${basename(packed)}`, NO_PROXY: "localhost" };
+    await refusedWith(from, /nobody says what its digest is. Set COFFEE_NATIVE_PREBUILT_SHA256/);
+    const sha256 = { COFFEE_NATIVE_PREBUILT_SHA256: sumOf(readFileSync(packed)) };
+    expect((await elsewhere({ ...from, ...sha256 })).exitCode).toBe(0);
+    expect(whole.equals(readFileSync(addon()))).toBe(true);
+  });
+
+  test("is refused when it is damaged, or another than was meant", async () => {
+    await refusedWith(
+      { COFFEE_NATIVE_PREBUILT: packed, COFFEE_NATIVE_PREBUILT_SHA256: "0".repeat(64) },
+      /its SHA-256 is \w+, not 0+\. .*anew/,
+    );
+    const bytes = readFileSync(packed);
+    writeFileSync(`${packed}.cut`, bytes.subarray(0, -1));
+    writeFileSync(`${packed}.cut.sha256`, readFileSync(`${packed}.sha256`));
+    await refusedWith({ COFFEE_NATIVE_PREBUILT: `${packed}.cut` }, /its SHA-256 is/);
+    await refusedWith({ COFFEE_NATIVE_PREBUILT: `${packed}.none` }, /nobody says/);
+  });
+
+  test.each([
+    [{ arch: "mips" }, /it is for mips, this machine is \w+: take the one named linux-/],
+    [{ bun: "9.9.9" }, /it is for Bun 9.9.9, this is [\d.]+: take the one named bun/],
+    [{ glibc: "9.99" }, /it needs glibc 9.99, .* built on an older system/],
+    [{ key: "0123" }, /it is of other sources \(0123\)/],
+  ])("is refused when it is for another: %j", async (about, said) => {
+    const path = await otherwise(about);
+    const sha256 = sumOf(readFileSync(path));
+    await refusedWith({ COFFEE_NATIVE_PREBUILT: path, COFFEE_NATIVE_PREBUILT_SHA256: sha256 }, said);
+  });
+});
+
 test(
   "two at once do not harm each other",
   async () => {
-    rmSync(clone.release, { recursive: true });
+    rmSync(clone.release, { recursive: true, force: true });
     const both = await Promise.all([1, 2].map(() => clone.build(nothing, QUICK_LIMIT_MS)));
     expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
     const before = seen();

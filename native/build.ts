@@ -1,14 +1,20 @@
 // `bun native/build.ts` (or `bun run native`): sees to it that node-rdkafka runs on this Bun. Afterwards the addon lies
 // in node_modules and has been seen to send and read a message; or the exit code is 1 and one message says why not.
 // What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
+//
+//   bun run native -- --pack [FOLDER]               packs it for others of this kind (out/native)
+//   COFFEE_NATIVE_PREBUILT=PATH|URL bun run native   takes one that was packed, see prebuilt.ts
 import { existsSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { readCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
 import { step } from "../kit/step.ts";
 import { UserError } from "../kit/user-error.ts";
-import { isReady, markReady, packageDir, put } from "./addon.ts";
+import { addonPath, isReady, markReady, packageDir, put } from "./addon.ts";
 import { platformFaults, thisPlatform } from "./faults.ts";
+import { madeOnce } from "./made-once.ts";
+import { packAddon, takePrebuilt } from "./prebuilt.ts";
 import { addonKey, makeAddon } from "./recipe.ts";
 import { versions } from "./versions.ts";
 
@@ -21,7 +27,8 @@ async function build(machine: Machine): Promise<void> {
   if (!existsSync(packageDir)) throw new UserError("Dependencies are not installed yet: bun install");
   const key = addonKey();
   if (isReady(key)) return;
-  const made = await makeAddon(machine);
+  const from = machine.env.COFFEE_NATIVE_PREBUILT;
+  const made = await (from ? prebuilt(machine, from, key) : makeAddon(machine));
   put(made);
   try {
     const argv = [process.execPath, smoke];
@@ -33,11 +40,25 @@ async function build(machine: Machine): Promise<void> {
   markReady(key);
 }
 
+/** Takes one that was built elsewhere, and gives its path. */
+async function prebuilt(machine: Machine, from: string, key: string): Promise<string> {
+  const folder = await madeOnce(machine, `addon-${key}`, (fresh) => takePrebuilt(machine, from, key, fresh));
+  return join(folder, basename(addonPath));
+}
+
 const machine = thisMachine(stopWhenTold());
 try {
+  const options = { pack: { type: "boolean", default: false } } as const;
+  const { values, positionals } = readCommandLine({
+    args: Bun.argv.slice(2),
+    options,
+    allowPositionals: true,
+  });
   await build(machine);
   const { nodeRdkafka, librdkafka, bun } = versions;
   machine.say(`node-rdkafka ${nodeRdkafka} with librdkafka ${librdkafka} is ready for Bun ${bun}.`);
+  const folder = positionals[0] ?? join(import.meta.dir, "..", "out", "native");
+  if (values.pack) console.log(await packAddon(addonKey(), folder));
 } catch (error) {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);

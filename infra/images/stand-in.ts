@@ -6,6 +6,7 @@ import { must } from "../../kit/capture.ts";
 import { cachePath, type Machine } from "../../kit/machine.ts";
 import { step } from "../../kit/step.ts";
 import { baseRecipe, ensureBase } from "./base.ts";
+import { withoutDigest } from "./pin.ts";
 import { digest, markedAs } from "./recipe.ts";
 
 const folder = join(import.meta.dir, "stand-ins");
@@ -29,7 +30,7 @@ export async function standInRecipe(kind: StandIn): Promise<string> {
   return digest(kind === "bun" ? [await baseRecipe()] : [], join(folder, kind), files);
 }
 
-/** Builds a stand-in for `image`, and returns the name it got: `image` with the version that is inside. */
+/** Builds a stand-in for `image`, and returns the name it got: `image` with the version that is inside, without a digest. */
 export async function buildStandIn(machine: Machine, kind: StandIn, image: string): Promise<string> {
   const base = await ensureBase(machine);
   await mkdir(cachePath(machine), { recursive: true });
@@ -53,7 +54,7 @@ export async function buildStandIn(machine: Machine, kind: StandIn, image: strin
   const said = await must(["docker", "run", "--rm", "--entrypoint", program, draft, ...args], {
     limitMs: 60_000,
   });
-  const name = image.replace(version, version.exec(said)?.[0] ?? "unknown");
+  const name = withoutDigest(image).replace(version, version.exec(said)?.[0] ?? "unknown");
   await must(["docker", "tag", draft, name], { limitMs: 30_000 });
   await must(["docker", "rmi", draft], { limitMs: 30_000 });
   return name;

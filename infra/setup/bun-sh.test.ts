@@ -1,16 +1,30 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type BareMachine, bareMachine } from "../../kit/testing/bare-machine.ts";
 
-const script = join(import.meta.dir, "bun.sh");
-const pinned = (await Bun.file(join(import.meta.dir, "../../package.json")).json()).packageManager.split(
-  "@",
-)[1];
+const root = join(import.meta.dir, "..", "..");
+const script = "infra/setup/bun.sh";
+const pinned = (await Bun.file(join(root, "package.json")).json()).packageManager.split("@")[1];
 
-/** A machine with the plain tools that the script uses, an ordinary user, and an npm that brings a Bun. */
+/**
+ * A machine with the plain tools that the script uses, an ordinary user, a clone of the project that has the script, and an npm
+ * that brings a Bun, whose digest the clone knows.
+ */
 function machineWithNpm(bringsVersion = pinned): BareMachine {
   const machine = bareMachine();
+  const bun = `#!/bin/sh\necho ${bringsVersion}\n`;
+  mkdirSync(join(machine.folder, "infra/setup"), { recursive: true });
+  for (const file of [script, "package.json"]) copyFileSync(join(root, file), join(machine.folder, file));
+  digestIs(machine, new Bun.CryptoHasher("sha256").update(bun).digest("hex"));
   for (const tool of [
     "chmod",
     "dirname",
@@ -20,6 +34,7 @@ function machineWithNpm(bringsVersion = pinned): BareMachine {
     "readlink",
     "rm",
     "sed",
+    "sha256sum",
     "tail",
     "timeout",
   ]) {
@@ -31,13 +46,21 @@ function machineWithNpm(bringsVersion = pinned): BareMachine {
     "npm",
     `echo "$*" >> "$CALLS"
      bin=node_modules/@oven/bun-linux-x64/bin
-     mkdir -p $bin && echo '#!/bin/sh\necho ${bringsVersion}' > $bin/bun && chmod +x $bin/bun`,
+     mkdir -p $bin && printf '${bun}' > $bin/bun && chmod +x $bin/bun`,
   );
   return machine;
 }
 
+function digestIs({ folder }: BareMachine, sum: string) {
+  writeFileSync(join(folder, "infra/setup/bun.sha256"), `${sum}  @oven/bun-linux-x64@${pinned}\n`);
+}
+
 async function runScript(machine: BareMachine) {
-  const child = Bun.spawn(["/bin/sh", script], { env: machine.env, stdin: "ignore", stderr: "pipe" });
+  const child = Bun.spawn(["/bin/sh", join(machine.folder, script)], {
+    env: machine.env,
+    stdin: "ignore",
+    stderr: "pipe",
+  });
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -78,6 +101,21 @@ describe("where the pinned Bun is not on the PATH", () => {
     chmodSync(cached(machine), 0o755);
     expect(await runScript(machine)).toMatchObject({ exitCode: 0, stdout: cached(machine) });
     expect(await machine.calls()).toHaveLength(1);
+  });
+
+  test.each(["0".repeat(64), ""])("one of another digest than %s is not used", async (sum) => {
+    using machine = machineWithNpm();
+    digestIs(machine, sum);
+    const { exitCode, stdout, stderr } = await runScript(machine);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain("is not the one of infra/setup/bun.sha256");
+    expect(existsSync(cached(machine))).toBe(false);
+  });
+
+  test("there is a digest of the pinned version for each machine that it is brought to", async () => {
+    const digests = await Bun.file(join(root, "infra/setup/bun.sha256")).text();
+    for (const arch of ["x64", "aarch64"])
+      expect(digests).toMatch(new RegExp(`^[0-9a-f]{64}  @oven/bun-linux-${arch}@${pinned}$`, "m"));
   });
 
   test("an npm that fails is quoted", async () => {

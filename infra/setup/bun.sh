@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints the path of the one Bun this project runs on: the version in package.json's "packageManager".
-# Gets it through npm, once, where it is not here yet. The only step that can't be TypeScript.
+# Gets it through npm, once, where it is not here yet, and takes no other than that of bun.sha256. The only step that can't
+# be TypeScript.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -37,6 +38,11 @@ if ! is_pinned "$cached"; then
     "$package@$version" </dev/null >log 2>&1); then
     tail -n 20 "$fresh/log" >&2
     say "npm could not get $package@$version."
+    exit 1
+  fi
+  sum=$(sed -n "s|  $package@$version\$||p" "$root/infra/setup/bun.sha256")
+  if ! echo "$sum  $fresh/node_modules/$package/bin/bun" | sha256sum --check --status; then
+    say "$package@$version is not the one of infra/setup/bun.sha256: it is not used. (A new version needs its digests there.)"
     exit 1
   fi
   mv -f "$fresh/node_modules/$package/bin/bun" "$cached"

@@ -1,15 +1,42 @@
-// Tools that no package source of a stable Debian has, built from their modules where Go is: pinned, kept in the cache.
+// Tools that no package source of a stable Debian has, built from their modules where Go is, kept in the cache. A module is
+// pinned by its digest, and brings its own go.sum: so all that it is built of is pinned.
 import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { must } from "../../kit/capture.ts";
 import { ask, cachePath, isAtLeast, type Machine, which, withTools } from "../../kit/machine.ts";
-import { step } from "../../kit/step.ts";
+import { showingProgress, step } from "../../kit/step.ts";
+import { UserError } from "../../kit/user-error.ts";
 
 const BUILD_LIMIT_MS = 20 * 60_000;
 const FETCH_LIMIT_MS = 10 * 60_000;
 /** From here on Go fetches by itself the newer toolchain that a module asks for. */
 const OLDEST_GO = "1.21";
-const COMPOSE = "v2.40.3";
-const K6 = "v1.8.1";
+
+/** A program to be built: `sum` is the module's digest, as go.sum writes it (https://go.dev/ref/mod#go-sum-files). */
+interface Program {
+  module: string;
+  version: string;
+  sum: string;
+  /** Where in the module its main package lies. */
+  main: string;
+  linkerFlags?: string;
+}
+
+const k6: Program = {
+  module: "go.k6.io/k6",
+  version: "v1.8.1",
+  sum: "h1:orZsbZ2Od0CVZICs9YpTgkKcxfPghJW8VZtwg0cj8H8=",
+  main: ".",
+};
+
+const composeVersion = "v2.40.3";
+const compose: Program = {
+  module: "github.com/docker/compose/v2",
+  version: composeVersion,
+  sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
+  main: "./cmd",
+  linkerFlags: `-s -w -X github.com/docker/compose/v2/internal.Version=${composeVersion}`,
+};
 
 /** The packages that bring such a Go: Debian's default one, else the newest of the versioned ones. */
 export const goPackages = [
@@ -22,39 +49,41 @@ export async function hasGo(machine: Machine): Promise<boolean> {
 }
 
 /** Builds k6 into the cache, where `withTools` finds it. */
-export async function buildK6(machine: Machine): Promise<void> {
-  await inFreshFolder(machine, async (folder) => {
-    await go(machine, `building k6 ${K6}`, folder, ["install", "-trimpath", `go.k6.io/k6@${K6}`]);
-    moveInto(cachePath(machine, "bin", "k6"), join(folder, "k6"));
-  });
+export function buildK6(machine: Machine): Promise<void> {
+  return build(machine, k6, cachePath(machine, "bin", "k6"));
 }
 
 /** Builds Docker Compose and makes it the `docker compose` of this user. */
-export async function buildCompose(machine: Machine): Promise<void> {
+export function buildCompose(machine: Machine): Promise<void> {
   const configFolder = machine.env.DOCKER_CONFIG || join(machine.env.HOME ?? "/", ".docker");
-  const module = "github.com/docker/compose/v2";
-  await inFreshFolder(machine, async (folder) => {
-    // Not `go install`: it refuses a module with exclude lines.
-    await go(machine, "go mod init", folder, ["mod", "init", "compose"]);
-    await go(machine, `fetching Docker Compose ${COMPOSE}`, folder, ["get", `${module}/cmd@${COMPOSE}`]);
-    const version = `-s -w -X ${module}/internal.Version=${COMPOSE}`;
-    const build = ["build", "-trimpath", "-ldflags", version, "-o", "docker-compose", `${module}/cmd`];
-    await go(machine, `building Docker Compose ${COMPOSE}`, folder, build);
-    moveInto(join(configFolder, "cli-plugins", "docker-compose"), join(folder, "docker-compose"));
-  });
+  return build(machine, compose, join(configFolder, "cli-plugins", "docker-compose"));
 }
 
-async function go(machine: Machine, title: string, folder: string, args: string[]): Promise<void> {
-  await step(machine, title, [which(machine, "go") ?? "go", ...args], {
-    limitMs: args[0] === "get" ? FETCH_LIMIT_MS : BUILD_LIMIT_MS,
-    cwd: folder,
-    env: {
-      ...withTools(machine),
-      GOTOOLCHAIN: "auto",
-      GOBIN: folder,
-      GOFLAGS: "-buildvcs=false",
-      CGO_ENABLED: "0",
-    },
+/** Builds a program into its place. @throws UserError also where the module is not the pinned one */
+async function build(machine: Machine, program: Program, place: string): Promise<void> {
+  const { module, version, sum, main, linkerFlags = "" } = program;
+  const go = which(machine, "go") ?? "go";
+  const env = {
+    ...withTools(machine),
+    GOTOOLCHAIN: "auto",
+    GOFLAGS: "-buildvcs=false",
+    CGO_ENABLED: "0",
+  };
+  await inFreshFolder(machine, async (folder) => {
+    const options = { limitMs: FETCH_LIMIT_MS, cwd: folder, env };
+    const fetched = await showingProgress(machine, `fetching ${module} ${version}`, () =>
+      must([go, "mod", "download", "-json", `${module}@${version}`], { ...options, stop: machine.stop }),
+    );
+    const { Dir: source, Sum: found } = JSON.parse(fetched);
+    if (found !== sum)
+      throw new UserError(`${module} ${version} is not the pinned one: ${found}, not ${sum}.`);
+    // -mod=readonly: what is not in the module's own go.sum is refused.
+    const flags = ["-mod=readonly", "-trimpath", "-ldflags", linkerFlags, "-o", join(folder, "built")];
+    await step(machine, `building ${module} ${version}`, [go, "build", "-C", source, ...flags, main], {
+      ...options,
+      limitMs: BUILD_LIMIT_MS,
+    });
+    moveInto(place, join(folder, "built"));
   });
 }
 

@@ -7,7 +7,7 @@ import { UserError } from "../../kit/user-error.ts";
 import { hasPython, hasSchemathesis, makeSchemathesis } from "./python.ts";
 
 const pinned = readFileSync(join(import.meta.dir, "schemathesis.txt"), "utf8");
-const version = /^schemathesis==(.+)$/m.exec(pinned)?.[1];
+const version = /^schemathesis==(\S+)/m.exec(pinned)?.[1];
 
 /** A python3 whose environments have a pip that does `install`. */
 const python = (install: string) => `
@@ -27,14 +27,17 @@ test("Schemathesis is installed as it is pinned, and found by its name, at the s
   machine.program("installed", `echo "schemathesis, version ${version}"`);
   machine.program("python3", python(`/bin/cp "${which(machine, "installed")}" "${program}"`));
   await makeSchemathesis(machine);
-  expect((await machine.calls()).at(-1)).toMatch(/^install .*--requirement \/.*schemathesis\.txt$/);
+  expect((await machine.calls()).at(-1)).toMatch(
+    /^install .*--require-hashes --requirement \/.*schemathesis\.txt$/,
+  );
   expect(lstatSync(cachePath(machine, "bin", "schemathesis")).isSymbolicLink()).toBe(true);
   expect(await hasSchemathesis(machine)).toBe(true);
 });
 
-test("every package of it is pinned, itself among them", () => {
+test("every package of it is pinned, itself among them, by version and by digest", () => {
   expect(version).toMatch(/^4\./);
-  for (const line of pinned.trim().split("\n")) expect(line).toMatch(/^[\w.-]+==[\w.]+$/);
+  for (const one of pinned.trim().replaceAll(" \\\n", "").split("\n"))
+    expect(one).toMatch(/^[\w.-]+==[\w.]+( {4}--hash=sha256:[0-9a-f]{64})+$/);
 });
 
 test("a machine without Python has none", async () => {

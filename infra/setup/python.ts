@@ -5,9 +5,12 @@ import { ask, cachePath, type Machine, which, withTools } from "../../kit/machin
 import { step } from "../../kit/step.ts";
 
 const LIMIT_MS = 5 * 60_000;
-/** What pip installs, by versions: `pip freeze` of an environment that has only Schemathesis. */
+/**
+ * What pip installs, by versions and by the digests of their files: `uv pip compile --universal --python-version 3.11
+ * --generate-hashes` of what `pip freeze` says of an environment that has only Schemathesis.
+ */
 const pinned = join(import.meta.dir, "schemathesis.txt");
-const version = /^schemathesis==(.+)$/m.exec(readFileSync(pinned, "utf8"))?.[1] ?? "";
+const version = /^schemathesis==(\S+)/m.exec(readFileSync(pinned, "utf8"))?.[1] ?? "";
 
 /** Whether the pinned Schemathesis is there. */
 export async function hasSchemathesis(machine: Machine): Promise<boolean> {
@@ -16,7 +19,7 @@ export async function hasSchemathesis(machine: Machine): Promise<boolean> {
 
 /** Whether there is a Python that can make environments, as new as Schemathesis wants it. */
 export async function hasPython(machine: Machine): Promise<boolean> {
-  const check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+  const check = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
   return (await ask(machine, "python3", "-c", check)) !== undefined;
 }
 
@@ -29,8 +32,8 @@ export async function makeSchemathesis(machine: Machine): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   const python = which(machine, "python3") ?? "python3";
   await step(machine, "making a Python environment", [python, "-m", "venv", folder], options);
-  const pip = [join(folder, "bin", "pip"), "install", "--disable-pip-version-check", "--requirement", pinned];
-  await step(machine, `installing Schemathesis ${version}`, pip, options);
+  const pip = [join(folder, "bin", "pip"), "install", "--disable-pip-version-check", "--require-hashes"];
+  await step(machine, `installing Schemathesis ${version}`, [...pip, "--requirement", pinned], options);
   mkdirSync(dirname(program), { recursive: true });
   rmSync(`${program}.new`, { force: true });
   symlinkSync(join(folder, "bin", "schemathesis"), `${program}.new`);

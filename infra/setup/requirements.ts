@@ -106,9 +106,9 @@ const go: Requirement = {
 const schemathesis: Requirement = {
   name: "Schemathesis, as it is pinned",
   isThere: hasSchemathesis,
-  packages: async (machine) => ((await hasPython(machine)) ? [] : [["python3-venv>=3.10"]]),
+  packages: async (machine) => ((await hasPython(machine)) ? [] : [["python3-venv>=3.11"]]),
   make: { can: hasPython, run: makeSchemathesis },
-  howToGet: "Python 3.10 or newer with its module venv, and pip's package index",
+  howToGet: "Python 3.11 or newer with its module venv, and pip's package index",
 };
 
 const chromium: Requirement = {

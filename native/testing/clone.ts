@@ -28,8 +28,13 @@ export interface Clone extends Disposable {
   pinTo(bunVersion: string): void;
   /** A folder with every program of this machine but those; for a PATH. */
   programsBut(left: RegExp): string;
-  /** Runs its build and says how that ended. */
-  build(path: string, limitMs: number): Promise<{ exitCode: number; said: string; tookMs: number }>;
+  /** Runs its build and says how that ended. @param env what its environment has besides */
+  build(
+    path: string,
+    limitMs: number,
+    args?: string[],
+    env?: Record<string, string>,
+  ): Promise<{ exitCode: number; said: string; tookMs: number }>;
 }
 
 /** Makes such a clone, for whose builds librdkafka is made already; it is gone when its scope ends. */
@@ -64,11 +69,11 @@ export async function makeClone(limitMs: number): Promise<Clone> {
       }
       return programs;
     },
-    build: async (path, buildLimitMs) => {
+    build: async (path, buildLimitMs, args = [], env = {}) => {
       const started = performance.now();
-      const child = Bun.spawn([process.execPath, "native/build.ts"], {
+      const child = Bun.spawn([process.execPath, "native/build.ts", ...args], {
         cwd: folder,
-        env: { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, "cache") },
+        env: { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, "cache"), ...env },
         stdin: "ignore",
         stdout: "ignore",
         stderr: "pipe",

@@ -1,6 +1,6 @@
 /**
- * A good client of the balancer in this process, for what k6 can't send: bodies in chunks, and bodies that take their
- * time. It tries again as policy.ts says and tells what it was told in the end; no answer is an answer too.
+ * A good client of the balancer in this process: for the demo, and for what k6 can't send, which is bodies in chunks and bodies
+ * that take their time. It tries again as policy.ts says and tells what it was told in the end; no answer is an answer too.
  */
 import { request as httpRequest } from "node:http";
 import { comesTrue } from "../../kit/until.ts";
@@ -49,6 +49,18 @@ export async function place(
     told.hear(await post(url, request, orderLimitMs, stop));
   return told.answers();
 }
+
+/** A try in one go, over connections that are kept. */
+export const postWhole: Try = async (url, { path, key, body }, limitMs, stop) => {
+  const startedMs = Date.now();
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, limitMs))]);
+  const headers = { "content-type": "application/json", "idempotency-key": key };
+  const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal })
+    .then(async (response): Promise<[Response, string]> => [response, await response.text()])
+    .catch(() => [undefined, null] as const);
+  const retryAfter = answer?.headers.get("retry-after");
+  return { status: answer?.status ?? 0, text, retryAfter, startedMs, endedMs: Date.now() };
+};
 
 /** On a connection of its own, in pieces where it is to come so. */
 async function postInPieces(...[url, { path, key, body, sent }, limitMs, stop]: Parameters<Try>) {

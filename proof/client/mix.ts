@@ -56,6 +56,9 @@ export function requestOf(run: string, n: number, batchEvery = usualBatchEvery):
   return request(`${run}-${n}`, n, { repeated: n % repeatEvery === 1 });
 }
 
+/** The n-th of a series of single orders, sent once. */
+export const singleOf = (run: string, n: number): MixedRequest => request(`${run}-${n}`, n, {});
+
 /** The n-th of a series of batches, of every size; `from` has the customers begin elsewhere. */
 export function batchOf(run: string, n: number, nth = n): MixedRequest {
   const count = batchSizes[nth % batchSizes.length] as number;

@@ -45,7 +45,7 @@ export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
   const broken = brokenPillar(pipeline);
   const over = AbortSignal.any([stop, broken, AbortSignal.timeout(durationMs)]);
   const ending = new AbortController();
-  using client = startClient(`${pipeline.balancerUrl}/orders`, settings.ratePerS, hear);
+  using client = startClient(pipeline.balancerUrl, settings.ratePerS, hear);
   const unreplaced = new Set<Instance>();
   const watching = pipeline.instances.map((instance) =>
     watch(instance, { pipeline, monitor, client, tell, unreplaced, over, ending: ending.signal }),

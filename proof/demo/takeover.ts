@@ -1,7 +1,7 @@
 // Whoever dies, by our hand or by another's: tells who took over and how long that took, then brings it back.
 import { comesTrue } from "../../kit/until.ts";
 import { aborted } from "./aborted.ts";
-import type { Client } from "./client.ts";
+import type { DemoClient } from "./client.ts";
 import type { Monitor } from "./monitor.ts";
 import type { Instance, Pipeline } from "./pipeline.ts";
 import { lastWords } from "./processes.ts";
@@ -15,7 +15,7 @@ const absenceMs = 2_000;
 export interface Circumstances {
   pipeline: Pipeline;
   monitor: Monitor;
-  client: Client;
+  client: DemoClient;
   tell: (event: string) => void;
   /** The dead whom nobody has replaced so far. */
   unreplaced: Set<Instance>;

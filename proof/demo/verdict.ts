@@ -2,8 +2,7 @@
 // there, each effect at most once, and no order that was refused. The client's record is what counts: a tier's own
 // log would only prove that it agrees with itself.
 
-/** What the client knows of an order in the end; unknown: it may have been accepted, or not. */
-export type Fate = "accepted" | "refused" | "unknown";
+import type { Fate } from "../../src/outcomes.ts";
 
 /** The client's record of one order; the id is that of the 202, or what it would have been. */
 export interface Answer {

@@ -4,11 +4,12 @@ import { Gauge, type Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
+import { addApiPage } from "./api-page.ts";
 import { openApi } from "./openapi.ts";
 
 /**
- * An application with /livez, /readyz, /metrics (Prometheus text format) and /openapi.json, whose errors are problem
- * documents by the table of outcomes.
+ * An application with /livez, /readyz, /metrics (Prometheus text format), /openapi.json and its page, /api, whose errors
+ * are problem documents by the table of outcomes.
  * @param about.unready why no request should be sent here; undefined when ready
  */
 export function createApp(log: Logger, about: { registry: Registry; unready: () => string | undefined }) {
@@ -29,6 +30,7 @@ export function createApp(log: Logger, about: { registry: Registry; unready: () 
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
   app.get("/openapi.json", (c) => c.json(openApi()));
+  addApiPage(app);
   app.notFound(({ req }) =>
     problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
   );
