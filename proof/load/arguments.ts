@@ -19,7 +19,7 @@ some in slow pieces. Beyond it, one request in fifty is sent once more when it h
 --record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
-export type Settings = {
+export type LoadSettings = {
   profile: Profile;
   /** Undefined: by the profile. */
   rate: number | undefined;
@@ -32,7 +32,7 @@ export type Settings = {
 const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws Error that says what can't be understood */
-export function readArguments(args: string[]): Settings | undefined {
+export function readLoadArguments(args: string[]): LoadSettings | undefined {
   const { values } = readCommandLine({
     args,
     options: {

@@ -4,7 +4,7 @@
  */
 import { cpus } from "node:os";
 import { UserError } from "../../kit/user-error.ts";
-import { startLoad } from "./run.ts";
+import { startLoadRun } from "./run.ts";
 
 const probe = { rate: 3_000, users: 128, durationSeconds: 10 };
 /** So much any machine holds that holds the topology at all. */
@@ -12,7 +12,7 @@ const sureRatePerProcessor = 100;
 
 /** Orders per second that are accepted where 128 clients each send the next order when they have an answer. */
 async function heldRate(url: string, stop: AbortSignal): Promise<number> {
-  const { answers } = await startLoad({ url, profile: "steady", ...probe, stop }).done;
+  const { answers } = await startLoadRun({ url, profile: "steady", ...probe, stop }).done;
   stop.throwIfAborted();
   const accepted = answers.filter(({ fate }) => fate === "accepted");
   if (accepted.length === 0) throw new UserError(`${url}: none of ${answers.length} orders was accepted`);

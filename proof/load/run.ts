@@ -15,7 +15,7 @@ import { maxRetries, orderLimitMs } from "../client/policy.ts";
 import { withoutK6 } from "./environment.ts";
 import { sendInPieces } from "./in-pieces.ts";
 import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
-import type { Outcome } from "./thresholds.ts";
+import type { LoadOutcome } from "./thresholds.ts";
 
 export type { Profile };
 
@@ -40,9 +40,9 @@ export type LoadOptions = {
   visible?: boolean;
 };
 
-export type LoadResult = Outcome & { answers: ClientAnswer[] };
+export type LoadResult = LoadOutcome & { answers: ClientAnswer[] };
 
-export type Load = {
+export type LoadRun = {
   /** Resolves when every order has its final answer. @throws Error when k6 could not run */
   done: Promise<LoadResult>;
   /** Ends the load now: orders under way are unknown to the client. Resolves when k6 has ended. */
@@ -57,7 +57,7 @@ const besidesSeconds = 120;
 const beginLimitMs = 10_000;
 
 /** Starts at once. */
-export function startLoad(options: LoadOptions): Load {
+export function startLoadRun(options: LoadOptions): LoadRun {
   const stopping = new AbortController();
   const stop = options.stop ? AbortSignal.any([stopping.signal, options.stop]) : stopping.signal;
   const done = runLoad(options, stop);
@@ -120,7 +120,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
     // Who is ended early sums nothing up.
-    const { dropped, crossed }: Outcome = stop.aborted
+    const { dropped, crossed }: LoadOutcome = stop.aborted
       ? { dropped: 0, crossed: [] }
       : await Bun.file(files.summary).json();
     return { dropped: dropped + inPieces.dropped, crossed, answers };

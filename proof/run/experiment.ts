@@ -9,12 +9,12 @@ import { healAll } from "../faults/registry.ts";
 import { collect, readable, sampleCommits } from "../history/collect.ts";
 import type { Cut } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
-import { startLoad } from "../load/run.ts";
-import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf, starved } from "../plan/goals.ts";
+import { startLoadRun } from "../load/run.ts";
+import { brokenPromises, failedUnprovoked, outcomesOf, type RoundOutcome, starved } from "../plan/goals.ts";
 import { scenarios } from "../plan/scenarios.ts";
 import type { Schedule } from "../plan/schedule.ts";
 import type { RunEvent } from "../report/events.ts";
-import { measure } from "../report/measures.ts";
+import { measuresOf } from "../report/measures.ts";
 import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
@@ -42,7 +42,7 @@ export interface ExperimentOptions {
 
 export interface Experiment {
   run: Run;
-  outcomes: Outcome[];
+  outcomes: RoundOutcome[];
   /** Why the promise was not kept; nothing: it was. */
   broken: string[];
   /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was too slow. */
@@ -69,7 +69,7 @@ export async function experiment(
   phase("warm-up: orders of no record");
   for (const { share, seconds } of warmUps) {
     const rate = Math.ceil(ratePerS * share);
-    await startLoad({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    await startLoadRun({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
     stop.throwIfAborted();
   }
   const sampler = await sampleCommits(system.topology);
@@ -86,7 +86,7 @@ export async function experiment(
     const history = await collect(system.topology, answers, sampler.commits, cuts);
     const verdict = reconcile(history);
     const client = withoutCutShort(answers, stoppedMs);
-    const measures = measure({ ...history, client }, events);
+    const measures = measuresOf({ ...history, client }, events);
     const outcomes = outcomesOf(history, measures);
     const unprovoked = failedUnprovoked(client, measures.recoveries).length;
     const isPoison = schedule.rounds.some(({ steps }) =>
@@ -119,7 +119,7 @@ export async function experiment(
   }
 
   async function underLoad() {
-    const load = startLoad({
+    const load = startLoadRun({
       url: system.url,
       profile: "steady",
       rate: ratePerS,

@@ -3,7 +3,7 @@
  * `--seed S` runs that one again and prints what happens in it, in order, with virtual times.
  */
 import { parseArgs } from "node:util";
-import { type Outcome, runWorld } from "./run.ts";
+import { runWorld, type WorldOutcome } from "./run.ts";
 
 const { values } = parseArgs({
   options: { seeds: { type: "string" }, seed: { type: "string" }, from: { type: "string" } },
@@ -16,7 +16,7 @@ process.on("unhandledRejection", (reason) => {
 });
 
 /** From a turn of its own: promises could not be settled from within one of theirs. */
-const inItsTurn = (seed: number, traced: boolean): Promise<Outcome> =>
+const inItsTurn = (seed: number, traced: boolean): Promise<WorldOutcome> =>
   new Promise((resolve, reject) => {
     setImmediate(() => {
       try {
@@ -27,7 +27,7 @@ const inItsTurn = (seed: number, traced: boolean): Promise<Outcome> =>
     });
   });
 
-async function run(seed: number, traced: boolean): Promise<Outcome> {
+async function run(seed: number, traced: boolean): Promise<WorldOutcome> {
   unheard = undefined;
   const outcome = await inItsTurn(seed, traced);
   await new Promise((resolve) => setImmediate(resolve));

@@ -6,7 +6,7 @@ import type { Container } from "../../../infra/topology.ts";
 import { thisMachine, which } from "../../../kit/machine.ts";
 import { UserError } from "../../../kit/user-error.ts";
 import type { ClientAnswer } from "../../history/history.ts";
-import { type LoadResult, startLoad } from "../../load/run.ts";
+import { type LoadResult, startLoadRun } from "../../load/run.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import { type Fault, inWords } from "../fault.ts";
 
@@ -28,7 +28,7 @@ export const overload: Fault = {
     const send = async (rate: number, durationSeconds: number) => {
       const usual = { url: system.url, profile: "steady", rate, durationSeconds } as const;
       const options = { ...usual, users, batchEvery, patienceMs, ...(stop && { stop }) };
-      const result = await startLoad(options).done;
+      const result = await startLoadRun(options).done;
       told?.(result.answers);
       stop?.throwIfAborted();
       return result;
