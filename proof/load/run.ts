@@ -31,7 +31,7 @@ export type LoadOptions = {
   /** One of so many requests of k6's is a batch, where more than usual are. */
   batchEvery?: number;
   /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
-  patienceMs?: number;
+  onlyTryMs?: number;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
@@ -82,8 +82,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
     const { url, profile, rate, durationSeconds, users = mostUsers } = options;
-    const { patienceMs, batchEvery = usualBatchEvery } = options;
-    const retries = patienceMs === undefined ? maxRetries : 0;
+    const { onlyTryMs, batchEvery = usualBatchEvery } = options;
+    const retries = onlyTryMs === undefined ? maxRetries : 0;
     await Bun.write(
       files.config,
       JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
@@ -91,7 +91,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     await Bun.write(files.record, "");
     const variables = {
       ...{ URL: url, RUN: runId, SUMMARY: files.summary },
-      ...{ RETRIES: `${retries}`, LIMIT_MS: `${patienceMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
+      ...{ RETRIES: `${retries}`, LIMIT_MS: `${onlyTryMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
     };
     const failed = new AbortController();
     const k6 = exitCodeOf(

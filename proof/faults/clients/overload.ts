@@ -15,7 +15,7 @@ const seconds = 60;
 /** Connections: with those of the load that goes on, within what Docker's proxy takes (proof/load/profiles.ts). */
 const users = 2_000;
 /** So that a connection is free again for the next request, however long the system takes: an open loop. */
-const patienceMs = 2_000;
+const onlyTryMs = 2_000;
 /** More batches than usual: each connection waits for one request, and single orders alone would be no overload. */
 const batchEvery = 10;
 
@@ -29,7 +29,7 @@ export const overload: Fault = {
     const rate = Math.round(2 * (held + ratePerS) - ratePerS);
     const before = await ejections(system);
     const usual = { url, profile: "steady", rate, durationSeconds: seconds } as const;
-    const { answers, dropped } = await startLoadRun({ ...usual, users, batchEvery, patienceMs, stop: ending })
+    const { answers, dropped } = await startLoadRun({ ...usual, users, batchEvery, onlyTryMs, stop: ending })
       .done;
     told?.(answers);
     ending.throwIfAborted();
