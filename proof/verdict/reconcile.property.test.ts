@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { CommitSeen, DeadLetter, History, LedgerRow, TopicRecord } from "../history/history.ts";
-import { history, orderIdOf, told } from "../testing/histories.ts";
+import { history, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -49,7 +49,7 @@ function play(orders: readonly Fortune[]) {
   const commits: CommitSeen[] = [];
   const ends = Array.from({ length: partitions }, () => 0);
   for (const [n, { copies, again, partition: first, givenUp }] of orders.entries()) {
-    const id = orderIdOf(`k${n}`);
+    const id = sampleId(`k${n}`);
     for (let copy = 0; copy < copies; copy += 1) {
       const partition = (first + copy) % partitions;
       const offset = ends[partition] as number;
@@ -171,7 +171,7 @@ const damages: [string, (good: History, id: string) => Partial<History>, (id: st
     ],
     [
       "it was answered with another id",
-      ({ client }) => ({ client: [told("k0", { id: orderIdOf("other") }), ...client.slice(1)] }),
+      ({ client }) => ({ client: [told("k0", { id: sampleId("other") }), ...client.slice(1)] }),
       (id) => ({ mistaken: [id] }),
     ],
   ];
@@ -182,7 +182,7 @@ test.each(damages)(
     fc.assert(
       fc.property(fortunes, (orders) => {
         const good = history(play(orders));
-        const id = orderIdOf("k0");
+        const id = sampleId("k0");
         const verdict = reconcile({ ...good, ...damage(good, id) });
         expect(verdict.held).toBe(false);
         expect(verdict).toMatchObject({ ...nothingFound, ...called(id) });
