@@ -6,14 +6,14 @@ import { compareHeld } from "./benchmarks/ledger.ts";
 import { watchMemory } from "./benchmarks/memory.ts";
 import { watchOverload } from "./benchmarks/overload.ts";
 import { measureTopology } from "./benchmarks/topology.ts";
-import type { Row } from "./results.ts";
+import type { ResultRow } from "./results.ts";
 import { type Context, compare } from "./rig/compare.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
 
 export type Benchmark =
-  | { what: string; alone?: false; run(context: Context): Promise<Row[]> }
+  | { what: string; alone?: false; run(context: Context): Promise<ResultRow[]> }
   /** Without brokers of the benchmarks' own, which would cost beside it. */
-  | { what: string; alone: true; run(context: Omit<Context, "brokers">): Promise<Row[]> };
+  | { what: string; alone: true; run(context: Omit<Context, "brokers">): Promise<ResultRow[]> };
 
 const product = "coffee-orders";
 const byCustomer = "coffee-orders, by customer";

@@ -5,9 +5,9 @@
 import { join } from "node:path";
 import { must } from "../kit/capture.ts";
 import { benchmarks } from "./benchmarks.ts";
-import { type Results, type Row, resultsFolder, resultsPath, table } from "./results.ts";
+import { type ResultRow, type Results, resultsFolder, resultsPath, table } from "./results.ts";
 import { verdicts } from "./targets.ts";
-import type { Verdict } from "./verdict.ts";
+import type { TargetVerdict } from "./verdict.ts";
 
 const barWidth = 50;
 const chartLoads = ["64 connections", "1024 connections"];
@@ -28,7 +28,7 @@ export function report(all: ReadonlyMap<string, Results>): string {
     .trimEnd();
 }
 
-const targetTable = (all: readonly Verdict[]): string =>
+const targetTable = (all: readonly TargetVerdict[]): string =>
   [
     "| measure | target | measured | met | what limits |",
     "| --- | --- | --- | --- | --- |",
@@ -38,7 +38,7 @@ const targetTable = (all: readonly Verdict[]): string =>
     ),
   ].join("\n");
 
-function chart(rows: readonly Row[], load: string): string {
+function chart(rows: readonly ResultRow[], load: string): string {
   const bars = rows
     .filter((row) => row.load === load && row.figures["orders/s"])
     .map(({ side, figures }) => ({ side, rate: figures["orders/s"]?.median ?? 0 }))

@@ -9,7 +9,7 @@ import { join } from "node:path";
 export type Spread = { min: number; median: number; max: number };
 
 /** A side under some load; or why it has no figure. */
-export type Row = { side: string; load: string; figures: Record<string, Spread>; noFigure?: string };
+export type ResultRow = { side: string; load: string; figures: Record<string, Spread>; noFigure?: string };
 
 export type Results = {
   benchmark: string;
@@ -17,7 +17,7 @@ export type Results = {
   command: string;
   date: string;
   machine: string;
-  rows: Row[];
+  rows: ResultRow[];
 };
 
 /** Of any numbers; NaN of none. */
@@ -50,7 +50,7 @@ export async function writeResults(results: Results): Promise<void> {
 }
 
 /** A table in Markdown: a row each, a column for each figure that any row has. */
-export function table(rows: readonly Row[]): string {
+export function table(rows: readonly ResultRow[]): string {
   const names = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
   const lines = rows.map(({ side, load, figures, noFigure }) => [
     side,

@@ -1,6 +1,6 @@
 /** What was aimed at, each with what was measured: worked out of the committed results, so that no figure is typed. */
-import type { Results, Row } from "./results.ts";
-import { atLeast, atMost, fastest, median, perSecond, ratio, share, type Verdict } from "./verdict.ts";
+import type { ResultRow, Results } from "./results.ts";
+import { atLeast, atMost, fastest, median, perSecond, ratio, share, type TargetVerdict } from "./verdict.ts";
 
 type All = Map<string, Results>;
 
@@ -31,7 +31,7 @@ const limits = {
 };
 
 /** Every target whose benchmark has been run. */
-export function verdicts(all: All): Verdict[] {
+export function verdicts(all: All): TargetVerdict[] {
   return [
     ...direct(all),
     ...balanced(all),
@@ -45,7 +45,7 @@ export function verdicts(all: All): Verdict[] {
   ];
 }
 
-function direct(all: All): Verdict[] {
+function direct(all: All): TargetVerdict[] {
   const rows = all.get("direct")?.rows;
   if (!rows) return [];
   const at = (connections: number) => {
@@ -62,16 +62,16 @@ function direct(all: All): Verdict[] {
       quickestMs: Math.min(...peers.map((row) => row.figures["p50 ms"]?.median ?? Number.POSITIVE_INFINITY)),
     };
   };
-  const [one, few, many] = [at(1), at(64), at(1_024)];
-  const cpu = many.ours("producer µs");
-  const peerCpu = many.best.of("producer µs");
+  const [at1, at64, at1024] = [at(1), at(64), at(1_024)];
+  const cpu = at1024.ours("producer µs");
+  const peerCpu = at1024.best.of("producer µs");
   return [
-    ratio("HTTP to accepted, 64 connections", few.ours("orders/s"), few.best, 1.5, limits.turns),
-    ratio("HTTP to accepted, 1,024 connections", many.ours("orders/s"), many.best, 2, limits.http),
+    ratio("HTTP to accepted, 64 connections", at64.ours("orders/s"), at64.best, 1.5, limits.turns),
+    ratio("HTTP to accepted, 1,024 connections", at1024.ours("orders/s"), at1024.best, 2, limits.http),
     share(
       "the same, of the route without Kafka",
-      many.ours("orders/s"),
-      many.ceiling("orders/s"),
+      at1024.ours("orders/s"),
+      at1024.ceiling("orders/s"),
       0.6,
       limits.http,
     ),
@@ -79,31 +79,37 @@ function direct(all: All): Verdict[] {
     {
       measure: "the same, of the best peer's",
       target: "≤ 0.60",
-      measured: `${(cpu / peerCpu).toFixed(2)} (${peerCpu.toFixed(0)} µs, ${many.best.name})`,
+      measured: `${(cpu / peerCpu).toFixed(2)} (${peerCpu.toFixed(0)} µs, ${at1024.best.name})`,
       met: cpu <= 0.6 * peerCpu,
       limit: limits.http,
     },
-    ratio("`PARTITIONER=customer`, 64 connections", few.keyed("orders/s"), few.bestKeyed, 1, limits.requests),
+    ratio(
+      "`PARTITIONER=customer`, 64 connections",
+      at64.keyed("orders/s"),
+      at64.bestKeyed,
+      1,
+      limits.requests,
+    ),
     ratio(
       "`PARTITIONER=customer`, 1,024 connections",
-      many.keyed("orders/s"),
-      many.bestKeyed,
+      at1024.keyed("orders/s"),
+      at1024.bestKeyed,
       1,
       limits.requests,
     ),
     atMost(
       "p50 with one connection above that of the quickest peer, which waits for nothing but the brokers",
-      one.ours("p50 ms") - one.quickestMs,
+      at1.ours("p50 ms") - at1.quickestMs,
       1.5,
       "ms",
     ),
   ];
 }
 
-function balanced(all: All): Verdict[] {
+function balanced(all: All): TargetVerdict[] {
   const rows = all.get("balanced")?.rows;
   if (!rows) return [];
-  const ofThree = (row: Row) => row.side.includes("3 ×");
+  const ofThree = (row: ResultRow) => row.side.includes("3 ×");
   const ours = fastest(rows.filter((row) => ofThree(row) && row.side.includes(product)));
   const peers = fastest(rows.filter((row) => ofThree(row) && !row.side.includes(product)));
   const rate = ours.of("orders/s");
@@ -113,7 +119,7 @@ function balanced(all: All): Verdict[] {
   ];
 }
 
-function overload(all: All): Verdict[] {
+function overload(all: All): TargetVerdict[] {
   const rows = all.get("overload")?.rows;
   if (!rows) return [];
   const at = (share: string) => (name: string) =>
@@ -138,12 +144,12 @@ function overload(all: All): Verdict[] {
   ];
 }
 
-function batch(all: All): Verdict[] {
+function batch(all: All): TargetVerdict[] {
   const rows = all.get("batch")?.rows.filter(({ side }) => side === product);
   return rows ? [atLeast("batches of 100", fastest(rows).of("orders/s"), 100_000, limits.orders)] : [];
 }
 
-function consumer(all: All): Verdict[] {
+function consumer(all: All): TargetVerdict[] {
   const rows = all.get("consumer")?.rows ?? [];
   return [...new Set(rows.map(({ load }) => load))].map((ledger) =>
     share(
@@ -156,9 +162,9 @@ function consumer(all: All): Verdict[] {
   );
 }
 
-function ledger(all: All): Verdict[] {
+function ledger(all: All): TargetVerdict[] {
   const rows = all.get("ledger")?.rows ?? [];
-  const rate = ({ side, load }: Row) => median(rows, side, load)("orders/s");
+  const rate = ({ side, load }: ResultRow) => median(rows, side, load)("orders/s");
   return rows.slice(1).map((row) => {
     const [few = row] = rows;
     const measure = `the ledger with ${row.side} in ${row.load}, of its rate with ${few.side}`;
@@ -166,14 +172,14 @@ function ledger(all: All): Verdict[] {
   });
 }
 
-function latency(all: All): Verdict[] {
+function latency(all: All): TargetVerdict[] {
   const rows = all.get("latency")?.rows;
   if (!rows) return [];
   const p99 = median(rows, "accepted to handled", "1000/s")("p99 ms");
   return [atMost("accepted to handled at 1,000/s, p99", p99, 100, "ms")];
 }
 
-function memory(all: All): Verdict[] {
+function memory(all: All): TargetVerdict[] {
   return (all.get("memory")?.rows ?? []).map(({ side, figures }) => {
     const early = figures["MB, second tenth"]?.median ?? Number.NaN;
     const late = figures["MB, last tenth"]?.median ?? Number.NaN;
@@ -188,7 +194,7 @@ function memory(all: All): Verdict[] {
   });
 }
 
-function topology(all: All): Verdict[] {
+function topology(all: All): TargetVerdict[] {
   const rows = all.get("topology")?.rows;
   if (!rows) return [];
   const at = (load: string) => median(rows, "make up", load);
@@ -202,7 +208,7 @@ function topology(all: All): Verdict[] {
     );
   const [cold] = rows.filter(({ load }) => load.startsWith("cold"));
   const [back] = rows.filter(({ load }) => load.endsWith("killed and back"));
-  const p99 = (what: string, row: Row | undefined, target: number) =>
+  const p99 = (what: string, row: ResultRow | undefined, target: number) =>
     atMost(`p99 ${what}`, row?.figures["p99 ms"]?.median ?? Number.NaN, target, "ms", limits.neighbours);
   return [
     cpu("200/s", 3.5),

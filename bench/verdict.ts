@@ -1,7 +1,7 @@
 /** A figure held against what was aimed at: the forms that this takes. */
-import type { Row, Spread } from "./results.ts";
+import type { ResultRow, Spread } from "./results.ts";
 
-export type Verdict = {
+export type TargetVerdict = {
   measure: string;
   target: string;
   measured: string;
@@ -10,15 +10,15 @@ export type Verdict = {
   limit?: string | undefined;
 };
 
-export const median = (rows: readonly Row[], side: string, load: string) => {
+export const median = (rows: readonly ResultRow[], side: string, load: string) => {
   const found = rows.find((row) => row.side === side && row.load === load);
   return (name: string): number => found?.figures[name]?.median ?? Number.NaN;
 };
 
 export type Fastest = { name: string; load: string; of: (figure: string) => number };
 
-export function fastest(rows: readonly Row[]): Fastest {
-  const rate = ({ figures }: Row) =>
+export function fastest(rows: readonly ResultRow[]): Fastest {
+  const rate = ({ figures }: ResultRow) =>
     (figures["orders/s"] as Spread | undefined)?.median ?? Number.NEGATIVE_INFINITY;
   const [best] = rows.toSorted((a, b) => rate(b) - rate(a));
   return {
@@ -36,7 +36,7 @@ export const ratio = (
   peer: Fastest,
   target: number,
   limit?: string,
-): Verdict => ({
+): TargetVerdict => ({
   measure,
   target: `≥ ${target.toFixed(1)} × the best peer`,
   measured: `${(rate / peer.of("orders/s")).toFixed(2)} × (${perSecond(rate)}; ${peer.name} ${perSecond(peer.of("orders/s"))})`,
@@ -50,7 +50,7 @@ export const share = (
   whole: number,
   target: number,
   limit?: string,
-): Verdict => ({
+): TargetVerdict => ({
   measure,
   target: `≥ ${100 * target} %`,
   measured: `${Math.round((100 * rate) / whole)} % (${perSecond(rate)} of ${perSecond(whole)})`,
@@ -58,7 +58,7 @@ export const share = (
   limit,
 });
 
-export const atLeast = (measure: string, rate: number, target: number, limit?: string): Verdict => ({
+export const atLeast = (measure: string, rate: number, target: number, limit?: string): TargetVerdict => ({
   measure,
   target: `≥ ${perSecond(target)}`,
   measured: perSecond(rate),
@@ -72,7 +72,7 @@ export const atMost = (
   target: number,
   unit: string,
   limit?: string,
-): Verdict => ({
+): TargetVerdict => ({
   measure,
   target: `≤ ${target} ${unit}`,
   measured: `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`,

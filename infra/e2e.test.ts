@@ -194,8 +194,8 @@ async function eventually(what: string, holds: () => boolean | Promise<boolean>)
 
 /** Waits until so many more orders were answered. */
 function passed(load: Load): Promise<void> {
-  const enough = load.record.length + ORDERS_PER_FAULT;
-  return eventually(`${ORDERS_PER_FAULT} more orders are answered`, () => load.record.length >= enough);
+  const wanted = load.record.length + ORDERS_PER_FAULT;
+  return eventually(`${ORDERS_PER_FAULT} more orders are answered`, () => load.record.length >= wanted);
 }
 
 /** Whether every replica is in sync, so that the next fault meets a majority. */

@@ -4,7 +4,7 @@
 //   bun run images        makes sure of them
 //   bun run images pin    writes their digests into compose.yaml and the Dockerfile
 import { join } from "node:path";
-import { oneOf, readCommandLine } from "../kit/arguments.ts";
+import { knownWord, readCommandLine } from "../kit/arguments.ts";
 import { must } from "../kit/capture.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
@@ -14,7 +14,7 @@ import { pin } from "./images/pin.ts";
 import { pull } from "./images/pull.ts";
 import { recipeOf } from "./images/recipe.ts";
 import { remember } from "./images/remember.ts";
-import { buildStandIn, type StandIn, standInRecipe } from "./images/stand-in.ts";
+import { buildStandIn, type StandInKind, standInRecipe } from "./images/stand-in.ts";
 
 const compose = join(import.meta.dir, "compose.yaml");
 
@@ -28,7 +28,7 @@ export async function ensureImages(machine: Machine): Promise<void> {
 }
 
 /** Makes sure of one of the images that are not ours, and returns its name. */
-export async function ensureImage(machine: Machine, kind: Exclude<StandIn, "bun">): Promise<string> {
+export async function ensureImage(machine: Machine, kind: Exclude<StandInKind, "bun">): Promise<string> {
   return ensure(machine, kind, (await wantedImages())[kind]);
 }
 
@@ -47,7 +47,7 @@ async function wantedImages() {
 }
 
 /** Makes sure of one image that is not ours, and returns its name: a stand-in may bear another version. */
-async function ensure(machine: Machine, kind: StandIn, image: string): Promise<string> {
+async function ensure(machine: Machine, kind: StandInKind, image: string): Promise<string> {
   const recipe = await recipeOf(image);
   const official = recipe === "";
   if (official || (recipe && recipe === (await standInRecipe(kind)))) return image;
@@ -63,7 +63,7 @@ if (import.meta.main) {
   try {
     const { positionals } = readCommandLine({ allowPositionals: true, args: Bun.argv.slice(2) });
     const [command = "ensure"] = positionals;
-    await { ensure: ensureImages, pin }[oneOf("command", command, ["ensure", "pin"])](machine);
+    await { ensure: ensureImages, pin }[knownWord("command", command, ["ensure", "pin"])](machine);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof Stopped)) throw error;
     machine.say(error.message);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { oneOf, readCommandLine, wholeNumber } from "./arguments.ts";
+import { knownWord, readCommandLine, wholeNumber } from "./arguments.ts";
 import { UserError } from "./user-error.ts";
 
 test("an unknown option is refused in words, with the usage after them", () => {
@@ -9,8 +9,8 @@ test("an unknown option is refused in words, with the usage after them", () => {
 });
 
 test("a word is one of those that there are", () => {
-  expect(oneOf("tier", "broker", ["broker", "consumer"])).toBe("broker");
-  expect(() => oneOf("tier", "barista", ["broker", "consumer"])).toThrow(
+  expect(knownWord("tier", "broker", ["broker", "consumer"])).toBe("broker");
+  expect(() => knownWord("tier", "barista", ["broker", "consumer"])).toThrow(
     '"barista" is no tier. There are: broker, consumer',
   );
 });

@@ -43,7 +43,7 @@ export function understood<T>(read: () => T, usage?: string): T {
 }
 
 /** @throws UserError that says what there is. @param what e.g. «fault» */
-export function oneOf<T extends string>(what: string, word: string, known: readonly T[]): T {
+export function knownWord<T extends string>(what: string, word: string, known: readonly T[]): T {
   const found = known.find((one) => one === word);
   if (found === undefined) throw new UserError(`"${word}" is no ${what}. There are: ${known.join(", ")}`);
   return found;

@@ -89,12 +89,12 @@ async function openReader() {
   let count = 0;
   let isOver = false;
   /** One call at a time, and none when it disconnects: that would wait for it. */
-  const take = () =>
+  const poll = () =>
     new Promise<number>((resolve) => {
       consumer.consume(1_000, (_, records) => resolve(records?.length ?? 0));
     });
   const reading = (async () => {
-    while (!isOver) count += await take();
+    while (!isOver) count += await poll();
   })();
   return {
     read: () => count,

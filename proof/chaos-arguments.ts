@@ -1,12 +1,12 @@
 // The command line of faults by hand. What is not understood is said with what there is to choose from, and nothing is
 // injected: a fault that hits another container than was meant is worse than none.
-import { oneOf, readCommandLine, wholeNumber } from "../kit/arguments.ts";
+import { knownWord, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
 import { type FaultName, faultNames, faults } from "./faults/registry.ts";
 import { type Tier, tiers } from "./system/system.ts";
 import { type Role, roles, type Target } from "./system/targets.ts";
 
-export type Command =
+export type ChaosCommand =
   | "help"
   | { do: "show"; project?: string }
   | { do: "heal"; project?: string }
@@ -40,19 +40,19 @@ Examples:
   bun run chaos pause consumer --for 20`;
 
 /** @throws UserError that says what is wrong, and what there is instead */
-export function parse(argv: string[]): Command {
+export function parse(argv: string[]): ChaosCommand {
   const { values, positionals } = read(argv);
   const [verb, tier, ...rest] = positionals;
   const project = values.project === undefined ? {} : { project: values.project };
   if (values.help || verb === undefined || verb === "help") return "help";
   if (verb === "heal" || verb === "show") return { do: verb, ...project };
-  const fault = oneOf("fault", verb, faultNames);
+  const fault = knownWord("fault", verb, faultNames);
   if (rest.length > 0) throw new UserError(`More than a fault and a tier: ${rest.join(" ")}`);
   if (tier === undefined) throw new UserError(`On whom? ${tiers.join(", ")}`);
   return {
     do: "inject",
     fault,
-    target: targetOf(oneOf("tier", tier, tiers), values),
+    target: targetOf(knownWord("tier", tier, tiers), values),
     ...(values.from !== undefined && { from: fromOf(values.from) }),
     ...(values.for !== undefined && { forMs: wholeNumber("--for", values.for, 1) * 1_000 }),
     ...project,
@@ -80,7 +80,7 @@ function targetOf(tier: Tier, { role, partition, nth, count, all }: Values): Tar
     throw new UserError("--partition belongs to broker --role leader.");
   return {
     tier,
-    ...(role !== undefined && { role: oneOf(`role of a ${tier}`, role, known) as Role }),
+    ...(role !== undefined && { role: knownWord(`role of a ${tier}`, role, known) as Role }),
     ...(partition !== undefined && { partition: wholeNumber("--partition", partition, 0) }),
     ...(nth !== undefined && { nth: wholeNumber("--nth", nth, 1) }),
     ...(count !== undefined && { count: wholeNumber("--count", count, 1) }),
@@ -91,7 +91,7 @@ function targetOf(tier: Tier, { role, partition, nth, count, all }: Values): Tar
 function fromOf(text: string): Target {
   const [tier = "", nth] = text.split(":");
   return {
-    tier: oneOf("tier", tier, tiers),
+    tier: knownWord("tier", tier, tiers),
     ...(nth === undefined ? { count: "all" } : { nth: wholeNumber("--from", nth, 1) }),
   };
 }

@@ -8,7 +8,7 @@ import { understood } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
-import { type Command, parse, usage } from "./chaos-arguments.ts";
+import { type ChaosCommand, parse, usage } from "./chaos-arguments.ts";
 import { faults, healAll } from "./faults/registry.ts";
 import { openSystem, type System, tierOf } from "./system/system.ts";
 import { findTargets } from "./system/targets.ts";
@@ -24,7 +24,7 @@ try {
   process.exitCode = 1;
 }
 
-async function act(command: Exclude<Command, "help">): Promise<void> {
+async function act(command: Exclude<ChaosCommand, "help">): Promise<void> {
   const system = await openSystem(openTopology({ ...(command.project && { project: command.project }) }));
   if ((await system.containers()).length === 0) throw new UserError("The topology is not up: make up");
   if (command.do === "show") return show(system);

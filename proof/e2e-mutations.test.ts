@@ -14,7 +14,7 @@ import { partitionForKey } from "../src/intake/partitioner.ts";
 import { partitionCount } from "../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
 import { askCluster } from "./system/cluster.ts";
-import { type Mutation, startProducer } from "./testing/intakes.ts";
+import { type IntakeMutation, startProducer } from "./testing/intakes.ts";
 import { startSmallSystem } from "./testing/small-system.ts";
 
 const IMAGES_LIMIT_MS = 1_200_000;
@@ -48,7 +48,7 @@ afterAll(async () => {
 
 const keys = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}-${n}`);
 
-async function run(mutation: Mutation) {
+async function run(mutation: IntakeMutation) {
   const bootstrap = brokers.map(({ port }) => `127.0.0.1:${port}`).join();
   const env = { KAFKA_BROKERS: bootstrap, PARTITIONER: "customer", DELIVERY_TIMEOUT_MS: "60000" };
   await using small = await startSmallSystem(server, env);

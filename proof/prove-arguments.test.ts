@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { scenarioNames, suites } from "./plan/scenarios.ts";
+import { scenarioNames, scenarioSuites } from "./plan/scenarios.ts";
 import { settingsOf, usage } from "./prove-arguments.ts";
 
 const of = (line: string) => {
@@ -9,7 +9,7 @@ const of = (line: string) => {
 };
 
 test("without an option it is the quick suite with a new seed", () => {
-  expect(of("").wanted).toEqual(suites.quick);
+  expect(of("").wanted).toEqual(scenarioSuites.quick);
   expect(of("").seed).not.toBe(of("").seed);
 });
 

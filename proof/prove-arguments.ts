@@ -1,11 +1,11 @@
 // The command line of `bun run prove`.
 import { join } from "node:path";
-import { oneOf, readCommandLine, wholeNumber } from "../kit/arguments.ts";
+import { knownWord, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
-import { type ScenarioName, scenarioNames, suites } from "./plan/scenarios.ts";
+import { type ScenarioName, scenarioNames, scenarioSuites } from "./plan/scenarios.ts";
 import type { ScheduleOptions } from "./plan/schedule.ts";
 
-export interface Settings extends ScheduleOptions {
+export interface ProofSettings extends ScheduleOptions {
   /** Undefined: as much as fits the machine. */
   ratePerS: number | undefined;
   /** The folder that the reports of all runs go to. */
@@ -21,7 +21,7 @@ export const usage = `bun run prove [--suite quick|full | --faults NAME,NAME+NAM
 Real load and seeded faults on the topology of \`make up\`, which is started if it does not run; then what the clients
 were told is held against what the system has. Exit 0: the promise held; 1: broken; 2: could not be put to the test.
 
-  --suite quick       the default: ${suites.quick.flat().join(", ")}
+  --suite quick       the default: ${scenarioSuites.quick.flat().join(", ")}
   --suite full        every row of the table of targets
   --faults a,b+c      these, one round after the other; with + at once
   --duration 600      seconds: draws faults by the seed, or repeats the named ones, while they fit
@@ -35,7 +35,7 @@ were told is held against what the system has. Exit 0: the promise held; 1: brok
 Faults: ${scenarioNames.join(", ")}`;
 
 /** @throws UserError that says what is wrong, and what there is instead */
-export function settingsOf(argv: string[]): Settings | "help" {
+export function settingsOf(argv: string[]): ProofSettings | "help" {
   const values = read(argv);
   if (values.help) return "help";
   const { suite, faults, duration } = values;
@@ -67,7 +67,7 @@ function read(args: string[]) {
 }
 
 const roundsOf = (suite: string): readonly (readonly ScenarioName[])[] =>
-  suites[oneOf("suite", suite, ["quick", "full"])];
+  scenarioSuites[knownWord("suite", suite, ["quick", "full"])];
 
 const roundOf = (round: string): ScenarioName[] =>
-  round.split("+").map((name) => oneOf("fault", name, scenarioNames));
+  round.split("+").map((name) => knownWord("fault", name, scenarioNames));

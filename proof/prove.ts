@@ -19,7 +19,7 @@ import type { RunEvent } from "./report/events.ts";
 import { outcomeTable } from "./report/outcome-table.ts";
 import { writeReport } from "./report/report.ts";
 import { experiment } from "./run/experiment.ts";
-import { withTopology } from "./run/stage.ts";
+import { withTopology } from "./run/topology.ts";
 import { openSystem } from "./system/system.ts";
 
 /** Half of what is held is for what comes back and catches up. */

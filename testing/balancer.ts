@@ -11,7 +11,7 @@ import { until } from "../kit/until.ts";
 export const configPath = join(import.meta.dir, "..", "lb", "haproxy.cfg");
 
 /** A row of HAProxy's statistics: one server, a backend or a frontend. */
-export type Row = Record<string, string>;
+export type StatisticsRow = Record<string, string>;
 
 export type Balancer = {
   readonly port: number;
@@ -21,7 +21,7 @@ export type Balancer = {
   log(): string;
   signal(signal: NodeJS.Signals): void;
   /** The statistics of a server, or of all of "BACKEND" or "FRONTEND". */
-  row(proxy: string, server: string): Promise<Row>;
+  row(proxy: string, server: string): Promise<StatisticsRow>;
   /** Waits until the producer with this number, from 1, is up or not. */
   producerIs(number: number, state: "UP" | "DOWN", timeoutMs?: number): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -62,7 +62,7 @@ export async function startBalancer(options: {
     for await (const bytes of child.stderr) log += Buffer.from(bytes).toString();
   })();
 
-  async function rows(): Promise<Row[]> {
+  async function rows(): Promise<StatisticsRow[]> {
     const csv = await (await fetch(`http://127.0.0.1:${operatorsPort}/;csv`)).text();
     const [names = [], ...lines] = csv
       .trim()

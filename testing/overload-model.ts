@@ -53,11 +53,16 @@ function later(schedule: number[][], atMs: number, sinceMs: number): void {
 const mostHeldMs = 50;
 export const epochMs = 1_000_000;
 
-export function simulate(
-  options: { seed: number; brokers: Brokers; bound: number; limiter: Overload },
-  ...phases: readonly Phase[]
-): Told {
-  const { seed, brokers, bound, limiter } = options;
+/** What becomes of the orders of these phases, one after another. */
+export function simulate(options: Model, ...phases: readonly Phase[]): Told {
+  const model = createModel(options);
+  for (const phase of phases) model.run(phase);
+  return model.told;
+}
+
+type Model = { seed: number; brokers: Brokers; bound: number; limiter: Overload };
+
+function createModel({ seed, brokers, bound, limiter }: Model) {
   const random = randomOf(seed);
   const exponential = (mean: number) => -mean * Math.log(1 - random());
   const queue: number[] = [];
@@ -117,26 +122,35 @@ export function simulate(
     }
   }
 
-  for (const { seconds, share, perSecond, batch = 1, again = false } of phases) {
-    let nextMs = nowMs + exponential((1_000 * batch) / perSecond);
-    for (const endMs = nowMs + 1_000 * seconds; nowMs < endMs; ) {
-      nowMs += 1;
-      const at = nowMs - epochMs;
-      for (const sinceMs of reports[at] ?? []) {
-        inFlight -= 1;
-        limiter.acknowledged(nowMs - sinceMs, nowMs);
-        told.acknowledged.push({ atMs: nowMs, waitedMs: nowMs - sinceMs });
-      }
-      delete reports[at];
-      for (const _ of retries[at] ?? []) offer(again);
-      delete retries[at];
-      for (; nextMs <= nowMs; nextMs += exponential((1_000 * batch) / perSecond))
-        for (let n = 0; n < batch; n += 1) offer(again);
-      work(share, at);
-      if (at % 250 === 0)
-        told.limits.push({ atMs: nowMs, limit: Math.min(bound, limiter.limit(inFlight, nowMs)), inFlight });
+  /** A millisecond: reports come back, who was refused tries again, new orders come, brokers work. */
+  function tick(share: number, again: boolean, come: () => void): void {
+    nowMs += 1;
+    const at = nowMs - epochMs;
+    for (const sinceMs of reports[at] ?? []) {
+      inFlight -= 1;
+      limiter.acknowledged(nowMs - sinceMs, nowMs);
+      told.acknowledged.push({ atMs: nowMs, waitedMs: nowMs - sinceMs });
     }
-    told.endsMs.push(nowMs);
+    delete reports[at];
+    for (const _ of retries[at] ?? []) offer(again);
+    delete retries[at];
+    come();
+    work(share, at);
+    if (at % 250 === 0)
+      told.limits.push({ atMs: nowMs, limit: Math.min(bound, limiter.limit(inFlight, nowMs)), inFlight });
   }
-  return told;
+
+  return {
+    told,
+    /** Goes on by a phase. */
+    run({ seconds, share, perSecond, batch = 1, again = false }: Phase): void {
+      const pauseMs = () => exponential((1_000 * batch) / perSecond);
+      let nextMs = nowMs + pauseMs();
+      for (const endMs = nowMs + 1_000 * seconds; nowMs < endMs; )
+        tick(share, again, () => {
+          for (; nextMs <= nowMs; nextMs += pauseMs()) for (let n = 0; n < batch; n += 1) offer(again);
+        });
+      told.endsMs.push(nowMs);
+    },
+  };
 }

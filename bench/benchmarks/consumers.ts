@@ -12,7 +12,7 @@ import { sampleOrder } from "../../src/sample.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { recordOf } from "../../src/wire/record.ts";
 import { startPostgres } from "../../testing/postgres.ts";
-import { type Row, spreads } from "../results.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import type { Context } from "../rig/compare.ts";
 import { cpuSeconds, peakMemoryMb, setPaused } from "../rig/processes.ts";
 import { startWorker, type Worker } from "../rig/worker.ts";
@@ -36,11 +36,11 @@ export async function compareConsumers(
   sides: readonly ConsumerSide[],
   orders: number,
   context: Context,
-): Promise<Row[]> {
+): Promise<ResultRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-bench-"));
   const postgres = startPostgres();
   try {
-    const rows: Row[] = [];
+    const rows: ResultRow[] = [];
     for (const kind of ["SQLite", "PostgreSQL"] as const) {
       const found = sides.map((side) => ({ side, rounds: [] as Record<string, number>[] }));
       for (let round = 1; round <= context.effort.rounds; round += 1)

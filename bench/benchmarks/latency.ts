@@ -5,7 +5,7 @@
 import { ascending, percentile } from "../../kit/percentile.ts";
 import { startLoad } from "../../testing/load.ts";
 import { startPostgres } from "../../testing/postgres.ts";
-import { type Row, spreads } from "../results.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import type { Context } from "../rig/compare.ts";
 import { load } from "../rig/load.ts";
 import { startWorker, type Worker } from "../rig/worker.ts";
@@ -17,7 +17,7 @@ const startLimitMs = 60_000;
 const pollMs = 50;
 
 /** Runs each rate in every round. */
-export async function compareLatency(context: Context): Promise<Row[]> {
+export async function compareLatency(context: Context): Promise<ResultRow[]> {
   const { effort, stop, say } = context;
   const brokers = await context.brokers.onNewTopic();
   using postgres = startPostgres();

@@ -7,7 +7,7 @@ import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { entryOf } from "../../testing/entries.ts";
 import { startPostgres } from "../../testing/postgres.ts";
-import { type Row, spreads } from "../results.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import type { Context } from "../rig/compare.ts";
 
 const connections = 4;
@@ -20,7 +20,7 @@ const settings = { shared_buffers: "2GB", max_wal_size: "8GB", wal_compression: 
 type Held = { rows: number; generations: number };
 
 /** Each in turn, `--rounds` times `--seconds`. */
-export async function compareHeld({ effort, stop, say }: Omit<Context, "brokers">): Promise<Row[]> {
+export async function compareHeld({ effort, stop, say }: Omit<Context, "brokers">): Promise<ResultRow[]> {
   const million = effort.quick ? 1_000 : 1_000_000;
   const all: Held[] = [
     { rows: million, generations: 1 },

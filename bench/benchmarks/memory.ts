@@ -5,7 +5,7 @@
 import { comesTrue } from "../../kit/until.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import { startTier, type TierProcess } from "../../testing/tier-process.ts";
-import { type Row, spread } from "../results.ts";
+import { type ResultRow, spread } from "../results.ts";
 import type { Brokers } from "../rig/brokers.ts";
 import type { Context } from "../rig/compare.ts";
 import { measure } from "../rig/measure.ts";
@@ -20,7 +20,7 @@ const sampleMs = 1_000;
 const handledLimitMs = 3_600_000;
 
 /** As long as all rounds of another benchmark, twenty times over; `--seconds` and `--rounds` make it longer. */
-export async function watchMemory({ brokers: all, effort, stop, say }: Context): Promise<Row[]> {
+export async function watchMemory({ brokers: all, effort, stop, say }: Context): Promise<ResultRow[]> {
   const brokers = await all.onNewTopic();
   using postgres = startPostgres();
   const side = await startSide("coffee-orders", brokers.env);

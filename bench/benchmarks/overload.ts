@@ -5,9 +5,9 @@
  */
 import { ascending, percentile } from "../../kit/percentile.ts";
 import { startLoad } from "../../testing/load.ts";
-import { type Row, spreads } from "../results.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import { brief, type Context } from "../rig/compare.ts";
-import { type LoadOptions, load } from "../rig/load.ts";
+import { load, type WrkOptions } from "../rig/load.ts";
 import { checked, type Figures, NoFigure, peaks } from "../rig/measure.ts";
 import { resetPeakMemory } from "../rig/processes.ts";
 import { type BalancedSide, startBalanced } from "../sides/sides.ts";
@@ -30,15 +30,15 @@ const shares = [
 ];
 
 /** At twice the capacity for two minutes, unless told otherwise. */
-export async function watchOverload({ brokers, effort, stop, say }: Context): Promise<Row[]> {
+export async function watchOverload({ brokers, effort, stop, say }: Context): Promise<ResultRow[]> {
   const side = await startBalanced("coffee-orders", 3, { ...brokers.env, ...settings });
-  const send = (options: Pick<LoadOptions, "connections" | "seconds" | "pauseMs">) =>
+  const send = (options: Pick<WrkOptions, "connections" | "seconds" | "pauseMs">) =>
     load({ path: "/orders", orders: 1, port: side.port, stop, ...options });
   try {
     await send({ connections: busyConnections, seconds: Math.max(1, effort.warmUpSeconds) });
     const busy = await send({ connections: busyConnections, seconds: 4 * effort.seconds });
     const capacity = (busy.requests - busy.errors) / busy.seconds;
-    const rows: Row[] = [];
+    const rows: ResultRow[] = [];
     for (const { share, rounds, answerMs } of shares) {
       const seconds = (effort.quick ? 2 : rounds) * effort.seconds;
       const pauseMs = Math.max(1, Math.round((1_000 * connections) / (share * capacity) - answerMs));

@@ -10,9 +10,9 @@ import { must } from "../../kit/capture.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
-import { startLoad } from "../../proof/load/run.ts";
-import { withTopology } from "../../proof/run/stage.ts";
-import { type Row, spreads } from "../results.ts";
+import { startLoadRun } from "../../proof/load/run.ts";
+import { withTopology } from "../../proof/run/topology.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import { brief, type Context } from "../rig/compare.ts";
 import type { Figures } from "../rig/measure.ts";
 
@@ -37,20 +37,21 @@ const ticksPerSecond = 100;
 const inspectLimitMs = 10_000;
 
 /** Cold, idle, at each rate `--rounds` times, and through a broker's death and return. */
-export async function measureTopology({ effort, stop, say }: Omit<Context, "brokers">): Promise<Row[]> {
+export async function measureTopology({ effort, stop, say }: Omit<Context, "brokers">): Promise<ResultRow[]> {
   const machine = thisMachine(stop);
   const seconds = effort.quick ? 5 : Math.max(20, effort.seconds);
   const stage = { project: "coffee-orders-bench-topology", fresh: true, fillable: false };
   return withTopology(machine, { ...stage, out: join(import.meta.dir, "../../out") }, async (topology) => {
     const { LB_PORT } = await topology.ports();
     const groups = await groupsOf(topology);
-    const rows: Row[] = [];
+    const rows: ResultRow[] = [];
     const add = (load: string, rounds: Figures[]) => {
       rows.push({ side: "make up", load, figures: spreads(rounds) });
       say(`${load}: ${brief(rounds.at(-1) as Figures)}`);
     };
     const send = (rate: number, durationSeconds: number) =>
-      startLoad({ url: `http://127.0.0.1:${LB_PORT}`, profile: "steady", rate, durationSeconds, stop }).done;
+      startLoadRun({ url: `http://127.0.0.1:${LB_PORT}`, profile: "steady", rate, durationSeconds, stop })
+        .done;
     const cost = async (rate: number) => {
       const before = cpu(groups);
       const { answers } = await send(rate, seconds);

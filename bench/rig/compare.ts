@@ -3,10 +3,10 @@
  * changes on the machine meanwhile changes for all; the others stand still.
  */
 
-import { type Row, spreads } from "../results.ts";
+import { type ResultRow, spreads } from "../results.ts";
 import type { Side } from "../sides/sides.ts";
 import type { Brokers } from "./brokers.ts";
-import type { LoadOptions } from "./load.ts";
+import type { WrkOptions } from "./load.ts";
 import { type Figures, measure, NoFigure } from "./measure.ts";
 import { setPaused } from "./processes.ts";
 
@@ -25,7 +25,7 @@ export type Effort = {
 export type Context = { brokers: Brokers; effort: Effort; stop: AbortSignal; say: (line: string) => void };
 
 export type Comparison = {
-  path: LoadOptions["path"];
+  path: WrkOptions["path"];
   /** Orders in each request. */
   orders: number;
   connections: readonly number[];
@@ -36,7 +36,7 @@ export type Comparison = {
 const warmUpConnections = 64;
 
 /** Runs a comparison to its end. */
-export async function compare(comparison: Comparison, context: Context): Promise<Row[]> {
+export async function compare(comparison: Comparison, context: Context): Promise<ResultRow[]> {
   const { brokers, effort, stop } = context;
   const sides: Side[] = [];
   try {
@@ -58,7 +58,7 @@ export async function compare(comparison: Comparison, context: Context): Promise
     for (const side of sides)
       await measured(side, Math.min(warmUpConnections, ...comparison.connections.slice(-1)), warmUpSeconds);
 
-    const rows: Row[] = [];
+    const rows: ResultRow[] = [];
     for (const connections of comparison.connections)
       rows.push(...(await inTurn(sides, connections, measured, context)));
     return rows;
@@ -73,7 +73,7 @@ async function inTurn(
   connections: number,
   measured: (side: Side, connections: number, seconds: number) => Promise<Figures>,
   { effort, say }: Context,
-): Promise<Row[]> {
+): Promise<ResultRow[]> {
   const found = sides.map((side) => ({
     side,
     rounds: [] as Figures[],

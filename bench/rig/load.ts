@@ -8,7 +8,7 @@ import { must } from "../../kit/capture.ts";
 
 const answerLimitS = 30;
 
-export type LoadOptions = {
+export type WrkOptions = {
   port: number;
   path: "/orders" | "/orders/batch";
   /** Orders in each request. */
@@ -42,7 +42,7 @@ export async function load({
   seconds,
   pauseMs = 0,
   stop,
-}: LoadOptions): Promise<LoadFigures> {
+}: WrkOptions): Promise<LoadFigures> {
   const url = `http://127.0.0.1:${port}`;
   const bounds = ["--threads", "1", "--connections", String(connections), "--timeout", `${answerLimitS}s`];
   const script = ["--duration", `${seconds}s`, "--script", join(import.meta.dir, "orders.lua"), url, "--"];

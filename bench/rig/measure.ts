@@ -7,7 +7,7 @@
 import { comesTrue } from "../../kit/until.ts";
 import type { Side } from "../sides/sides.ts";
 import type { Brokers } from "./brokers.ts";
-import { type LoadOptions, load } from "./load.ts";
+import { load, type WrkOptions } from "./load.ts";
 import { cpuSeconds, peakMemoryMb, resetPeakMemory } from "./processes.ts";
 
 /** Longer than an order takes that is under way. */
@@ -27,7 +27,7 @@ export class NoFigure extends Error {}
 export async function measure(
   side: Side,
   brokers: Brokers,
-  { settleLimitMs, ...options }: Omit<LoadOptions, "port"> & { settleLimitMs?: number },
+  { settleLimitMs, ...options }: Omit<WrkOptions, "port"> & { settleLimitMs?: number },
 ): Promise<Figures> {
   const groups = Object.entries({ ...side.pids, brokers: brokers.pids });
   for (const pids of Object.values(side.pids)) resetPeakMemory(pids);

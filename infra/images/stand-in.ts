@@ -21,17 +21,17 @@ const asksVersion = {
 } as const;
 
 /** The images that a stand-in exists for. */
-export type StandIn = keyof typeof asksVersion;
+export type StandInKind = keyof typeof asksVersion;
 
 /** Tells one stand-in from an older one of the same name. */
-export async function standInRecipe(kind: StandIn): Promise<string> {
+export async function standInRecipe(kind: StandInKind): Promise<string> {
   const files = await Array.fromAsync(new Bun.Glob("*").scan({ cwd: join(folder, kind) }));
   // Only this one is built upon, by a build that has to trust whom the machine trusts.
   return digest(kind === "bun" ? [await baseRecipe()] : [], join(folder, kind), files);
 }
 
 /** Builds a stand-in for `image`, and returns the name it got: `image` with the version that is inside, without a digest. */
-export async function buildStandIn(machine: Machine, kind: StandIn, image: string): Promise<string> {
+export async function buildStandIn(machine: Machine, kind: StandInKind, image: string): Promise<string> {
   const base = await ensureBase(machine);
   await mkdir(cachePath(machine), { recursive: true });
   const context = await mkdtemp(cachePath(machine, `${kind}-`));

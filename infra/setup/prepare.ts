@@ -7,7 +7,7 @@ import { UserError } from "../../kit/user-error.ts";
 import { ensureImages } from "../images.ts";
 import { aptInstall, mayInstall } from "./apt.ts";
 import { type Daemon, dockerDaemon } from "./docker.ts";
-import { type Command, forContainers, type Requirement, requirementsOf } from "./requirements.ts";
+import { forContainers, type PreparedCommand, type Requirement, requirementsOf } from "./requirements.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
@@ -18,7 +18,11 @@ export interface Prepared {
 }
 
 /** Prepares for `command`, its tests on containers left out if so told; rejects with a UserError where it can't. */
-export async function prepare(command: Command, machine: Machine, onContainers = true): Promise<Prepared> {
+export async function prepare(
+  command: PreparedCommand,
+  machine: Machine,
+  onContainers = true,
+): Promise<Prepared> {
   const requirements = requirementsOf(command).filter((one) => onContainers || !forContainers.has(one));
   const mayLack = command === "test" ? forContainers : new Set<Requirement>();
   const lacking = await satisfy(requirements, mayLack, machine);

@@ -21,7 +21,7 @@ export const browsers = ["chromium-headless-shell", "chromium"];
 
 /** The commands that set-up prepares for. */
 export const commands = ["demo", "up", "test", "load", "prove", "bench"] as const;
-export type Command = (typeof commands)[number];
+export type PreparedCommand = (typeof commands)[number];
 
 const toolchain: Requirement = {
   name: "C and C++ compiler, make",
@@ -124,7 +124,7 @@ async function goUnlessThere(machine: Machine): Promise<string[]> {
 }
 
 /** What a command can't do without. */
-export function requirementsOf(command: Command): Requirement[] {
+export function requirementsOf(command: PreparedCommand): Requirement[] {
   const embedded = [toolchain, headers, haproxy];
   const containers = [docker, compose];
   return {

@@ -4,7 +4,7 @@
 /** Of each error. */
 const shownErrorLines = 12;
 
-export interface Outcome {
+export interface SuiteOutcome {
   passed: number;
   skipped: number;
   /** The names of what failed, each with the first lines of its error below it where that is known. */
@@ -12,7 +12,11 @@ export interface Outcome {
 }
 
 /** Reads a JUnit report as `bun test` writes it, of a run of `files` that ended as told; undefined: no report. */
-export function readReport(report: string | undefined, files: string[], ended: string | undefined): Outcome {
+export function readReport(
+  report: string | undefined,
+  files: string[],
+  ended: string | undefined,
+): SuiteOutcome {
   const [tests = 0, failed = 0, skipped = 0] = ["tests", "failures", "skipped"].map((name) =>
     Number(new RegExp(`<testsuites [^>]*\\b${name}="(\\d+)"`).exec(report ?? "")?.[1]),
   );
@@ -58,8 +62,8 @@ function decode(text = ""): string {
 }
 
 /** The last line of a run, as CI reads it. */
-export function lastLine(outcomes: Outcome[]): string {
-  const sum = (count: (outcome: Outcome) => number) =>
+export function lastLine(outcomes: SuiteOutcome[]): string {
+  const sum = (count: (outcome: SuiteOutcome) => number) =>
     outcomes.reduce((total, outcome) => total + count(outcome), 0);
   const skipped = sum((outcome) => outcome.skipped);
   const counted = `${sum(({ passed }) => passed)} passed, ${sum(({ failures }) => failures.length)} failed`;

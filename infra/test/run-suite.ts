@@ -4,13 +4,13 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ending, run } from "../../kit/child.ts";
-import { type Outcome, readReport } from "./report.ts";
+import { readReport, type SuiteOutcome } from "./report.ts";
 import type { Suite } from "./suites.ts";
 
 /** For a test that sets no limit itself. Tests wait for conditions, so it only ends what hangs. */
 const TEST_LIMIT_MS = 30_000;
 
-export interface Circumstances {
+export interface SuiteCircumstances {
   /** The tree under test. */
   root: string;
   env: Record<string, string | undefined>;
@@ -31,7 +31,7 @@ export function testFiles(root: string): string[] {
 }
 
 /** Runs a suite to its outcome; rejects only if we are told to stop. */
-export async function runSuite(suite: Suite, circumstances: Circumstances): Promise<Outcome> {
+export async function runSuite(suite: Suite, circumstances: SuiteCircumstances): Promise<SuiteOutcome> {
   if (suite.commands) return runCommands(suite, suite.commands, circumstances);
   const files = testFiles(circumstances.root).filter((file) => suite.files?.test(file));
   if (files.length === 0) return { passed: 0, skipped: 0, failures: [] };
@@ -51,9 +51,9 @@ export async function runSuite(suite: Suite, circumstances: Circumstances): Prom
 async function runCommands(
   suite: Suite,
   commands: Record<string, string[]>,
-  where: Circumstances,
-): Promise<Outcome> {
-  const outcome: Outcome = { passed: 0, skipped: 0, failures: [] };
+  where: SuiteCircumstances,
+): Promise<SuiteOutcome> {
+  const outcome: SuiteOutcome = { passed: 0, skipped: 0, failures: [] };
   for (const [name, argv] of Object.entries(commands)) {
     const trouble = await runToEnd(suite, argv, where);
     if (trouble) outcome.failures.push(`${name}: ${trouble}`);
@@ -62,7 +62,7 @@ async function runCommands(
   return outcome;
 }
 
-async function runTests(suite: Suite, files: string[], where: Circumstances): Promise<Outcome> {
+async function runTests(suite: Suite, files: string[], where: SuiteCircumstances): Promise<SuiteOutcome> {
   // Its temporary files go with it, even if it is ended before it can clean up. Some belong to other users.
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-test-"));
   chmodSync(folder, 0o755);
@@ -87,7 +87,7 @@ async function runTests(suite: Suite, files: string[], where: Circumstances): Pr
 async function runToEnd(
   suite: Suite,
   argv: string[],
-  { root, env, stop, output = "inherit" }: Circumstances,
+  { root, env, stop, output = "inherit" }: SuiteCircumstances,
 ): Promise<string | undefined> {
   let ending: Ending;
   try {

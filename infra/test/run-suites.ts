@@ -1,16 +1,16 @@
 // Runs suites one after another and says at the end, in a table, what failed and how long each took. Its last line is
 // "N passed, N failed", with ", N skipped" if any were.
-import { lastLine, type Outcome } from "./report.ts";
-import { type Circumstances, runSuite } from "./run-suite.ts";
+import { lastLine, type SuiteOutcome } from "./report.ts";
+import { runSuite, type SuiteCircumstances } from "./run-suite.ts";
 import type { Suite } from "./suites.ts";
 
 /** Runs `suites`; true if nothing failed. */
 export async function runSuites(
   suites: Suite[],
-  circumstances: Circumstances,
+  circumstances: SuiteCircumstances,
   say: (line: string) => void,
 ): Promise<boolean> {
-  const outcomes: Outcome[] = [];
+  const outcomes: SuiteOutcome[] = [];
   const rows: string[] = [];
   for (const suite of suites) {
     say(`\n=== ${suite.name}: ${suite.what} ===`);

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { UserError } from "../../kit/user-error.ts";
-import { readArguments } from "./arguments.ts";
+import { readDeadCommand } from "./arguments.ts";
 
 const nowMs = Date.parse("2026-01-31T12:00:00Z");
-const read = (...argv: string[]) => readArguments(argv, nowMs);
+const read = (...argv: string[]) => readDeadCommand(argv, nowMs);
 
 test("filters, ages and times are understood", () => {
   expect(read("list")).toEqual({ name: "list", filter: {}, limit: 50, json: false });

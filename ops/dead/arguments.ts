@@ -34,13 +34,13 @@ Kafka and the topics come from the same variables as for the tiers: KAFKA_BROKER
 Exit code: 0 done; 1 not done, or not wholly; 2 the command was not understood.`;
 
 /** A letter's place on the dead-letter topic. */
-export type Place = { partition: number; offset: number };
+export type LetterPlace = { partition: number; offset: number };
 
-export type Command =
+export type DeadCommand =
   | { name: "help" }
   | { name: "list"; filter: Filter; limit: number; json: boolean }
-  | { name: "show"; place: Place; json: boolean }
-  | { name: "redrive"; which: Place | Filter; limit: number; after?: Place; dryRun: boolean }
+  | { name: "show"; place: LetterPlace; json: boolean }
+  | { name: "redrive"; which: LetterPlace | Filter; limit: number; after?: LetterPlace; dryRun: boolean }
   | { name: "purge"; beforeMs: number; yes: boolean };
 
 const defaultRows = 50;
@@ -70,7 +70,7 @@ const taken: Record<string, Option[]> = {
 };
 
 /** @throws UserError */
-export function readArguments(argv: string[], nowMs = Date.now()): Command {
+export function readDeadCommand(argv: string[], nowMs = Date.now()): DeadCommand {
   const { values, positionals } = readCommandLine({ args: argv, options, allowPositionals: true });
   const [name = "", ...rest] = positionals;
   if (values.help || name === "help") return { name: "help" };
@@ -112,7 +112,7 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
   return { name: "purge", beforeMs: filter.beforeMs ?? Infinity, yes: values.yes ?? false };
 }
 
-function placeOf(text = ""): Place {
+function placeOf(text = ""): LetterPlace {
   const [, partition, offset] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   if (partition === undefined)
     throw new UserError(`a letter is named by PARTITION/OFFSET, such as 3/17${text && `, not ${text}`}`);

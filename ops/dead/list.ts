@@ -1,6 +1,6 @@
 /** Shows dead letters: how many for which reason, the letters themselves, or one of them in full. */
 import type { ReadRecord, TopicReader } from "../read-topic.ts";
-import type { Place } from "./arguments.ts";
+import type { LetterPlace } from "./arguments.ts";
 import { counted, type Filter, type Letter, letterOf, matches, textHeaders } from "./letters.ts";
 
 const maxReasons = 20;
@@ -45,7 +45,7 @@ export async function list(
 /** One letter in full. @throws Error when nothing lies there */
 export async function show(
   reader: TopicReader,
-  { place, json }: { place: Place; json: boolean },
+  { place, json }: { place: LetterPlace; json: boolean },
 ): Promise<string> {
   const record = await recordAt(reader, place);
   const letter = letterOf(record);
@@ -74,7 +74,7 @@ export async function show(
 }
 
 /** The record at a place of the topic. @throws Error when nothing lies there */
-export async function recordAt(reader: TopicReader, { partition, offset }: Place): Promise<ReadRecord> {
+export async function recordAt(reader: TopicReader, { partition, offset }: LetterPlace): Promise<ReadRecord> {
   const range = reader.ranges.find((one) => one.partition === partition);
   const found: ReadRecord[] = [];
   if (range && offset >= range.start && offset < range.end)

@@ -4,14 +4,14 @@ import { UserError } from "../../kit/user-error.ts";
 import { ConfigError, consumerConfig, type KafkaConfig, kafkaConfig } from "../../src/config.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { openTopicReader, type TopicReader } from "../read-topic.ts";
-import { type Command, type Place, readArguments, usage } from "./arguments.ts";
+import { type DeadCommand, type LetterPlace, readDeadCommand, usage } from "./arguments.ts";
 import { counted } from "./letters.ts";
 import { list, show } from "./list.ts";
 import { planPurge, purge } from "./purge.ts";
 import { foresee, redrive } from "./redrive.ts";
 
 try {
-  const command = readArguments(Bun.argv.slice(2));
+  const command = readDeadCommand(Bun.argv.slice(2));
   if (command.name === "help") console.log(usage);
   else await run(command, kafkaConfig());
 } catch (error) {
@@ -21,9 +21,9 @@ try {
   process.exitCode = error instanceof UserError ? 2 : 1;
 }
 
-type Asked<Name> = Extract<Command, { name: Name }>;
+type Asked<Name> = Extract<DeadCommand, { name: Name }>;
 
-async function run(command: Exclude<Command, { name: "help" }>, config: KafkaConfig): Promise<void> {
+async function run(command: Exclude<DeadCommand, { name: "help" }>, config: KafkaConfig): Promise<void> {
   const reader = await openTopicReader(config, config.DEAD_TOPIC);
   try {
     if (command.name === "list") console.log(await list(reader, command));
@@ -50,7 +50,7 @@ async function redriveAndSay(
   if (failed > 0) throw new Error(`${error}; repeat the command, which is harmless`);
 }
 
-function sayWhere(stoppedAt: Place | undefined): void {
+function sayWhere(stoppedAt: LetterPlace | undefined): void {
   if (stoppedAt)
     console.log(
       `Stopped at the limit; go on with the same command and --after ${stoppedAt.partition}/${stoppedAt.offset}`,

@@ -10,7 +10,7 @@ import { askOfTopic } from "../../src/kafka/topics.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { isUuid } from "../../src/wire/order-id.ts";
 import { openTopicReader, type ReadRecord, type TopicReader } from "../read-topic.ts";
-import type { Place } from "./arguments.ts";
+import type { LetterPlace } from "./arguments.ts";
 import { digestOfStub, type Filter, letterOf, matches, original } from "./letters.ts";
 import { recordAt } from "./list.ts";
 
@@ -21,7 +21,7 @@ const askedAtOnce = 1_000;
 const maxBytes = 100_000_000;
 
 /** Which letters, in the order of their places; those of a filter from after a place on. */
-export type Meant = { which: Place | Filter; limit: number; after?: Place };
+export type Meant = { which: LetterPlace | Filter; limit: number; after?: LetterPlace };
 
 /** How many letters were meant, and what became of their records. */
 export type Redriven = {
@@ -33,7 +33,7 @@ export type Redriven = {
   /** The words of the first failure. */
   error: string | undefined;
   /** The last letter, if there may be more after the limit. */
-  stoppedAt: Place | undefined;
+  stoppedAt: LetterPlace | undefined;
 };
 
 /** Gives each letter that is meant to `take`. @returns the last one, when the limit ended it */
@@ -41,13 +41,13 @@ async function eachMeant(
   reader: TopicReader,
   { which, limit, after }: Meant,
   take: (record: ReadRecord) => Promise<void>,
-): Promise<Place | undefined> {
+): Promise<LetterPlace | undefined> {
   if ("offset" in which) {
     await take(await recordAt(reader, which));
     return undefined;
   }
   let meant = 0;
-  let last: Place | undefined;
+  let last: LetterPlace | undefined;
   // One partition after the other: only so there is an order, in which to go on from a place.
   for (const range of reader.ranges) {
     const { partition, start } = range;
@@ -65,15 +65,15 @@ async function eachMeant(
 }
 
 /** A letter that would have no second effect, or may have one: the ledger has its order as handled, or has not. */
-export type Foreseen = { place: Place; handled: boolean };
+export type Foreseen = { place: LetterPlace; handled: boolean };
 
 /** Sends nothing. @throws LedgerUnavailableError */
 export async function foresee(
   ledger: Pick<Ledger, "findMany">,
   reader: TopicReader,
   meant: Meant,
-): Promise<{ letters: Foreseen[]; stoppedAt: Place | undefined }> {
-  const found: { place: Place; orderId: string | null }[] = [];
+): Promise<{ letters: Foreseen[]; stoppedAt: LetterPlace | undefined }> {
+  const found: { place: LetterPlace; orderId: string | null }[] = [];
   const stoppedAt = await eachMeant(reader, meant, async (record) => {
     const { orderId, partition, offset } = letterOf(record);
     found.push({ place: { partition, offset }, orderId });
@@ -92,7 +92,7 @@ export async function foresee(
 export async function redrive(config: KafkaConfig, reader: TopicReader, meant: Meant): Promise<Redriven> {
   const counts = { meant: 0, repeated: 0, acknowledged: 0, failed: 0 };
   let firstError: string | undefined;
-  let stoppedAt: Place | undefined;
+  let stoppedAt: LetterPlace | undefined;
   const sent = new Set<string>();
   let inFlight = 0;
   const sources = openSources(config);

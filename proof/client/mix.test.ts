@@ -4,7 +4,7 @@ import { orderId } from "../../src/wire/order-id.ts";
 import { decodePlacedOrder } from "../../src/wire/validation.ts";
 import { batchOf, inPiecesOf, type MixedRequest, replayableBytes, requestOf } from "./mix.ts";
 
-const many = (of: (run: string, n: number) => MixedRequest) =>
+const firstOf = (of: (run: string, n: number) => MixedRequest) =>
   Array.from({ length: 1_200 }, (_, n) => of("run", n));
 const ways = (requests: MixedRequest[]) => new Set(requests.map(({ sent }) => sent));
 
@@ -16,7 +16,7 @@ describe.each([
   ["in pieces", inPiecesOf],
   ["batches alone", batchOf],
 ])("the requests %s", (_, of) => {
-  const requests = many(of);
+  const requests = firstOf(of);
 
   test("hold orders that the producers take, each under an id of its own", () => {
     const ids = new Set<string>();
@@ -52,7 +52,7 @@ describe.each([
 });
 
 test("single orders are the great majority, batches have 2 to 200 orders, and small ones come again", () => {
-  const requests = many(requestOf);
+  const requests = firstOf(requestOf);
   expect(ways(requests)).toEqual(new Set(["single", "batch", "streamed"]));
   const batches = requests.filter(({ path }) => path === "/orders/batch");
   expect(batches).toHaveLength(8);
@@ -64,7 +64,7 @@ test("single orders are the great majority, batches have 2 to 200 orders, and sm
 });
 
 test("in pieces come all kinds, in chunks and slowly", () => {
-  expect(ways(many(inPiecesOf))).toEqual(
+  expect(ways(firstOf(inPiecesOf))).toEqual(
     new Set(["single-chunked", "single-slow", "batch-chunked", "streamed-slow"]),
   );
 });

@@ -3,7 +3,7 @@
 import { orderId } from "../../src/wire/order-id.ts";
 import { place, postWhole, type Try } from "../client/client.ts";
 import { type MixedRequest, singleOf } from "../client/mix.ts";
-import type { Answer } from "./verdict.ts";
+import type { FinalAnswer } from "./verdict.ts";
 
 const tickMs = 10;
 /** What could not be sent in time is not made up for beyond this. */
@@ -23,9 +23,13 @@ export interface ClientCounts {
 export type DemoClient = ReturnType<typeof startClient>;
 
 /** Starts at once. @param url of the balancer; @param hear takes each final answer as it comes */
-export function startClient(url: string, ratePerS: number, hear: (answer: Answer) => void = () => undefined) {
+export function startClient(
+  url: string,
+  ratePerS: number,
+  hear: (answer: FinalAnswer) => void = () => undefined,
+) {
   const run = crypto.randomUUID();
-  const answers: Answer[] = [];
+  const answers: FinalAnswer[] = [];
   const open = new Set<Promise<void>>();
   const counts = { accepted: 0, failures: 0 };
   const closing = new AbortController();
@@ -60,7 +64,7 @@ export function startClient(url: string, ratePerS: number, hear: (answer: Answer
 
   return {
     /** The final answer to each order. */
-    answers: answers as readonly Answer[],
+    answers: answers as readonly FinalAnswer[],
     counts: (): ClientCounts => ({ ...counts, open: open.size }),
     /** Sends nothing new, and resolves when every order has its final answer. */
     async stop(): Promise<void> {

@@ -10,9 +10,9 @@ import type { Instance, Pipeline } from "./pipeline.ts";
 import { lastWords } from "./processes.ts";
 import type { Screen } from "./screen/screen.ts";
 import { type Picture, tableOf } from "./screen/view.ts";
-import type { Settings } from "./settings.ts";
+import type { DemoSettings } from "./settings.ts";
 import { watch } from "./takeover.ts";
-import { type Answer, judge } from "./verdict.ts";
+import { type FinalAnswer, judge } from "./verdict.ts";
 
 // A mock group drops members that wait for a rebalance a second longer than planned, and begins anew.
 const drainLimitMs = 120_000;
@@ -25,21 +25,21 @@ const kills = [
   { name: "producer-2", at: 0.5 },
 ];
 
-export interface Stage {
-  settings: Settings;
+export interface Flow {
+  settings: DemoSettings;
   pipeline: Pipeline;
   monitor: Monitor;
   ledger: LedgerReader;
   screen: Screen;
   tell: (event: string) => void;
   /** Takes the final answer to each order, as it comes. */
-  hear: (answer: Answer) => void;
+  hear: (answer: FinalAnswer) => void;
   /** Told to end before the time is over. */
   stop: AbortSignal;
 }
 
 /** Resolves with the client's record. @throws UserError when it could not go on to its end */
-export async function letOrdersFlow(stage: Stage): Promise<readonly Answer[]> {
+export async function letOrdersFlow(stage: Flow): Promise<readonly FinalAnswer[]> {
   const { settings, pipeline, monitor, ledger, screen, tell, hear, stop } = stage;
   const durationMs = settings.durationS * 1_000;
   const broken = brokenPillar(pipeline);

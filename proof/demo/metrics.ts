@@ -1,13 +1,13 @@
 // What the demo reads out of metrics in Prometheus' text format, the balancer's and the instances'.
 
-export interface Sample {
+export interface MetricSample {
   name: string;
   labels: Record<string, string>;
   value: number;
 }
 
 /** Every sample of a page. */
-export function parseMetrics(page: string): Sample[] {
+export function parseMetrics(page: string): MetricSample[] {
   return [...page.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)/gm)].map(([, name = "", labels = "", value]) => ({
     name,
     labels: Object.fromEntries(
@@ -18,7 +18,11 @@ export function parseMetrics(page: string): Sample[] {
 }
 
 /** The samples of a name that carry these labels. */
-export function select(samples: Sample[], name: string, labels: Record<string, string> = {}): Sample[] {
+export function select(
+  samples: MetricSample[],
+  name: string,
+  labels: Record<string, string> = {},
+): MetricSample[] {
   const wanted = Object.entries(labels);
   return samples.filter(
     (sample) => sample.name === name && wanted.every(([label, text]) => sample.labels[label] === text),
@@ -26,11 +30,11 @@ export function select(samples: Sample[], name: string, labels: Record<string, s
 }
 
 /** Their sum. */
-export function total(samples: Sample[], name: string, labels?: Record<string, string>): number {
+export function total(samples: MetricSample[], name: string, labels?: Record<string, string>): number {
   return select(samples, name, labels).reduce((sum, { value }) => sum + value, 0);
 }
 
-export interface Reading {
+export interface InstanceReading {
   /** Orders that a producer accepted, or that a consumer handled, since its start. */
   orders: number;
   /** A producer's orders without their report. */
@@ -41,7 +45,7 @@ export interface Reading {
 }
 
 /** What an instance of either tier says of itself. */
-export function readingOf(page: string): Reading {
+export function readingOf(page: string): InstanceReading {
   const samples = parseMetrics(page);
   return {
     orders:

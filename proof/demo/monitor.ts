@@ -1,5 +1,5 @@
 // What the instances and the balancer say of themselves just now, asked several times a second.
-import { type Reading, readingOf, serversUp } from "./metrics.ts";
+import { type InstanceReading, readingOf, serversUp } from "./metrics.ts";
 import type { Instance, Pipeline } from "./pipeline.ts";
 
 const intervalMs = 250;
@@ -7,7 +7,7 @@ const answerLimitMs = 1_000;
 /** Rates are taken over so long. */
 const windowMs = 2_000;
 
-export interface Status extends Omit<Reading, "orders"> {
+export interface Status extends Omit<InstanceReading, "orders"> {
   ratePerS: number;
   /** Whether the balancer sends requests to it. */
   inService: boolean;
@@ -19,7 +19,7 @@ export type Monitor = ReturnType<typeof startMonitor>;
 export function startMonitor({ instances, statsUrl }: Pick<Pipeline, "instances" | "statsUrl">) {
   const readings = new Map<
     Instance,
-    { pid: number; reading: Reading; past: [atMs: number, orders: number][] }
+    { pid: number; reading: InstanceReading; past: [atMs: number, orders: number][] }
   >();
   let up = new Set<string>();
   let closed = false;

@@ -5,18 +5,18 @@ import { freePorts, isTaken } from "../../kit/ports.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { type Child, lastWords, type Processes } from "./processes.ts";
-import type { Settings } from "./settings.ts";
+import type { DemoSettings } from "./settings.ts";
 
 const root = join(import.meta.dir, "..", "..");
 const bootstrapLimitMs = 20_000;
 const numbers = [1, 2, 3] as const;
 
-export type Tier = "producer" | "consumer";
+export type InstanceTier = "producer" | "consumer";
 
 /** One producer or consumer; it keeps its name and port over restarts. */
 export interface Instance {
   readonly name: string;
-  readonly tier: Tier;
+  readonly tier: InstanceTier;
   /** Its name in the balancer. */
   readonly server: string;
   readonly url: string;
@@ -39,7 +39,7 @@ export interface Pipeline {
 
 /** @throws UserError when a port is taken, or when there are no brokers */
 export async function startPipeline(
-  settings: Settings,
+  settings: DemoSettings,
   processes: Processes,
   folder: string,
   stop: AbortSignal,
@@ -108,7 +108,7 @@ export async function startPipeline(
   };
 }
 
-async function choosePorts(settings: Settings) {
+async function choosePorts(settings: DemoSettings) {
   const { lbPort, lbStatsPort } = settings;
   const taken: [string, number][] = [];
   for (const [variable, port] of [["LB_PORT", lbPort] as const, ["LB_STATS_PORT", lbStatsPort] as const])

@@ -10,9 +10,9 @@ import { type Pipeline, startPipeline } from "./pipeline.ts";
 import { lastWords, type Processes } from "./processes.ts";
 import type { Screen } from "./screen/screen.ts";
 import { introduction, stamp } from "./screen/view.ts";
-import type { Settings } from "./settings.ts";
+import type { DemoSettings } from "./settings.ts";
 import { isBack } from "./takeover.ts";
-import { type Answer, holds, judge, verdictLines } from "./verdict.ts";
+import { type FinalAnswer, holds, judge, verdictLines } from "./verdict.ts";
 
 const startLimitMs = 60_000;
 const pollMs = 100;
@@ -22,13 +22,13 @@ const stopGraceMs = 10_000;
 export interface Onlooker {
   /** What the person is told of it. */
   told: string;
-  hear(answer: Answer): void;
+  hear(answer: FinalAnswer): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 export type OpenOnlooker = (pipeline: Pipeline) => Promise<Onlooker>;
 
-export interface Surroundings {
-  settings: Settings;
+export interface DemoSurroundings {
+  settings: DemoSettings;
   screen: Screen;
   processes: Processes;
   /** For the ledger and the logs. */
@@ -42,7 +42,7 @@ export interface Surroundings {
  * Resolves with whether the promise was kept; the last line says so.
  * @throws UserError when it can't run, and the reason of `stop` when that comes before any order
  */
-export async function runDemo(surroundings: Surroundings): Promise<boolean> {
+export async function runDemo(surroundings: DemoSurroundings): Promise<boolean> {
   const { settings, screen, processes, folder, stop, openOnlooker } = surroundings;
   const startMs = performance.now();
   const tell = (event: string) => screen.say(stamp((performance.now() - startMs) / 1_000, event));
@@ -57,7 +57,7 @@ export async function runDemo(surroundings: Surroundings): Promise<boolean> {
   using ledger = openLedger(pipeline.ledgerPath);
   await using onlooker = await openOnlooker?.(pipeline);
   if (onlooker) tell(onlooker.told);
-  const hear = (answer: Answer) => onlooker?.hear(answer);
+  const hear = (answer: FinalAnswer) => onlooker?.hear(answer);
   const answers = await letOrdersFlow({ settings, pipeline, monitor, ledger, screen, tell, hear, stop });
   screen.leave();
   // Told to end at once: there is nothing to judge.

@@ -1,7 +1,7 @@
 // What a person may set for the demo, read once; every fault is listed in one message.
 
 import { UserError } from "../../kit/user-error.ts";
-export interface Settings {
+export interface DemoSettings {
   /** How long orders are sent. */
   durationS: number;
   ratePerS: number;
@@ -17,7 +17,7 @@ interface Variable {
   maximum: number;
 }
 
-const variables: Record<keyof Settings, Variable> = {
+const variables: Record<keyof DemoSettings, Variable> = {
   durationS: { name: "DEMO_SECONDS", fallback: 60, minimum: 1, maximum: 3_600 },
   // The mock cluster keeps only the newest 5 MB of a partition. An order takes about 0.5 KB, so that even if every
   // order went to one partition, a consumer would have 20 s to come for it; they go to twelve.
@@ -27,7 +27,7 @@ const variables: Record<keyof Settings, Variable> = {
 };
 
 /** @throws UserError that lists every fault */
-export function readSettings(env: Record<string, string | undefined>): Settings {
+export function readSettings(env: Record<string, string | undefined>): DemoSettings {
   const faults: string[] = [];
   const read = ({ name, fallback, minimum, maximum }: Variable): number => {
     const given = env[name] || String(fallback);
@@ -36,7 +36,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
       faults.push(`${name}=${given}: a whole number from ${minimum} to ${maximum} is expected`);
     return value;
   };
-  const settings: Settings = {
+  const settings: DemoSettings = {
     durationS: read(variables.durationS),
     ratePerS: read(variables.ratePerS),
     lbPort: read(variables.lbPort),

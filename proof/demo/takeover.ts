@@ -12,7 +12,7 @@ const pollMs = 50;
 /** For a person to see that it is gone. */
 const absenceMs = 2_000;
 
-export interface Circumstances {
+export interface TakeoverCircumstances {
   pipeline: Pipeline;
   monitor: Monitor;
   client: DemoClient;
@@ -26,7 +26,7 @@ export interface Circumstances {
 }
 
 /** Watches an instance from death to return, again and again; resolves when it has ended for good. */
-export async function watch(instance: Instance, where: Circumstances): Promise<void> {
+export async function watch(instance: Instance, where: TakeoverCircumstances): Promise<void> {
   const { pipeline, monitor, tell, unreplaced, over, ending } = where;
   for (;;) {
     const how = await Promise.race([instance.child.ended, aborted(ending)]);
@@ -69,7 +69,7 @@ function deathOf({ name, child }: Instance, how: string, owned: number[]): strin
 /** Waits until others own the partitions of a dead consumer. */
 async function consumerReplaced(
   lost: number[],
-  { pipeline, monitor, ending }: Circumstances,
+  { pipeline, monitor, ending }: TakeoverCircumstances,
 ): Promise<string> {
   const heirs = () =>
     pipeline.instances
@@ -87,7 +87,7 @@ async function consumerReplaced(
 }
 
 /** Waits until the balancer sends nothing to a dead producer any more. */
-async function producerReplaced(dead: Instance, where: Circumstances): Promise<string> {
+async function producerReplaced(dead: Instance, where: TakeoverCircumstances): Promise<string> {
   const { monitor, client, ending } = where;
   const before = client.counts().failures;
   await comesTrue(() => ending.aborted || !monitor.inService(dead), takeoverLimitMs, pollMs);

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { type Answer, type Handled, holds, judge, type Verdict, verdictLines } from "./verdict.ts";
+import { type FinalAnswer, type Handled, holds, judge, type Tally, verdictLines } from "./verdict.ts";
 
 const once: Handled = { deliveries: 1, effects: 1 };
 const ledger = (orders: Record<string, Handled>) => new Map(Object.entries(orders));
-const accepted = (id: string): Answer => ({ id, fate: "accepted" });
-const refused = (id: string): Answer => ({ id, fate: "refused" });
-const unknown = (id: string): Answer => ({ id, fate: "unknown" });
+const accepted = (id: string): FinalAnswer => ({ id, fate: "accepted" });
+const refused = (id: string): FinalAnswer => ({ id, fate: "refused" });
+const unknown = (id: string): FinalAnswer => ({ id, fate: "unknown" });
 
-const clean: Verdict = {
+const clean: Tally = {
   accepted: 0,
   refused: 0,
   unknown: 0,
@@ -44,7 +44,7 @@ describe("the promise was kept", () => {
 });
 
 describe("the promise was broken", () => {
-  const broken: [string, Answer[], Record<string, Handled>, Partial<Verdict>][] = [
+  const broken: [string, FinalAnswer[], Record<string, Handled>, Partial<Tally>][] = [
     ["an accepted order is not there", [accepted("a"), accepted("b")], { a: once }, { handled: 1, lost: 1 }],
     [
       "an order has its row without its effect",

@@ -5,7 +5,7 @@
 import type { Fate } from "../../src/outcomes.ts";
 
 /** The client's record of one order; the id is that of the 202, or what it would have been. */
-export interface Answer {
+export interface FinalAnswer {
   id: string;
   fate: Fate;
 }
@@ -18,7 +18,7 @@ export interface Handled {
   effects: number;
 }
 
-export interface Verdict extends Record<Fate, number> {
+export interface Tally extends Record<Fate, number> {
   /** Orders accepted and handled. */
   handled: number;
   /** Their deliveries beyond the first. */
@@ -32,8 +32,8 @@ export interface Verdict extends Record<Fate, number> {
 }
 
 /** Judges a finished run. An id proves one order only, however many answers carry it. */
-export function judge(answers: readonly Answer[], ledger: ReadonlyMap<string, Handled>): Verdict {
-  const verdict: Verdict = {
+export function judge(answers: readonly FinalAnswer[], ledger: ReadonlyMap<string, Handled>): Tally {
+  const verdict: Tally = {
     accepted: 0,
     refused: 0,
     unknown: 0,
@@ -63,12 +63,12 @@ export function judge(answers: readonly Answer[], ledger: ReadonlyMap<string, Ha
 }
 
 /** Whether the promise was kept. A run in which nothing was accepted proves nothing. */
-export function holds({ accepted, lost, doubled, phantoms }: Verdict): boolean {
+export function holds({ accepted, lost, doubled, phantoms }: Tally): boolean {
   return accepted > 0 && lost === 0 && doubled === 0 && phantoms === 0;
 }
 
 /** The verdict in words: what else there is to say, where there is anything, and then the line that counts. */
-export function verdictLines(verdict: Verdict): string[] {
+export function verdictLines(verdict: Tally): string[] {
   const { accepted, handled, redelivered, lost, refused, unknown, doubled, phantoms } = verdict;
   const beside = [
     refused > 0 && `refused ${refused}`,

@@ -7,7 +7,7 @@ import { UserError } from "../../kit/user-error.ts";
 import type { ConsumerConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
 import { clientOptions } from "../../src/kafka/client.ts";
-import type { CommittedOffset } from "./history.ts";
+import type { CommitSeen } from "./history.ts";
 
 const callTimeoutMs = 5_000;
 const answerTimeoutMs = 2_000;
@@ -16,7 +16,7 @@ const lastSampleLimitMs = 30_000;
 
 export type CommitSampler = {
   /** So far, in the order of their time: one entry for each change. */
-  readonly commits: readonly CommittedOffset[];
+  readonly commits: readonly CommitSeen[];
   /** Takes a last sample and ends; a second call does nothing. @throws UserError when no broker gives it any more */
   stop(): Promise<void>;
 };
@@ -36,7 +36,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   );
   const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
   const places = partitions.map(({ id }) => ({ topic, partition: id }));
-  const commits: CommittedOffset[] = [];
+  const commits: CommitSeen[] = [];
   const newest = new Map<number, number>();
 
   /** @returns whether the group's coordinator answered */

@@ -10,7 +10,7 @@ import { partyOf } from "../../src/order.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
-import { idOf, told } from "../testing/histories.ts";
+import { sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { collectFrom } from "./collect.ts";
 import { startSampler } from "./collect-commits.ts";
@@ -54,7 +54,7 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     order("a"),
     order("a"),
     order("b", "unlucky"),
-    { key: Buffer.from(idOf("c")), value: "no order" },
+    { key: Buffer.from(sampleId("c")), value: "no order" },
     order("somebody else's"),
   ]);
   await committed(7);
@@ -70,22 +70,22 @@ test("everything of this run is found wherever it lies, and nothing of others", 
   await using ledger = new SQL({ url: server.url, max: 1 });
   const history = await collectFrom({ consumer: config, ledger }, client, sampler.commits);
 
-  const unlucky = idOf("b", "unlucky");
+  const unlucky = sampleId("b", "unlucky");
   expect(history.client).toBe(client);
   expect(history.topic.map(({ id, partition, offset }) => [id, partition, offset])).toEqual([
-    [idOf("a"), 0, 2],
-    [idOf("a"), 0, 3],
+    [sampleId("a"), 0, 2],
+    [sampleId("a"), 0, 3],
     [unlucky, 0, 4],
-    [idOf("c"), 0, 5],
+    [sampleId("c"), 0, 5],
   ]);
   expect(history.ledger).toEqual([
-    { id: idOf("a"), partition: 0, offset: 2, deliveries: 2, handledAtMs: expect.any(Number) },
+    { id: sampleId("a"), partition: 0, offset: 2, deliveries: 2, handledAtMs: expect.any(Number) },
   ]);
   expect(Math.abs((history.ledger[0]?.handledAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
-  expect(history.effects).toEqual([{ id: idOf("a") }]);
+  expect(history.effects).toEqual([{ id: sampleId("a") }]);
   expect(history.dead.toSorted((a, b) => a.offset - b.offset)).toEqual([
     { id: unlucky, partition: 0, offset: 4, reason: expect.stringContaining("no milk") },
-    { id: idOf("c"), partition: 0, offset: 5, reason: expect.stringContaining("undecodable") },
+    { id: sampleId("c"), partition: 0, offset: 5, reason: expect.stringContaining("undecodable") },
   ]);
   expect(history.commits[0]).toMatchObject({ partition: 0, offset: 2 });
   expect(history.commits.at(-1)).toMatchObject({ partition: 0, offset: 7 });

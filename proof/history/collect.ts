@@ -13,7 +13,7 @@ import { placeOf } from "../verdict/reconcile-evidence.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
 import {
   type ClientAnswer,
-  type CommittedOffset,
+  type CommitSeen,
   type Cut,
   type DeadLetter,
   type History,
@@ -40,7 +40,7 @@ export async function sampleCommits(
 export async function collect(
   topology: Topology,
   client: readonly ClientAnswer[],
-  commits: readonly CommittedOffset[] = [],
+  commits: readonly CommitSeen[] = [],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
   await using ledger = await topology.ledger();
@@ -55,7 +55,7 @@ export async function collect(
 export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
   client: readonly ClientAnswer[],
-  commits: readonly CommittedOffset[] = [],
+  commits: readonly CommitSeen[] = [],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
   const ids = new Set(client.map(orderIdOf));
@@ -99,7 +99,7 @@ export async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
 }
 
 /** What the group was done with before the run: none of the run's records lies before it. */
-function committedBefore(commits: readonly CommittedOffset[], startMs: number): Map<number, number> {
+function committedBefore(commits: readonly CommitSeen[], startMs: number): Map<number, number> {
   const before = commits.filter(({ atMs }) => atMs < startMs);
   return new Map(before.map(({ partition, offset }) => [partition, offset]));
 }

@@ -28,7 +28,7 @@ export type LedgerRow = {
 export type DeadLetter = { id: string | undefined; partition: number; offset: number; reason: string };
 
 /** The offset that the group had committed in a partition at some time: that of the next record. */
-export type CommittedOffset = { atMs: number; partition: number; offset: number };
+export type CommitSeen = { atMs: number; partition: number; offset: number };
 
 /** Records that a fault cut from every replica: so many at most, that were answered before; of all partitions or of one. */
 export type Cut = { atMs: number; partition?: number; records: number };
@@ -42,6 +42,6 @@ export type History = {
   effects: readonly { id: string }[];
   dead: readonly DeadLetter[];
   /** In the order of their time. */
-  commits: readonly CommittedOffset[];
+  commits: readonly CommitSeen[];
   cuts?: readonly Cut[];
 };

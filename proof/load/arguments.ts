@@ -14,12 +14,12 @@ export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SE
 Profiles, with the rate (the highest, where it varies) and duration unless told otherwise:
 ${listed.join("\n")}
 
-What the machine holds is found out first, in ten seconds. The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
+What the machine holds is found out first, in ten seconds or a few times as long. The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
 some in slow pieces. Beyond it, one request in fifty is sent once more when it has been accepted.
 --record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
-export type Settings = {
+export type LoadSettings = {
   profile: Profile;
   /** Undefined: by the profile. */
   rate: number | undefined;
@@ -32,7 +32,7 @@ export type Settings = {
 const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws Error that says what can't be understood */
-export function readArguments(args: string[]): Settings | undefined {
+export function readLoadArguments(args: string[]): LoadSettings | undefined {
   const options = {
     profile: { type: "string", default: "steady" },
     rate: { type: "string" },

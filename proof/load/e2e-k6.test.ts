@@ -7,7 +7,7 @@ import { capture } from "../../kit/capture.ts";
 import { until } from "../../kit/until.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { readAnswers } from "../client/answers.ts";
-import { type LoadOptions, startLoad } from "./run.ts";
+import { type LoadOptions, startLoadRun } from "./run.ts";
 
 const TEST_LIMIT_MS = 90_000;
 
@@ -43,7 +43,7 @@ function balancer(...answers: ((request: Request) => Response | Promise<Response
   return {
     url,
     seen,
-    load: (changes: Partial<LoadOptions> = {}) => startLoad({ ...small, url, ...changes }),
+    load: (changes: Partial<LoadOptions> = {}) => startLoadRun({ ...small, url, ...changes }),
   };
 }
 const small = { profile: "smoke", rate: 5, durationSeconds: 1 } as const;

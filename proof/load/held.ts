@@ -4,19 +4,38 @@
  */
 import { cpus } from "node:os";
 import { UserError } from "../../kit/user-error.ts";
-import { startLoad } from "./run.ts";
+import type { ClientAnswer } from "../client/answers.ts";
+import { usualBatchEvery } from "../client/mix.ts";
+import { startLoadRun } from "./run.ts";
 
-const probe = { rate: 3_000, users: 128, durationSeconds: 10 };
+/** Each client sends its next order when it has an answer: what is too much is not sent, and nothing piles up. */
+const probe = { firstRate: 3_000, clients: 128, seconds: 10, doublings: 3 };
+/** Where more than this share of a rate is accepted, the system may hold more. */
+const heldShare = 0.9;
 /** So much any machine holds that holds the topology at all. */
 const sureRatePerProcessor = 100;
 
-/** Orders per second that are accepted where 128 clients each send the next order when they have an answer. */
-async function heldRate(url: string, stop: AbortSignal): Promise<number> {
-  const { answers } = await startLoad({ url, profile: "steady", ...probe, stop }).done;
-  stop.throwIfAborted();
-  const accepted = answers.filter(({ fate }) => fate === "accepted");
-  if (accepted.length === 0) throw new UserError(`${url}: none of ${answers.length} orders was accepted`);
-  return accepted.length / probe.durationSeconds;
+/** What a probe sends: one of so many requests is a batch; and who is told what became of it. */
+type Probe = {
+  url: string;
+  stop: AbortSignal;
+  batchEvery?: number;
+  told?: (answers: ClientAnswer[]) => void;
+};
+
+/** Orders per second that are accepted where 128 clients are busy. @throws UserError when none is accepted */
+export async function heldRate({ url, stop, told, batchEvery = usualBatchEvery }: Probe): Promise<number> {
+  for (let rate = probe.firstRate, doublings = 0; ; rate *= 2, doublings += 1) {
+    const { seconds: durationSeconds, clients: users } = probe;
+    const options = { url, profile: "steady", rate, users, durationSeconds, batchEvery, stop } as const;
+    const { answers } = await startLoadRun(options).done;
+    told?.(answers);
+    stop.throwIfAborted();
+    const accepted = answers.filter(({ fate }) => fate === "accepted").length;
+    if (accepted === 0) throw new UserError(`${url}: none of ${answers.length} orders was accepted`);
+    const perS = accepted / durationSeconds;
+    if (perS < heldShare * rate || doublings === probe.doublings) return perS;
+  }
 }
 
 /**
@@ -30,8 +49,8 @@ export async function fittingRate(
   say: (line: string) => void,
 ): Promise<number> {
   if (given !== undefined && given <= sureRatePerProcessor * cpus().length) return given;
-  say(`What this machine holds is found out, for ${probe.durationSeconds} s ...`);
-  const held = Math.round(await heldRate(url, stop));
+  say(`What this machine holds is found out, ${probe.seconds} s at a time ...`);
+  const held = Math.round(await heldRate({ url, stop }));
   const rate = given ?? Math.max(1, Math.floor(held * share));
   const much = rate > held ? ": that is more than it holds, and will not all be accepted" : "";
   say(`It held ${held} orders/s; ${rate}/s are sent${given === undefined ? " (--rate for another)" : much}.`);

@@ -6,7 +6,7 @@ import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { place } from "../client/client.ts";
 import { inPiecesOf } from "../client/mix.ts";
-import { inPiecesDue, type Step } from "./profiles.ts";
+import { inPiecesDue, type RateStep } from "./profiles.ts";
 
 const tickMs = 50;
 /** What is due beyond this is dropped, as k6 drops what it has no user for. */
@@ -22,7 +22,7 @@ export type InPieces = { answers: ClientAnswer[]; dropped: number };
 export async function sendInPieces(
   url: string,
   run: string,
-  steps: readonly Step[],
+  steps: readonly RateStep[],
   { stop, retries }: { stop: AbortSignal; retries: number },
 ): Promise<InPieces> {
   const startMs = performance.now();

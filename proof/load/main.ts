@@ -4,16 +4,16 @@
  */
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine } from "../../kit/machine.ts";
-import { readArguments, type Settings, usage } from "./arguments.ts";
+import { type LoadSettings, readLoadArguments, usage } from "./arguments.ts";
 import { ignoredVariables } from "./environment.ts";
 import { fittingRate } from "./held.ts";
 import { profileDefaults, stepsOf } from "./profiles.ts";
 import { tally } from "./record.ts";
-import { startLoad } from "./run.ts";
+import { startLoadRun } from "./run.ts";
 import { summaryLines } from "./summary.ts";
 
 try {
-  const settings = readArguments(Bun.argv.slice(2));
+  const settings = readLoadArguments(Bun.argv.slice(2));
   if (settings) process.exitCode = await load(settings);
   else console.log(usage);
 } catch (error) {
@@ -21,7 +21,7 @@ try {
   process.exitCode = 2;
 }
 
-async function load({ ledger, record, ...settings }: Settings): Promise<number> {
+async function load({ ledger, record, ...settings }: LoadSettings): Promise<number> {
   const stop = stopWhenTold();
   const ignored = ignoredVariables(thisMachine().env);
   if (ignored) console.error(ignored);
@@ -33,7 +33,7 @@ async function load({ ledger, record, ...settings }: Settings): Promise<number> 
     profile === "ramp" && given !== undefined
       ? given
       : await fittingRate({ given, share: "share" in usual ? usual.share : 1, url, stop }, console.log);
-  const result = await startLoad({
+  const result = await startLoadRun({
     ...settings,
     rate,
     ...(record && { recordPath: record }),

@@ -7,7 +7,7 @@ import {
   requestOf,
 } from "../client/mix.ts";
 import { orderLimitMs } from "../client/policy.ts";
-import { readArguments } from "./arguments.ts";
+import { readLoadArguments } from "./arguments.ts";
 import { inPiecesDue, k6Options, profileDefaults, profiles, stepsOf } from "./profiles.ts";
 
 describe.each([...profiles])("profile %s", (profile) => {
@@ -27,7 +27,7 @@ describe.each([...profiles])("profile %s", (profile) => {
 
   test("has a duration of its own, and leaves the rate to the machine unless it is told", () => {
     const { durationSeconds } = profileDefaults[profile];
-    expect(readArguments(["--profile", profile])).toMatchObject({
+    expect(readLoadArguments(["--profile", profile])).toMatchObject({
       profile,
       rate: undefined,
       durationSeconds,
@@ -76,13 +76,13 @@ test("fewer connections are had where they are asked for", () => {
 
 describe("the command line", () => {
   test("is a steady load unless told otherwise", () => {
-    expect(readArguments(["--rate", "1000", "--duration", "2m"])).toMatchObject({
+    expect(readLoadArguments(["--rate", "1000", "--duration", "2m"])).toMatchObject({
       profile: "steady",
       rate: 1_000,
       durationSeconds: 120,
       url: "http://127.0.0.1:8080",
     });
-    expect(readArguments(["--help"])).toBeUndefined();
+    expect(readLoadArguments(["--help"])).toBeUndefined();
   });
 
   test.each([
@@ -98,6 +98,6 @@ describe("the command line", () => {
     [["--url", "http://127.0.0.1:8080/orders"], "http://host:port is expected"],
     [["--record", ""], "--record: a path is expected"],
   ])("%j is not understood, and says so", (args, words) => {
-    expect(() => readArguments(args)).toThrow(words);
+    expect(() => readLoadArguments(args)).toThrow(words);
   });
 });

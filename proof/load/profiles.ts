@@ -43,11 +43,11 @@ export const mostUsers = 2_700;
 const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
 
 /** One stretch of a run at one rate. */
-export type Step = { rate: number; seconds: number };
+export type RateStep = { rate: number; seconds: number };
 
 /** How the rate goes over time. */
-export function stepsOf(profile: Profile, rate: number, durationSeconds: number): Step[] {
-  const at = (share: number, part: number): Step => ({
+export function stepsOf(profile: Profile, rate: number, durationSeconds: number): RateStep[] {
+  const at = (share: number, part: number): RateStep => ({
     rate: Math.max(1, Math.round(rate * share)),
     seconds: durationSeconds * part,
   });
@@ -123,7 +123,7 @@ export function k6Options(
 const timeUnitSeconds = 100;
 
 /** How many requests in pieces are due when a profile has run for so long. */
-export function inPiecesDue(steps: readonly Step[], elapsedSeconds: number): number {
+export function inPiecesDue(steps: readonly RateStep[], elapsedSeconds: number): number {
   let left = elapsedSeconds;
   let orders = 0;
   for (const { rate, seconds } of steps) {

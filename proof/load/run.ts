@@ -15,7 +15,7 @@ import { maxRetries, orderLimitMs } from "../client/policy.ts";
 import { withoutK6 } from "./environment.ts";
 import { sendInPieces } from "./in-pieces.ts";
 import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
-import type { Outcome } from "./thresholds.ts";
+import type { LoadOutcome } from "./thresholds.ts";
 
 export type { Profile };
 
@@ -31,7 +31,7 @@ export type LoadOptions = {
   /** One of so many requests of k6's is a batch, where more than usual are. */
   batchEvery?: number;
   /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
-  patienceMs?: number;
+  onlyTryMs?: number;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Ends the load early, as `stop()` does. */
@@ -40,9 +40,9 @@ export type LoadOptions = {
   visible?: boolean;
 };
 
-export type LoadResult = Outcome & { answers: ClientAnswer[] };
+export type LoadResult = LoadOutcome & { answers: ClientAnswer[] };
 
-export type Load = {
+export type LoadRun = {
   /** Resolves when every order has its final answer. @throws Error when k6 could not run */
   done: Promise<LoadResult>;
   /** Ends the load now: orders under way are unknown to the client. Resolves when k6 has ended. */
@@ -57,7 +57,7 @@ const besidesSeconds = 120;
 const beginLimitMs = 10_000;
 
 /** Starts at once. */
-export function startLoad(options: LoadOptions): Load {
+export function startLoadRun(options: LoadOptions): LoadRun {
   const stopping = new AbortController();
   const stop = options.stop ? AbortSignal.any([stopping.signal, options.stop]) : stopping.signal;
   const done = runLoad(options, stop);
@@ -82,8 +82,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
     const { url, profile, rate, durationSeconds, users = mostUsers } = options;
-    const { patienceMs, batchEvery = usualBatchEvery } = options;
-    const retries = patienceMs === undefined ? maxRetries : 0;
+    const { onlyTryMs, batchEvery = usualBatchEvery } = options;
+    const retries = onlyTryMs === undefined ? maxRetries : 0;
     await Bun.write(
       files.config,
       JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
@@ -91,7 +91,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     await Bun.write(files.record, "");
     const variables = {
       ...{ URL: url, RUN: runId, SUMMARY: files.summary },
-      ...{ RETRIES: `${retries}`, LIMIT_MS: `${patienceMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
+      ...{ RETRIES: `${retries}`, LIMIT_MS: `${onlyTryMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
     };
     const failed = new AbortController();
     const k6 = exitCodeOf(
@@ -120,7 +120,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
     // Who is ended early sums nothing up.
-    const { dropped, crossed }: Outcome = stop.aborted
+    const { dropped, crossed }: LoadOutcome = stop.aborted
       ? { dropped: 0, crossed: [] }
       : await Bun.file(files.summary).json();
     return { dropped: dropped + inPieces.dropped, crossed, answers };

@@ -2,7 +2,7 @@
 
 import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../client/answers.ts";
-import type { Step } from "./profiles.ts";
+import type { RateStep } from "./profiles.ts";
 import type { LoadResult } from "./run.ts";
 
 const bars = "▁▂▃▄▅▆▇█";
@@ -10,7 +10,10 @@ const bars = "▁▂▃▄▅▆▇█";
 const columns = 60;
 
 /** The run in a few lines. @param steps of its profile; more than one, and the knee is looked for */
-export function summaryLines({ answers, dropped, crossed }: LoadResult, steps: readonly Step[]): string[] {
+export function summaryLines(
+  { answers, dropped, crossed }: LoadResult,
+  steps: readonly RateStep[],
+): string[] {
   const first = answers.reduce((least, { startedMs }) => Math.min(least, startedMs), Infinity);
   const last = answers.reduce((most, { startedMs }) => Math.max(most, startedMs), 0);
   const seconds = Math.max(1, Math.ceil((last - first) / 1_000));
@@ -47,7 +50,7 @@ export type StepResult = { rate: number; acceptedShare: number; p99Ms: number };
 /** How the orders of each step fared, by when they were sent. */
 export function stepResults(
   answers: readonly ClientAnswer[],
-  steps: readonly Step[],
+  steps: readonly RateStep[],
   startMs: number,
 ): StepResult[] {
   let fromMs = startMs;
@@ -75,7 +78,7 @@ export function kneeOf(results: readonly StepResult[]): StepResult | undefined {
   return beyond < 0 ? results.at(-1) : results[beyond - 1];
 }
 
-function stepLine(answers: readonly ClientAnswer[], steps: readonly Step[], startMs: number): string {
+function stepLine(answers: readonly ClientAnswer[], steps: readonly RateStep[], startMs: number): string {
   const results = stepResults(answers, steps, startMs);
   const all = results.map(
     ({ rate, acceptedShare, p99Ms }) => `${rate}/s ${(acceptedShare * 100).toFixed(0)} % ${inMs(p99Ms)}`,

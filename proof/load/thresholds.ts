@@ -5,14 +5,14 @@ type K6Summary = {
   metrics: Record<string, { values: Record<string, number>; thresholds?: Record<string, { ok: boolean }> }>;
 };
 
-export type Outcome = {
+export type LoadOutcome = {
   /** Requests that should have been sent and were not, for want of connections. */
   dropped: number;
   /** Thresholds that were crossed; none: all is well. */
   crossed: string[];
 };
 
-export function summarize({ metrics }: K6Summary): Outcome {
+export function summarize({ metrics }: K6Summary): LoadOutcome {
   const crossed = Object.entries(metrics).flatMap(([metric, { thresholds = {} }]) =>
     Object.entries(thresholds).flatMap(([threshold, { ok }]) => (ok ? [] : [`${metric}: ${threshold}`])),
   );

@@ -7,7 +7,7 @@ import type { Goals, Scenario } from "./scenario.ts";
 import { type ScenarioName, scenarios } from "./scenarios.ts";
 
 /** A fault's figures, and those of them that are worse than they should be. */
-export interface Outcome {
+export interface RoundOutcome {
   /** As in the events. */
   fault: string;
   /** Those of one round struck together, and share its orders. */
@@ -22,7 +22,7 @@ const underWayMs = 5_000;
 const usualRefusalsEndMs = 15_000;
 
 /** One for each fault, in the order of the run. */
-export function outcomesOf(history: History, { recoveries, endMs }: Measures): Outcome[] {
+export function outcomesOf(history: History, { recoveries, endMs }: Measures): RoundOutcome[] {
   const rounds = [...Map.groupBy(recoveries, ({ round }) => round).values()];
   return rounds.flatMap((together, index) => {
     const untilMs = rounds[index + 1]?.[0]?.atMs ?? endMs + underWayMs;
@@ -40,7 +40,7 @@ export function outcomesOf(history: History, { recoveries, endMs }: Measures): O
  * What is a promise to those who order, and not only a figure: that none of them fails where none is to fail, after
  * every retry or, where the scenario says so, at the first try. A line for each that was broken.
  */
-export function brokenPromises(outcomes: readonly Outcome[]): string[] {
+export function brokenPromises(outcomes: readonly RoundOutcome[]): string[] {
   return [...Map.groupBy(outcomes, ({ round }) => round).values()].flatMap((together) => {
     const names = together.map(({ fault }) => fault);
     const goals = goalsOf(names);
@@ -94,7 +94,11 @@ function untouched(client: readonly ClientAnswer[], recoveries: readonly Recover
 }
 
 /** What the run came to, for its last line: a figure that misses its target is never passed over. */
-export function lastWord(broken: readonly string[], outcomes: readonly Outcome[], untested?: string): string {
+export function lastWord(
+  broken: readonly string[],
+  outcomes: readonly RoundOutcome[],
+  untested?: string,
+): string {
   if (untested !== undefined) return `the promise was not put to the test: ${untested}`;
   if (broken.length > 0) return "the promise was broken";
   const count = outcomes.reduce((sum, { missed }) => sum + missed.length, 0);
@@ -118,7 +122,7 @@ function goalsOf(labels: readonly string[]): Goals {
   );
 }
 
-function figuresOf(recovery: Recovery, redelivered: number): Outcome["figures"] {
+function figuresOf(recovery: Recovery, redelivered: number): RoundOutcome["figures"] {
   const { sent, failed, unreplayed, recoveryMs, steadyAfterMs, healedAfterMs = 0 } = recovery;
   const firstTryFailed = recovery.firstTryFailed - unreplayed;
   return {
@@ -136,7 +140,7 @@ function figuresOf(recovery: Recovery, redelivered: number): Outcome["figures"] 
 }
 
 /** A figure that could not be had misses its goal. */
-function missedOf(figures: Outcome["figures"], goals: Goals): string[] {
+function missedOf(figures: RoundOutcome["figures"], goals: Goals): string[] {
   return Object.entries(goals).flatMap(([name, goal]) => {
     const figure = figures[name as keyof Goals];
     return figure !== undefined && figure <= goal ? [] : [`${name} ${figure ?? "unknown"}, at most ${goal}`];

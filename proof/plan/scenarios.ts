@@ -223,7 +223,7 @@ const notInFull: ReadonlySet<ScenarioName> = new Set(["none", "broker-slow", "br
 /**
  * The rounds that `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes.
  */
-export const suites: Readonly<Record<"quick" | "full", readonly (readonly ScenarioName[])[]>> = {
+export const scenarioSuites: Readonly<Record<"quick" | "full", readonly (readonly ScenarioName[])[]>> = {
   quick: quick.map((name) => [name]),
   full: scenarioNames
     .filter((name) => !notInFull.has(name))

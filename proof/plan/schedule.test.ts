@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type ScenarioName, scenarioNames, scenarios, suites } from "./scenarios.ts";
+import { type ScenarioName, scenarioNames, scenarioSuites, scenarios } from "./scenarios.ts";
 import { keepsMajority, plan } from "./schedule.ts";
 
 const seeds = fc.string({ minLength: 1 });
@@ -111,8 +111,8 @@ test("without a name and a duration, or in too short a time, there is no plan", 
 });
 
 test("the suites: quick is short, full has every row of the table", () => {
-  const once = (suite: keyof typeof suites) => plan({ seed: "x", wanted: suites[suite] });
+  const once = (suite: keyof typeof scenarioSuites) => plan({ seed: "x", wanted: scenarioSuites[suite] });
   expect(once("quick").expectedMs).toBeLessThan(300_000);
-  expect(suites.full).toHaveLength(27);
-  expect(suites.full).toContainEqual(["slow-bodies", "broker-kill-leader"]);
+  expect(scenarioSuites.full).toHaveLength(27);
+  expect(scenarioSuites.full).toContainEqual(["slow-bodies", "broker-kill-leader"]);
 });

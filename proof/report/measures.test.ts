@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ClientAnswer, LedgerRow } from "../history/history.ts";
 import { history, row, told } from "../testing/histories.ts";
 import type { RunEvent } from "./events.ts";
-import { measure } from "./measures.ts";
+import { measuresOf } from "./measures.ts";
 
 const second = 1_000;
 const event = (kind: RunEvent["kind"], atMs: number, fault = "broker-kill", round?: number): RunEvent => ({
@@ -24,7 +24,7 @@ function run(
       ledger.push(row(`k${n}`, n, { handledAtMs: handledAtMs ?? answer.endedMs + 20 }));
     return answer;
   });
-  return measure(history({ client, ledger }), events);
+  return measuresOf(history({ client, ledger }), events);
 }
 
 /** Every 100 ms, from one time up to another. */
@@ -61,7 +61,7 @@ describe("by second", () => {
   });
 
   test("a run in which nothing was sent has no more than its events", () => {
-    expect(measure(history({}), [])).toMatchObject({ startMs: 0, endMs: 0, recoveries: [] });
+    expect(measuresOf(history({}), [])).toMatchObject({ startMs: 0, endMs: 0, recoveries: [] });
   });
 });
 

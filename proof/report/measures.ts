@@ -3,7 +3,7 @@ import { ascending, percentile } from "../../kit/percentile.ts";
 import { type History, orderIdOf } from "../history/history.ts";
 import type { RunEvent } from "./events.ts";
 import { type Recovery, recoveriesOf } from "./recoveries.ts";
-import type { Seen } from "./seen.ts";
+import type { SeenOrder } from "./seen.ts";
 import { type Unavailability, unavailabilityOf } from "./unavailability.ts";
 
 export type { Recovery, Unavailability };
@@ -34,10 +34,10 @@ export type Measures = {
 const secondMs = 1_000;
 
 /** Measures a finished run. An order whose answer the client did not live to hear has failed. */
-export function measure({ client, ledger }: History, events: readonly RunEvent[]): Measures {
+export function measuresOf({ client, ledger }: History, events: readonly RunEvent[]): Measures {
   const handledAtMs = new Map(ledger.map((row) => [row.id, row.handledAtMs]));
   const orders = client.map(
-    (answer): Seen => ({ ...answer, handledAtMs: handledAtMs.get(orderIdOf(answer)) }),
+    (answer): SeenOrder => ({ ...answer, handledAtMs: handledAtMs.get(orderIdOf(answer)) }),
   );
   // What came before the first order is of no interest to anybody who orders.
   const beginnings =
@@ -57,9 +57,14 @@ export function measure({ client, ledger }: History, events: readonly RunEvent[]
   };
 }
 
-function secondsOf(orders: readonly Seen[], startMs: number, endMs: number): Second[] {
+function secondsOf(orders: readonly SeenOrder[], startMs: number, endMs: number): Second[] {
   const count = Math.floor((endMs - startMs) / secondMs) + 1;
-  const slots = Array.from({ length: count }, () => ({ sent: [] as Seen[], handled: 0, seen: 0, unseen: 0 }));
+  const slots = Array.from({ length: count }, () => ({
+    sent: [] as SeenOrder[],
+    handled: 0,
+    seen: 0,
+    unseen: 0,
+  }));
   const slot = (atMs: number) => slots[Math.floor((atMs - startMs) / secondMs)] as (typeof slots)[number];
   for (const order of orders) {
     const { startedMs, endedMs, fate, handledAtMs } = order;

@@ -1,7 +1,7 @@
 // The figures of each fault as lines of text, and which of them are worse than they should be.
-import type { Outcome } from "../plan/goals.ts";
+import type { RoundOutcome } from "../plan/goals.ts";
 
-const columns: [title: string, cell: (outcome: Outcome) => string][] = [
+const columns: [title: string, cell: (outcome: RoundOutcome) => string][] = [
   ["fault", ({ fault }) => fault],
   ["failed at first", ({ figures }) => count(figures.firstTryFailed)],
   ["unreplayed", ({ figures }) => count(figures.unreplayed)],
@@ -14,7 +14,7 @@ const columns: [title: string, cell: (outcome: Outcome) => string][] = [
 ];
 
 /** A line for each fault under a head, and one for each figure that misses its goal. */
-export function outcomeTable(outcomes: readonly Outcome[]): string {
+export function outcomeTable(outcomes: readonly RoundOutcome[]): string {
   const rows = [
     columns.map(([title]) => title),
     ...outcomes.map((one) => columns.map(([, cell]) => cell(one))),

@@ -3,8 +3,8 @@
  * sent, and for every fault of that round; one that was under way when a round struck counts for that one.
  */
 import type { RunEvent } from "./events.ts";
-import { isOf, type Round, roundsOf } from "./rounds.ts";
-import type { Seen } from "./seen.ts";
+import { isOf, type RoundSeen, roundsOf } from "./rounds.ts";
+import type { SeenOrder } from "./seen.ts";
 import { lengthMs, stretchesOf } from "./stretches.ts";
 
 /** What one fault did, with those that struck with it, until the next round: to those who order, and to those who wait for the handling. */
@@ -49,7 +49,7 @@ const usualDelayMs = 1_000;
 
 /** One for each fault event, in their order. */
 export function recoveriesOf(
-  orders: readonly Seen[],
+  orders: readonly SeenOrder[],
   events: readonly RunEvent[],
   endMs: number,
 ): Recovery[] {
@@ -60,8 +60,8 @@ export function recoveriesOf(
 
 function recoveryOf(
   { atMs, fault = "", text }: RunEvent,
-  round: Round,
-  orders: readonly Seen[],
+  round: RoundSeen,
+  orders: readonly SeenOrder[],
   events: readonly RunEvent[],
   endMs: number,
 ): Recovery {
@@ -73,7 +73,7 @@ function recoveryOf(
     disturbed(concerned).map(({ startedMs }) => Math.max(atMs, startedMs)),
     calmMs,
   );
-  const count = (holds: (order: Seen) => boolean) => concerned.filter(holds).length;
+  const count = (holds: (order: SeenOrder) => boolean) => concerned.filter(holds).length;
   return {
     fault: fault || text,
     round: round.number,
@@ -102,8 +102,8 @@ function recoveryOf(
 }
 
 /** Orders that failed at their first try or were late, in the seconds in which there were too many of them. */
-function disturbed(orders: readonly Seen[]): Seen[] {
-  const isDisturbed = ({ firstStatus, startedMs, endedMs }: Seen) =>
+function disturbed(orders: readonly SeenOrder[]): SeenOrder[] {
+  const isDisturbed = ({ firstStatus, startedMs, endedMs }: SeenOrder) =>
     firstStatus !== 202 || endedMs - startedMs > lateMs;
   const seconds = Map.groupBy(orders, ({ startedMs }) => Math.floor(startedMs / secondMs));
   return [...seconds.values()].flatMap((second) => {
@@ -117,7 +117,7 @@ function disturbed(orders: readonly Seen[]): Seen[] {
  * @returns undefined when that did not come to pass
  */
 function drainedAfterMs(
-  orders: readonly Seen[],
+  orders: readonly SeenOrder[],
   { atMs, sinceMs, untilMs }: { atMs: number; sinceMs: number; untilMs: number },
 ): number | undefined {
   const accepted = orders.filter(({ fate }) => fate === "accepted");

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { History } from "../history/history.ts";
-import { effect, history, idOf, record, row, told } from "../testing/histories.ts";
+import { effect, history, record, row, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import type { RunEvent } from "./events.ts";
-import { measure } from "./measures.ts";
+import { measuresOf } from "./measures.ts";
 import { linear, logarithmic, timeTicks } from "./page/axes.ts";
 import { faultBands } from "./page/bands.ts";
 import { clock, duration } from "./page/format.ts";
@@ -48,7 +48,7 @@ const reportOf = async (found: History, name: string) => {
     events,
     history: found,
     verdict: reconcile(found),
-    measures: measure(found, events),
+    measures: measuresOf(found, events),
   };
   const report = await writeReport(run, join(folder, name));
   return { run, report, html: await Bun.file(report.htmlPath).text() };
@@ -112,7 +112,7 @@ describe("a report", () => {
 
   test("counts an accepted order that became a dead letter, and holds", async () => {
     const good = thirtySeconds();
-    const dead = [{ id: idOf("k0"), partition: 0, offset: 0, reason: "no milk" }];
+    const dead = [{ id: sampleId("k0"), partition: 0, offset: 0, reason: "no milk" }];
     const givenUp = { ...good, dead, ledger: good.ledger.slice(1), effects: good.effects.slice(1) };
     const { html, report } = await reportOf(givenUp, "given-up");
     expect(report.summary).toContain("300 orders accepted, 299 handled, 1 dead letter, lost 0");

@@ -1,17 +1,17 @@
 /** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
 import { join } from "node:path";
-import { pageOf } from "./page/page.ts";
+import { reportPage } from "./page/page.ts";
 import type { Run } from "./run.ts";
 import { summaryOf } from "./summary.ts";
 
 /** Where the report was written, and what a terminal shows of it. */
-export type Report = { htmlPath: string; jsonPath: string; summary: string };
+export type WrittenReport = { htmlPath: string; jsonPath: string; summary: string };
 
 /** Writes report.html and report.json into a folder, which is made where it is missing. */
-export async function writeReport(run: Run, folder: string): Promise<Report> {
+export async function writeReport(run: Run, folder: string): Promise<WrittenReport> {
   const [htmlPath, jsonPath] = [join(folder, "report.html"), join(folder, "report.json")];
   const { seed, events, verdict, measures } = run;
-  await Bun.write(htmlPath, await pageOf(run));
+  await Bun.write(htmlPath, await reportPage(run));
   await Bun.write(jsonPath, JSON.stringify({ seed, verdict, measures, events }, null, 2));
   return { htmlPath, jsonPath, summary: summaryOf(run) };
 }

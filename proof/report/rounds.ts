@@ -5,7 +5,7 @@
 import type { ClientAnswer } from "../history/history.ts";
 import type { RunEvent } from "./events.ts";
 
-export type Round = {
+export type RoundSeen = {
   number: number;
   faults: RunEvent[];
   /** From the first fault to the next round's, or for good. */
@@ -17,7 +17,7 @@ export type Round = {
 const underWayMs = 4_000;
 
 /** In the order of their time. */
-export function roundsOf(events: readonly RunEvent[]): Round[] {
+export function roundsOf(events: readonly RunEvent[]): RoundSeen[] {
   const faults = events.filter(({ kind }) => kind === "fault");
   const groups = [...Map.groupBy(faults, (one) => one.round ?? one).values()];
   const begins = groups.map((group) => Math.min(...group.map(({ atMs }) => atMs)));
@@ -31,7 +31,7 @@ export function roundsOf(events: readonly RunEvent[]): Round[] {
 
 /** Whether an order belongs to a round: sent in it, or under way when it struck; however late the answer came. */
 export function isOf(
-  { atMs, untilMs }: Round,
+  { atMs, untilMs }: RoundSeen,
   { startedMs, endedMs }: Pick<ClientAnswer, "startedMs" | "endedMs">,
 ): boolean {
   const belongsFrom = (roundMs: number) =>

@@ -2,4 +2,4 @@
 import type { ClientAnswer } from "../history/history.ts";
 
 /** `handledAtMs` is undefined where it was not. */
-export type Seen = ClientAnswer & { handledAtMs: number | undefined };
+export type SeenOrder = ClientAnswer & { handledAtMs: number | undefined };

@@ -5,7 +5,7 @@
  */
 
 import { lateMs } from "./recoveries.ts";
-import type { Seen } from "./seen.ts";
+import type { SeenOrder } from "./seen.ts";
 import { lengthMs, type Stretch, stretchesOf } from "./stretches.ts";
 
 /** The stretches in which a tier did not do its part, in all, and the longest of them. */
@@ -22,13 +22,14 @@ const gapMs = 1_000;
 const silenceMs = 1_000;
 
 /** Every tier, also those that were always there. */
-export function unavailabilityOf(orders: readonly Seen[]): Unavailability[] {
-  const sentWhen = (holds: (order: Seen) => boolean): Stretch[] =>
+export function unavailabilityOf(orders: readonly SeenOrder[]): Unavailability[] {
+  const sentWhen = (holds: (order: SeenOrder) => boolean): Stretch[] =>
     stretchesOf(
       orders.filter(holds).map(({ startedMs }) => startedMs),
       gapMs,
     );
-  const isLate = ({ startedMs, endedMs, attempts }: Seen) => attempts === 1 && endedMs - startedMs > lateMs;
+  const isLate = ({ startedMs, endedMs, attempts }: SeenOrder) =>
+    attempts === 1 && endedMs - startedMs > lateMs;
   return [
     tier(
       "balancer",
@@ -58,7 +59,7 @@ const tier = (name: string, what: string, stretches: Stretch[]): Unavailability 
 });
 
 /** From when an order could have been handled to when one was. */
-function silences(orders: readonly Seen[]): Stretch[] {
+function silences(orders: readonly SeenOrder[]): Stretch[] {
   const handled = orders
     .flatMap(({ handledAtMs, endedMs }) => (handledAtMs === undefined ? [] : [{ handledAtMs, endedMs }]))
     .sort((a, b) => a.handledAtMs - b.handledAtMs);

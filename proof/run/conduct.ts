@@ -26,6 +26,11 @@ export interface Conduct {
   cut?(cut: Cut): void;
 }
 
+type Say = (kind: RunEvent["kind"], text: string, of?: Pick<RunEvent, "fault" | "round">) => void;
+
+/** A fault as it was injected. */
+type Struck = { label: string; fault: FaultName; victims: Container[] };
+
 /**
  * Resolves after the last round; or after the first whose fault left the system not whole in time, because what the
  * next one did could not be told from it: with what was missing then, nothing where all was whole.
@@ -36,8 +41,7 @@ export async function conduct(
   { tell, stop, ratePerS = 0, told = () => undefined, cut = () => undefined }: Conduct,
 ): Promise<string[]> {
   const times = new Map<string, number>();
-  const say = (kind: RunEvent["kind"], text: string, of: Pick<RunEvent, "fault" | "round"> = {}) =>
-    tell({ atMs: Date.now(), kind, text, ...of });
+  const say: Say = (kind, text, of = {}) => tell({ atMs: Date.now(), kind, text, ...of });
 
   say("phase", "steady: load, no fault");
   await wait(schedule.steadyMs, stop);
@@ -63,7 +67,7 @@ export async function conduct(
   return [];
 
   async function strikeAndHeal({ steps, holdMs }: Round, round: number): Promise<void> {
-    const struck: { label: string; fault: FaultName; victims: Container[] }[] = [];
+    const struck: Struck[] = [];
     try {
       for (const step of steps) {
         const label = labelOf(step);
@@ -80,21 +84,8 @@ export async function conduct(
       }
       await wait(holdMs, stop);
     } finally {
-      await healed(struck);
+      await heal(system, struck, say);
     }
-  }
-
-  async function healed(struck: { label: string; fault: FaultName; victims: Container[] }[]): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { label, fault, victims } of struck)
-      try {
-        // What was injected has changed their state.
-        await faults[fault].heal(system, await system.again(victims));
-        say("heal", `${label} is healed`, { fault: label });
-      } catch (error) {
-        failures.push(error);
-      }
-    if (failures.length > 0) throw new AggregateError(failures, `not healed: ${failures.join("; ")}`);
   }
 
   /** The scenario's name, with a number from its second time on. */
@@ -103,6 +94,20 @@ export async function conduct(
     times.set(scenario, time);
     return time === 1 ? scenario : `${scenario}-${time}`;
   }
+}
+
+/** Heals all of it. @throws AggregateError of what could not be */
+async function heal(system: System, struck: readonly Struck[], say: Say): Promise<void> {
+  const failures: unknown[] = [];
+  for (const { label, fault, victims } of struck)
+    try {
+      // What was injected has changed their state.
+      await faults[fault].heal(system, await system.again(victims));
+      say("heal", `${label} is healed`, { fault: label });
+    } catch (error) {
+      failures.push(error);
+    }
+  if (failures.length > 0) throw new AggregateError(failures, `not healed: ${failures.join("; ")}`);
 }
 
 /** Who is struck, as the step's own seed chooses. */

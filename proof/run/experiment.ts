@@ -7,14 +7,14 @@ import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
 import { healAll } from "../faults/registry.ts";
 import { collect, readable, sampleCommits } from "../history/collect.ts";
-import type { Cut } from "../history/history.ts";
+import type { Cut, History } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
-import { startLoad } from "../load/run.ts";
-import { brokenPromises, failedUnprovoked, type Outcome, outcomesOf, starved } from "../plan/goals.ts";
+import { startLoadRun } from "../load/run.ts";
+import { brokenPromises, failedUnprovoked, outcomesOf, type RoundOutcome, starved } from "../plan/goals.ts";
 import { scenarios } from "../plan/scenarios.ts";
 import type { Schedule } from "../plan/schedule.ts";
 import type { RunEvent } from "../report/events.ts";
-import { measure } from "../report/measures.ts";
+import { measuresOf } from "../report/measures.ts";
 import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
@@ -42,7 +42,7 @@ export interface ExperimentOptions {
 
 export interface Experiment {
   run: Run;
-  outcomes: Outcome[];
+  outcomes: RoundOutcome[];
   /** Why the promise was not kept; nothing: it was. */
   broken: string[];
   /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was too slow. */
@@ -60,107 +60,130 @@ export async function experiment(
     events.push(event);
     tell(event);
   };
-  const phase = (text: string) => record({ atMs: Date.now(), kind: "phase", text });
+  const say: Say = (kind, text) => record({ atMs: Date.now(), kind, text });
 
   // A former run that was killed may have left what no health check shows, such as rules in a network.
   await healAll(system);
   const left = await settle(system, wholeLimitMs, stop);
   if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
-  phase("warm-up: orders of no record");
-  for (const { share, seconds } of warmUps) {
-    const rate = Math.ceil(ratePerS * share);
-    await startLoad({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
-    stop.throwIfAborted();
-  }
+  say("phase", "warm-up: orders of no record");
+  await warmUp(system, ratePerS, stop);
   const sampler = await sampleCommits(system.topology);
   try {
-    const { answers, cuts, shortcomings, stoppedMs } = await underLoad();
-    phase("drain: no more orders are sent");
-    const waiting = await drained(system, answers, stop, cuts.length > 0);
-    record({
-      atMs: Date.now(),
-      kind: "note",
-      text: waiting === 0 ? "everything accepted is handled" : `${waiting} accepted orders are not handled`,
-    });
+    const told = await underLoad(system, schedule, { ratePerS, tell: record, stop });
+    say("phase", "drain: no more orders are sent");
+    const waiting = await drained(system, told.answers, stop, told.cuts.length > 0);
+    const handled = waiting === 0 ? "everything accepted is" : `${waiting} accepted orders are not`;
+    say("note", `${handled} handled`);
     await sampler.stop();
-    const history = await collect(system.topology, answers, sampler.commits, cuts);
-    const verdict = reconcile(history);
-    const client = withoutCutShort(answers, stoppedMs);
-    const measures = measure({ ...history, client }, events);
-    const outcomes = outcomesOf(history, measures);
-    const unprovoked = failedUnprovoked(client, measures.recoveries).length;
-    const isPoison = schedule.rounds.some(({ steps }) =>
-      steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
-    );
-    const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
-    const unsafe = [
-      ...verdict.faults,
-      // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
-      ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
-    ];
-    const unavailable = [
-      ...brokenPromises(outcomes),
-      ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
-      ...hungAtTheEnd(answers, stoppedMs),
-      ...shortcomings,
-    ];
-    const broken = [...unsafe, ...unavailable];
-    const slow = starved(client, measures.recoveries);
-    const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
-    const judged = { ...verdict, held: broken.length === 0, faults: broken };
-    return {
-      run: { seed: schedule.seed, events, history, verdict: judged, measures },
-      outcomes,
-      broken,
-      untested,
-    };
+    const history = await collect(system.topology, told.answers, sampler.commits, told.cuts);
+    return judged(schedule, history, events, told);
   } finally {
     await sampler.stop();
   }
+}
 
-  async function underLoad() {
-    const load = startLoad({
-      url: system.url,
-      profile: "steady",
-      rate: ratePerS,
-      // Ended by us; this only bounds it.
-      durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
-    });
-    const over = new AbortController();
-    load.done.then(
-      () => over.abort(new Error("the load ended by itself before the last fault")),
-      (error) => over.abort(error),
-    );
-    const ending = AbortSignal.any([stop, over.signal]);
-    const ofFaults: ClientAnswer[] = [];
-    const cuts: Cut[] = [];
-    let shortcomings: string[] | undefined;
-    let stoppedMs = 0;
-    try {
-      shortcomings = await conduct(system, schedule, {
-        tell: record,
-        stop: ending,
-        ratePerS,
-        cut: (cut) => cuts.push(cut),
-        told: (answers) => {
-          // Not as arguments: there may be a hundred thousand of them.
-          for (const answer of answers) ofFaults.push(answer);
-        },
-      });
-      phase("the last answers");
-      await comesTrue(() => ending.aborted, lastAnswersMs, 100);
-      ending.throwIfAborted();
-    } finally {
-      // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
-      try {
-        if (shortcomings === undefined) await healAll(system);
-      } finally {
-        stoppedMs = Date.now();
-        await load.stop();
-      }
-    }
-    return { answers: [...(await load.done).answers, ...ofFaults], cuts, shortcomings, stoppedMs };
+type Say = (kind: RunEvent["kind"], text: string) => void;
+
+async function warmUp({ url }: System, ratePerS: number, stop: AbortSignal): Promise<void> {
+  for (const { share, seconds } of warmUps) {
+    const rate = Math.ceil(ratePerS * share);
+    await startLoadRun({ url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    stop.throwIfAborted();
   }
+}
+
+/** What the load and the schedule leave behind. */
+type UnderLoad = {
+  answers: ClientAnswer[];
+  cuts: Cut[];
+  /** What was not whole in time. */
+  shortcomings: string[];
+  /** When the load was ended. */
+  stoppedMs: number;
+};
+
+/** Carries the schedule out while orders are sent, and waits for the last answers. */
+async function underLoad(
+  system: System,
+  schedule: Schedule,
+  { ratePerS, tell, stop }: ExperimentOptions,
+): Promise<UnderLoad> {
+  const load = startLoadRun({
+    url: system.url,
+    profile: "steady",
+    rate: ratePerS,
+    // Ended by us; this only bounds it.
+    durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
+  });
+  const over = new AbortController();
+  load.done.then(
+    () => over.abort(new Error("the load ended by itself before the last fault")),
+    (error) => over.abort(error),
+  );
+  const ending = AbortSignal.any([stop, over.signal]);
+  const ofFaults: ClientAnswer[] = [];
+  const cuts: Cut[] = [];
+  let shortcomings: string[] | undefined;
+  let stoppedMs = 0;
+  try {
+    shortcomings = await conduct(system, schedule, {
+      tell,
+      stop: ending,
+      ratePerS,
+      cut: (cut) => cuts.push(cut),
+      told: (answers) => {
+        // Not as arguments: there may be a hundred thousand of them.
+        for (const answer of answers) ofFaults.push(answer);
+      },
+    });
+    tell({ atMs: Date.now(), kind: "phase", text: "the last answers" });
+    await comesTrue(() => ending.aborted, lastAnswersMs, 100);
+    ending.throwIfAborted();
+  } finally {
+    // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
+    try {
+      if (shortcomings === undefined) await healAll(system);
+    } finally {
+      stoppedMs = Date.now();
+      await load.stop();
+    }
+  }
+  return { answers: [...(await load.done).answers, ...ofFaults], cuts, shortcomings, stoppedMs };
+}
+
+/** Holds what was found against what the clients were told, and against the goals. */
+function judged(
+  { seed, rounds }: Schedule,
+  history: History,
+  events: RunEvent[],
+  { answers, shortcomings, stoppedMs }: UnderLoad,
+): Experiment {
+  const verdict = reconcile(history);
+  const client = withoutCutShort(answers, stoppedMs);
+  const measures = measuresOf({ ...history, client }, events);
+  const outcomes = outcomesOf(history, measures);
+  const unprovoked = failedUnprovoked(client, measures.recoveries).length;
+  const isPoison = rounds.some(({ steps }) =>
+    steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
+  );
+  const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
+  const unsafe = [
+    ...verdict.faults,
+    // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
+    ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
+  ];
+  const unavailable = [
+    ...brokenPromises(outcomes),
+    ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
+    ...hungAtTheEnd(answers, stoppedMs),
+    ...shortcomings,
+  ];
+  const broken = [...unsafe, ...unavailable];
+  const slow = starved(client, measures.recoveries);
+  const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
+  const final = { ...verdict, held: broken.length === 0, faults: broken };
+  return { run: { seed, events, history, verdict: final, measures }, outcomes, broken, untested };
 }
 
 /** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */

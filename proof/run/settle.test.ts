@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import type { Cluster, PartitionState } from "../system/cluster.ts";
+import type { Cluster, PartitionReplicas } from "../system/cluster.ts";
 import { missingIn } from "./settle.ts";
 
-const partition = (changes: Partial<PartitionState> = {}): PartitionState => ({
+const partition = (changes: Partial<PartitionReplicas> = {}): PartitionReplicas => ({
   ...{ topic: "orders", partition: 0, leader: 1, replicas: [1, 2, 3], inSync: [1, 2, 3] },
   ...changes,
 });

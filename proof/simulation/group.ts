@@ -15,7 +15,7 @@ export type Position = {
   topicId: string;
   fetched: Stored[];
 };
-export type Client = {
+export type GroupClient = {
   process: Process;
   /** Of its membership: what an earlier one sent is refused. */
   generation: number;
@@ -39,7 +39,7 @@ export function createGroup(options: {
   say: (what: string) => void;
 }) {
   const { random, world, say } = options;
-  const clients = new Set<Client>();
+  const clients = new Set<GroupClient>();
 
   /** Gives partitions to members, taking none from whom it need not (cooperative-sticky). */
   function balance(): void {
@@ -62,13 +62,13 @@ export function createGroup(options: {
     }
   }
 
-  function demand(client: Client, rebalance: Rebalance): void {
+  function demand(client: GroupClient, rebalance: Rebalance): void {
     client.demand = rebalance;
     client.demanded = false;
     if (rebalance.kind === "assign") client.generation += 1;
   }
 
-  function met(client: Client, kind: Rebalance["kind"]): void {
+  function met(client: GroupClient, kind: Rebalance["kind"]): void {
     if (client.demand?.kind !== kind || !client.demanded) return;
     if (kind === "revoke") {
       for (const partition of client.demand.partitions) client.owned.delete(partition);
@@ -80,7 +80,7 @@ export function createGroup(options: {
   }
 
   /** The coordinator gives its partitions to others; it hears of that later, when it can, and joins again. */
-  function loseSession(client: Client): void {
+  function loseSession(client: GroupClient): void {
     say(`${client.process.name} loses its session`);
     client.inGroup = false;
     client.owned.clear();

@@ -8,9 +8,9 @@ import type { KafkaConsumer, Rebalance } from "../../src/kafka/consumer.ts";
 import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
 import type { Commit, CommittedOffset, Start } from "../../src/kafka/places.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
-import { type Client, createGroup } from "./group.ts";
+import { createGroup, type GroupClient } from "./group.ts";
 import { createLog, type Log, type Stored } from "./log.ts";
-import { createReader, mostPolled } from "./reader.ts";
+import { createSimulatedReader, mostPolled } from "./reader.ts";
 
 /** What goes wrong just now. Shares are probabilities, times milliseconds. */
 export type KafkaTroubles = { commits: number; late: number; lookUps: number; repeats: number };
@@ -44,10 +44,10 @@ export function createKafka(options: {
     return Array.from({ length: options.partitions }, (_, partition) => createLog(topicId, partition));
   }
   const logOf = (partition: number): Log => logs[partition] as Log;
-  const deliver = createReader({ ...options, troubles, logOf, isAway: () => away });
+  const deliver = createSimulatedReader({ ...options, troubles, logOf, isAway: () => away });
 
   /** A commit at the coordinator. @throws Error in the words of librdkafka */
-  function accept(client: Client, generation: number, commits: readonly Commit[]): void {
+  function accept(client: GroupClient, generation: number, commits: readonly Commit[]): void {
     if (!client.inGroup) throw new Error("Broker: Unknown member");
     if (generation !== client.generation)
       throw new Error("Broker: Specified group generation id is not valid");
@@ -66,7 +66,7 @@ export function createKafka(options: {
     clock: Clocked,
     onRebalance: (rebalance: Rebalance) => void,
   ): KafkaConsumer {
-    const client: Client = {
+    const client: GroupClient = {
       ...{ process, generation: 0, inGroup: true, leaving: false, owned: new Set<number>(), demanded: false },
       ...{ demand: undefined, positions: new Map(), onRebalance, topicId },
     };

@@ -18,10 +18,10 @@ import { type Clocked, heard, type Process, type Random, type Time } from "./clo
 import type { Orders } from "./orders.ts";
 
 /** A handled order, and how often its effect was committed with it. */
-export type Row = { entry: Entry; effects: number };
-export type LedgerModel = ReturnType<typeof createLedger>;
+export type SimulatedRow = { entry: Entry; effects: number };
+export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
 
-export function createLedger(options: {
+export function createSimulatedLedger(options: {
   random: Random;
   time: Time;
   orders: Orders;
@@ -30,7 +30,7 @@ export function createLedger(options: {
   const { random, time, orders, say } = options;
   const itself = { name: "ledger", alive: true, frozenUntilMs: 0 };
   const world = time.clockOf(itself);
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, SimulatedRow>();
   /** Orders that a transaction has inserted: another one waits for its end. */
   const locked = new Map<string, Process>();
   /** What goes wrong just now: it is away; it breaks off at the commit, which may have been made; it is slow. */

@@ -3,7 +3,7 @@
  * `--seed S` runs that one again and prints what happens in it, in order, with virtual times.
  */
 import { ownCommandLine, wholeNumber } from "../../kit/arguments.ts";
-import { type Outcome, runWorld } from "./run.ts";
+import { runWorld, type WorldOutcome } from "./run.ts";
 
 const usage = `bun run simulate [--seeds 10000] [--from SEED]   so many worlds, by default of fresh seeds
 bun run simulate --seed SEED                     that one again, with what happens in it
@@ -22,7 +22,7 @@ process.on("unhandledRejection", (reason) => {
 });
 
 /** From a turn of its own: promises could not be settled from within one of theirs. */
-const inItsTurn = (seed: number, traced: boolean): Promise<Outcome> =>
+const inItsTurn = (seed: number, traced: boolean): Promise<WorldOutcome> =>
   new Promise((resolve, reject) => {
     setImmediate(() => {
       try {
@@ -33,7 +33,7 @@ const inItsTurn = (seed: number, traced: boolean): Promise<Outcome> =>
     });
   });
 
-async function run(seed: number, traced: boolean): Promise<Outcome> {
+async function run(seed: number, traced: boolean): Promise<WorldOutcome> {
   unheard = undefined;
   const outcome = await inItsTurn(seed, traced);
   await new Promise((resolve) => setImmediate(resolve));

@@ -1,13 +1,13 @@
 /** How a member's client reads a partition: from its position, which it compares with the leader's epoch (KIP-320). */
 import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
 import type { Process, Random } from "./clock.ts";
-import type { Client, Position } from "./group.ts";
+import type { GroupClient, Position } from "./group.ts";
 import type { Log, Stored } from "./log.ts";
 
 const mostFetched = 12;
 export const mostPolled = 6;
 
-export function createReader(options: {
+export function createSimulatedReader(options: {
   random: Random;
   topic: string;
   troubles: { repeats: number };
@@ -18,7 +18,7 @@ export function createReader(options: {
 }) {
   const { random, topic, troubles, logOf, isAway, onDelivery, say } = options;
 
-  function validate(client: Client, partition: number, position: Position): void {
+  function validate(client: GroupClient, partition: number, position: Position): void {
     const log = logOf(partition);
     if (position.validated !== log.epoch()) {
       position.validated = log.epoch();
@@ -36,7 +36,12 @@ export function createReader(options: {
     position.fetched = [];
   }
 
-  function deliver(client: Client, partition: number, position: Position, most: number): DeliveredRecord[] {
+  function deliver(
+    client: GroupClient,
+    partition: number,
+    position: Position,
+    most: number,
+  ): DeliveredRecord[] {
     if (position.fetched.length === 0) {
       if (isAway()) return [];
       if (random.chance(troubles.repeats))

@@ -10,7 +10,7 @@ const healedMs = 600_000;
 /** Then it is looked at once more: what comes late may still spoil it. */
 const afterwardsMs = 2_000;
 
-export type Outcome = {
+export type WorldOutcome = {
   seed: number;
   broken: string | undefined;
   trace: string[];
@@ -19,7 +19,7 @@ export type Outcome = {
 };
 
 /** Runs one world. @param traced keep what happens in it, for a reader */
-export function runWorld(seed: number, traced = false): Outcome {
+export function runWorld(seed: number, traced = false): WorldOutcome {
   const trace: string[] = [];
   const world = createWorld(seed, traced ? (what) => trace.push(what) : () => undefined);
   const { time, random, checker } = world;

@@ -9,7 +9,7 @@ import type { Logger } from "../../src/runtime/log.ts";
 import { createChecker } from "./checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
 import { createKafka } from "./kafka.ts";
-import { createLedger } from "./ledger.ts";
+import { createSimulatedLedger } from "./ledger.ts";
 import { createLetters } from "./letters.ts";
 import { createOrders } from "./orders.ts";
 
@@ -54,7 +54,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     customers,
   });
   const letters = createLetters({ random, time, say });
-  const ledger = createLedger({ random, time, orders, say });
+  const ledger = createSimulatedLedger({ random, time, orders, say });
   const checker = createChecker({
     ...{
       kafka: () => kafka,

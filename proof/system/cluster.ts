@@ -15,7 +15,7 @@ export interface BrokerPort {
   port: number;
 }
 
-export interface PartitionState {
+export interface PartitionReplicas {
   topic: string;
   partition: number;
   /** -1: none at the moment. */
@@ -27,7 +27,7 @@ export interface PartitionState {
 export interface Cluster {
   /** -1: none at the moment. */
   controller: number;
-  partitions: PartitionState[];
+  partitions: PartitionReplicas[];
   /** Of the consumer group; undefined while nobody is. */
   coordinator: number | undefined;
   /** Kafka's name for what the group is doing: "Stable", "PreparingRebalance", ...; or why it can't be told. */
@@ -82,7 +82,7 @@ async function metadata(port: number, topics: string[]) {
     reader.int16();
     const topic = reader.string();
     reader.int8();
-    return reader.list((): PartitionState => {
+    return reader.list((): PartitionReplicas => {
       reader.int16();
       const [partition, leader] = [reader.int32(), reader.int32()];
       const replicas = reader.list(reader.int32);
@@ -152,14 +152,14 @@ export type Reader = ReturnType<typeof read>;
 /** Takes one field after another; a field beyond the end throws. */
 function read(bytes: Buffer, start: number) {
   let at = start;
-  const take = (size: number) => {
+  const advance = (size: number) => {
     at += size;
     return at - size;
   };
-  const int8 = () => bytes.readInt8(take(1));
-  const int16 = () => bytes.readInt16BE(take(2));
-  const int32 = () => bytes.readInt32BE(take(4));
-  const int64 = () => Number(bytes.readBigInt64BE(take(8)));
+  const int8 = () => bytes.readInt8(advance(1));
+  const int16 = () => bytes.readInt16BE(advance(2));
+  const int32 = () => bytes.readInt32BE(advance(4));
+  const int64 = () => Number(bytes.readBigInt64BE(advance(8)));
   return {
     int8,
     int16,
@@ -168,7 +168,7 @@ function read(bytes: Buffer, start: number) {
     /** Null, which has the length -1, reads as "". */
     string: () => {
       const size = Math.max(0, int16());
-      const from = take(size);
+      const from = advance(size);
       return bytes.toString("utf8", from, from + size);
     },
     list: <T>(item: () => T): T[] => Array.from({ length: Math.max(0, int32()) }, () => item()),

@@ -19,13 +19,13 @@ import { createRegistry } from "../../src/runtime/metrics.ts";
 import { startWith } from "../../src/runtime/shutdown.ts";
 import { createKeylessLedger } from "./keyless-ledger.ts";
 
-export type Mutation = "none" | "commits-first" | "no-key";
+export type ConsumerMutation = "none" | "commits-first" | "no-key";
 
 const handlingMs = 40;
 
-if (import.meta.main) await consume(Bun.argv[2] as Mutation);
+if (import.meta.main) await consume(Bun.argv[2] as ConsumerMutation);
 
-async function consume(mutation: Mutation): Promise<void> {
+async function consume(mutation: ConsumerMutation): Promise<void> {
   const config = startWith(consumerConfig);
   const log = createLogger("consumer", config);
   const metrics = createHandlingMetrics(createRegistry(config.INSTANCE));

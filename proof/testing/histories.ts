@@ -3,7 +3,7 @@ import { orderId } from "../../src/wire/order-id.ts";
 import type { ClientAnswer, History, LedgerRow, TopicRecord } from "../history/history.ts";
 
 /** The id of the order that the client sent under this key. */
-export const idOf = (key: string, customer = "c1"): string => orderId(customer, key);
+export const sampleId = (key: string, customer = "c1"): string => orderId(customer, key);
 
 /** What the client was told of an order; accepted at the first try by default, all of it at time 0. */
 export function told(key: string, changes: Partial<ClientAnswer> = {}): ClientAnswer {
@@ -21,12 +21,12 @@ export function told(key: string, changes: Partial<ClientAnswer> = {}): ClientAn
     status,
     fate,
   };
-  return { ...answer, ...(fate === "accepted" && { id: idOf(key, customer) }), ...changes };
+  return { ...answer, ...(fate === "accepted" && { id: sampleId(key, customer) }), ...changes };
 }
 
 /** A record of an order. */
 export const record = (key: string, offset: number, changes: Partial<TopicRecord> = {}): TopicRecord => ({
-  id: idOf(key),
+  id: sampleId(key),
   partition: 0,
   offset,
   timestampMs: 0,
@@ -35,7 +35,7 @@ export const record = (key: string, offset: number, changes: Partial<TopicRecord
 
 /** An order's row in the ledger. */
 export const row = (key: string, offset: number, changes: Partial<LedgerRow> = {}): LedgerRow => ({
-  id: idOf(key),
+  id: sampleId(key),
   partition: 0,
   offset,
   handledAtMs: 0,
@@ -44,7 +44,7 @@ export const row = (key: string, offset: number, changes: Partial<LedgerRow> = {
 });
 
 /** An order's effect. */
-export const effect = (key: string): { id: string } => ({ id: idOf(key) });
+export const effect = (key: string): { id: string } => ({ id: sampleId(key) });
 
 /** A history with what is given, and nothing of what is not. */
 export const history = (parts: Partial<History>): History => ({

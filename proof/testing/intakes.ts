@@ -14,12 +14,12 @@ import { createRegistry } from "../../src/runtime/metrics.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { recordOf } from "../../src/wire/record.ts";
 
-export type Mutation = "none" | "answers-first" | "one-ack" | "refuses-written";
+export type IntakeMutation = "none" | "answers-first" | "one-ack" | "refuses-written";
 
 export type TestProducer = Awaited<ReturnType<typeof startProducer>>;
 
 /** Starts one and waits until it takes orders; with `await using` it is drained at the end. */
-export async function startProducer(env: Record<string, string>, mutation: Mutation = "none") {
+export async function startProducer(env: Record<string, string>, mutation: IntakeMutation = "none") {
   const config = producerConfig({ DRAIN_NOTICE_MS: "0", LOG_LEVEL: "fatal", ...env });
   const log = createLogger("producer", config);
   const registry = createRegistry(config.INSTANCE);

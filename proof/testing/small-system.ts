@@ -17,7 +17,7 @@ import { type CommitSampler, startSampler } from "../history/collect-commits.ts"
 import type { ClientAnswer, History } from "../history/history.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import type { Verdict } from "../verdict/verdict.ts";
-import type { Mutation } from "./consumer-process.ts";
+import type { ConsumerMutation } from "./consumer-process.ts";
 import type { TestProducer } from "./intakes.ts";
 
 const settleLimitMs = 60_000;
@@ -60,7 +60,7 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
     answers,
 
     /** Starts a consumer and waits until every partition has its owner. */
-    async startConsumer(mutation: Mutation) {
+    async startConsumer(mutation: ConsumerMutation) {
       const child = Bun.spawn([process.execPath, join(import.meta.dir, "consumer-process.ts"), mutation], {
         env: { ...env, SESSION_TIMEOUT_MS: "6000", HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "1" },
         stdin: "ignore",

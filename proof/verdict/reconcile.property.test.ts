@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { CommittedOffset, DeadLetter, History, LedgerRow, TopicRecord } from "../history/history.ts";
-import { history, idOf, told } from "../testing/histories.ts";
+import type { CommitSeen, DeadLetter, History, LedgerRow, TopicRecord } from "../history/history.ts";
+import { history, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -46,10 +46,10 @@ function play(orders: readonly Fortune[]) {
   const ledger: LedgerRow[] = [];
   const effects: { id: string }[] = [];
   const dead: DeadLetter[] = [];
-  const commits: CommittedOffset[] = [];
+  const commits: CommitSeen[] = [];
   const ends = Array.from({ length: partitions }, () => 0);
   for (const [n, { copies, again, partition: first, givenUp }] of orders.entries()) {
-    const id = idOf(`k${n}`);
+    const id = sampleId(`k${n}`);
     for (let copy = 0; copy < copies; copy += 1) {
       const partition = (first + copy) % partitions;
       const offset = ends[partition] as number;
@@ -171,7 +171,7 @@ const damages: [string, (good: History, id: string) => Partial<History>, (id: st
     ],
     [
       "it was answered with another id",
-      ({ client }) => ({ client: [told("k0", { id: idOf("other") }), ...client.slice(1)] }),
+      ({ client }) => ({ client: [told("k0", { id: sampleId("other") }), ...client.slice(1)] }),
       (id) => ({ mistaken: [id] }),
     ],
   ];
@@ -182,7 +182,7 @@ test.each(damages)(
     fc.assert(
       fc.property(fortunes, (orders) => {
         const good = history(play(orders));
-        const id = idOf("k0");
+        const id = sampleId("k0");
         const verdict = reconcile({ ...good, ...damage(good, id) });
         expect(verdict.held).toBe(false);
         expect(verdict).toMatchObject({ ...nothingFound, ...called(id) });

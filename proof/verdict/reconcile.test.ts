@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { History } from "../history/history.ts";
-import { effect, history, idOf, record, row, told } from "../testing/histories.ts";
+import { effect, history, record, row, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -21,7 +21,7 @@ test.each([
 ])("an order that %s is no cut's doing, but lost", (_, answer, cut) => {
   const client = [told("a", { endedMs: 5 }), told("b", answer)];
   const verdict = reconcile(history({ ...well, client, cuts: [cut] }));
-  expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: idOf("b") }] });
+  expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: sampleId("b") }] });
 });
 
 test("an offset that goes back elsewhere, or long after a cut, is a regression all the same", () => {
@@ -78,7 +78,7 @@ describe("the promise was kept", () => {
     ],
     [
       "when an accepted order was given up as a dead letter",
-      { ledger: [], effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { ledger: [], effects: [], dead: [{ id: sampleId("a"), partition: 0, offset: 0, reason: "no milk" }] },
       { accepted: 1, handled: 0, deadLettered: 1, lost: [], skipped: [] },
     ],
     [
@@ -97,7 +97,7 @@ describe("the promise was kept", () => {
     ],
     [
       "when an order was handled, and another under its id given up",
-      { dead: [{ id: idOf("a"), partition: 0, offset: 7, reason: "another order under this id" }] },
+      { dead: [{ id: sampleId("a"), partition: 0, offset: 7, reason: "another order under this id" }] },
       { handled: 1, deadLettered: 0 },
     ],
     [
@@ -118,7 +118,7 @@ describe("the promise was kept", () => {
     [
       "when an accepted order was sent once more, and accepted again",
       {
-        client: [told("a", { againStatus: 202, againId: idOf("a") })],
+        client: [told("a", { againStatus: 202, againId: sampleId("a") })],
         topic: [record("a", 0), record("a", 1)],
         commits: [at(2)],
       },
@@ -138,7 +138,7 @@ describe("the promise was kept", () => {
 });
 
 describe("the promise was broken", () => {
-  const lost = (where: string) => [expect.objectContaining({ id: idOf("a"), key: "a", where })];
+  const lost = (where: string) => [expect.objectContaining({ id: sampleId("a"), key: "a", where })];
   const broken: [string, Partial<History>, Partial<Verdict>, string][] = [
     [
       "an accepted order is nowhere",
@@ -155,7 +155,7 @@ describe("the promise was broken", () => {
     [
       "an accepted order was committed before it was handled",
       { ledger: [], effects: [] },
-      { lost: lost("committed"), skipped: [{ id: idOf("a"), partition: 0, offset: 0 }] },
+      { lost: lost("committed"), skipped: [{ id: sampleId("a"), partition: 0, offset: 0 }] },
       "lost 1: accepted, and neither handled nor a dead letter (1 committed)",
     ],
     [
@@ -172,14 +172,14 @@ describe("the promise was broken", () => {
     ],
     [
       "an accepted order has its row without its effect, and is a dead letter",
-      { effects: [], dead: [{ id: idOf("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { effects: [], dead: [{ id: sampleId("a"), partition: 0, offset: 0, reason: "no milk" }] },
       { lost: lost("without effect"), deadLettered: 0 },
       "lost 1",
     ],
     [
       "a refused order is in the log",
       { client: [told("a"), told("b", { fate: "refused" })], topic: [record("a", 0), record("b", 1)] },
-      { phantoms: [idOf("b")] },
+      { phantoms: [sampleId("b")] },
       "phantoms 1: refused and yet there",
     ],
     [
@@ -189,22 +189,22 @@ describe("the promise was broken", () => {
         ledger: [row("a", 0), row("b", 1)],
         effects: [effect("a"), effect("b")],
       },
-      { phantoms: [idOf("b")] },
+      { phantoms: [sampleId("b")] },
       "phantoms 1",
     ],
     [
       "a refused order is a dead letter",
       {
         client: [told("a"), told("b", { fate: "refused" })],
-        dead: [{ id: idOf("b"), partition: 0, offset: 1, reason: "" }],
+        dead: [{ id: sampleId("b"), partition: 0, offset: 1, reason: "" }],
       },
-      { phantoms: [idOf("b")] },
+      { phantoms: [sampleId("b")] },
       "phantoms 1",
     ],
     [
       "an effect was applied twice",
       { effects: [effect("a"), effect("a")] },
-      { ledgerDuplicates: [idOf("a")] },
+      { ledgerDuplicates: [sampleId("a")] },
       "ledger duplicates 1: handled more than once",
     ],
     [
@@ -213,13 +213,13 @@ describe("the promise was broken", () => {
         client: [told("a"), told("b", { fate: "unknown" })],
         effects: [effect("a"), effect("b"), effect("b")],
       },
-      { ledgerDuplicates: [idOf("b")] },
+      { ledgerDuplicates: [sampleId("b")] },
       "ledger duplicates 1",
     ],
     [
       "an order has two rows",
       { ledger: [row("a", 0), row("a", 1)] },
-      { ledgerDuplicates: [idOf("a")] },
+      { ledgerDuplicates: [sampleId("a")] },
       "ledger duplicates 1",
     ],
     [
@@ -231,13 +231,13 @@ describe("the promise was broken", () => {
     [
       "a record was committed that nobody was promised, and that nobody handled",
       { client: [told("a"), told("b", { fate: "unknown" })], topic: [record("a", 1), record("b", 0)] },
-      { skipped: [{ id: idOf("b"), partition: 0, offset: 0 }] },
+      { skipped: [{ id: sampleId("b"), partition: 0, offset: 0 }] },
       "skipped 1: committed without being handled",
     ],
     [
       "an order was accepted under another's id",
-      { client: [told("a", { id: idOf("b") })] },
-      { mistaken: [idOf("a")] },
+      { client: [told("a", { id: sampleId("b") })] },
+      { mistaken: [sampleId("a")] },
       "mistaken 1",
     ],
     [
@@ -248,31 +248,31 @@ describe("the promise was broken", () => {
         ledger: [row("b/0", 0)],
         effects: [effect("b/0")],
       },
-      { phantoms: [idOf("b/1")] },
+      { phantoms: [sampleId("b/1")] },
       "phantoms 1: refused and yet there",
     ],
     [
       "an order of a batch was accepted and is nowhere",
       { client: [told("a"), told("b/1", { sent: "streamed-slow" })] },
-      { lost: [{ id: idOf("b/1"), key: "b/1", where: "not in the log" }] },
+      { lost: [{ id: sampleId("b/1"), key: "b/1", where: "not in the log" }] },
       "lost 1",
     ],
     [
       "an order of a batch was given the id of its neighbour",
-      { client: [told("a"), told("b/0", { id: idOf("b/1") })] },
-      { mistaken: [idOf("b/0")] },
+      { client: [told("a"), told("b/0", { id: sampleId("b/1") })] },
+      { mistaken: [sampleId("b/0")] },
       "mistaken 1",
     ],
     [
       "an accepted order was accepted under another id when it was sent once more",
-      { client: [told("a", { againStatus: 202, againId: idOf("b") })] },
-      { mistaken: [idOf("a")] },
+      { client: [told("a", { againStatus: 202, againId: sampleId("b") })] },
+      { mistaken: [sampleId("a")] },
       "mistaken 1: accepted under another id, or denied when sent again",
     ],
     [
       "an accepted order was called a fault when it was sent once more",
       { client: [told("a", { againStatus: 422 })] },
-      { mistaken: [idOf("a")] },
+      { mistaken: [sampleId("a")] },
       "mistaken 1",
     ],
     ["nothing was accepted", { client: [told("b", { fate: "refused" })] }, { accepted: 0 }, "nothing was"],
@@ -297,7 +297,7 @@ describe("the order of one customer's orders", () => {
   };
   const judged = (changes: Partial<History>) =>
     reconcile(history({ ...inOrder, ...changes }), { partitioner: "customer" });
-  const pair = { customer: "c1", earlier: idOf("a"), later: idOf("b") };
+  const pair = { customer: "c1", earlier: sampleId("a"), later: sampleId("b") };
 
   test("is kept when the later one comes after, also in one transaction", () => {
     expect(judged({})).toMatchObject({ held: true, orderViolations: [] });
@@ -314,9 +314,9 @@ describe("the order of one customer's orders", () => {
 
   test("is not demanded of different customers", () => {
     const other = told("b", { customer: "c2", startedMs: 11, endedMs: 20 });
-    const topic = [record("a", 1), record("b", 0, { id: idOf("b", "c2") })];
-    const ledger = [row("a", 0), row("b", 1, { id: idOf("b", "c2") })];
-    const effects = [effect("a"), { id: idOf("b", "c2") }];
+    const topic = [record("a", 1), record("b", 0, { id: sampleId("b", "c2") })];
+    const ledger = [row("a", 0), row("b", 1, { id: sampleId("b", "c2") })];
+    const effects = [effect("a"), { id: sampleId("b", "c2") }];
     expect(judged({ client: [first, other], topic, ledger, effects }).held).toBe(true);
   });
 

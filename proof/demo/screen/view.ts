@@ -1,10 +1,10 @@
 // What a person sees of a run, as lines of text.
 import type { Status } from "../monitor.ts";
-import type { Tier } from "../pipeline.ts";
+import type { InstanceTier } from "../pipeline.ts";
 
-export interface Row {
+export interface ViewRow {
   name: string;
-  tier: Tier;
+  tier: InstanceTier;
   pid: number;
   running: boolean;
   /** What it last said of itself, if anything. */
@@ -15,7 +15,7 @@ export interface Picture {
   /** How long orders have been flowing, and shall. */
   flowingS: number;
   durationS: number;
-  rows: Row[];
+  rows: ViewRow[];
   accepted: number;
   /** Orders whose client waits for the final answer. */
   open: number;
@@ -52,7 +52,7 @@ export function tableOf(picture: Picture): string[] {
 export const stamp = (elapsedS: number, event: string): string =>
   `${elapsedS.toFixed(1).padStart(6)} s  ${event}`;
 
-function rowOf({ name, tier, pid, running, status }: Row): string {
+function rowOf({ name, tier, pid, running, status }: ViewRow): string {
   const state = !running ? "dead" : status?.inService ? "up" : "starting";
   const start = `${name.padEnd(12)} ${state.padEnd(9)}`;
   if (!running || !status) return start.trimEnd();

@@ -1,23 +1,21 @@
-// Twice as much as the system holds, for a minute, by clients that wait for a short time only and never try again. What
-// it holds is found out first, by sending more and more until a tenth is not accepted. Much is to be refused, and that
-// truly: what is judged is that nothing is lost, doubled or refused and yet there, not how much is accepted.
+// Twice as much as the system holds, which is found out first, for a minute, by clients that wait for a short time only and
+// never try again. Much is to be refused, and that truly: what is judged is that nothing is lost, doubled or refused and yet
+// there, not how much is accepted.
 
 import type { Container } from "../../../infra/topology.ts";
 import { thisMachine, which } from "../../../kit/machine.ts";
 import { UserError } from "../../../kit/user-error.ts";
 import type { ClientAnswer } from "../../history/history.ts";
-import { type LoadResult, startLoad } from "../../load/run.ts";
+import { heldRate } from "../../load/held.ts";
+import { startLoadRun } from "../../load/run.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import { type Fault, inWords } from "../fault.ts";
 
-const probe = { firstRate: 1_000, seconds: 8, doublings: 5 };
-/** Less than this share accepted, and there was too much. */
-const heldShare = 0.9;
 const seconds = 60;
 /** Connections: with those of the load that goes on, within what Docker's proxy takes (proof/load/profiles.ts). */
 const users = 2_000;
 /** So that a connection is free again for the next request, however long the system takes: an open loop. */
-const patienceMs = 2_000;
+const onlyTryMs = 2_000;
 /** More batches than usual: each connection waits for one request, and single orders alone would be no overload. */
 const batchEvery = 10;
 
@@ -25,18 +23,16 @@ export const overload: Fault = {
   what: "sends the balancer twice as many orders as the system takes, for a minute",
   inject: async (system, targets, { stop, told, ratePerS = 0 }) => {
     refuse(targets);
-    const send = async (rate: number, durationSeconds: number) => {
-      const usual = { url: system.url, profile: "steady", rate, durationSeconds } as const;
-      const options = { ...usual, users, batchEvery, patienceMs, ...(stop && { stop }) };
-      const result = await startLoad(options).done;
-      told?.(result.answers);
-      stop?.throwIfAborted();
-      return result;
-    };
-    const held = await capacity(send);
+    const { url } = system;
+    const ending = stop ?? new AbortController().signal;
+    const held = await heldRate({ url, batchEvery, stop: ending, ...(told && { told }) });
     const rate = Math.round(2 * (held + ratePerS) - ratePerS);
     const before = await ejections(system);
-    const { answers, dropped } = await send(rate, seconds);
+    const usual = { url, profile: "steady", rate, durationSeconds: seconds } as const;
+    const { answers, dropped } = await startLoadRun({ ...usual, users, batchEvery, onlyTryMs, stop: ending })
+      .done;
+    told?.(answers);
+    ending.throwIfAborted();
     const ejected = (await ejections(system)) - before;
     const each = (value: number) => Math.round(value / seconds);
     return (
@@ -47,18 +43,6 @@ export const overload: Fault = {
   },
   heal: async () => {},
 };
-
-/** Orders per second that are accepted when there are too many, or the most that was sent. */
-async function capacity(send: (rate: number, seconds: number) => Promise<LoadResult>): Promise<number> {
-  let acceptedPerS = 0;
-  for (let rate = probe.firstRate, n = 0; n <= probe.doublings; rate *= 2, n += 1) {
-    const { answers, dropped } = await send(rate, probe.seconds);
-    const accepted = acceptedOf(answers);
-    acceptedPerS = accepted / probe.seconds;
-    if (accepted < heldShare * answers.length || dropped > (1 - heldShare) * answers.length) break;
-  }
-  return acceptedPerS;
-}
 
 const acceptedOf = (answers: readonly ClientAnswer[]) =>
   answers.filter(({ fate }) => fate === "accepted").length;

@@ -26,7 +26,7 @@ const glossary: Record<string, string> = {
 };
 
 /** Makes the page. */
-export async function pageOf({ seed, events, verdict, measures }: Run): Promise<string> {
+export async function reportPage({ seed, events, verdict, measures }: Run): Promise<string> {
   const [style, script] = await Promise.all(
     ["style.css", "hover.js"].map((name) => Bun.file(join(import.meta.dir, name)).text()),
   );

@@ -14,7 +14,7 @@ import { lock } from "./lock.ts";
 const upLimitMs = 30 * 60_000;
 const freshProject = "coffee-orders-prove";
 
-export interface Stage {
+export interface WantedTopology {
   project: string | undefined;
   fresh: boolean;
   /** Gives the first broker a disk that can be filled. */
@@ -26,17 +26,17 @@ export interface Stage {
 /** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
 export async function withTopology<T>(
   machine: Machine,
-  stage: Stage,
+  wanted: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  const name = stage.project ?? (stage.fresh ? freshProject : "coffee-orders");
+  const name = wanted.project ?? (wanted.fresh ? freshProject : "coffee-orders");
   using _alone = lock(join(tmpdir(), `coffee-orders-prove-${name}.lock`));
-  return await (stage.fresh ? onFresh : onStanding)(machine, stage, act);
+  return await (wanted.fresh ? onFresh : onStanding)(machine, wanted, act);
 }
 
 async function onStanding<T>(
   machine: Machine,
-  { project, fillable }: Stage,
+  { project, fillable }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
   if (fillable) throw new UserError("Only a topology of its own has a disk that may be filled: --fresh");
@@ -56,7 +56,7 @@ async function onStanding<T>(
 
 async function onFresh<T>(
   machine: Machine,
-  { project = freshProject, fillable, out }: Stage,
+  { project = freshProject, fillable, out }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
   await ensureImages(machine);
