@@ -44,7 +44,12 @@ const kafka = {
   MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
   // What is not handled by then is gone: it must outlast the longest time that the consumers may be down.
   MIN_RETENTION_MS: whole("retention.ms that the topics must have, unless it is -1", dayMs, 0, 3_650 * dayMs),
-  TOPIC_CHECK_MS: whole("time between two checks of a topic", minuteMs, 1_000, 10 * minuteMs),
+  TOPIC_CHECK_MS: whole(
+    "time between two checks of a topic and of the rights there",
+    5_000,
+    1_000,
+    10 * minuteMs,
+  ),
   MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
   LOG_LEVEL: choice("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
 };

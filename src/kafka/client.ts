@@ -35,7 +35,7 @@ export const clientOptions = (config: KafkaConfig): Record<string, string | numb
   "allow.auto.create.topics": false,
 });
 
-type Client = Kafka.Producer | Kafka.KafkaConsumer;
+export type Client = Kafka.Producer | Kafka.KafkaConsumer;
 
 /** librdkafka's client behind one that is connected: what is opened with it is closed before that is disconnected. */
 export function handleOf(client: Client): Pointer {
@@ -69,6 +69,15 @@ export async function connected<Driver>(
     await disconnect(client);
     throw error;
   }
+}
+
+/** What the brokers know of a topic. @throws Error when none answers in time */
+export function metadataOf(client: Client, topic: string, timeoutMs: number): Promise<Kafka.Metadata> {
+  return new Promise((resolve, reject) => {
+    client.getMetadata({ topic, timeout: timeoutMs }, (error, told) =>
+      error ? reject(error) : resolve(told),
+    );
+  });
 }
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */

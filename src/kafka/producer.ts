@@ -3,7 +3,7 @@ import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
-import { clientOptions, connected, disconnect } from "./client.ts";
+import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
 import type { OutgoingRecord } from "./outgoing.ts";
 import { openReports, type Report } from "./reports.ts";
 import { missingRight, type Right } from "./rights.ts";
@@ -131,14 +131,9 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     },
 
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
-    partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
-      return new Promise((resolve, reject) => {
-        client.getMetadata({ topic, timeout: timeoutMs }, (error, metadata) => {
-          if (error) return reject(error);
-          const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
-          resolve(found.map(stateOf));
-        });
-      });
+    async partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
+      const { topics } = await metadataOf(client, topic, timeoutMs);
+      return (topics.find(({ name }) => name === topic)?.partitions ?? []).map(stateOf);
     },
 
     /** That a right is missing, in words. @throws Error when no broker answers in time. */

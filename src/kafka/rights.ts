@@ -1,7 +1,7 @@
 /** Whether a client may do with a topic what it is there for, as the brokers tell it (KIP-430): nothing is read or written for it. */
 import { type Pointer, ptr, read } from "bun:ffi";
-import type Kafka from "./addon.ts";
 import type { Asking } from "./admin.ts";
+import { type Client, metadataOf } from "./client.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 
 /** Of type rd_kafka_AclOperation_t. */
@@ -16,16 +16,14 @@ const denied = 29;
  * @throws Error when none answers in time
  */
 export async function missingRight(
-  of: Pick<Kafka.Producer | Kafka.KafkaConsumer, "getMetadata">,
+  of: Client,
   { ask }: Asking,
   topic: string,
   right: Right,
   timeoutMs: number,
 ): Promise<string | undefined> {
   // Any broker knows, but unless one is named the controller is asked, who may be the one that is gone.
-  const { promise, resolve, reject } = Promise.withResolvers<Kafka.Metadata>();
-  of.getMetadata({ topic, timeout: timeoutMs }, (error, told) => (error ? reject(error) : resolve(told)));
-  const { orig_broker_id: broker } = await promise;
+  const { orig_broker_id: broker } = await metadataOf(of, topic, timeoutMs);
   const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
   return ask(timeoutMs, {
     send(queue, client) {

@@ -5,7 +5,6 @@ import { cText, present, rdkafka } from "./ffi.ts";
 import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./producer.ts";
 import type { Right } from "./rights.ts";
 
-const rightTimeoutMs = 5_000;
 const resourceTopic = 2;
 /** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
 const foreverMs = 31_557_600_000_000;
@@ -45,15 +44,17 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
  * undefined when it can. `maxBytes`: the longest batch that it takes. A segment is kept for `retentionMs` after its last
  * record, and written to for `segmentMs`. Where its configuration is not asked for, which is where one replica in sync is
  * enough: the least that would be demanded, and for ever.
+ * @param asked.right one that the client must have there, or that is the fault
  * @throws Error when the brokers can't be asked
  */
 export async function askOfTopic(
   config: KafkaConfig,
   topic: string,
-  client: Pick<KafkaProducer, "partitions" | "ask">,
-  timeoutMs = 10_000,
+  client: Pick<KafkaProducer, "partitions" | "ask" | "missingRight">,
+  { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
+  const denial = right && (await client.missingRight(topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
   const actual =
     inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
@@ -73,7 +74,7 @@ export async function askOfTopic(
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);
   return {
     partitions,
-    fault: partitions.length === 0 ? absent : tooWeak,
+    fault: denial ?? (partitions.length === 0 ? absent : tooWeak),
     maxBytes: Math.min(
       Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic)),
       mostBytes,
@@ -83,16 +84,11 @@ export async function askOfTopic(
   };
 }
 
-/**
- * The same by a client of its own. @param right one that it must have there, or that is the fault
- * @throws Error as `askOfTopic`; when no broker can be reached
- */
+/** The same by a client of its own. @throws Error as `askOfTopic`; when no broker can be reached */
 export async function askOnce(config: KafkaConfig, topic: string, right?: Right) {
   const client = await openProducer({ ...config, ORDERS_TOPIC: topic }, { deliveryTimeoutMs: 1_000 });
   try {
-    const denial = right && (await client.missingRight(topic, right, rightTimeoutMs));
-    const told = await askOfTopic(config, topic, client);
-    return { ...told, fault: denial ?? told.fault };
+    return await askOfTopic(config, topic, client, { right });
   } finally {
     await client.close(0);
   }
