@@ -3,9 +3,8 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
-import type { OutgoingRecord } from "../kafka/outgoing.ts";
 import { type KafkaProducer, type OnReport, openProducer, type PartitionState } from "../kafka/producer.ts";
-import type { RefusedRecord } from "../kafka/sender.ts";
+import type { OutgoingRecord, RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";

@@ -4,9 +4,9 @@ import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
-import type { OutgoingRecord } from "./outgoing.ts";
 import { openReports, type Report } from "./reports.ts";
 import { missingRight, type Right } from "./rights.ts";
+import type { OutgoingRecord } from "./sender.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
