@@ -15,8 +15,10 @@ const text = (description: string, options: { default?: string; pattern?: string
 const choice = <const T extends readonly string[]>(description: string, ...words: T) =>
   oneOf(words, { default: words[0], description });
 
+const between = (description: string, minimum: number, maximum: number, options = {}) =>
+  Type.Integer({ description, minimum, maximum, ...options });
 const whole = (description: string, fallback: number, minimum: number, maximum: number) =>
-  Type.Integer({ description, default: fallback, minimum, maximum });
+  between(description, minimum, maximum, { default: fallback });
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
@@ -92,14 +94,8 @@ const consumerSchema = Type.Object({
   RETRY_BASE_MS: whole("wait after the first failed attempt; doubles with each", 100, 1, minuteMs),
   RETRY_MAX_MS: whole("longest wait between attempts", 10_000, 1, 10 * minuteMs),
   RETRY_TIMEOUT_MS: whole("time from the first failed attempt to the last", 2 * minuteMs, 0, 60 * minuteMs),
-  LEDGER_RETENTION_DAYS: Type.Optional(
-    Type.Integer({
-      description:
-        "time that the ledger keeps an order's row; without it, 30 days beyond what can come again from the topics",
-      minimum: 1,
-      maximum: 36_500,
-    }),
-  ),
+  // Without it, 30 days beyond what can come again from the topics.
+  LEDGER_RETENTION_DAYS: Type.Optional(between("time that the ledger keeps an order's row", 1, 36_500)),
   LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 500, 1, 5_000),
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
   BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 2 ** 26, 1, 2 ** 40),

@@ -18,13 +18,12 @@ import { createSession } from "./session.ts";
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
 
-/** Starts connecting to Kafka at once. @param on.statistics from time to time, for what is told of the state of now */
+/** Starts connecting to Kafka at once. */
 export function createDelivery(
   config: ProducerConfig,
   log: Logger,
   metrics: IntakeMetrics,
   on: {
-    statistics: () => void;
     /** An order was acknowledged, be it answered already. */
     accepted: (order: Pending, acceptance: Acceptance) => void;
     /** An order gets its answer now. */
@@ -46,7 +45,6 @@ export function createDelivery(
       partitioner.forget();
       republisher.forget();
     },
-    onStatistics: on.statistics,
   });
 
   const groups = createGroups<Pending>({

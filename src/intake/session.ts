@@ -32,8 +32,6 @@ export function createSession(
     onPartitions: (partitions: number) => void;
     /** The client is gone for good: what has no report will get none. */
     onFatal: (reason: string) => void;
-    /** Every second. */
-    onStatistics: () => void;
   },
 ) {
   const { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
@@ -72,7 +70,6 @@ export function createSession(
         metrics.queueRecords.set(queueRecords);
         metrics.queueBytes.set(queueBytes);
         metrics.roundTripSeconds.set(roundTripMs / 1_000);
-        events.onStatistics();
       },
       onError: (message) => {
         log.warn({ kafka: message }, "Kafka client");
