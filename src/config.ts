@@ -5,7 +5,6 @@
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { maxBatchBytes } from "./wire/limits.ts";
 import { expectedOf, oneOf } from "./wire/words.ts";
 
 const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
@@ -22,6 +21,10 @@ const whole = (description: string, fallback: number, minimum: number, maximum: 
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
+
+/** Part of the HTTP interface, and so the same everywhere: most orders in one POST /orders/batch, and its longest body in bytes. */
+export const maxBatchOrders = 1_000;
+export const maxBatchBytes = 1_048_576;
 
 /** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
 export const drainAnswerMs = 1_000;

@@ -24,7 +24,7 @@ export function createApp(log: Logger, about: { registry: Registry; unready: () 
   app.get("/metrics", async (c) =>
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
-  app.get("/openapi.json", (c) => c.json(openApi()));
+  app.get("/openapi.json", (c) => c.json(openApi));
   app.notFound(({ req }) =>
     problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
   );

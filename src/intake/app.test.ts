@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startIntake, type TestIntake } from "../../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { maxBatchOrders } from "../config.ts";
 import { partyOf } from "../order.ts";
 import { anOrder, longer, sampleOrder } from "../sample.ts";
-import { maxBatchOrders } from "../wire/limits.ts";
 import { orderId, orderKey } from "../wire/order-id.ts";
 
 let cluster: OrdersCluster;

@@ -35,7 +35,7 @@ export const clientOptions = (config: KafkaConfig): Record<string, string | numb
   "allow.auto.create.topics": false,
 });
 
-export type Client = Kafka.Producer | Kafka.KafkaConsumer;
+type Client = Kafka.Producer | Kafka.KafkaConsumer;
 
 /** librdkafka's client behind one that is connected: what is opened with it is closed before that is disconnected. */
 export function handleOf(client: Client): Pointer {
@@ -71,14 +71,13 @@ export async function connected<Driver>(
   }
 }
 
-/** What the brokers know of a topic. @throws Error when none answers in time */
-export function metadataOf(client: Client, topic: string, timeoutMs: number): Promise<Kafka.Metadata> {
-  return new Promise((resolve, reject) => {
+/** Asks what the brokers know of a topic. @throws Error when none answers in time */
+export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
+  new Promise<Kafka.Metadata>((resolve, reject) => {
     client.getMetadata({ topic, timeout: timeoutMs }, (error, told) =>
       error ? reject(error) : resolve(told),
     );
   });
-}
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {
