@@ -2,7 +2,7 @@
 import { maxBatchOrders } from "../src/config.ts";
 import { idempotencyKeyHeader } from "../src/http/idempotency-key.ts";
 import { orderSchema } from "../src/order.ts";
-import { problemsOf } from "../src/outcomes.ts";
+import { type OutcomeName, outcomes } from "../src/outcomes.ts";
 
 const text = { type: "string" };
 const integer = { type: "integer", minimum: 0 };
@@ -56,9 +56,18 @@ const content = (description: string, schema: object, mediaType = "application/j
   content: { [mediaType]: { schema } },
 });
 
+const names = Object.keys(outcomes) as OutcomeName[];
+/** The table has outcomes of both kinds of request first, then those of orders, of look-ups, and of requests for nothing of these. */
+const [both, ofOrders, ofLookUps] = [
+  names.slice(names.indexOf("malformed_request"), names.indexOf("malformed_body")),
+  names.slice(names.indexOf("malformed_body"), names.indexOf("not_found")),
+  names.slice(names.indexOf("not_found"), names.indexOf("method_not_allowed")),
+];
+
 /** What a client may be answered with besides, by status. */
-function problems(rows: Record<string, { status: number; fate: string | undefined; title: string }>) {
-  const told = Object.entries(rows).map(([name, { status, fate, title }]) => {
+function problems(names: OutcomeName[]) {
+  const told = names.map((name) => {
+    const { status, fate, title } = outcomes[name];
     return { status, text: `${name}${fate ? ` (${fate})` : ""}: ${title}` };
   });
   const answers = [...Map.groupBy(told, ({ status }) => status)].map(([status, group]) => {
@@ -92,7 +101,7 @@ const placing = (body: "Order" | "Batch", more: object, responses: object) => ({
       return { name, in: "header", description, schema };
     }),
     requestBody: { required: true, ...content(isJson, ref(body)) },
-    responses: { ...responses, ...problems(problemsOf.order) },
+    responses: { ...responses, ...problems([...both, ...ofOrders]) },
   },
 });
 
@@ -139,7 +148,7 @@ export const describeApi = () => ({
         ],
         responses: {
           200: content("What became of the order.", { oneOf: views.map(ref) }),
-          ...problems(problemsOf.lookUp),
+          ...problems([...both, ...ofLookUps]),
         },
       },
     },

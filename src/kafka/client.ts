@@ -81,14 +81,10 @@ export const metadataOf = (client: Client) => (topic: string, timeoutMs: number)
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const isProducer = client instanceof Kafka.Producer;
-  const giveUp = setTimeout(resolve, isProducer ? 5_000 : 10_000);
-  const done = () => {
-    clearTimeout(giveUp);
-    resolve();
-  };
-  if (isProducer) client.disconnect(1, done);
-  else client.disconnect(done);
-  return promise;
+  return new Promise((resolve) => {
+    const isProducer = client instanceof Kafka.Producer;
+    setTimeout(resolve, isProducer ? 5_000 : 10_000).unref();
+    if (isProducer) client.disconnect(1, () => resolve());
+    else client.disconnect(() => resolve());
+  });
 }
