@@ -2,7 +2,7 @@
  * Measures the product, and its peers beside it, on real brokers. Prints a table for each benchmark and leaves its
  * figures in bench/results/. `bun run bench --help` says how.
  */
-import { oneOf, ownCommandLine, wholeNumber } from "../kit/arguments.ts";
+import { knownWord, ownCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { benchmarks } from "./benchmarks.ts";
@@ -25,7 +25,7 @@ const several = { ...text, multiple: true } as const;
 const quick = { type: "boolean", default: false } as const;
 const options = { rounds: text, seconds: text, "warm-up": text, quick, only: several, connections: several };
 const { wanted, effort } = ownCommandLine(usage, options, (given): { wanted: string[]; effort: Effort } => ({
-  wanted: (given.only ?? names).map((name) => oneOf("benchmark", name, names)),
+  wanted: (given.only ?? names).map((name) => knownWord("benchmark", name, names)),
   effort: given.quick
     ? { warmUpSeconds: 1, seconds: 1, rounds: 1, quick: true, connections: [] }
     : {

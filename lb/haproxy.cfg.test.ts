@@ -3,10 +3,9 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { orderLimitMs } from "../proof/client/policy.ts";
-import { producerConfig } from "../src/config.ts";
+import { maxBatchBytes, maxBatchOrders, producerConfig } from "../src/config.ts";
 import { timeLeftMs } from "../src/http/time-left.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
-import { maxBatchBytes, maxBatchOrders } from "../src/wire/limits.ts";
 import { configPath, haproxy, keySecret } from "../testing/balancer.ts";
 import { newCredentials } from "../testing/credentials.ts";
 

@@ -6,7 +6,7 @@ import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { clientOptions, handleOf } from "../src/kafka/client.ts";
 import { openFetched } from "../src/kafka/fetched.ts";
-import type { RecordHeaders } from "../src/kafka/outgoing.ts";
+import type { RecordHeaders } from "../src/kafka/sender.ts";
 
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */

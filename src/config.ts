@@ -5,7 +5,6 @@
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { maxBatchBytes } from "./wire/limits.ts";
 import { expectedOf, oneOf } from "./wire/words.ts";
 
 const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
@@ -15,11 +14,17 @@ const text = (description: string, options: { default?: string; pattern?: string
 const choice = <const T extends readonly string[]>(description: string, ...words: T) =>
   oneOf(words, { default: words[0], description });
 
+const between = (description: string, minimum: number, maximum: number, options = {}) =>
+  Type.Integer({ description, minimum, maximum, ...options });
 const whole = (description: string, fallback: number, minimum: number, maximum: number) =>
-  Type.Integer({ description, default: fallback, minimum, maximum });
+  between(description, minimum, maximum, { default: fallback });
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
+
+/** Part of the HTTP interface, and so the same everywhere: most orders in one POST /orders/batch, and its longest body in bytes. */
+export const maxBatchOrders = 1_000;
+export const maxBatchBytes = 1_048_576;
 
 /** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
 export const drainAnswerMs = 1_000;
@@ -44,7 +49,12 @@ const kafka = {
   MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
   // What is not handled by then is gone: it must outlast the longest time that the consumers may be down.
   MIN_RETENTION_MS: whole("retention.ms that the topics must have, unless it is -1", dayMs, 0, 3_650 * dayMs),
-  TOPIC_CHECK_MS: whole("time between two checks of a topic", minuteMs, 1_000, 10 * minuteMs),
+  TOPIC_CHECK_MS: whole(
+    "time between two checks of a topic and of the rights there",
+    5_000,
+    1_000,
+    10 * minuteMs,
+  ),
   MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
   LOG_LEVEL: choice("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
 };
@@ -87,14 +97,8 @@ const consumerSchema = Type.Object({
   RETRY_BASE_MS: whole("wait after the first failed attempt; doubles with each", 100, 1, minuteMs),
   RETRY_MAX_MS: whole("longest wait between attempts", 10_000, 1, 10 * minuteMs),
   RETRY_TIMEOUT_MS: whole("time from the first failed attempt to the last", 2 * minuteMs, 0, 60 * minuteMs),
-  LEDGER_RETENTION_DAYS: Type.Optional(
-    Type.Integer({
-      description:
-        "time that the ledger keeps an order's row; without it, 30 days beyond what can come again from the topics",
-      minimum: 1,
-      maximum: 36_500,
-    }),
-  ),
+  // Without it, 30 days beyond what can come again from the topics.
+  LEDGER_RETENTION_DAYS: Type.Optional(between("time that the ledger keeps an order's row", 1, 36_500)),
   LEDGER_BATCH_ORDERS: whole("most orders in one ledger transaction", 500, 1, 5_000),
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
   BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 2 ** 26, 1, 2 ** 40),

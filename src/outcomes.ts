@@ -15,8 +15,21 @@ const refused = row("refused");
 const unknown = row("unknown");
 const ofLookUp = row(undefined);
 
-/** Problems of orders alone. */
-const ofOrders = {
+/** The whole table. */
+export const outcomes = {
+  accepted: row("accepted")(202, "Accepted"),
+  // Of orders and look-ups.
+  malformed_request: refused(400, "The request is not valid HTTP"),
+  unauthenticated: refused(401, "Nobody known is asking"),
+  body_too_large: refused(413, "The body is too large"),
+  uri_too_long: refused(414, "The URI is too long"),
+  rate_limited: refused(429, "Too many requests from this client", 10),
+  headers_too_large: refused(431, "The headers are too large"),
+  internal_error: unknown(500, "An unexpected error"),
+  connection_lost: unknown(502, "The answer was lost", 1),
+  unavailable: refused(503, "No instance can take the request", 1),
+  answer_timeout: unknown(504, "The answer did not come in time", 1),
+  // Of orders alone.
   malformed_body: refused(400, "The body is not a JSON document"),
   malformed_key: refused(400, "The Idempotency-Key is malformed"),
   body_timeout: refused(408, "The body did not arrive in time"),
@@ -31,36 +44,11 @@ const ofOrders = {
   too_few_replicas: refused(503, "Too few replicas are in sync", 5),
   draining: refused(503, "This producer is shutting down", 1),
   delivery_unknown: unknown(504, "Kafka's acknowledgement did not come", 1),
-};
-/** Problems of look-ups alone. */
-const ofLookUps = {
+  // Of look-ups alone, and of what is no resource or method.
   not_found: ofLookUp(404, "There is nothing here"),
   ledger_unavailable: ofLookUp(503, "The ledger is unavailable", 5),
-};
-/** Problems of both. */
-const ofBoth = {
-  malformed_request: refused(400, "The request is not valid HTTP"),
-  unauthenticated: refused(401, "Nobody known is asking"),
-  body_too_large: refused(413, "The body is too large"),
-  uri_too_long: refused(414, "The URI is too long"),
-  rate_limited: refused(429, "Too many requests from this client", 10),
-  headers_too_large: refused(431, "The headers are too large"),
-  internal_error: unknown(500, "An unexpected error"),
-  connection_lost: unknown(502, "The answer was lost", 1),
-  unavailable: refused(503, "No instance can take the request", 1),
-  answer_timeout: unknown(504, "The answer did not come in time", 1),
-};
-
-/** The whole table, for documents and metrics. */
-export const outcomes = {
-  accepted: row("accepted")(202, "Accepted"),
   method_not_allowed: refused(405, "The method is not allowed here"),
-  ...ofOrders,
-  ...ofLookUps,
-  ...ofBoth,
 };
-/** What may go wrong with a request, by what it is for. */
-export const problemsOf = { order: { ...ofBoth, ...ofOrders }, lookUp: { ...ofBoth, ...ofLookUps } };
 
 /** The name of an outcome; it is also the last part of the problem's type and a metric's label. */
 export type OutcomeName = keyof typeof outcomes;

@@ -1,5 +1,5 @@
 /** A dead letter as an operator sees it, and the record that it was before: see src/handling/dead-letters.ts. */
-import type { OutgoingRecord } from "../../src/kafka/outgoing.ts";
+import type { OutgoingRecord } from "../../src/kafka/sender.ts";
 import { type Order, partyOf } from "../../src/order.ts";
 import { isUuid } from "../../src/wire/order-id.ts";
 import type { ReadRecord } from "../read-topic.ts";

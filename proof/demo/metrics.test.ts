@@ -18,7 +18,7 @@ test("a producer's page tells what it accepted and what is in flight", async () 
   const metrics = createIntakeMetrics(registry);
   for (const outcome of ["accepted", "accepted", "overloaded", "delivery_unknown"] as const)
     metrics.outcome(outcome);
-  metrics.inFlightOrders.set(7);
+  metrics.inFlight({ orders: () => 7, lowestLimit: () => 0, bytes: () => 0 });
   expect(readingOf(await registry.metrics())).toEqual({
     orders: 2,
     inFlightOrders: 7,

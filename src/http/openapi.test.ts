@@ -4,7 +4,7 @@ import { outcomes } from "../outcomes.ts";
 import { openApi } from "./openapi.ts";
 
 // As a client receives it.
-const document = JSON.parse(JSON.stringify(openApi()));
+const document = JSON.parse(JSON.stringify(openApi));
 
 /** Every value of a member of this name, anywhere. */
 function all(name: string, value: unknown): unknown[] {

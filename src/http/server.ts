@@ -1,9 +1,10 @@
 /** The HTTP side that both tiers share: an instance's own paths, its errors, and the listening socket. */
 import { Hono } from "hono";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
+import { gaugeOfNow } from "../runtime/metrics.ts";
 import { addApiPage } from "./api-page.ts";
 import { openApi } from "./openapi.ts";
 
@@ -15,12 +16,7 @@ import { openApi } from "./openapi.ts";
 export function createApp(log: Logger, about: { registry: Registry; unready: () => string | undefined }) {
   const { registry, unready } = about;
   const app = new Hono();
-  const ready: Gauge = new Gauge({
-    name: "ready",
-    help: "1 while /readyz answers 200.",
-    registers: [registry],
-    collect: () => ready.set(unready() === undefined ? 1 : 0),
-  });
+  gaugeOfNow(registry, "ready", "1 while /readyz answers 200.", () => (unready() === undefined ? 1 : 0));
   app.get("/livez", (c) => c.text("ok\n"));
   app.get("/readyz", (c) => {
     const reason = unready();
@@ -29,7 +25,7 @@ export function createApp(log: Logger, about: { registry: Registry; unready: () 
   app.get("/metrics", async (c) =>
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
-  app.get("/openapi.json", (c) => c.json(openApi()));
+  app.get("/openapi.json", (c) => c.json(openApi));
   addApiPage(app);
   app.notFound(({ req }) =>
     problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),

@@ -36,10 +36,7 @@ export function traceContext(headers: Headers): TraceContext | undefined {
 
 /** The list without blanks and empty members; "" where it is malformed, which leaves the traceparent as it is (3.3). */
 function stateOf(header: string): string {
-  const members = header
-    .split(",")
-    .map((text) => text.trim())
-    .filter((text) => text !== "");
+  const members = header.match(/[^\s,]([^,]*[^\s,])?/g) ?? [];
   if (members.length > maxMembers || !members.every((text) => member.test(text))) return "";
   while (members.join(",").length > maxStateChars) {
     // Whole members only: the last of the long ones, and where there is none, at -1, the last of all.

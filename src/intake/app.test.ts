@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startIntake, type TestIntake } from "../../testing/intake.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { maxBatchOrders } from "../config.ts";
 import { partyOf } from "../order.ts";
 import { anOrder, longer, sampleOrder } from "../sample.ts";
-import { maxBatchOrders } from "../wire/limits.ts";
 import { orderId, orderKey } from "../wire/order-id.ts";
 
 let cluster: OrdersCluster;
@@ -263,6 +263,7 @@ describe("a principal", () => {
     ["acme", "acme/*", ["acme", "acme/7", "acme/"], ["acme1", "acm", "bank/acme/7"]],
     ["till", "*", ["till", "anybody"], []],
     ["acme", "shop", ["acme", "shop"], ["shop1", "*"]],
+    ["a*", undefined, ["a*"], ["acme", "a", "*"]],
   ])("%s, who may order for %s, does for %j and not for %j", async (name, customers, own, others) => {
     const [of, headers] = [(party: string) => sampleOrder(0, party), as(name, customers)];
     for (const customer of own) expect((await intake.post(of(customer), headers)).status).toBe(202);

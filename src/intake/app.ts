@@ -3,7 +3,7 @@
  * in bounds, is it an order; only then is anything sent.
  */
 import type { Registry } from "prom-client";
-import type { ProducerConfig } from "../config.ts";
+import { maxBatchBytes, maxBatchOrders, type ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { mayOrderFor, principalOf } from "../http/principal.ts";
@@ -14,7 +14,6 @@ import { inputRead, turnOfItsOwn } from "../http/turn.ts";
 import { type Order, partyOf } from "../order.ts";
 import { countHeader, fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
-import { maxBatchBytes, maxBatchOrders } from "../wire/limits.ts";
 import { orderKey } from "../wire/order-id.ts";
 import { repeatsMember } from "../wire/unique-members.ts";
 import { orderFaults, parseJson } from "../wire/validation.ts";
@@ -77,24 +76,25 @@ export function createIntakeApp(
 
   /** What a request brings, if anything is taken at all. @throws OutcomeError */
   async function take(request: Request, kind: Kind, maxBytes: number) {
-    const leftMs = timeLeftMs(request.headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
-    const deadlineMs = performance.now() + leftMs;
+    const { headers } = request;
+    const deadlineMs = performance.now() + timeLeftMs(headers.get("answer-by"), config.DELIVERY_TIMEOUT_MS);
     const bytes = Math.min(declaredBytes(request), maxBytes);
     const obstacle = intake.obstacle(kind, bytes);
     if (obstacle) throw obstacle;
-    const key = idempotencyKey(request.headers.get("idempotency-key"));
-    const principal = principalOf(request.headers);
-    const trace = traceContext(request.headers);
+    const given: Given = {
+      key: idempotencyKey(headers.get("idempotency-key")),
+      kind,
+      principal: principalOf(headers),
+      trace: traceContext(headers),
+      deadlineMs,
+      sentBefore: headers.has("sent-before"),
+    };
     const release = intake.reserve(kind, bytes);
     try {
       const body = await readJsonBody(request, maxBytes);
       // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      const sentBefore = request.headers.has("sent-before");
-      return {
-        document: jsonOf(body),
-        given: { key, kind, principal, trace, deadlineMs, sentBefore } satisfies Given,
-      };
+      return { document: jsonOf(body), given };
     } finally {
       release();
     }
@@ -163,22 +163,19 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
-  let document: unknown;
   try {
-    document = parseJson(bytes);
+    const document = parseJson(bytes);
+    if (repeatsMember(bytes, document)) throw new Error("the body names a member twice in one object");
+    return document;
   } catch (error) {
     throw new OutcomeError("malformed_body", (error as Error).message);
   }
-  if (repeatsMember(bytes, document))
-    throw new OutcomeError("malformed_body", "the body names a member twice in one object");
-  return document;
 }
 
 /** Its place on the topic goes with where to look for it: so a consumer can tell whether it has come to that. */
 function accepted(acceptance: Acceptance): Response {
   const { id, partition, offset } = acceptance;
-  const place = offset === null ? `partition=${partition}` : `partition=${partition}&offset=${offset}`;
-  const location = `/orders/${id}?${place}`;
+  const location = `/orders/${id}?partition=${partition}${offset === null ? "" : `&offset=${offset}`}`;
   const headers = { "content-type": "application/json", location, [fateHeader]: "accepted" };
   return new Response(JSON.stringify(acceptance), { status: 202, headers });
 }

@@ -18,13 +18,12 @@ import { createSession } from "./session.ts";
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
 
-/** Starts connecting to Kafka at once. @param on.statistics from time to time, for what is told of the state of now */
+/** Starts connecting to Kafka at once. */
 export function createDelivery(
   config: ProducerConfig,
   log: Logger,
   metrics: IntakeMetrics,
   on: {
-    statistics: () => void;
     /** An order was acknowledged, be it answered already. */
     accepted: (order: Pending, acceptance: Acceptance) => void;
     /** An order gets its answer now. */
@@ -34,23 +33,18 @@ export function createDelivery(
   const { PARTITIONER: kind, MAX_IN_FLIGHT_ORDERS: mostOrders } = config;
   /** Orders without their answer, the oldest first. */
   const pending = new Map<string, Pending>();
-  const partitionerOf = (partitions: number) =>
-    createPartitioner({ kind, partitions, availabilityTimeoutMs });
-  /** Another one with each client; no order is taken before there is one. */
-  let partitioner = partitionerOf(1);
+  /** No order is taken before it knows how many partitions there are. */
+  const partitioner = createPartitioner({ kind, partitions: 1, availabilityTimeoutMs });
 
   const session = createSession(config, log, metrics, {
-    onOpen(partitions) {
-      partitioner = partitionerOf(partitions);
-    },
-    onPartitions: (partitions) => partitioner.resize(partitions),
+    onPartitions: partitioner.resize,
     onFatal(reason) {
       metrics.clientsReplaced.inc();
       for (const order of pending.values())
         if (order.group > 0) unknown(order, "the Kafka client failed", reason);
+      partitioner.forget();
       republisher.forget();
     },
-    onStatistics: on.statistics,
   });
 
   const groups = createGroups<Pending>({
@@ -74,7 +68,7 @@ export function createDelivery(
   const republisher = createRepublisher({
     mostOrders,
     promptMs: availabilityTimeoutMs,
-    available: (partition, nowMs) => partitioner.available(partition, nowMs),
+    available: partitioner.available,
     send(order, nowMs) {
       const why = send([order], nowMs).get(order);
       if (why) log.warn({ err: why }, "republishing failed, the first copy is waited for");

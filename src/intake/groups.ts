@@ -1,14 +1,12 @@
 /**
- * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896). So an order
- * on its own does not wait, and the busier the brokers, the larger the groups: the number of produce requests costs, not
- * their size. No order is held for longer than the window. A mode at a time:
+ * Gathers orders into groups that are sent together, as Nagle's algorithm gathers bytes into segments (RFC 896): the number of
+ * produce requests costs, not their size. An order on its own does not wait, and none is held for longer than the window.
  *
  * - idle: nothing is under way. An order goes at once, with those of its turn of the event loop.
  * - sent: the newest group is under way, and what comes is held until all of it is acknowledged.
- * - gathering: it is acknowledged, and the next group waits a moment, until as many are there as are expected. After many
- *   that is for those who were just answered and are likely to be back, who else would make two groups that take turns: twice
- *   as long as the acknowledgement took. And where orders came meanwhile and the brokers are slow to acknowledge, because
- *   they are busy, the longer the slower they are, which is what makes them quicker.
+ * - gathering: the next group waits a moment, until as many are there as are expected. After many that is for those who were just
+ *   answered and are likely to be back: else two groups would take turns. And where orders came meanwhile and the brokers are busy,
+ *   the longer the slower they are, which makes them quicker.
  */
 type Mode = "idle" | "sent" | "gathering";
 

@@ -22,14 +22,10 @@ const recentOrders = 10_000;
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
   const recent = createRecent<{ order: Order; acceptance: Acceptance }>(recentOrders);
   const admission = createAdmission(config, metrics);
+  metrics.inFlight(admission);
   /** Of a drain: it is told by /readyz, which the balancer has yet to notice; then orders are refused. */
   let draining: "no" | "told" | "refusing" = "no";
   const delivery = createDelivery(config, log, metrics, {
-    statistics() {
-      metrics.inFlightOrders.set(admission.orders());
-      metrics.inFlightLimit.set(admission.lowestLimit());
-      metrics.inFlightBytes.set(admission.bytes());
-    },
     accepted: ({ id, order }, acceptance) => recent.add(id, { order, acceptance }),
     ended: ({ given, bytes, lane }) => admission.leave(given.kind, bytes, lane),
   });

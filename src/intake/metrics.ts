@@ -1,7 +1,7 @@
 /** What the producer tier tells of itself. */
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type OutcomeName, outcomes } from "../outcomes.ts";
-import { latencyHistogram } from "../runtime/metrics.ts";
+import { gaugeOfNow, latencyHistogram } from "../runtime/metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 
@@ -9,19 +9,19 @@ export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
 export function createIntakeMetrics(registry: Registry) {
   const registers = [registry];
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  const counter = (name: string, help: string) => new Counter({ name, help, registers });
-  const ofOutcomes = new Counter({
-    name: "orders_outcomes_total",
-    help: "Answers to orders, by outcome and by what it says of the order's fate.",
-    labelNames: ["outcome", "fate"],
-    registers,
-  });
-  const ofShed = new Counter({
-    name: "orders_shed_total",
-    help: "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
-    labelNames: ["cause"],
-    registers,
-  });
+  const counter = (name: string, help: string, ...labelNames: string[]) =>
+    new Counter({ name, help, labelNames, registers });
+  const ofOutcomes = counter(
+    "orders_outcomes_total",
+    "Answers to orders, by outcome and by what it says of the order's fate.",
+    "outcome",
+    "fate",
+  );
+  const ofShed = counter(
+    "orders_shed_total",
+    "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
+    "cause",
+  );
   const outcome = (outcome: OutcomeName, orders = 1): void =>
     ofOutcomes.inc({ outcome, fate: outcomes[outcome].fate ?? "none" }, orders);
   const shed = (cause: "bound" | "overload", orders = 1): void => ofShed.inc({ cause }, orders);
@@ -41,12 +41,13 @@ export function createIntakeMetrics(registry: Registry) {
       "order_delivery_duration_seconds",
       "Time from an order's first sending to its delivery report.",
     ),
-    inFlightOrders: gauge("orders_in_flight", "Orders without their report."),
-    inFlightLimit: gauge(
-      "orders_in_flight_limit",
-      "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.",
-    ),
-    inFlightBytes: gauge("orders_in_flight_bytes", "Bytes of the same."),
+    inFlight(of: Record<"orders" | "lowestLimit" | "bytes", () => number>): void {
+      gaugeOfNow(registry, "orders_in_flight", "Orders without their report.", of.orders);
+      const limit =
+        "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.";
+      gaugeOfNow(registry, "orders_in_flight_limit", limit, of.lowestLimit);
+      gaugeOfNow(registry, "orders_in_flight_bytes", "Bytes of the same.", of.bytes);
+    },
     answeredFromMemory: counter(
       "orders_repeated_total",
       "Repeated requests that were answered without sending the order again.",

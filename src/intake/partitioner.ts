@@ -28,7 +28,7 @@ export function createPartitioner(options: {
   const available = (partition: number, nowMs: number): boolean =>
     partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
-  let current = Math.floor(Math.random() * partitions);
+  let current = Math.floor(Math.random() * 2 ** 20);
 
   function next(nowMs: number): number {
     let best = (current + 1) % partitions;
@@ -63,6 +63,10 @@ export function createPartitioner(options: {
       if (!all || !oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
       oldest.unsettled -= 1;
       if (oldest.unsettled === 0) all.shift();
+    },
+    /** No order that is on its way gets a report any more. */
+    forget(): void {
+      waiting.length = 0;
     },
     /** The topic has so many partitions now. What was sent to others is settled all the same. */
     resize(now: number): void {

@@ -3,9 +3,8 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
-import type { OutgoingRecord } from "../kafka/outgoing.ts";
 import { type KafkaProducer, type OnReport, openProducer, type PartitionState } from "../kafka/producer.ts";
-import type { RefusedRecord } from "../kafka/sender.ts";
+import type { OutgoingRecord, RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
@@ -13,7 +12,6 @@ import type { IntakeMetrics } from "./metrics.ts";
 
 const retryMs = 1_000;
 const watchMs = 1_000;
-const rightsMs = 5_000;
 /** Meanwhile the replicas in sync are not watched. */
 const checkTimeoutMs = 2_000;
 
@@ -30,14 +28,10 @@ export function createSession(
   log: Logger,
   metrics: IntakeMetrics,
   events: {
-    /** A client was opened; the topic has so many partitions. */
-    onOpen: (partitions: number) => void;
     /** The topic has so many partitions now, at least one; those that are more than before have leaders. */
     onPartitions: (partitions: number) => void;
     /** The client is gone for good: what has no report will get none. */
     onFatal: (reason: string) => void;
-    /** Every second. */
-    onStatistics: () => void;
   },
 ) {
   const { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
@@ -46,9 +40,6 @@ export function createSession(
   let brokersUp = 0;
   let partitions: PartitionState[] = [];
   let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
-  /** Of the topic, of this client's rights. */
-  let weakness: string | undefined;
-  let denial: string | undefined;
   /** What Kafka's client said last of why it does not reach a broker. */
   let words: string | undefined;
 
@@ -62,13 +53,13 @@ export function createSession(
   }
 
   /** From now on nothing can be sent for this reason; or it can. */
-  function tell(fault = denial ?? weakness): void {
+  function tell(fault: string | undefined): void {
     if (fault !== undefined && fault !== obstacle?.reason) log.warn({ fault }, "not ready");
     if (fault === undefined && obstacle) log.info({ topic, partitions: partitions.length }, "ready");
     obstacle = fault === undefined ? undefined : refusal("not_ready", fault);
   }
 
-  /** Opens a client and makes it current. @returns what is wrong with the topic, if anything is */
+  /** Opens a client and makes it current. @returns what is wrong with the topic or this client's rights, if anything is */
   async function open(): Promise<string | undefined> {
     const client = await openProducer(config, {
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
@@ -79,7 +70,6 @@ export function createSession(
         metrics.queueRecords.set(queueRecords);
         metrics.queueBytes.set(queueBytes);
         metrics.roundTripSeconds.set(roundTripMs / 1_000);
-        events.onStatistics();
       },
       onError: (message) => {
         log.warn({ kafka: message }, "Kafka client");
@@ -88,18 +78,16 @@ export function createSession(
       },
     });
     try {
-      denial = await client.missingRight(topic, "WRITE", rightsMs);
-      const told = await askOfTopic(config, topic, client);
-      weakness = told.fault;
-      if ((denial ?? weakness) !== undefined || closed) return denial ?? weakness;
+      const told = await askOfTopic(config, topic, client, { right: "WRITE" });
+      if (told.fault !== undefined || closed) return told.fault;
       kafka = client;
       partitions = told.partitions;
     } finally {
       if (kafka !== client) await client.close(0);
     }
     brokersUp = Math.max(brokersUp, 1);
-    events.onOpen(partitions.length);
-    tell();
+    events.onPartitions(partitions.length);
+    tell(undefined);
     void watch(client);
     return undefined;
   }
@@ -110,7 +98,6 @@ export function createSession(
     let used = partitions.length;
     let trusted = used;
     let checkedMs = performance.now();
-    let askedMs = checkedMs;
     for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
       try {
         const found = await client.partitions(topic, watchMs);
@@ -123,23 +110,17 @@ export function createSession(
           used = found.length;
           events.onPartitions(used);
         }
-        if (performance.now() - askedMs >= rightsMs) {
-          askedMs = performance.now();
-          denial = await client.missingRight(topic, "WRITE", watchMs);
-          if (!current()) return;
-          tell();
-        }
         const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
         if (!due) continue;
         checkedMs = performance.now();
-        const told = await askOfTopic(config, topic, client, checkTimeoutMs).catch((error) => {
+        const asked = askOfTopic(config, topic, client, { right: "WRITE", timeoutMs: checkTimeoutMs });
+        const told = await asked.catch((error) => {
           log.warn({ err: error }, "the topic could not be checked this time");
         });
         if (!current()) return;
         if (!told) continue;
         trusted = told.partitions.length;
-        weakness = told.fault;
-        tell();
+        tell(told.fault);
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }
@@ -179,7 +160,7 @@ export function createSession(
       const failed = refused.find(([, { reason }]) => reason === "client failed")?.[1];
       // Whoever is refused here is told first.
       if (failed) queueMicrotask(() => client === kafka && replace(client, failed.message));
-      return refused.map(([n, refusal]) => [n, refusalOf(refusal)]);
+      return refused.map(([n, why]) => [n, refusalOf(why)]);
     },
 
     /** Opens no more clients, and waits until every record has its report, at most for so long. */

@@ -71,16 +71,20 @@ export async function connected<Driver>(
   }
 }
 
+/** Asks what the brokers know of a topic. @throws Error when none answers in time */
+export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
+  new Promise<Kafka.Metadata>((resolve, reject) => {
+    client.getMetadata({ topic, timeout: timeoutMs }, (error, told) =>
+      error ? reject(error) : resolve(told),
+    );
+  });
+
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const isProducer = client instanceof Kafka.Producer;
-  const giveUp = setTimeout(resolve, isProducer ? 5_000 : 10_000);
-  const done = () => {
-    clearTimeout(giveUp);
-    resolve();
-  };
-  if (isProducer) client.disconnect(1, done);
-  else client.disconnect(done);
-  return promise;
+  return new Promise((resolve) => {
+    const isProducer = client instanceof Kafka.Producer;
+    setTimeout(resolve, isProducer ? 5_000 : 10_000).unref();
+    if (isProducer) client.disconnect(1, () => resolve());
+    else client.disconnect(() => resolve());
+  });
 }

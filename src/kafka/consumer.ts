@@ -6,10 +6,10 @@ import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
-import { clientOptions, connected, disconnect } from "./client.ts";
+import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
 import { openFetched, type Taken } from "./fetched.ts";
 import { openPlaces } from "./places.ts";
-import { missingRight } from "./rights.ts";
+import { missingRight } from "./topics.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** What the group protocol demands: these partitions are to be taken on, or given up. */
@@ -104,9 +104,10 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {
+      const of = { ask: asking.ask, metadata: metadataOf(client) };
       const missing = await Promise.all([
-        missingRight(client, asking, topic, "READ", timeoutMs),
-        missingRight(client, asking, config.DEAD_TOPIC, "WRITE", timeoutMs),
+        missingRight(of, topic, "READ", timeoutMs),
+        missingRight(of, config.DEAD_TOPIC, "WRITE", timeoutMs),
       ]);
       return missing.find((words) => words !== undefined);
     },

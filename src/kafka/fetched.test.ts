@@ -5,8 +5,8 @@ import { startOrdersCluster } from "../../testing/kafka.ts";
 import { consumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import type { DeliveredRecord } from "./fetched.ts";
-import type { OutgoingRecord } from "./outgoing.ts";
 import { openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./sender.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

@@ -1,7 +1,7 @@
 /** Takes records out of librdkafka many at a time, as bytes (native/records.cc): what nobody asks for is no object. */
 import type { Pointer } from "bun:ffi";
 import { present, rdkafka } from "./ffi.ts";
-import type { RecordHeaders } from "./outgoing.ts";
+import type { RecordHeaders } from "./sender.ts";
 
 /** Of a record's head in native/records.cc: two doubles, then 32-bit numbers. */
 const headBytes = 40;

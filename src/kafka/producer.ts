@@ -3,10 +3,9 @@ import type { Pointer } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
-import { clientOptions, connected, disconnect } from "./client.ts";
-import type { OutgoingRecord } from "./outgoing.ts";
+import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
 import { openReports, type Report } from "./reports.ts";
-import { missingRight, type Right } from "./rights.ts";
+import type { OutgoingRecord } from "./sender.ts";
 import { openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
@@ -84,6 +83,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   const waiting = new Map<number, { onReport: OnReport; left: number }>();
   let lastCall = 0;
   const asking = openAsking(handle);
+  const metadata = metadataOf(client);
   const wakeUps = openWakeUps(handle, () => reports.poll());
   const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
@@ -130,20 +130,12 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       if (refusal) throw refusal[1];
     },
 
+    metadata,
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
-    partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
-      return new Promise((resolve, reject) => {
-        client.getMetadata({ topic, timeout: timeoutMs }, (error, metadata) => {
-          if (error) return reject(error);
-          const found = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
-          resolve(found.map(stateOf));
-        });
-      });
+    async partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
+      const { topics } = await metadata(topic, timeoutMs);
+      return (topics.find(({ name }) => name === topic)?.partitions ?? []).map(stateOf);
     },
-
-    /** That a right is missing, in words. @throws Error when no broker answers in time. */
-    missingRight: (topic: string, right: Right, timeoutMs: number): Promise<string | undefined> =>
-      missingRight(client, asking, topic, right, timeoutMs),
 
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {

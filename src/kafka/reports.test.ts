@@ -4,9 +4,9 @@ import { startOrdersCluster } from "../../testing/kafka.ts";
 import { kafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { handleOf } from "./client.ts";
-import type { OutgoingRecord } from "./outgoing.ts";
 import { openProducer } from "./producer.ts";
 import { openReports, type Report } from "./reports.ts";
+import type { OutgoingRecord } from "./sender.ts";
 import { openSender } from "./sender.ts";
 
 const cluster = startOrdersCluster();

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { until } from "../../kit/until.ts";
 import { type StoredRecord, startOrdersCluster } from "../../testing/kafka.ts";
 import { kafkaConfig } from "../config.ts";
-import type { OutgoingRecord } from "./outgoing.ts";
 import { maxRecordBytes, openProducer } from "./producer.ts";
+import type { OutgoingRecord } from "./sender.ts";
 
 const cluster = startOrdersCluster();
 afterAll(() => cluster[Symbol.dispose]());

@@ -1,7 +1,22 @@
 /** Hands records to librdkafka, many in one call (native/send.cc): node-rdkafka takes 11 µs of CPU for each. */
 import type { Pointer } from "bun:ffi";
 import { cText, present, rdkafka } from "./ffi.ts";
-import type { OutgoingRecord, RecordHeaders } from "./outgoing.ts";
+
+/** Headers are name and value pairs, a pair an object. */
+export type RecordHeaders = Record<string, string | Buffer | null>[];
+
+/** A record on its way out. */
+export type OutgoingRecord = {
+  topic: string;
+  partition: number;
+  key: string | Buffer | null;
+  value: string | Buffer | null;
+  headers: RecordHeaders;
+  /** Milliseconds since the epoch; none: now. */
+  timestampMs?: number;
+  /** Headers before those, which one array gives to many records: encoded once, for 0.2 µs less a record. */
+  sharedHeaders?: RecordHeaders;
+};
 
 /** By error code: RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE. */
 const reasons: Record<number, RefusedRecord["reason"]> = { [-184]: "queue full", 10: "too large" };
@@ -24,9 +39,12 @@ const none: RecordHeaders = [];
 /** @param lingers the client has a linger.ms; if not, records that are sent together leave together */
 export function openSender(client: Pointer, lingers: boolean) {
   const topics = new Map<string, Pointer>();
-  // Used again and again: librdkafka copies all of it before the call returns.
   const encoder = createEncoder();
-  let shared = { headers: none, ...encodedHeaders(none) };
+  function sharing(headers: RecordHeaders) {
+    encoder.addHeaders(headers);
+    return { headers, ...encoder.encoded() };
+  }
+  let shared = sharing(none);
 
   function topicOf(name: string): Pointer {
     const topic = topics.get(name) ?? present(rdkafka.rd_kafka_topic_new(client, cText(name), null), name);
@@ -43,14 +61,10 @@ export function openSender(client: Pointer, lingers: boolean) {
       const [first] = records;
       if (first === undefined) return [];
       const { topic, sharedHeaders = none } = first;
-      if (shared.headers !== sharedHeaders)
-        shared = { headers: sharedHeaders, ...encodedHeaders(sharedHeaders) };
-      encoder.begin();
-      for (const record of records) {
-        if (record.topic !== topic || (record.sharedHeaders ?? none) !== sharedHeaders)
-          throw new TypeError("records of several topics or shared headers in one call");
-        encoder.add(record);
-      }
+      if (records.some((one) => one.topic !== topic || (one.sharedHeaders ?? none) !== sharedHeaders))
+        throw new TypeError("records of several topics or shared headers in one call");
+      if (shared.headers !== sharedHeaders) shared = sharing(sharedHeaders);
+      for (const record of records) encoder.add(record);
       const errors = new Float64Array(records.length);
       const { numbers, texts } = encoder.encoded();
       const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
@@ -80,72 +94,40 @@ function refusal(error: Pointer): RefusedRecord {
   return new RefusedRecord(message, failed ? "client failed" : (reasons[code] ?? "other"), code);
 }
 
-function encodedHeaders(headers: RecordHeaders) {
-  const encoder = createEncoder();
-  encoder.addHeaders(headers);
-  return encoder.encoded();
-}
-
 /** There is no key, or no value. */
 const absent = -1;
-const firstBytes = 8_192;
-/** More than that is not kept for later: few groups are so large. */
-const keptBytes = 4 * 1_048_576;
 
-/** Writes records as native/send.cc reads them, into memory that grows with what it has to hold. */
+/** Writes records as native/send.cc reads them. */
 function createEncoder() {
-  let numbers = new Int32Array(256);
-  let texts = Buffer.from(new ArrayBuffer(firstBytes));
-  let count = 0;
-  let used = 0;
-
-  /** Makes room. @param units of UTF-16, each of which takes at most three bytes */
-  function reserve(more: number, units: number): void {
-    const needed = used + 3 * units;
-    if (count + more > numbers.length)
-      numbers = new Int32Array(numbers.buffer.transfer(2 * numbers.BYTES_PER_ELEMENT * (count + more)));
-    if (needed > texts.length) texts = Buffer.from(texts.buffer.transfer(2 * needed));
-  }
-
-  function put(value: string | Buffer | null): void {
-    numbers[count] = absent;
-    if (typeof value === "string") numbers[count] = texts.write(value, used);
-    else if (value !== null) numbers[count] = value.copy(texts, used);
-    used += Math.max(0, numbers[count++] as number);
-  }
+  const texts = new Bun.ArrayBufferSink();
+  texts.start({ stream: true, asUint8Array: true });
+  let numbers: number[] = [];
+  const lengthOf = (text: string | Buffer | null): number =>
+    text === null ? absent : (texts.write(text) as number);
 
   function addHeaders(headers: RecordHeaders): void {
-    reserve(1, 0);
-    const total = count++;
-    let pairs = 0;
+    const total = numbers.push(0) - 1;
     for (const header of headers)
       for (const name in header) {
-        const value = header[name] ?? null;
-        reserve(2, name.length + 1 + (value?.length ?? 0));
-        put(name);
-        texts[used++] = 0;
-        put(value);
-        pairs += 1;
+        numbers.push(lengthOf(`${name}\0`) - 1, lengthOf(header[name] ?? null));
+        numbers[total] = (numbers[total] as number) + 1;
       }
-    numbers[total] = pairs;
   }
 
   return {
-    begin(): void {
-      if (texts.length > keptBytes) texts = Buffer.from(new ArrayBuffer(firstBytes));
-      count = 0;
-      used = 0;
-    },
     add({ partition, key, value, headers, timestampMs = 0 }: OutgoingRecord): void {
-      reserve(5, (key?.length ?? 0) + (value?.length ?? 0));
-      numbers[count++] = partition;
-      numbers[count++] = timestampMs | 0;
-      numbers[count++] = Math.floor(timestampMs / 2 ** 32);
-      put(key);
-      put(value);
+      numbers.push(partition, timestampMs | 0, Math.floor(timestampMs / 2 ** 32));
+      numbers.push(lengthOf(key), lengthOf(value));
       addHeaders(headers);
     },
     addHeaders,
-    encoded: () => ({ numbers, texts }),
+    /** What was added since the last time. */
+    encoded() {
+      // There is no address of nothing.
+      texts.write("\0");
+      const encoded = { numbers: Int32Array.from(numbers), texts: texts.flush() as Uint8Array };
+      numbers = [];
+      return encoded;
+    },
   };
 }

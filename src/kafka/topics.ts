@@ -1,11 +1,9 @@
 /** No tier runs on a topic that is weaker than the promise «on at least two replicas, until it is handled» demands. */
-import { CString, type Pointer, read } from "bun:ffi";
+import { CString, type Pointer, ptr, read } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./producer.ts";
-import type { Right } from "./rights.ts";
 
-const rightTimeoutMs = 5_000;
 const resourceTopic = 2;
 /** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
 const foreverMs = 31_557_600_000_000;
@@ -13,6 +11,13 @@ const foreverMs = 31_557_600_000_000;
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
 const aroundOrderBytes = 2_048;
+
+/** Of type rd_kafka_AclOperation_t. */
+const operations = { READ: 3, WRITE: 4 };
+export type Right = keyof typeof operations;
+/** RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED. */
+const describeTopics = 19;
+const denied = 29;
 
 /** Longest batch that is sent to a topic. Of orders one goes alone, or several within Kafka's batch.size. */
 export const longestBatchBytes = ({ DEAD_TOPIC, MAX_BODY_BYTES }: KafkaConfig, topic: string): number =>
@@ -45,15 +50,17 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
  * undefined when it can. `maxBytes`: the longest batch that it takes. A segment is kept for `retentionMs` after its last
  * record, and written to for `segmentMs`. Where its configuration is not asked for, which is where one replica in sync is
  * enough: the least that would be demanded, and for ever.
+ * @param asked.right one that the client must have there, or that is the fault
  * @throws Error when the brokers can't be asked
  */
 export async function askOfTopic(
   config: KafkaConfig,
   topic: string,
-  client: Pick<KafkaProducer, "partitions" | "ask">,
-  timeoutMs = 10_000,
+  client: Pick<KafkaProducer, "partitions" | "ask" | "metadata">,
+  { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
+  const denial = right && (await missingRight(client, topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
   const actual =
     inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
@@ -73,7 +80,7 @@ export async function askOfTopic(
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);
   return {
     partitions,
-    fault: partitions.length === 0 ? absent : tooWeak,
+    fault: denial ?? (partitions.length === 0 ? absent : tooWeak),
     maxBytes: Math.min(
       Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic)),
       mostBytes,
@@ -83,16 +90,11 @@ export async function askOfTopic(
   };
 }
 
-/**
- * The same by a client of its own. @param right one that it must have there, or that is the fault
- * @throws Error as `askOfTopic`; when no broker can be reached
- */
+/** The same by a client of its own. @throws Error as `askOfTopic`; when no broker can be reached */
 export async function askOnce(config: KafkaConfig, topic: string, right?: Right) {
   const client = await openProducer({ ...config, ORDERS_TOPIC: topic }, { deliveryTimeoutMs: 1_000 });
   try {
-    const denial = right && (await client.missingRight(topic, right, rightTimeoutMs));
-    const told = await askOfTopic(config, topic, client);
-    return { ...told, fault: denial ?? told.fault };
+    return await askOfTopic(config, topic, client, { right });
   } finally {
     await client.close(0);
   }
@@ -130,4 +132,43 @@ function entriesOf(event: Pointer): Map<string, string> {
       found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
   }
   return found;
+}
+
+/**
+ * Which right is missing, in words, as the brokers tell it (KIP-430): nothing is read or written for it. undefined where none is,
+ * or they do not tell. @throws Error when none answers in time
+ */
+export async function missingRight(
+  { ask, metadata }: Pick<KafkaProducer, "ask" | "metadata">,
+  topic: string,
+  right: Right,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  // Any broker knows, but unless one is named the controller is asked, who may be the one that is gone.
+  const { orig_broker_id: broker } = await metadata(topic, timeoutMs);
+  const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
+  return ask(timeoutMs, {
+    send(queue, client) {
+      const name = cText(topic);
+      const names = new BigUint64Array([BigInt(ptr(name))]);
+      const topics = present(rdkafka.rd_kafka_TopicCollection_of_topic_names(names, 1), "topics");
+      const options = present(rdkafka.rd_kafka_AdminOptions_new(client, describeTopics), "options");
+      rdkafka.rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+      rdkafka.rd_kafka_AdminOptions_set_broker(options, broker, null, 0);
+      rdkafka.rd_kafka_DescribeTopics(client, topics, options, queue);
+      rdkafka.rd_kafka_AdminOptions_destroy(options);
+      rdkafka.rd_kafka_TopicCollection_destroy(topics);
+    },
+    read(event) {
+      const count = new BigUint64Array(1);
+      const result = present(rdkafka.rd_kafka_event_DescribeTopics_result(event), "result");
+      const described = present(rdkafka.rd_kafka_DescribeTopics_result_topics(result, count), "topic");
+      const description = read.ptr(described) as Pointer;
+      const code = rdkafka.rd_kafka_error_code(rdkafka.rd_kafka_TopicDescription_error(description));
+      if (code !== 0) return code === denied ? inWords("DESCRIBE") : undefined;
+      const granted = rdkafka.rd_kafka_TopicDescription_authorized_operations(description, count) as Pointer;
+      const told = Array.from({ length: granted ? Number(count[0]) : 0 }, (_, n) => read.i32(granted, 4 * n));
+      return told.length === 0 || told.includes(operations[right]) ? undefined : inWords(right);
+    },
+  });
 }

@@ -3,7 +3,6 @@
  * password, a mechanism, a certificate that it does not trust.
  */
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { connect } from "node:tls";
 import type { KafkaConfig } from "../config.ts";
 import type Kafka from "./addon.ts";
@@ -56,7 +55,6 @@ function mistrust(words: string, config: KafkaConfig): Promise<string> {
     const socket = connect({
       host,
       port: Number(port),
-      ...(!isIP(host) && { servername: host }),
       ...(config.KAFKA_SSL_CA_LOCATION !== undefined && { ca: readFileSync(config.KAFKA_SSL_CA_LOCATION) }),
       timeout: probeTimeoutMs,
     });

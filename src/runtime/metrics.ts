@@ -1,5 +1,5 @@
 /** Prometheus metrics of a process: its own registry with the standard process metrics, by prom-client. */
-import { collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** Seconds, from a fast acknowledgement to the longest time limit. */
 const latencyBucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30];
@@ -13,6 +13,18 @@ export function createRegistry(instance: string): Registry {
   for (const { name } of registry.getMetricsAsArray())
     if (name.startsWith("nodejs_heap_space_")) registry.removeSingleMetric(name);
   return registry;
+}
+
+/** What a metric is when it is asked for. */
+export function gaugeOfNow(registry: Registry, name: string, help: string, now: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(now());
+    },
+  });
 }
 
 /** A histogram of how long something takes, in seconds. */

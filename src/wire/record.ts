@@ -3,7 +3,7 @@
  * Kafka protocol binding's binary mode, with the W3C trace context of the request.
  */
 import type { TraceContext } from "../http/trace-context.ts";
-import type { OutgoingRecord } from "../kafka/outgoing.ts";
+import type { OutgoingRecord } from "../kafka/sender.ts";
 import { type Order, schemaVersion } from "../order.ts";
 import type { PlacedOrder } from "./validation.ts";
 

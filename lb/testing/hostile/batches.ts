@@ -111,5 +111,22 @@ export const batches: Case[] = [
     "closed",
   ],
   ["a long batch, duplicate members", batch(orders(300).replace("{", '{"size":"large",')), "malformed_body"],
+  ["a batch of 1,000 that are none", batch(`[${many(1_000, 0)}]`), { batch: many(1_000, "invalid_order") }],
+  ["a batch that is like an array", batch(`{"0":${order("0.0")},"length":1}`), "invalid_order"],
+  ["a batch in a batch", batch(`[${orders(1)}]`), { batch: ["invalid_order"] }],
+  ["a batch with a gap", batch("[,]"), "malformed_body"],
+  ["a long batch of 0", batch(`[${" ".repeat(20_000)}]`), "invalid_order"],
+  ["a long batch that is one word", batch("x".repeat(20_000)), "malformed_body"],
+  ["a long batch that is malformed at its end", batch(orders(300).replace(/]$/, ",]")), "malformed_body"],
+  [
+    "a long batch of another media type",
+    batch(orders(300), { type: "text/plain" }),
+    "unsupported_media_type",
+  ],
+  [
+    "a long batch with a malformed key",
+    batch(orders(300), { lines: ['Idempotency-Key: "CASE'] }),
+    "malformed_key",
+  ],
   ["a deep batch", batch("[".repeat(300_000) + "]".repeat(300_000)), { batch: ["invalid_order"] }],
 ];

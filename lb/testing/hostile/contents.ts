@@ -1,5 +1,5 @@
 /** What a body is said to be and what it is: media types, charsets, codings, JSON. */
-import { type Case, chunked, chunks, order, orders, request, utf8 } from "./bytes.ts";
+import { type Case, chunked, chunks, many, order, orders, request, utf8 } from "./bytes.ts";
 
 export const contents: Case[] = [
   ["no media type", request({ type: undefined }), "unsupported_media_type"],
@@ -22,6 +22,23 @@ export const contents: Case[] = [
   ['charset "UTF-8"', request({ type: 'application/json;charset="UTF-8"' }), "accepted"],
   ["charset utf-16", request({ type: "application/json; charset=utf-16" }), "unsupported_media_type"],
   ["charset latin1", request({ type: "application/json; charset=iso-8859-1" }), "unsupported_media_type"],
+  [
+    "two charsets",
+    request({ type: "application/json; charset=utf-8; charset=utf-16" }),
+    "unsupported_media_type",
+  ],
+  ["a charset without a value", request({ type: "application/json; charset" }), "unsupported_media_type"],
+  [
+    "a charset in a parameter's value",
+    request({ type: 'application/json; a="; charset=utf-16"' }),
+    "accepted",
+  ],
+  ["a semicolon and no parameter", request({ type: "application/json;" }), "accepted"],
+  [
+    "7 KB of parameters and a fault",
+    request({ type: `application/json${"; a=a".repeat(1_400)}@` }),
+    "unsupported_media_type",
+  ],
   ["another parameter", request({ type: "application/json; version=1" }), "accepted"],
   [
     "UTF-16 without a word",
@@ -44,7 +61,25 @@ export const contents: Case[] = [
     request({ lines: ["Content-Encoding: identity, gzip"] }),
     "unsupported_media_type",
   ],
+  [
+    "two lines of Content-Encoding: identity",
+    request({ lines: many(2, "Content-Encoding: identity") }),
+    "unsupported_media_type",
+  ],
   ["an Accept that nothing meets", request({ lines: ["Accept: text/html"] }), "accepted"],
+  [
+    "an Accept that excludes what is sent",
+    request({
+      lines: ["Accept: application/json;q=0, application/problem+json;q=0", "Accept-Encoding: identity;q=0"],
+    }),
+    "accepted",
+  ],
+  [
+    "preconditions and wishes",
+    request({ lines: ['If-Match: "x"', "If-None-Match: *", "Range: bytes=0-0", "Prefer: return=minimal"] }),
+    "accepted",
+  ],
+  ["two BOMs", request({ body: utf8(`\ufeff\ufeff${order()}`) }), "malformed_body"],
   ["a BOM", request({ body: utf8(`\ufeff${order()}`) }), "accepted"],
   ["bytes that are no UTF-8", request({ body: order().replace("CASE", "CASE\u00e9") }), "malformed_body"],
   ["an overlong form", request({ body: order().replace("CASE", "CASE\xc0\xaf") }), "malformed_body"],
@@ -61,6 +96,47 @@ export const contents: Case[] = [
     request({ body: order(0, { note: "X" }).replace('"X"', '"\xed\xa0\x80"') }),
     "malformed_body",
   ],
+  [
+    "a surrogate pair in UTF-8",
+    request({ body: order(0, { note: "X" }).replace('"X"', '"\xed\xa0\xbd\xed\xb8\x80"') }),
+    "malformed_body",
+  ],
+  [
+    "a surrogate pair the wrong way round",
+    request({ body: order(0, { note: "X" }).replace('"X"', '"\\ude00\\ud83d"') }),
+    "invalid_order",
+  ],
+  [
+    "a surrogate pair, escaped",
+    request({ body: order(0, { note: "X" }).replace('"X"', '"\\ud83d\\ude00"') }),
+    "accepted",
+  ],
+  [
+    "a customer with a lone surrogate",
+    request({ body: order().replace("CASE-0", "CASE-0\\udc00") }),
+    "invalid_order",
+  ],
+  [
+    "bytes beyond Unicode",
+    request({ body: order().replace("CASE", "CASE\xf4\x90\x80\x80") }),
+    "malformed_body",
+  ],
+  [
+    "a note of 200 characters in 400 units",
+    request({ body: utf8(order(0, { note: "😀".repeat(200) })) }),
+    "accepted",
+  ],
+  [
+    "a note of 201 characters",
+    request({ body: utf8(order(0, { note: "😀".repeat(201) })) }),
+    "invalid_order",
+  ],
+  [
+    "a next line",
+    request({ body: order(0, { note: "a\u0085b" }).replace("\u0085", "\\u0085") }),
+    "invalid_order",
+  ],
+  ["no customer", request({ body: order(0, { customer: "" }) }), "invalid_order"],
   ["letters of all kinds", request({ body: utf8(order(0, { note: "Crème brûlée, 咖啡 ☕" })) }), "accepted"],
   ["a duplicate member", request({ body: order().replace("{", '{"customer":"CASE-1",') }), "malformed_body"],
   [
@@ -74,6 +150,17 @@ export const contents: Case[] = [
     "malformed_body",
   ],
   ["__proto__", request({ body: order().replace("{", '{"__proto__":{"size":"large"},') }), "invalid_order"],
+  [
+    "__proto__, twice",
+    request({ body: order().replace("{", '{"__proto__":1,"__proto__":1,') }),
+    "malformed_body",
+  ],
+  [
+    "a duplicate member, deep in another",
+    request({ body: order().replace("{", '{"more":[{"a":1,"a":1}],') }),
+    "malformed_body",
+  ],
+  ["a member that every object has", request({ body: order(0, { toString: "x" }) }), "invalid_order"],
   ["deep nesting", request({ body: "[".repeat(4_000) + "]".repeat(4_000) }), "invalid_order"],
   [
     "deep nesting in an order",
@@ -82,6 +169,13 @@ export const contents: Case[] = [
   ],
   ["a quantity of 2.0", request({ body: order().replace(":2}", ":2.0}") }), "accepted"],
   ["a quantity of 1e400", request({ body: order().replace(":2}", ":1e400}") }), "invalid_order"],
+  ["a quantity of 1e-400", request({ body: order().replace(":2}", ":1e-400}") }), "invalid_order"],
+  ["a quantity of -0", request({ body: order().replace(":2}", ":-0}") }), "invalid_order"],
+  ["a quantity of 200e-2", request({ body: order().replace(":2}", ":200e-2}") }), "accepted"],
+  ["a quantity of 2.5", request({ body: order().replace(":2}", ":2.5}") }), "invalid_order"],
+  ["a quantity of 02", request({ body: order().replace(":2}", ":02}") }), "malformed_body"],
+  ["a quantity of +2", request({ body: order().replace(":2}", ":+2}") }), "malformed_body"],
+  ["a quantity as text", request({ body: order(0, { quantity: "2" }) }), "invalid_order"],
   ["a quantity of NaN", request({ body: order().replace(":2}", ":NaN}") }), "malformed_body"],
   ["a trailing comma", request({ body: order().replace("}", ",}") }), "malformed_body"],
   ["a comment", request({ body: `/* */${order()}` }), "malformed_body"],

@@ -63,5 +63,23 @@ export const heads: Case[] = [
   ["a head without an end, half closed", `POST /orders HTTP/1.1\r\nHost: x\r\n${halfClose}`, { own: 400 }],
   ["nothing, half closed", halfClose, { own: 400 }],
   ["a client's own Order-Fate", request({ lines: ["Order-Fate: accepted"] }), "accepted"],
+  ["a client's own Answer-By", request({ lines: ["Answer-By: 1000000000000"] }), "accepted"],
+  [
+    "a client's own Sent-Before",
+    request({ lines: ["Sent-Before: 1"], body: order(0, { quantity: 0 }) }),
+    "invalid_order",
+  ],
+  [
+    "a client's own Order-Principal",
+    request({
+      lines: ["Order-Principal: another", "Order-Customers: another", "Order-Answer: {}", "Order-Key: k"],
+    }),
+    "accepted",
+  ],
+  [
+    "a Connection that names what the balancer adds",
+    request({ lines: ["Connection: Answer-By, Order-Key, Idempotency-Key"] }),
+    "accepted",
+  ],
   ["a client's own X-Forwarded-For", request({ lines: ["X-Forwarded-For: 1.2.3.4"] }), "accepted"],
 ];

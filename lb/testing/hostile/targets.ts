@@ -4,6 +4,11 @@ import { batch, bodiless, type Case, orders, request } from "./bytes.ts";
 export const targets: Case[] = [
   ["a path that ends with a slash", request({ target: "/orders/" }), "not_found"],
   ["two slashes", request({ target: "//orders" }), "not_found"],
+  ["two slashes before batch", batch(orders(1), { target: "/orders//batch" }), "not_found"],
+  ["a dot before batch", batch(orders(1), { target: "/orders/./batch" }), "not_found"],
+  ["a slash behind batch", batch(orders(1), { target: "/orders/batch/" }), "not_found"],
+  ["a batch, percent-encoded", batch(orders(1), { target: "/orders/%62atch" }), "not_found"],
+  ["a query with a NUL, encoded", request({ target: "/orders?a=%00" }), "accepted"],
   ["capitals", request({ target: "/Orders" }), "not_found"],
   ["percent-encoded", request({ target: "/%6frders" }), "not_found"],
   ["percent-encoded, batch", batch(orders(1), { target: "/orders%2fbatch" }), "not_found"],
