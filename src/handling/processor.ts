@@ -70,8 +70,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   /** Which orders the ledger has already: their effect is done. */
   const isKnown = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
     const ids = works.map(({ entry }) => entry.order.id);
-    const known = await recorder.whileLedgerIsDown(works, () => ledger.known(ids));
-    return ({ entry }) => known.has(entry.order.id);
+    const views = await recorder.whileLedgerIsDown(works, () => ledger.find(ids));
+    return ({ entry }) => views.get(entry.order.id)?.status === "handled";
   });
 
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {

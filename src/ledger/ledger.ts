@@ -35,7 +35,7 @@ export type LedgerView =
 type Place = { topic: string; partition: number; offset: number };
 
 /** A record that was given up. */
-type Burial = Place & { orderId: string | null; reason: string; attempts: number };
+export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
 /** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
 export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
@@ -56,16 +56,12 @@ export interface Ledger {
    *   commit, all of it (the next try finds the rows)
    */
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Verdict[]>;
-  /** Which of these orders have a row already. */
-  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
   readonly longestApplyMs?: number;
   /** Notes a dead letter; repeating it changes nothing. */
   bury(burial: Burial): Promise<void>;
-  /** What is known of an order; a handled one is handled, whatever befell its other records. */
-  find(id: string): Promise<LedgerView | undefined>;
-  /** The same of many orders at once; those that nothing is known of are missing. */
-  findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
+  /** What is known of orders; a handled one is handled, whatever befell its other records. Others are missing. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, LedgerView>>;
   /**
    * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment.
    * An order that comes after it is a new one. A row may stay for half as long again. May be called by all at once.

@@ -18,8 +18,8 @@ export class SchemaError extends Error {
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
 type Ask = <Row>(statements: string) => Promise<Row[]>;
-/** The error as the ledger's contract names it. */
-type Blamed = (error: unknown) => unknown;
+/** Throws the error as the ledger's contract names it. */
+type Blame = (error: unknown) => never;
 
 /** Longest for all steps, with waiting for others that apply them. */
 export const migrationTimeoutMs = 600_000;
@@ -41,13 +41,10 @@ const columnsInSqlite = `
   FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'`;
 
 /** @param sql a transaction. @throws SchemaError, or what the database says of its own failures */
-export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: Blamed): Promise<void> {
+export async function migratePostgres(sql: SQL, migrations: Migrations, blame: Blame): Promise<void> {
   await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
-  const ask: Ask = (statements) =>
-    sql.unsafe(statements).catch((error: unknown) => {
-      throw blamed(error);
-    });
+  const ask: Ask = (statements) => sql.unsafe(statements).catch(blame);
   await migrate(migrations, ask, async (steps) => {
     const actual = await ask<Column>(columnsInPostgres);
     await ask("SAVEPOINT scratch");
@@ -69,16 +66,13 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
 }
 
 /** @param database with a transaction under way. @throws SchemaError, or what the database says of its own failures */
-export async function migrateSqlite(database: Database, migrations: Migrations, blamed: Blamed) {
-  const ask: Ask = async (statements) => {
-    try {
-      if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
-      database.run(statements);
-      return [];
-    } catch (error) {
-      throw blamed(error);
-    }
+export async function migrateSqlite(database: Database, migrations: Migrations, blame: Blame) {
+  const run = async (statements: string) => {
+    if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
+    database.run(statements);
+    return [];
   };
+  const ask: Ask = (statements) => run(statements).catch(blame);
   await migrate(migrations, ask, async (steps) => {
     using scratch = new Database(":memory:");
     for (const step of steps) scratch.run(step);
