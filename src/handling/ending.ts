@@ -21,7 +21,6 @@ type Parts = ProcessorParts & {
 
 export function createEnding(config: ConsumerConfig, parts: Parts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random, recorder, breaker } = parts;
-  let finishedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
@@ -34,7 +33,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       } else if (end) {
         counts[end] += 1;
         if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
-        else finish(work);
+        else work.tracker.finish(work.record);
       }
     }
     for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
@@ -73,7 +72,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     work.waitsFor = counted ? "attempt" : "dependency";
     work.reason = oneLine(reason);
     work.owner.waiting.add(work);
-    metrics.waiting.inc({ for: work.waitsFor });
     const { id: orderId } = work.entry.order;
     const delayMs = Math.round(work.notBeforeMs - nowMs);
     log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
@@ -82,7 +80,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
 
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
-    const { record, owner, attempts, orderId } = work;
+    const { record, owner, tracker, attempts, orderId } = work;
     const { topic, partition, offset } = record;
     const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
     owner.running += 1;
@@ -93,7 +91,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
       log.error(burial, "dead letter");
       metrics.dead.inc();
-      finish(work);
+      tracker.finish(record);
     } catch (error) {
       // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!owner.leaving) throw error;
@@ -103,14 +101,5 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     }
   }
 
-  function finish({ tracker, record }: Work): void {
-    finishedAtMs = clock.nowMs();
-    tracker.finish(record);
-  }
-
-  return {
-    conclude,
-    giveUp,
-    finishedAtMs: (): number => finishedAtMs,
-  };
+  return { conclude, giveUp };
 }

@@ -10,7 +10,7 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
-import { createGauges } from "./metrics.ts";
+import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
 import type { OwnedPartition, Work } from "./work.ts";
@@ -40,13 +40,15 @@ export function createGroupMember(
   const { consumer, demands, processor, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
-  const gauges = createGauges(config.ORDERS_TOPIC, parts);
+  tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
   /** Why it is no member of the group, as far as is known. */
   let outside: string | undefined = "joining the group";
+  const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
   let leftAtMs = Number.POSITIVE_INFINITY;
   let polledAtMs = clock.nowMs();
-  let idleAtMs = polledAtMs;
+  let progressAtMs = polledAtMs;
+  let heldBefore = 0;
   let copiesAtMs = 0;
 
   function meetDemands(): void {
@@ -69,7 +71,6 @@ export function createGroupMember(
     const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
     for (const { revoked, waiting } of partitions) {
       revoked.abort(new Error("the partition was taken away"));
-      for (const { waitsFor } of waiting) metrics.waiting.dec({ for: waitsFor });
       waiting.clear();
     }
     processor.drop(({ owner }) => owner.leaving);
@@ -89,12 +90,8 @@ export function createGroupMember(
     // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
     const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
     if (paused.length > 0) consumer.resume(paused);
-    for (const { partition } of partitions) {
-      owned.delete(partition);
-      gauges.forget(partition);
-    }
+    for (const { partition } of partitions) owned.delete(partition);
     consumer.unassign(partitions.map(({ partition }) => partition));
-    metrics.owned.set(owned.size);
     metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
     state = { is: "owning" };
   }
@@ -116,6 +113,7 @@ export function createGroupMember(
     }
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) processor.push(works);
+    heldBefore = held();
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
@@ -136,9 +134,9 @@ export function createGroupMember(
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
-        gauges.tell(owned.values());
         keepOnlyWhatWaits();
-        if (owned.values().every(({ inHand }) => inHand.records === 0)) idleAtMs = clock.nowMs();
+        if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
+        heldBefore = held();
         await poll();
       }
     },
@@ -151,7 +149,7 @@ export function createGroupMember(
     outside: (): string | undefined => outside,
     sincePollMs: (): number => clock.nowMs() - polledAtMs,
     /** Milliseconds for which records were in hand and none was finished. */
-    withoutProgressMs: (): number => clock.nowMs() - Math.max(idleAtMs, processor.finishedAtMs()),
+    withoutProgressMs: (): number => clock.nowMs() - progressAtMs,
     /** An order that waits for another attempt. */
     waiting: (id: string): Work | undefined =>
       owned

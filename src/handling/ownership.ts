@@ -38,7 +38,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
         topicIs(id);
         consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition), leaves)));
-        metrics.owned.set(owned.size);
         return;
       } catch (error) {
         log.warn({ kafka: (error as Error).message }, "partitions can't be taken on yet");

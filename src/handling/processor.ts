@@ -22,7 +22,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       else log.info("handling succeeds again");
     },
   });
-  const { conclude, giveUp, finishedAtMs } = createEnding(config, { ...parts, recorder, breaker });
+  const { conclude, giveUp } = createEnding(config, { ...parts, recorder, breaker });
 
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
@@ -31,7 +31,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     try {
       for (const work of works) {
         work.begunAtMs ??= clock.nowMs();
-        if (work.owner.waiting.delete(work)) metrics.waiting.dec({ for: work.waitsFor });
+        work.owner.waiting.delete(work);
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);
@@ -88,7 +88,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     return attempt(handler, work, deadline, tx)?.then(done) ?? done();
   }
 
-  const scheduler = createScheduler<Work>({
+  return createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {
       const { most, waitMs } = breaker.admits();
@@ -97,6 +97,4 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     run,
     clock,
   });
-
-  return { ...scheduler, finishedAtMs };
 }

@@ -3,10 +3,17 @@
  * What a database says in words of its own is a parameter.
  */
 import { partyOf } from "../order.ts";
-import { type Burial, type Entry, type LedgerView, type Verdict, verdictOf } from "./ledger.ts";
+import {
+  type Burial,
+  type Entry,
+  type LedgerView,
+  type SqlValue,
+  type Verdict,
+  verdictOf,
+} from "./ledger.ts";
 
 /** Runs a statement with $1, $2, … @returns its rows, with whole numbers as numbers */
-export type Ask = <Row>(statement: string, ...values: (string | number | null)[]) => Promise<Row[]>;
+export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row[]>;
 
 /** A database's words; `$1` is JSON in the first two. */
 export type Words = {

@@ -71,13 +71,6 @@ export function createSqliteLedger(path: string): Ledger {
     return openedToLook;
   };
 
-  /** One at a time of this process: there is one connection. */
-  function exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = tail.then(work).catch(blame);
-    tail = result.catch(() => undefined);
-    return result;
-  }
-
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
     const deadline = Date.now() + lockTimeoutMs;
@@ -93,8 +86,11 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
-  const transaction = <T>(work: () => T | Promise<T>): Promise<T> =>
-    exclusively(async () => {
+  /** One at a time of this process: there is one connection. */
+  function transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    const before = tail;
+    const done = (async () => {
+      await before;
       await locked("BEGIN IMMEDIATE");
       try {
         const result = await work();
@@ -104,23 +100,19 @@ export function createSqliteLedger(path: string): Ledger {
         if (database().inTransaction) database().run("ROLLBACK");
         throw error;
       }
-    });
+    })();
+    tail = done.catch(() => undefined);
+    return done.catch(blame);
+  }
 
   const execute = ((strings: TemplateStringsArray, ...values: SqlValue[]) =>
-    Promise.try(() =>
-      database()
-        .query(strings.join("?"))
-        .all(...values),
-    ).catch(blame)) as Tx;
+    askOf(database())(strings.join("?"), ...values).catch(blame)) as Tx;
 
   return {
     async open(effect) {
-      await exclusively(async () => {
-        // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
-        database().run("PRAGMA busy_timeout = 0");
-        await locked("PRAGMA journal_mode = WAL");
-        await locked("PRAGMA synchronous = FULL");
-      });
+      // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
+      for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
+        await locked(`PRAGMA ${setting}`).catch(blame);
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
 
