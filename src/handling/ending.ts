@@ -4,7 +4,6 @@
  * is nobody's fault, for as long as it takes.
  */
 import type { ConsumerConfig } from "../config.ts";
-import type { Verdict } from "../ledger/ledger.ts";
 import { backoffMs } from "../runtime/clock.ts";
 import { type Fault, oneLine } from "./attempt.ts";
 import type { createBreaker } from "./breaker.ts";
@@ -24,25 +23,20 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
 
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
-    const counts = { handled: 0, redelivered: 0, duplicate: 0, conflict: 0 };
+    let handled = 0;
     const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
       if (typeof end === "object") {
         if (end.kind !== "reject") failed.push(work);
       } else if (end) {
-        counts[end] += 1;
+        metrics.verdicts[end].inc();
+        handled += Number(end === "handled");
         if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
         else work.tracker.finish(work.record);
       }
     }
-    for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
-    const noted = failed.map((work) => ({
-      customer: work.customer,
-      first: work.failures === 0,
-      giveBack: () => Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined }),
-    }));
-    const ownFault = breaker.note("effect" in handler ? 0 : counts.handled, noted);
+    const ownFault = breaker.note("effect" in handler ? 0 : handled, failed);
     return works.filter((work) => {
       const end = ends.get(work);
       return typeof end === "object" ? isPutOff(work, end, ownFault) : end === undefined;

@@ -52,7 +52,7 @@ export function createGroupMember(
   let copiesAtMs = 0;
 
   function meetDemands(): void {
-    if (state.is === "releasing" && mayLetGo(state)) letGo(state);
+    if (state.is === "releasing") letGo(state);
     const demand = state.is === "owning" ? demands.shift() : undefined;
     if (!demand) return;
     metrics.rebalances.inc();
@@ -77,20 +77,18 @@ export function createGroupMember(
     state = { is: "releasing", partitions, sinceMs: clock.nowMs() };
   }
 
-  /** Whether nothing of theirs runs and what is finished is committed, or that took too long. */
-  function mayLetGo({ partitions, sinceMs }: State & { is: "releasing" }): boolean {
-    const running = partitions.some((owner) => owner.running > 0);
-    if (clock.nowMs() - sinceMs <= revokeTimeoutMs) return !running && committer.settled(partitions);
-    log.warn({ running }, "letting partitions go before their work or commit was finished");
-    for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
-    return true;
-  }
-
+  /** Lets go when nothing of theirs runs and what is finished is committed, or when that takes too long. */
   function letGo({ partitions, sinceMs }: State & { is: "releasing" }): void {
-    // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
-    const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
-    if (paused.length > 0) consumer.resume(paused);
-    for (const { partition } of partitions) owned.delete(partition);
+    const running = partitions.some((owner) => owner.running > 0);
+    if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
+      log.warn({ running }, "letting partitions go before their work or commit was finished");
+      for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+    } else if (running || !committer.settled(partitions)) return;
+    for (const { partition, paused } of partitions) {
+      // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.
+      if (paused) consumer.resume([partition]);
+      owned.delete(partition);
+    }
     consumer.unassign(partitions.map(({ partition }) => partition));
     metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
     state = { is: "owning" };

@@ -28,7 +28,7 @@ export function createHandlingMetrics(registry: Registry) {
   };
 
   return {
-    verdict: (verdict: Verdict, orders: number): void => verdicts[verdict].inc(orders),
+    verdicts,
     restarts: counter(
       "kafka_partition_restarts_total",
       "Logs that began anew under this consumer: cut (offsets went back), made anew (topic), or aged away.",

@@ -75,17 +75,15 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   });
 
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
-    const ends = await recorder.record(works, () => undefined);
+    const ends = await recorder.record(works, () => Promise.resolve());
     return () => ends;
   });
 
-  /** Calls the handler, as `attempt` does, and observes how long it takes. */
-  function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> | undefined {
+  /** Calls the handler, and observes how long that takes. */
+  async function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
     const sinceMs = clock.nowMs();
-    const done = (): undefined => {
-      metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
-    };
-    return attempt(handler, work, deadline, tx)?.then(done) ?? done();
+    await attempt(handler, work, deadline, tx);
+    metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
   }
 
   return createScheduler<Work>({

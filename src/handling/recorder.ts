@@ -18,7 +18,7 @@ const sharedTimeoutMs = 1_000;
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
 
-type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void> | undefined;
+type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
 
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
@@ -85,12 +85,10 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
-      const done = (): undefined => {
-        endMs = clock.nowMs();
-      };
-      const begin = (entry: Entry, tx: Tx) => {
+      const begin = async (entry: Entry, tx: Tx) => {
         deadline ??= startDeadline(clock, timeoutMs);
-        return apply(byEntry.get(entry) as Work, deadline, tx)?.then(done) ?? done();
+        await apply(byEntry.get(entry) as Work, deadline, tx);
+        endMs = clock.nowMs();
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);

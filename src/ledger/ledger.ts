@@ -37,8 +37,8 @@ type Place = { topic: string; partition: number; offset: number };
 /** A record that was given up. */
 export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
-/** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
-export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
+/** Applies one entry's effect. */
+export type Apply = (entry: Entry, tx: Tx) => Promise<void>;
 
 export interface Ledger {
   /**
@@ -156,12 +156,11 @@ export async function applyByCustomer(
   for (const entry of entries) {
     const customer = partyOf(entry.order);
     const begin = () =>
-      apply(entry, txOf(entry))?.catch((error) => {
+      apply(entry, txOf(entry)).catch((error) => {
         failed(entry, error);
         throw error;
       });
-    const applied = customers.get(customer)?.then(begin) ?? begin();
-    if (applied) customers.set(customer, applied);
+    customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
   await Promise.allSettled(statements.keys());
