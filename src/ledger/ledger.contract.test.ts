@@ -139,6 +139,27 @@ describe.each([
     }
   });
 
+  test("a handler that would end the transaction, undo others' statements or change the connection is refused", async () => {
+    const statements = [
+      "COMMIT",
+      "rollback",
+      "; -- all\n/* of it */ END",
+      "SAVEPOINT a",
+      "SET search_path = nowhere",
+    ];
+    for (const statement of statements) {
+      const [good, bad] = [entryOf("c1"), entryOf("c2")];
+      const failing = ledger.record([good, bad], async (entry, tx) => {
+        await write(entry, tx);
+        if (entry === bad) await tx([statement] as never).catch(() => undefined);
+      });
+      const { failures } = await failureOf(failing);
+      expect([...failures.keys()]).toEqual([bad]);
+      expect(await ledger.find([good, bad].map(({ order }) => order.id))).toEqual(new Map());
+      expect(await ledger.record([good], write)).toEqual(["handled"]);
+    }
+  });
+
   test("whole numbers are numbers", async () => {
     const rows: unknown[] = [];
     await ledger.record([entryOf("c1")], async (_, tx) => {

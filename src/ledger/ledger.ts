@@ -103,6 +103,10 @@ export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" 
   return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
+/** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
+const notForHandlers =
+  /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
  * statements. One that failed dooms the transaction, on each database and also when the handler says nothing of it.
@@ -125,7 +129,11 @@ export async function applyByCustomer(
 
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const refusal = over ? { error: new Error("the ledger's transaction is over") } : failures.get(entry);
+      const forbidden = notForHandlers.exec(strings[0] ?? "")?.[3];
+      const fault = over
+        ? "the ledger's transaction is over"
+        : forbidden && `${forbidden} is not for handlers`;
+      const refusal = fault ? { error: new Error(fault) } : failures.get(entry);
       const rows = refusal ? Promise.reject(refusal.error) : execute(strings, ...values);
       statements.set(rows, entry);
       // Also one that nobody waits for is heard.

@@ -157,6 +157,23 @@ test("the commit of a transaction that PostgreSQL had given up is reported: it i
   });
 });
 
+test("a table that changes under a handler's statement is nobody's fault", async () => {
+  const look = () =>
+    ledger.record([entryOf("c1")], async (_, tx) => {
+      await tx`SELECT * FROM effects`;
+    });
+  // Each connection plans it.
+  const lookAtOnce = () => Promise.all(Array.from({ length: 6 }, look));
+  await lookAtOnce();
+  await asOperator((sql) => sql`ALTER TABLE effects ADD COLUMN later text`);
+  await until("it is planned anew", () =>
+    lookAtOnce().catch((error) => {
+      expect(error).toBeInstanceOf(LedgerUnavailableError);
+    }),
+  );
+  await asOperator((sql) => sql`ALTER TABLE effects DROP COLUMN later`);
+});
+
 test("a constraint that is found at the commit is the record's, whosever it is", async () => {
   await asOperator(
     (sql) => sql`CREATE TABLE IF NOT EXISTS once (n INTEGER UNIQUE DEFERRABLE INITIALLY DEFERRED)`,

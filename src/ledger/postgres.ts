@@ -110,8 +110,14 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           try {
             return plain(await sql(strings, ...values));
           } catch (error) {
-            if (codeOf(error) !== statementCancelled) blame(error);
-            throw Object.assign(error as Error, { name: "TimeoutError" });
+            if (codeOf(error) === statementCancelled)
+              throw Object.assign(error as Error, { name: "TimeoutError" });
+            // A table was changed since: the connections' plans stay wrong for as long as they live.
+            if ((error as { routine?: string }).routine === "RevalidateCachedQuery") {
+              replacePool();
+              throw new LedgerUnavailableError((error as Error).message, { cause: error });
+            }
+            blame(error);
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
