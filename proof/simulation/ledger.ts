@@ -107,6 +107,7 @@ export function createLedger(options: {
       const effects = new Map<string, number>();
       const execute = (async (_: TemplateStringsArray, ...[id]: SqlValue[]) => {
         const plan = orders.planOf(id as string);
+        if (plan?.statement === "breaks") throw unavailable();
         if (plan?.statement === "fails") throw new Error("syntax error");
         if (plan?.statement === "hangs") {
           await clock.sleep(statementTimeoutMs);

@@ -15,6 +15,9 @@ const ledgerRetryMaxMs = 1_000;
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
 
+/** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
+const mostBrokenOff = 10;
+
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
 
@@ -82,6 +85,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[]> {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
+    let brokenOff = 0;
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
@@ -95,6 +99,10 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         // How long an order takes that goes alone says nothing of the others.
         if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
+      } catch (error) {
+        brokenOff = deadline ? brokenOff + 1 : 0;
+        if (error instanceof BatchError || brokenOff < mostBrokenOff) throw error;
+        throw new BatchError(new Map(), false, error);
       } finally {
         deadline?.stop();
       }
