@@ -78,7 +78,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     const { topic, partition, offset } = record;
     const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
     owner.running += 1;
-    record.own();
     metrics.lettersWaiting.inc();
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);

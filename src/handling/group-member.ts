@@ -25,8 +25,6 @@ const idleMs = 20;
 /** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
 const busyMs = 5;
 const afterErrorMs = 250;
-/** Also what nothing holds up is copied, if it waits just then: 3,000 records for 0.3 ms. */
-const copiesMs = 2_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
@@ -49,7 +47,6 @@ export function createGroupMember(
   let polledAtMs = clock.nowMs();
   let progressAtMs = polledAtMs;
   let heldBefore = 0;
-  let copiesAtMs = 0;
 
   function meetDemands(): void {
     if (state.is === "releasing") letGo(state);
@@ -117,13 +114,6 @@ export function createGroupMember(
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
 
-  /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
-  function keepOnlyWhatWaits(): void {
-    if (clock.nowMs() < copiesAtMs) return;
-    copiesAtMs = clock.nowMs() + copiesMs;
-    for (const { record } of processor.waiting()) record.own();
-  }
-
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {
@@ -132,7 +122,6 @@ export function createGroupMember(
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
-        keepOnlyWhatWaits();
         if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
         heldBefore = held();
         await poll();

@@ -87,21 +87,19 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
-    const applied = await ask<{ version: number; digest: string }>(
-      `SELECT version, digest FROM schema_migrations WHERE owner = '${owner}'`,
+    const which = (index: number) => `step ${index + 1} of the ${owner}'s tables`;
+    const applied = await ask<{ digest: string }>(
+      `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`,
     );
-    for (const { version, digest } of applied) {
-      const step = steps[version - 1];
-      const which = `step ${version} of the ${owner}'s tables`;
-      if (step === undefined)
+    if (applied.length > steps.length)
+      throw new SchemaError(
+        `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`,
+      );
+    for (const [index, { digest }] of applied.entries())
+      if (digestOf(steps[index] as string) !== digest)
         throw new SchemaError(
-          `the database is ahead of this version, which does not know ${which}: start a newer one`,
+          `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`,
         );
-      if (digestOf(step) !== digest)
-        throw new SchemaError(
-          `${which} was changed after it was applied: put it back as it was, and add a step for the change`,
-        );
-    }
     for (const [index, step] of steps.entries()) {
       made.push(step);
       if (index < applied.length) continue;
@@ -109,7 +107,7 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
       await ask(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;
         await ask("ROLLBACK TO SAVEPOINT step");
-        const failed = `step ${index + 1} of the ${owner}'s tables failed: ${error.message}`;
+        const failed = `${which(index)} failed: ${error.message}`;
         // More of the cause than the first column that was missed.
         const misfits = await check(made.slice(0, -1)).catch(({ message }) => message);
         throw new SchemaError(misfits ? `${failed}; ${misfits}` : failed, { cause: error });
