@@ -1,5 +1,5 @@
 /** Ledger entries for tests: each is a new order, unless it is told otherwise. */
-import type { Entry } from "../src/ledger/ledger.ts";
+import type { Entry, LedgerView } from "../src/ledger/ledger.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 
@@ -18,3 +18,9 @@ export function entryOf(customer: string, changes: Partial<Entry> = {}): Entry {
     ...changes,
   };
 }
+
+type Finds = { find(ids: readonly string[]): Promise<ReadonlyMap<string, LedgerView>> };
+
+/** What a ledger knows of one order. */
+export const viewOf = async (ledger: Finds, id: string): Promise<LedgerView | undefined> =>
+  (await ledger.find([id])).get(id);

@@ -89,7 +89,7 @@ async function rate(ledger: Ledger, forMs: number): Promise<number> {
   let recorded = 0;
   const work = async () => {
     while (performance.now() < begin + forMs) {
-      const verdicts = await ledger.record(batch(), () => undefined);
+      const verdicts = await ledger.record(batch(), async () => {});
       if (verdicts.some((verdict) => verdict !== "handled")) throw new Error("an order was not new");
       recorded += verdicts.length;
     }

@@ -69,7 +69,7 @@ export type Foreseen = { place: LetterPlace; handled: boolean };
 
 /** Sends nothing. @throws LedgerUnavailableError */
 export async function foresee(
-  ledger: Pick<Ledger, "findMany">,
+  ledger: Pick<Ledger, "find">,
   reader: TopicReader,
   meant: Meant,
 ): Promise<{ letters: Foreseen[]; stoppedAt: LetterPlace | undefined }> {
@@ -81,7 +81,7 @@ export async function foresee(
   const letters: Foreseen[] = [];
   for (let from = 0; from < found.length; from += askedAtOnce) {
     const some = found.slice(from, from + askedAtOnce);
-    const views = await ledger.findMany(some.flatMap(({ orderId }) => orderId ?? []).filter(isUuid));
+    const views = await ledger.find(some.flatMap(({ orderId }) => orderId ?? []).filter(isUuid));
     for (const { place, orderId } of some)
       letters.push({ place, handled: orderId !== null && views.get(orderId)?.status === "handled" });
   }

@@ -31,7 +31,7 @@ test("a consumer's page tells what it handled, owns and has left to do", async (
   const registry = createRegistry("consumer-1");
   const metrics = createHandlingMetrics(registry);
   for (const verdict of ["handled", "handled", "handled", "redelivered"] as const)
-    metrics.verdict(verdict, 1);
+    metrics.verdicts[verdict].inc();
   for (const [partition, lag] of [
     [10, 4],
     [2, 5],

@@ -9,6 +9,7 @@ import {
   type Failure,
   type Ledger,
   LedgerUnavailableError,
+  type LedgerView,
   type SqlValue,
   type Tx,
   type Verdict,
@@ -53,6 +54,11 @@ export function createSimulatedLedger(options: {
     });
     return { verdicts, fresh: [...mine.values()] };
   }
+
+  const viewOf = (id: string): LedgerView[] => {
+    const entry = rows.get(id)?.entry;
+    return entry ? [{ ...entry, id, status: "handled", handledAt: "", deliveries: 1 }] : [];
+  };
 
   /** The commit, from where on the process has no say. */
   async function commit(
@@ -101,6 +107,7 @@ export function createSimulatedLedger(options: {
       const effects = new Map<string, number>();
       const execute = (async (_: TemplateStringsArray, ...[id]: SqlValue[]) => {
         const plan = orders.planOf(id as string);
+        if (plan?.statement === "breaks") throw unavailable();
         if (plan?.statement === "fails") throw new Error("syntax error");
         if (plan?.statement === "hangs") {
           await clock.sleep(statementTimeoutMs);
@@ -126,15 +133,13 @@ export function createSimulatedLedger(options: {
     return {
       open: () => Promise.resolve(),
       record,
-      known: (ids) =>
+      find: (ids) =>
         heard(
           clock,
-          work().then(() => new Set(ids.filter((id) => rows.has(id)))),
+          work().then(() => new Map(ids.flatMap(viewOf).map((view) => [view.id, view]))),
         ),
       bury: () => heard(clock, work()),
-      find: () => Promise.resolve(undefined),
       expire: async () => [],
-      findMany: () => Promise.resolve(new Map()),
       close: () => Promise.resolve(),
     };
   }

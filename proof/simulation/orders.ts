@@ -10,7 +10,8 @@ export type Plan = {
   does: "well" | "throws" | "hangs" | "rejects" | "waits";
   times: number;
   slowMs: number;
-  statement: "fails" | "hangs" | undefined;
+  /** `breaks`: the ledger's connection, each time. */
+  statement: "fails" | "hangs" | "breaks" | undefined;
   /** The database takes everything but the commit. */
   refused: boolean;
 };
@@ -58,10 +59,11 @@ export function createOrders(options: {
     const does = random.pick(["throws", "hangs", "rejects", "waits"] as const);
     const plan = { ...well, slowMs, does, times: does === "waits" ? random.int(1, 6) : times };
     if (kind === "effect" || random.chance(0.6)) return plan;
+    const statement = random.pick(["fails", "hangs", undefined] as const);
     return {
       ...well,
       slowMs,
-      statement: random.pick(["fails", "hangs", undefined]),
+      statement: statement === "fails" && ids % 2 === 0 ? "breaks" : statement,
       refused: random.chance(0.5),
     };
   }

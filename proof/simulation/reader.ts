@@ -51,13 +51,17 @@ export function createSimulatedReader(options: {
       if (random.chance(0.3)) return [];
     }
     const taken = position.fetched.splice(0, random.int(1, most));
-    // A member that is to give it up takes on no more of it.
-    const leaves =
+    // A member that is to give it up takes on no more of it, nor one that is to leave and gets it all the same.
+    const revoked =
       client.demanded && client.demand?.kind === "revoke" && client.demand.partitions.includes(partition);
+    const leaves = client.leaving || revoked;
     for (const stored of taken) {
       position.next = stored.offset + 1;
       position.epoch = stored.leaderEpoch;
-      if (!leaves && position.topicId === client.topicId) onDelivery(client.process, stored);
+      // What comes of a topic that it has not heard of yet may look like what it knows as finished.
+      const heard =
+        position.topicId === client.topicId && String(stored.key).startsWith(`${client.topicId}/`);
+      if (!leaves && heard) onDelivery(client.process, stored);
     }
     if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
     return taken.map((stored) => deliveredOf(topic, stored));

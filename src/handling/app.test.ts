@@ -29,9 +29,9 @@ beforeEach(async () => {
   const app = createHandlingApp({
     ledger: {
       ...ledger,
-      findMany(ids) {
+      find(ids) {
         queries.push([...ids]);
-        return ledger.findMany(ids);
+        return ledger.find(ids);
       },
     },
     unready: () => unready,

@@ -9,6 +9,7 @@ import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { realClock as clock } from "../runtime/clock.ts";
+import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
 import { isOrderOf, isUuid } from "../wire/order-id.ts";
 import type { Work } from "./work.ts";
@@ -16,6 +17,7 @@ import type { Work } from "./work.ts";
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
 const askEveryMs = 100;
+const lookUpTimeoutMs = 5_000;
 
 /** The routes of a consumer. */
 export function createHandlingApp(parts: {
@@ -29,7 +31,7 @@ export function createHandlingApp(parts: {
   log: Logger;
 }): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
-  const waitFor = createLookUps(ledger);
+  const lookUp = createLookUps(ledger);
   const app = createApp(log, { registry, unready });
   app.get("/orders/:id", async (c) => {
     const id = c.req.param("id").toLowerCase();
@@ -48,8 +50,7 @@ export function createHandlingApp(parts: {
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
-    const asked = waitS > 0 ? waitFor(id, waitS * 1_000, c.req.raw.signal) : ledger.find(id);
-    const view = await asked.catch((error) => {
+    const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch((error) => {
       throw error instanceof LedgerUnavailableError
         ? unavailable("the ledger can't be asked just now")
         : error;
@@ -82,37 +83,24 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
   return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
 }
 
-/** All who wait for an order's end cost the ledger one query at a time, at most one every 100 ms. */
+/** All who look at once cost the ledger one query. */
 function createLookUps(ledger: Ledger) {
-  const waiters = new Set<{ id: string } & PromiseWithResolvers<LedgerView | undefined>>();
-  let asking = false;
-
-  async function ask(): Promise<void> {
-    asking = true;
-    while (waiters.size > 0) {
-      const asked = [...waiters];
-      try {
-        const found = await ledger.findMany([...new Set(asked.map(({ id }) => id))]);
-        for (const { id, resolve } of asked) if (found.has(id)) resolve(found.get(id));
-      } catch (error) {
-        for (const { reject } of asked) reject(error);
-      }
-      await clock.sleep(askEveryMs);
-    }
-    asking = false;
-  }
-
-  return (id: string, timeoutMs: number, signal: AbortSignal): Promise<LedgerView | undefined> => {
-    const waiter = { id, ...Promise.withResolvers<LedgerView | undefined>() };
-    const leave = () => waiter.resolve(undefined);
-    waiters.add(waiter);
-    signal.addEventListener("abort", leave);
-    const off = clock.timer(timeoutMs, leave);
-    if (!asking) void ask();
-    return waiter.promise.finally(() => {
-      off();
-      waiters.delete(waiter);
-      signal.removeEventListener("abort", leave);
+  const find = createGather(Number.POSITIVE_INFINITY, async (ids: string[]) => {
+    const late = clock.sleep(lookUpTimeoutMs).then(() => {
+      throw new LedgerUnavailableError(`no answer within ${lookUpTimeoutMs} ms`);
     });
+    const views = await Promise.race([ledger.find([...new Set(ids)]), late]);
+    return (id) => views.get(id);
+  });
+
+  return async (id: string, waitMs: number, signal: AbortSignal): Promise<LedgerView | undefined> => {
+    const endMs = clock.nowMs() + waitMs;
+    for (;;) {
+      const nowMs = clock.nowMs();
+      // All who wait look at the same moments.
+      if (nowMs < endMs) await clock.sleep(Math.min(endMs - nowMs, askEveryMs - (nowMs % askEveryMs)));
+      const view = await find(id);
+      if (view || clock.nowMs() >= endMs || signal.aborted) return view;
+    }
   };
 }

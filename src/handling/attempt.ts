@@ -20,13 +20,8 @@ export function startDeadline(clock: Clock, timeoutMs: number) {
   return { startMs: clock.nowMs(), signal: controller.signal, reached, stop };
 }
 
-/** Calls the handler. @returns undefined when it is done already; else what rejects with its error, or at the deadline */
-export function attempt(
-  handler: Handler,
-  work: Work,
-  deadline: Deadline,
-  tx?: Tx,
-): Promise<void> | undefined {
+/** Calls the handler. @throws its error, or the deadline's when that comes first */
+export function attempt(handler: Handler, work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
   const context = {
     attempt: work.attempts + 1,
     // An `apply` has one.
@@ -38,13 +33,10 @@ export function attempt(
   };
   const { order } = work.entry;
   // One that is no async function may throw, or give what begins only when it is waited for.
-  try {
-    const called = "effect" in handler ? handler.effect(order, context) : handler.apply(order, context);
-    const call = Promise.resolve(called);
-    return Bun.peek.status(call) === "fulfilled" ? undefined : Promise.race([call, deadline.reached]);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  const call = Promise.try(() =>
+    "effect" in handler ? handler.effect(order, context) : handler.apply(order, context),
+  );
+  return Promise.race([call, deadline.reached]);
 }
 
 /** Whose fault a failure is; late: the order's time was over, be it its handler's or a statement's. */

@@ -6,20 +6,20 @@ import { createBreaker } from "./breaker.ts";
 function createRun() {
   let nowMs = 0;
   const changes: boolean[] = [];
-  const given: number[] = [];
   const breaker = createBreaker({
     clock: { ...realClock, nowMs: () => nowMs },
     random: () => 1,
     onChange: (open) => changes.push(open),
   });
+  const one = { attempts: 1, begunAtMs: 0, failedAtMs: 0 };
   let customers = 0;
   const fails = (count: number, first = true) =>
     Array.from({ length: count }, () => {
       const customer = ++customers;
-      return { customer: `c${customer}`, first, giveBack: () => given.push(customer) };
+      return { ...one, customer: `c${customer}`, failures: Number(!first) };
     });
   return {
-    ...{ breaker, changes, given, fails },
+    ...{ breaker, changes, fails },
     pass(ms: number) {
       nowMs += ms;
     },
@@ -27,13 +27,14 @@ function createRun() {
 }
 
 test("nearly all of the newest first attempts fail: it opens, gives the attempts back, and counts none while open", () => {
-  const { breaker, changes, given, fails } = createRun();
+  const { breaker, changes, fails } = createRun();
   expect(breaker.note(100, [])).toBe(true);
-  expect(breaker.note(0, fails(4))).toBe(true);
+  const early = fails(4);
+  expect(breaker.note(0, early)).toBe(true);
   // As busy as it was, it takes so many until the newest are nearly all failures.
   expect(breaker.note(0, fails(60))).toBe(false);
   expect(changes).toEqual([true]);
-  expect(given).toEqual([1, 2, 3, 4]);
+  expect(early.map(({ attempts }) => attempts)).toEqual([0, 0, 0, 0]);
   expect(breaker.note(0, fails(5))).toBe(false);
   expect(breaker.admits().most).toBe(0);
 });
@@ -46,9 +47,9 @@ test("poison among good orders does not open it, also one order that fails for e
     pass(100);
   }
   expect(changes).toEqual([]);
-  const one = { customer: "one", first: false, giveBack: () => undefined };
+  const [one] = fails(1, false);
   for (let round = 0; round < 100; round += 1) {
-    breaker.note(0, [one]);
+    breaker.note(0, [one as NonNullable<typeof one>]);
     pass(1_000);
   }
   expect(changes).toEqual([]);

@@ -4,20 +4,19 @@
  * order that is handled closes it.
  */
 import { backoffMs, type Clock } from "../runtime/clock.ts";
+import type { Work } from "./work.ts";
 
-/** An attempt that failed; `first`: of its order; `giveBack` takes its count away again. */
-type FailedAttempt = { customer: string; first: boolean; giveBack: () => void };
+/** Whose attempt failed. */
+type Failed = Pick<Work, "customer" | "failures" | "attempts" | "begunAtMs" | "failedAtMs">;
 
-/** Open when of the newest first attempts so many fail, of so many customers, all of them within the window. */
-const failedShare = 0.9;
-const fewestOutcomes = 10;
+/** Open when so many first attempts failed, of so many customers, and none was handled for the window or one for so many. */
+const fewestFailed = 10;
 const fewestCustomers = 5;
+const failedForHandled = 9;
 const windowMs = 10_000;
 /** Longer than most outages: what then fails again, and nothing else is there to be tried, is held to be the orders' own. */
 const longestOutageMs = 15 * 60_000;
-/** What is looked at: the newest reports with at least so many outcomes. */
-const newestOutcomes = 50;
-const mostReports = 200;
+const mostFailed = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
 
@@ -28,8 +27,8 @@ export function createBreaker(parts: {
   onChange: (open: boolean) => void;
 }) {
   const { clock, random, onChange } = parts;
-  /** `customers`: whose first attempts failed. */
-  let reports: { atMs: number; handled: number; failed: FailedAttempt[]; customers: string[] }[] = [];
+  /** The newest whose first attempts failed; each that is handled makes up for some of them. */
+  let failing: Failed[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
   let openedAtMs = 0;
@@ -37,27 +36,10 @@ export function createBreaker(parts: {
   let probes = 0;
   let probeAtMs = 0;
 
-  const areMany = (customers: string[]) => new Set(customers).size >= fewestCustomers;
-
-  /** Whether nearly all of late fails, or, where there is little to see, so many in a row. */
-  function isSystemic(nowMs: number): boolean {
-    let handled = 0;
-    const failed: string[] = [];
-    for (const report of reports.toReversed()) {
-      if (report.atMs < nowMs - windowMs || handled + failed.length >= newestOutcomes) break;
-      handled += report.handled;
-      failed.push(...report.customers);
-    }
-    const outcomes = handled + failed.length;
-    if (outcomes >= fewestOutcomes && failed.length >= failedShare * outcomes) return areMany(failed);
-    const inARow = reports.flatMap(({ atMs, customers }) => (atMs > handledAtMs ? customers : []));
-    return handledAtMs < nowMs - windowMs && areMany(inARow);
-  }
-
   function change(to: boolean): void {
     open = to;
     if (open) openedAtMs = clock.nowMs();
-    reports = [];
+    failing = [];
     probes = 0;
     probeAtMs = clock.nowMs() + backoffMs(1, probeBaseMs, probeMaxMs, random);
     onChange(open);
@@ -83,19 +65,22 @@ export function createBreaker(parts: {
       };
     },
     handledAtMs: (): number => handledAtMs,
-    /** Notes how attempts ended. @returns whether those that failed are the orders' own */
-    note(handled: number, failed: FailedAttempt[]): boolean {
+    /** Notes how attempts ended, before they are counted. @returns whether those that failed are the orders' own */
+    note(handled: number, failed: Failed[]): boolean {
       const nowMs = clock.nowMs();
       const wasOpen = open;
       if (handled > 0) handledAtMs = nowMs;
       if (open && handled > 0) change(false);
       if (open) probes += Number(failed.length > 0);
-      if (wasOpen) return nowMs > openedAtMs + longestOutageMs && failed.every(({ first }) => !first);
-      const customers = failed.filter(({ first }) => first).map(({ customer }) => customer);
-      reports.push({ atMs: nowMs, handled, failed, customers });
-      if (reports.length > mostReports) reports.shift();
-      if (failed.length === 0 || !isSystemic(nowMs)) return true;
-      for (const report of reports.slice(0, -1)) for (const { giveBack } of report.failed) giveBack();
+      if (wasOpen)
+        return nowMs > openedAtMs + longestOutageMs && failed.every(({ failures }) => failures > 0);
+      failing.push(...failed.filter(({ failures }) => failures === 0));
+      failing = failing.slice(Math.max(handled * failedForHandled, failing.length - mostFailed));
+      const customers = new Set(failing.map(({ customer }) => customer));
+      const nearlyAll = failing.length >= fewestFailed || handledAtMs < nowMs - windowMs;
+      if (failed.length === 0 || customers.size < fewestCustomers || !nearlyAll) return true;
+      for (const work of failing)
+        Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined });
       change(true);
       return false;
     },

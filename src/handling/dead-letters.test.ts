@@ -10,6 +10,7 @@ import {
   test,
 } from "bun:test";
 import { until } from "../../kit/until.ts";
+import { viewOf } from "../../testing/entries.ts";
 import { type OrdersCluster, type RawRecord, startOrdersCluster } from "../../testing/kafka.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
 import { type KafkaConfig, kafkaConfig } from "../config.ts";
@@ -79,7 +80,7 @@ describe("an undecodable record", () => {
     expect(await consumer.metric("orders_dead_total")).toBe(count);
 
     // Whoever asks for an order of a later version is told where it is.
-    const view = await consumer.ledger.find(laterId);
+    const view = await viewOf(consumer.ledger, laterId);
     expect(view).toMatchObject({ status: "dead", reason: expect.stringContaining("undecodable") });
     const letters = await place.letters();
     expect(letters).toHaveLength(count);
@@ -165,7 +166,7 @@ test("another order under an id that was handled is a dead letter, and applies n
   expect(more).toEqual([]);
   expect(String(letter?.value)).toBe(String(other.value));
   expect(letter?.headers["dead.reason"]).toContain("conflict");
-  expect(await consumer.ledger.find(idOf(first))).toMatchObject({ status: "handled" });
+  expect(await viewOf(consumer.ledger, idOf(first))).toMatchObject({ status: "handled" });
 });
 
 test("a copy of an order is counted, applies nothing, and is no dead letter", async () => {

@@ -4,7 +4,6 @@
  * is nobody's fault, for as long as it takes.
  */
 import type { ConsumerConfig } from "../config.ts";
-import type { Verdict } from "../ledger/ledger.ts";
 import { backoffMs } from "../runtime/clock.ts";
 import { type Fault, oneLine } from "./attempt.ts";
 import type { createBreaker } from "./breaker.ts";
@@ -21,29 +20,23 @@ type Parts = ProcessorParts & {
 
 export function createEnding(config: ConsumerConfig, parts: Parts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random, recorder, breaker } = parts;
-  let finishedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
-    const counts = { handled: 0, redelivered: 0, duplicate: 0, conflict: 0 };
+    let handled = 0;
     const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
       if (typeof end === "object") {
         if (end.kind !== "reject") failed.push(work);
       } else if (end) {
-        counts[end] += 1;
+        metrics.verdicts[end].inc();
+        handled += Number(end === "handled");
         if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
-        else finish(work);
+        else work.tracker.finish(work.record);
       }
     }
-    for (const [verdict, orders] of Object.entries(counts)) metrics.verdict(verdict as Verdict, orders);
-    const noted = failed.map((work) => ({
-      customer: work.customer,
-      first: work.failures === 0,
-      giveBack: () => Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined }),
-    }));
-    const ownFault = breaker.note("effect" in handler ? 0 : counts.handled, noted);
+    const ownFault = breaker.note("effect" in handler ? 0 : handled, failed);
     return works.filter((work) => {
       const end = ends.get(work);
       return typeof end === "object" ? isPutOff(work, end, ownFault) : end === undefined;
@@ -73,7 +66,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     work.waitsFor = counted ? "attempt" : "dependency";
     work.reason = oneLine(reason);
     work.owner.waiting.add(work);
-    metrics.waiting.inc({ for: work.waitsFor });
     const { id: orderId } = work.entry.order;
     const delayMs = Math.round(work.notBeforeMs - nowMs);
     log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
@@ -82,18 +74,17 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
 
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
-    const { record, owner, attempts, orderId } = work;
+    const { record, owner, tracker, attempts, orderId } = work;
     const { topic, partition, offset } = record;
     const burial = { orderId, topic, partition, offset, reason: oneLine(why), attempts };
     owner.running += 1;
-    record.own();
     metrics.lettersWaiting.inc();
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);
       await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
       log.error(burial, "dead letter");
       metrics.dead.inc();
-      finish(work);
+      tracker.finish(record);
     } catch (error) {
       // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!owner.leaving) throw error;
@@ -103,14 +94,5 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     }
   }
 
-  function finish({ tracker, record }: Work): void {
-    finishedAtMs = clock.nowMs();
-    tracker.finish(record);
-  }
-
-  return {
-    conclude,
-    giveUp,
-    finishedAtMs: (): number => finishedAtMs,
-  };
+  return { conclude, giveUp };
 }

@@ -10,7 +10,7 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
-import { createGauges } from "./metrics.ts";
+import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
 import type { OwnedPartition, Work } from "./work.ts";
@@ -25,8 +25,6 @@ const idleMs = 20;
 /** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
 const busyMs = 5;
 const afterErrorMs = 250;
-/** Also what nothing holds up is copied, if it waits just then: 3,000 records for 0.3 ms. */
-const copiesMs = 2_000;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
@@ -40,17 +38,18 @@ export function createGroupMember(
   const { consumer, demands, processor, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
   const committer = createCommitter(parts);
-  const gauges = createGauges(config.ORDERS_TOPIC, parts);
+  tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
   /** Why it is no member of the group, as far as is known. */
   let outside: string | undefined = "joining the group";
+  const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
   let leftAtMs = Number.POSITIVE_INFINITY;
   let polledAtMs = clock.nowMs();
-  let idleAtMs = polledAtMs;
-  let copiesAtMs = 0;
+  let progressAtMs = polledAtMs;
+  let heldBefore = 0;
 
   function meetDemands(): void {
-    if (state.is === "releasing" && mayLetGo(state)) letGo(state);
+    if (state.is === "releasing") letGo(state);
     const demand = state.is === "owning" ? demands.shift() : undefined;
     if (!demand) return;
     metrics.rebalances.inc();
@@ -69,32 +68,25 @@ export function createGroupMember(
     const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
     for (const { revoked, waiting } of partitions) {
       revoked.abort(new Error("the partition was taken away"));
-      for (const { waitsFor } of waiting) metrics.waiting.dec({ for: waitsFor });
       waiting.clear();
     }
     processor.drop(({ owner }) => owner.leaving);
     state = { is: "releasing", partitions, sinceMs: clock.nowMs() };
   }
 
-  /** Whether nothing of theirs runs and what is finished is committed, or that took too long. */
-  function mayLetGo({ partitions, sinceMs }: State & { is: "releasing" }): boolean {
-    const running = partitions.some((owner) => owner.running > 0);
-    if (clock.nowMs() - sinceMs <= revokeTimeoutMs) return !running && committer.settled(partitions);
-    log.warn({ running }, "letting partitions go before their work or commit was finished");
-    for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
-    return true;
-  }
-
+  /** Lets go when nothing of theirs runs and what is finished is committed, or when that takes too long. */
   function letGo({ partitions, sinceMs }: State & { is: "releasing" }): void {
-    // librdkafka would keep them paused, also when they come back, for whoever owns them anew.
-    const paused = partitions.flatMap((owner) => (owner.paused ? [owner.partition] : []));
-    if (paused.length > 0) consumer.resume(paused);
-    for (const { partition } of partitions) {
+    const running = partitions.some((owner) => owner.running > 0);
+    if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
+      log.warn({ running }, "letting partitions go before their work or commit was finished");
+      for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+    } else if (running || !committer.settled(partitions)) return;
+    for (const { partition, paused } of partitions) {
+      // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.
+      if (paused) consumer.resume([partition]);
       owned.delete(partition);
-      gauges.forget(partition);
     }
     consumer.unassign(partitions.map(({ partition }) => partition));
-    metrics.owned.set(owned.size);
     metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
     state = { is: "owning" };
   }
@@ -116,16 +108,10 @@ export function createGroupMember(
     }
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) processor.push(works);
+    heldBefore = held();
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
-  }
-
-  /** What waits for long, behind a customer's order that is tried again, must not keep what came with it in memory. */
-  function keepOnlyWhatWaits(): void {
-    if (clock.nowMs() < copiesAtMs) return;
-    copiesAtMs = clock.nowMs() + copiesMs;
-    for (const { record } of processor.waiting()) record.own();
   }
 
   return {
@@ -136,9 +122,8 @@ export function createGroupMember(
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
-        gauges.tell(owned.values());
-        keepOnlyWhatWaits();
-        if (owned.values().every(({ inHand }) => inHand.records === 0)) idleAtMs = clock.nowMs();
+        if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
+        heldBefore = held();
         await poll();
       }
     },
@@ -151,7 +136,7 @@ export function createGroupMember(
     outside: (): string | undefined => outside,
     sincePollMs: (): number => clock.nowMs() - polledAtMs,
     /** Milliseconds for which records were in hand and none was finished. */
-    withoutProgressMs: (): number => clock.nowMs() - Math.max(idleAtMs, processor.finishedAtMs()),
+    withoutProgressMs: (): number => clock.nowMs() - progressAtMs,
     /** An order that waits for another attempt. */
     waiting: (id: string): Work | undefined =>
       owned

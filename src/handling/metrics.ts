@@ -6,9 +6,6 @@ import type { Clock } from "../runtime/clock.ts";
 import { latencyHistogram } from "../runtime/metrics.ts";
 import type { OwnedPartition } from "./work.ts";
 
-/** Between two settings of the gauges. */
-const gaugesMs = 100;
-
 export type HandlingMetrics = ReturnType<typeof createHandlingMetrics>;
 
 /** Every counter is there from the start, at zero. */
@@ -31,7 +28,7 @@ export function createHandlingMetrics(registry: Registry) {
   };
 
   return {
-    verdict: (verdict: Verdict, orders: number): void => verdicts[verdict].inc(orders),
+    verdicts,
     restarts: counter(
       "kafka_partition_restarts_total",
       "Logs that began anew under this consumer: cut (offsets went back), made anew (topic), or aged away.",
@@ -46,6 +43,7 @@ export function createHandlingMetrics(registry: Registry) {
     retried: counter("orders_retried_total", "Attempts that failed and were put off."),
     rebalances: counter("kafka_rebalances_total", "Assignments and revocations of partitions."),
     commits: counter("kafka_commits_total", "Commits acknowledged by the group coordinator."),
+    owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
     waiting: gauge(
       "orders_waiting",
       "Orders that wait: for a dependency of the handler, or for another attempt of their own.",
@@ -58,7 +56,6 @@ export function createHandlingMetrics(registry: Registry) {
       "kafka_revocation_duration_seconds",
       "Time from the demand for partitions to their release.",
     ),
-    owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
     position: ofPartition("kafka_partition_position", "Offset after the newest record taken on."),
@@ -72,21 +69,22 @@ export function createHandlingMetrics(registry: Registry) {
   };
 }
 
-export function createGauges(
+/** Tells of what is owned whenever somebody reads it: `owned` is the first of the gauges, and sets the others. */
+export function tellOfPartitions(
   topic: string,
+  partitions: ReadonlyMap<number, OwnedPartition>,
   parts: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
-) {
+): void {
   const { metrics, consumer, clock } = parts;
-  const { paused, position, committed, end, lag, oldest } = metrics;
-  let dueAtMs = 0;
+  const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
 
-  function tell(owner: OwnedPartition): void {
-    const { partition, offsets } = owner;
+  function tell({ partition, offsets, ...owner }: OwnedPartition): void {
     const place = { topic, partition };
     const newest = consumer.watermarks(partition).end;
     const done = offsets.committed() ?? 0;
     const read = offsets.position() ?? done;
     const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+    for (const { waitsFor } of owner.waiting) waiting.inc({ for: waitsFor });
     paused.set(place, Number(owner.paused));
     position.set(place, read);
     committed.set(place, done);
@@ -96,14 +94,11 @@ export function createGauges(
     lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
   }
 
-  return {
-    tell(owned: Iterable<OwnedPartition>): void {
-      if (clock.nowMs() < dueAtMs) return;
-      dueAtMs = clock.nowMs() + gaugesMs;
-      for (const owner of owned) tell(owner);
+  Object.assign(owned, {
+    collect() {
+      owned.set(partitions.size);
+      for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
+      for (const owner of partitions.values()) tell(owner);
     },
-    forget(partition: number): void {
-      for (const gauge of [paused, position, committed, end, lag, oldest]) gauge.remove({ topic, partition });
-    },
-  };
+  });
 }

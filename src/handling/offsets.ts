@@ -27,7 +27,8 @@ export function createOffsetTracker(
   topicId: () => string,
   hand: InHand = { records: 0, bytes: 0 },
 ) {
-  let known = start && finishedBehind(start, topicId());
+  const claim = start && told(start);
+  let known: Finished | undefined = claim?.topicId === topicId() ? claim : undefined;
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Taken>();
   let next = start?.offset;
@@ -123,28 +124,22 @@ function encoded(head: string, offset: number, ranges: Iterable<readonly [number
   return text;
 }
 
-/** What metadata says after its form, first the topic; nothing where it is somebody else's. */
-function fieldsOf({ metadata }: CommittedOffset): string[] {
-  const [version, ...fields] = metadata.split(",");
-  return version === form ? fields : [];
-}
-
-/** What metadata says is finished; undefined where it is of another topic, or says nothing. */
-function finishedBehind(commit: CommittedOffset, topicId: string): Finished | undefined {
-  const [id, epoch, newestMs, ...runs] = fieldsOf(commit);
-  if (id !== topicId || runs.length === 0) return undefined;
+/** What metadata says; undefined where it is somebody else's. */
+function told({ offset, metadata }: CommittedOffset) {
+  const [version, topicId, epoch, newestMs, ...runs] = metadata.split(",");
+  if (version !== form) return undefined;
   const ranges: Finished["ranges"] = [];
-  let at = commit.offset;
-  for (let n = 0; n + 1 < runs.length; n += 2) {
-    const from = at + Number.parseInt(runs[n] as string, 36);
-    at = from + Number.parseInt(runs[n + 1] as string, 36);
-    ranges.push([from, at]);
+  let at = offset;
+  for (const [n, run] of runs.entries()) {
+    const from = at;
+    at += Number.parseInt(run, 36);
+    if (n % 2 === 1) ranges.push([from, at]);
   }
-  return { leaderEpoch: Number(epoch), newestMs: Number(newestMs), ranges };
+  return { topicId, leaderEpoch: Number(epoch), newestMs: Number(newestMs), ranges };
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */
 export function topicOf(commit: CommittedOffset): string | undefined {
-  const [id] = fieldsOf(commit);
-  return id === "-" ? undefined : id;
+  const topicId = told(commit)?.topicId;
+  return topicId === "-" ? undefined : topicId;
 }

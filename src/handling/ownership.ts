@@ -38,7 +38,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
         topicIs(id);
         consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition), leaves)));
-        metrics.owned.set(owned.size);
         return;
       } catch (error) {
         log.warn({ kafka: (error as Error).message }, "partitions can't be taken on yet");
@@ -116,7 +115,10 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
         owner.offsets.cutAt(offset);
       } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
-      return owner.offsets.add(record) ? new Work(record, owner, owner.offsets) : undefined;
+      if (!owner.offsets.add(record)) return undefined;
+      // Or what waits for long would keep in memory all that came with it.
+      record.own();
+      return new Work(record, owner, owner.offsets);
     },
   };
 }

@@ -22,7 +22,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       else log.info("handling succeeds again");
     },
   });
-  const { conclude, giveUp, finishedAtMs } = createEnding(config, { ...parts, recorder, breaker });
+  const { conclude, giveUp } = createEnding(config, { ...parts, recorder, breaker });
 
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
@@ -31,7 +31,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     try {
       for (const work of works) {
         work.begunAtMs ??= clock.nowMs();
-        if (work.owner.waiting.delete(work)) metrics.waiting.dec({ for: work.waitsFor });
+        work.owner.waiting.delete(work);
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);
@@ -70,25 +70,23 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   /** Which orders the ledger has already: their effect is done. */
   const isKnown = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
     const ids = works.map(({ entry }) => entry.order.id);
-    const known = await recorder.whileLedgerIsDown(works, () => ledger.known(ids));
-    return ({ entry }) => known.has(entry.order.id);
+    const views = await recorder.whileLedgerIsDown(works, () => ledger.find(ids));
+    return ({ entry }) => views.get(entry.order.id)?.status === "handled";
   });
 
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
-    const ends = await recorder.record(works, () => undefined);
+    const ends = await recorder.record(works, () => Promise.resolve());
     return () => ends;
   });
 
-  /** Calls the handler, as `attempt` does, and observes how long it takes. */
-  function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> | undefined {
+  /** Calls the handler, and observes how long that takes. */
+  async function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
     const sinceMs = clock.nowMs();
-    const done = (): undefined => {
-      metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
-    };
-    return attempt(handler, work, deadline, tx)?.then(done) ?? done();
+    await attempt(handler, work, deadline, tx);
+    metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
   }
 
-  const scheduler = createScheduler<Work>({
+  return createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {
       const { most, waitMs } = breaker.admits();
@@ -97,6 +95,4 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     run,
     clock,
   });
-
-  return { ...scheduler, finishedAtMs };
 }

@@ -15,10 +15,13 @@ const ledgerRetryMaxMs = 1_000;
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
 
+/** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
+const mostBrokenOff = 10;
+
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
 
-type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void> | undefined;
+type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
 
 /** Every partition of the works was taken away: nothing is left to do. */
 export class Abandoned extends Error {}
@@ -82,21 +85,24 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[]> {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
+    let brokenOff = 0;
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
-      const done = (): undefined => {
-        endMs = clock.nowMs();
-      };
-      const begin = (entry: Entry, tx: Tx) => {
+      const begin = async (entry: Entry, tx: Tx) => {
         deadline ??= startDeadline(clock, timeoutMs);
-        return apply(byEntry.get(entry) as Work, deadline, tx)?.then(done) ?? done();
+        await apply(byEntry.get(entry) as Work, deadline, tx);
+        endMs = clock.nowMs();
       };
       try {
         const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
         // How long an order takes that goes alone says nothing of the others.
         if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
+      } catch (error) {
+        brokenOff = deadline ? brokenOff + 1 : 0;
+        if (error instanceof BatchError || brokenOff < mostBrokenOff) throw error;
+        throw new BatchError(new Map(), false, error);
       } finally {
         deadline?.stop();
       }

@@ -2,6 +2,7 @@
 // never left waiting. On the mock cluster, which speaks the group protocol.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../kit/until.ts";
+import { viewOf } from "../../testing/entries.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import {
@@ -54,7 +55,7 @@ test("a failing order has its attempts, then is a dead letter; only then comes i
   const [letter, ...more] = await place.letters();
   expect(more).toEqual([]);
   expect(letter?.headers).toMatchObject({ "dead.reason": "Error: the milk is sour", "dead.attempts": "3" });
-  expect(await consumer.ledger.find(failing)).toMatchObject({ status: "dead", attempts: 3 });
+  expect(await viewOf(consumer.ledger, failing)).toMatchObject({ status: "dead", attempts: 3 });
 });
 
 test("a failing order is not tried again beyond its time, however many attempts are left", async () => {

@@ -61,7 +61,6 @@ function createRun(concurrency: number, limit: number) {
   return {
     alive,
     batches,
-    waiting: scheduler.waiting,
     inHand: scheduler.inHand,
     push(customers: string[]) {
       const works = customers.map((customer): Work => {
@@ -182,16 +181,6 @@ test("dropped work does not come back from its delay", async () => {
   expect(run.batches).toEqual([]);
   run.push(["a"]);
   expect(run.batches).toHaveLength(1);
-});
-
-test("what waits is shown, be it for its turn or for another attempt, and what runs is not", async () => {
-  const run = createRun(2, 1);
-  run.push(["a", "a", "b", "c", "b"]);
-  run.end(0, () => "later", 100);
-  await settle();
-  const shown = [...run.waiting()].map(({ customer, sequence }) => `${customer}${sequence}`);
-  expect(run.batches.flatMap(({ works }) => works.map(({ sequence }) => sequence)).sort()).toEqual([3, 4]);
-  expect(shown.sort()).toEqual(["a1", "a2", "b5"]);
 });
 
 test("in hand is what runs or could, and nothing of a customer who waits for another attempt", async () => {

@@ -124,7 +124,6 @@ export function createScheduler<Work extends Scheduled>(options: {
         if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
       return count;
     },
-    waiting: () => queues.values().flatMap(({ waiting }) => waiting),
     /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
     drop(unwanted: (work: Work) => boolean): void {
       for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));

@@ -35,7 +35,6 @@ export function startConsumer(
   let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
   let obstacle = "starting";
   let draining = false;
-  let expiring: Timer | undefined;
   let denial: string | undefined;
 
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
@@ -77,7 +76,6 @@ export function startConsumer(
     await persist("no ledger", () => ledger.open(parts.migrations));
     metrics.ledgerUp.set(1);
     log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
-    expiring = setInterval(() => void expire(), expiryMs);
     const demands: Rebalance[] = [];
     const consumer = await persist("no connection to Kafka", () =>
       openConsumer(config, {
@@ -91,9 +89,9 @@ export function startConsumer(
     core = { consumer, member };
     log.info({ topic: config.ORDERS_TOPIC, group: config.CONSUMER_GROUP }, "ready");
     if (draining) member.leave();
-    const watching = setInterval(watchRights, rightsMs);
+    const regular = [setInterval(expire, expiryMs), setInterval(watchRights, rightsMs)];
     await member.run();
-    clearInterval(watching);
+    regular.forEach(clearInterval);
     core = undefined;
     await consumer.close();
   }
@@ -127,7 +125,6 @@ export function startConsumer(
       draining = true;
       core?.member.leave();
       await working;
-      clearInterval(expiring);
       await deadLetters.close();
       await ledger.close();
     },

@@ -4,6 +4,7 @@
  * an id is unique over all: no key of partitions could promise that. An ended generation is dropped as a whole.
  */
 import type { SQL } from "bun";
+import { type Ledger, LedgerUnavailableError } from "./ledger.ts";
 
 /** Who may do what with one table may do it with the other: a new one has no rights of the old one's. */
 const grants = (from: string, to: string) => `
@@ -31,35 +32,40 @@ const generations = 2;
 const lockNotAvailable = "55P03";
 /** Any number, the same in every consumer. */
 const expiryLock = 727_002;
+const shortestLockMs = 500;
 const lettersAtOnce = 10_000;
 
 /**
  * Ends the current generation when it is old enough, removes dead letters' rows that are older than the retention, and
  * drops the oldest generation when every row is; each in a transaction of its own. What another consumer is at is left to
  * it. @param begin runs a transaction
- * @param lockTimeoutMs whoever records waits behind who waits for a table's lock: so long at most
- * @returns what was done, in words; and why something was not
+ * @param longestLockMs whoever records waits behind who waits for a table's lock: half a second, and twice as long, up to
+ *   this, each time that the table was in use
  */
-export async function expireInPostgres(
+export function createExpiry(
   begin: (work: (sql: SQL) => Promise<string[]>) => Promise<string[]>,
-  retentionMs: number,
-  lockTimeoutMs: number,
-): Promise<{ done: string[]; failed: unknown[]; inUse: boolean }> {
-  const done: string[] = [];
-  const failed: unknown[] = [];
-  for (const step of [endGeneration, removeLetters, dropGeneration])
-    try {
-      const alone = async (sql: SQL) => {
-        await sql`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
+  longestLockMs: number,
+): Ledger["expire"] {
+  let lockMs = shortestLockMs;
+  return async (retentionMs) => {
+    const done: string[] = [];
+    const failed: unknown[] = [];
+    for (const step of [endGeneration, removeLetters, dropGeneration]) {
+      const stepped = begin(async (sql) => {
+        await sql`SELECT set_config('lock_timeout', ${String(lockMs)}, true)`;
         const [{ mine }] = await sql`SELECT pg_try_advisory_xact_lock(${expiryLock}) AS mine`;
         return mine ? step(sql, retentionMs / 1_000) : [];
-      };
-      done.push(...(await begin(alone)));
-    } catch (error) {
-      failed.push(error);
+      });
+      await stepped.then(
+        (words) => done.push(...words),
+        (error) => failed.push(error),
+      );
     }
-  const inUse = failed.some((error) => (error as { errno?: string }).errno === lockNotAvailable);
-  return { done, failed, inUse };
+    const inUse = failed.some((error) => (error as { errno?: string }).errno === lockNotAvailable);
+    lockMs = inUse ? Math.min(2 * lockMs, longestLockMs) : shortestLockMs;
+    if (failed.length > 0) throw new LedgerUnavailableError([...done, ...failed].join("; "));
+    return done;
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
-import { entryOf } from "../../testing/entries.ts";
+import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { partyOf } from "../order.ts";
 import { BatchError, type Entry, type Ledger, type Tx } from "./ledger.ts";
@@ -59,9 +59,9 @@ describe.each([
 
   test("a new order is handled: row and effect are there together", async () => {
     const entry = entryOf("c1");
-    expect(await ledger.find(entry.order.id)).toBeUndefined();
+    expect(await viewOf(ledger, entry.order.id)).toBeUndefined();
     expect(await ledger.record([entry], write)).toEqual(["handled"]);
-    expect(await ledger.find(entry.order.id)).toMatchObject({
+    expect(await viewOf(ledger, entry.order.id)).toMatchObject({
       id: entry.order.id,
       status: "handled",
       deliveries: 1,
@@ -78,7 +78,7 @@ describe.each([
     expect(await other.record([{ ...entry, partition: 7 }], write)).toEqual(["duplicate"]);
     expect(await other.record([{ ...entry, digest: "another order" }], write)).toEqual(["conflict"]);
     expect(await effectsOf(ledger, entry.order.id)).toBe(1);
-    expect(await ledger.find(entry.order.id)).toMatchObject({ deliveries: 3, offset: entry.offset });
+    expect(await viewOf(ledger, entry.order.id)).toMatchObject({ deliveries: 3, offset: entry.offset });
   });
 
   test("one id several times in one batch is applied once", async () => {
@@ -100,7 +100,7 @@ describe.each([
       place: "handler",
       error: { message: "the milk is sour" },
     });
-    expect(await ledger.find(good.order.id)).toBeUndefined();
+    expect(await viewOf(ledger, good.order.id)).toBeUndefined();
     expect(await effectsOf(ledger, good.order.id)).toBe(0);
     expect(await ledger.record([good, bad], write)).toEqual(["handled", "handled"]);
     expect(await effectsOf(ledger, good.order.id)).toBe(1);
@@ -135,7 +135,28 @@ describe.each([
       const { failures } = await failureOf(failing);
       expect([...failures.keys()]).toEqual([bad]);
       expect(failures.get(bad)?.place).toBe("statement");
-      expect(await ledger.find(good.order.id)).toBeUndefined();
+      expect(await viewOf(ledger, good.order.id)).toBeUndefined();
+    }
+  });
+
+  test("a handler that would end the transaction, undo others' statements or change the connection is refused", async () => {
+    const statements = [
+      "COMMIT",
+      "rollback",
+      "; -- all\n/* of it */ END",
+      "SAVEPOINT a",
+      "SET search_path = nowhere",
+    ];
+    for (const statement of statements) {
+      const [good, bad] = [entryOf("c1"), entryOf("c2")];
+      const failing = ledger.record([good, bad], async (entry, tx) => {
+        await write(entry, tx);
+        if (entry === bad) await tx([statement] as never).catch(() => undefined);
+      });
+      const { failures } = await failureOf(failing);
+      expect([...failures.keys()]).toEqual([bad]);
+      expect(await ledger.find([good, bad].map(({ order }) => order.id))).toEqual(new Map());
+      expect(await ledger.record([good], write)).toEqual(["handled"]);
     }
   });
 
@@ -149,20 +170,13 @@ describe.each([
     expect(rows.map((row) => ({ ...(row as object) }))).toEqual([{ n: 1, at: 5_000_000_000 }]);
   });
 
-  test("which orders it has already, it says for many at once", async () => {
-    const [old, fresh] = [entryOf("c1"), entryOf("c2")];
-    await ledger.record([old], write);
-    expect([...(await ledger.known([old.order.id, fresh.order.id]))]).toEqual([old.order.id]);
-    expect((await ledger.known([])).size).toBe(0);
-  });
-
   test("an order is not known as handled before its effect is committed", async () => {
     const entry = entryOf("c1");
     await ledger.record([entry], async () => {
-      expect(await ledger.find(entry.order.id)).toBeUndefined();
-      expect(await other.find(entry.order.id)).toBeUndefined();
+      expect(await viewOf(ledger, entry.order.id)).toBeUndefined();
+      expect(await viewOf(other, entry.order.id)).toBeUndefined();
     });
-    expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled" });
+    expect(await viewOf(ledger, entry.order.id)).toMatchObject({ status: "handled" });
   });
 
   test("what breaks inside an effect is thrown as it is: it may be any other server's", async () => {
@@ -234,13 +248,13 @@ describe.each([
     const burial = { ...place, reason: "the milk is sour", attempts: 5 };
     await ledger.bury(burial);
     await ledger.bury(burial);
-    expect(await ledger.find(entry.order.id)).toMatchObject({
+    expect(await viewOf(ledger, entry.order.id)).toMatchObject({
       status: "dead",
       reason: "the milk is sour",
       attempts: 5,
     });
     await ledger.record([entry], write);
-    expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled" });
+    expect(await viewOf(ledger, entry.order.id)).toMatchObject({ status: "handled" });
   });
 
   test("many are found at once: the handled, the dead with the place of the newest letter, and no others", async () => {
@@ -253,14 +267,14 @@ describe.each([
     await until("the clock goes on", () => Date.now() > beforeMs);
     await ledger.bury({ ...burial, offset: dead.offset });
     await ledger.bury({ ...burial, offset: handled.offset + 1, orderId: handled.order.id });
-    const views = await other.findMany([handled, dead, unknown].map(({ order }) => order.id));
+    const views = await other.find([handled, dead, unknown].map(({ order }) => order.id));
     expect([...views.keys()].sort()).toEqual([handled.order.id, dead.order.id].sort());
     expect(views.get(handled.order.id)).toMatchObject({ status: "handled", offset: handled.offset });
     expect(views.get(dead.order.id)).toMatchObject({
       ...{ status: "dead", reason: "sour", attempts: 5 },
       ...{ topic: "orders", partition: 3, offset: dead.offset },
     });
-    expect(await ledger.findMany([])).toEqual(new Map());
+    expect(await ledger.find([])).toEqual(new Map());
   });
 
   test("any text that JSON carries is kept as it is", async () => {

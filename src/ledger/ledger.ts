@@ -35,10 +35,10 @@ export type LedgerView =
 type Place = { topic: string; partition: number; offset: number };
 
 /** A record that was given up. */
-type Burial = Place & { orderId: string | null; reason: string; attempts: number };
+export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
-/** Applies one entry's effect; undefined when that is done already, so that nothing has to be waited for. */
-export type Apply = (entry: Entry, tx: Tx) => Promise<void> | undefined;
+/** Applies one entry's effect. */
+export type Apply = (entry: Entry, tx: Tx) => Promise<void>;
 
 export interface Ledger {
   /**
@@ -56,16 +56,12 @@ export interface Ledger {
    *   commit, all of it (the next try finds the rows)
    */
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Verdict[]>;
-  /** Which of these orders have a row already. */
-  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
   readonly longestApplyMs?: number;
   /** Notes a dead letter; repeating it changes nothing. */
   bury(burial: Burial): Promise<void>;
-  /** What is known of an order; a handled one is handled, whatever befell its other records. */
-  find(id: string): Promise<LedgerView | undefined>;
-  /** The same of many orders at once; those that nothing is known of are missing. */
-  findMany(ids: readonly string[]): Promise<Map<string, LedgerView>>;
+  /** What is known of orders; a handled one is handled, whatever befell its other records. Others are missing. */
+  find(ids: readonly string[]): Promise<ReadonlyMap<string, LedgerView>>;
   /**
    * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment.
    * An order that comes after it is a new one. A row may stay for half as long again. May be called by all at once.
@@ -107,6 +103,10 @@ export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" 
   return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
+/** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
+const notForHandlers =
+  /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
  * statements. One that failed dooms the transaction, on each database and also when the handler says nothing of it.
@@ -129,7 +129,11 @@ export async function applyByCustomer(
 
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const refusal = over ? { error: new Error("the ledger's transaction is over") } : failures.get(entry);
+      const forbidden = notForHandlers.exec(strings[0] ?? "")?.[3];
+      const fault = over
+        ? "the ledger's transaction is over"
+        : forbidden && `${forbidden} is not for handlers`;
+      const refusal = fault ? { error: new Error(fault) } : failures.get(entry);
       const rows = refusal ? Promise.reject(refusal.error) : execute(strings, ...values);
       statements.set(rows, entry);
       // Also one that nobody waits for is heard.
@@ -160,12 +164,11 @@ export async function applyByCustomer(
   for (const entry of entries) {
     const customer = partyOf(entry.order);
     const begin = () =>
-      apply(entry, txOf(entry))?.catch((error) => {
+      apply(entry, txOf(entry)).catch((error) => {
         failed(entry, error);
         throw error;
       });
-    const applied = customers.get(customer)?.then(begin) ?? begin();
-    if (applied) customers.set(customer, applied);
+    customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
   await Promise.allSettled(statements.keys());

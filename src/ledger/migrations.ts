@@ -18,8 +18,8 @@ export class SchemaError extends Error {
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
 type Ask = <Row>(statements: string) => Promise<Row[]>;
-/** The error as the ledger's contract names it. */
-type Blamed = (error: unknown) => unknown;
+/** Throws the error as the ledger's contract names it. */
+type Blame = (error: unknown) => never;
 
 /** Longest for all steps, with waiting for others that apply them. */
 export const migrationTimeoutMs = 600_000;
@@ -41,13 +41,10 @@ const columnsInSqlite = `
   FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'`;
 
 /** @param sql a transaction. @throws SchemaError, or what the database says of its own failures */
-export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: Blamed): Promise<void> {
+export async function migratePostgres(sql: SQL, migrations: Migrations, blame: Blame): Promise<void> {
   await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
-  const ask: Ask = (statements) =>
-    sql.unsafe(statements).catch((error: unknown) => {
-      throw blamed(error);
-    });
+  const ask: Ask = (statements) => sql.unsafe(statements).catch(blame);
   await migrate(migrations, ask, async (steps) => {
     const actual = await ask<Column>(columnsInPostgres);
     await ask("SAVEPOINT scratch");
@@ -69,16 +66,13 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
 }
 
 /** @param database with a transaction under way. @throws SchemaError, or what the database says of its own failures */
-export async function migrateSqlite(database: Database, migrations: Migrations, blamed: Blamed) {
-  const ask: Ask = async (statements) => {
-    try {
-      if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
-      database.run(statements);
-      return [];
-    } catch (error) {
-      throw blamed(error);
-    }
+export async function migrateSqlite(database: Database, migrations: Migrations, blame: Blame) {
+  const run = async (statements: string) => {
+    if (statements.startsWith("SELECT")) return database.query(statements).all() as never[];
+    database.run(statements);
+    return [];
   };
+  const ask: Ask = (statements) => run(statements).catch(blame);
   await migrate(migrations, ask, async (steps) => {
     using scratch = new Database(":memory:");
     for (const step of steps) scratch.run(step);
@@ -93,21 +87,19 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
-    const applied = await ask<{ version: number; digest: string }>(
-      `SELECT version, digest FROM schema_migrations WHERE owner = '${owner}'`,
+    const which = (index: number) => `step ${index + 1} of the ${owner}'s tables`;
+    const applied = await ask<{ digest: string }>(
+      `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`,
     );
-    for (const { version, digest } of applied) {
-      const step = steps[version - 1];
-      const which = `step ${version} of the ${owner}'s tables`;
-      if (step === undefined)
+    if (applied.length > steps.length)
+      throw new SchemaError(
+        `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`,
+      );
+    for (const [index, { digest }] of applied.entries())
+      if (digestOf(steps[index] as string) !== digest)
         throw new SchemaError(
-          `the database is ahead of this version, which does not know ${which}: start a newer one`,
+          `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`,
         );
-      if (digestOf(step) !== digest)
-        throw new SchemaError(
-          `${which} was changed after it was applied: put it back as it was, and add a step for the change`,
-        );
-    }
     for (const [index, step] of steps.entries()) {
       made.push(step);
       if (index < applied.length) continue;
@@ -115,7 +107,7 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
       await ask(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;
         await ask("ROLLBACK TO SAVEPOINT step");
-        const failed = `step ${index + 1} of the ${owner}'s tables failed: ${error.message}`;
+        const failed = `${which(index)} failed: ${error.message}`;
         // More of the cause than the first column that was missed.
         const misfits = await check(made.slice(0, -1)).catch(({ message }) => message);
         throw new SchemaError(misfits ? `${failed}; ${misfits}` : failed, { cause: error });

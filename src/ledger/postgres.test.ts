@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
-import { entryOf } from "../../testing/entries.ts";
+import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { BatchError, type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
 import { createLedger } from "./open.ts";
@@ -51,14 +51,14 @@ test("killed in the middle of a transaction: nothing of it is there, and after t
   });
   await expect(record).rejects.toThrow(LedgerUnavailableError);
   // Everything that is asked meanwhile says the same.
-  await expect(ledger.find(entry.order.id)).rejects.toThrow(LedgerUnavailableError);
+  await expect(viewOf(ledger, entry.order.id)).rejects.toThrow(LedgerUnavailableError);
   await expect(ledger.record([entry], async () => {})).rejects.toThrow(LedgerUnavailableError);
   const burial = { topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 };
   await expect(ledger.bury(burial)).rejects.toThrow(LedgerUnavailableError);
 
   server.start();
   expect(await recovers(entry)).toBe("handled");
-  expect(await ledger.find(entry.order.id)).toMatchObject({ status: "handled", deliveries: 1 });
+  expect(await viewOf(ledger, entry.order.id)).toMatchObject({ status: "handled", deliveries: 1 });
 }, 30_000);
 
 test("connections that an operator ends are replaced", async () => {
@@ -155,6 +155,23 @@ test("the commit of a transaction that PostgreSQL had given up is reported: it i
     });
     await expect(swallowed).rejects.toMatchObject({ code: "ERR_POSTGRES_COMMIT_ROLLED_BACK" });
   });
+});
+
+test("a table that changes under a handler's statement is nobody's fault", async () => {
+  const look = () =>
+    ledger.record([entryOf("c1")], async (_, tx) => {
+      await tx`SELECT * FROM effects`;
+    });
+  // Each connection plans it.
+  const lookAtOnce = () => Promise.all(Array.from({ length: 6 }, look));
+  await lookAtOnce();
+  await asOperator((sql) => sql`ALTER TABLE effects ADD COLUMN later text`);
+  await until("it is planned anew", () =>
+    lookAtOnce().catch((error) => {
+      expect(error).toBeInstanceOf(LedgerUnavailableError);
+    }),
+  );
+  await asOperator((sql) => sql`ALTER TABLE effects DROP COLUMN later`);
 });
 
 test("a constraint that is found at the commit is the record's, whosever it is", async () => {

@@ -1,21 +1,17 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
-import { partyOf } from "../order.ts";
-import { expireInPostgres, generationsStep, keepGenerations } from "./generations.ts";
+import { createExpiry, generationsStep, keepGenerations } from "./generations.ts";
 import {
   applyByCustomer,
   BatchError,
-  type Entry,
   type Ledger,
   type LedgerOptions,
   LedgerUnavailableError,
   type SqlValue,
   type Tx,
-  type Verdict,
-  verdictOf,
 } from "./ledger.ts";
-import { findInPostgres } from "./look-up.ts";
 import { migratePostgres, migrationTimeoutMs } from "./migrations.ts";
+import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -35,12 +31,31 @@ const answerTimeoutMs = 20_000;
 const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
-const lookUpTimeoutMs = 5_000;
 /** Whatever the database's own default is: generations rest on it (./generations.ts). */
 const isolation = "ISOLATION LEVEL READ COMMITTED";
-const shortestLockTimeoutMs = 500;
 
-type Row = { id: string; digest: string; partition: number; offset: number; table: string };
+/** @param statementTimeoutMs what the statements that follow may take, set in the same round trip */
+const wordsWith = (statementTimeoutMs: number): Words => ({
+  insert: `
+    INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
+    SELECT * FROM json_to_recordset($1::text::json) AS fresh
+      (id uuid, customer text, digest text, "partition" int, "offset" bigint, placed_at timestamptz)
+    WHERE id <> ALL (ARRAY(SELECT id FROM ledger_past WHERE id = ANY
+      (ARRAY(SELECT (value->>'id')::uuid FROM json_array_elements($1::text::json)))))
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, (SELECT set_config('statement_timeout', '${statementTimeoutMs}', true))`,
+  among: (column, type) =>
+    `${column} = ANY (ARRAY(SELECT value::${type} FROM json_array_elements_text($1::text::json)))`,
+  count: `
+    UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
+    RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
+  now: "now()",
+});
+const words = wordsWith(ownStatementTimeoutMs);
+const askOf =
+  (sql: SQL): Ask =>
+  async (statement, ...values) =>
+    plain(await sql.unsafe(statement, values)) as never[];
 
 /**
  * @param options.connections transactions that can be under way at once; look-ups have two more
@@ -62,139 +77,76 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       },
     });
   let pool = connect();
-  let lockTimeoutMs = shortestLockTimeoutMs;
 
-  /** Everything asked of the database is bounded. */
-  async function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs: number, onTimeout?: (used: SQL) => void) {
+  /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
+  function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
     const used = pool;
-    let timer: Timer | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        onTimeout?.(used);
-        reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`));
-      }, timeoutMs);
-    });
-    try {
-      return await Promise.race([work(used), late]);
-    } catch (error) {
-      throw blamed(error);
-    } finally {
-      clearTimeout(timer);
-    }
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      if (pool === used) replacePool();
+      reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`));
+    }, timeoutMs);
+    const answer = Promise.race([Promise.try(work, used), late]);
+    return answer.catch(blame).finally(() => clearTimeout(timer));
   }
 
-  /** A pool of which there was no answer is replaced: its other connections would lead nowhere either. */
-  function replace(used: SQL): void {
-    if (pool !== used) return;
-    pool = connect();
-    used
+  function replacePool(): void {
+    pool
       .close({ timeout: 0 })
       .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
+    pool = connect();
   }
-
-  const answer = <T>(work: (sql: SQL) => Promise<T>): Promise<T> => ask(work, answerTimeoutMs, replace);
-  /** A statement may begin at the end of its handler's time, and has as much again. */
-  const transaction = <T>(work: (sql: SQL) => Promise<T>): Promise<T> =>
-    ask((sql) => sql.begin(isolation, work), 2 * handlerTimeoutMs + answerTimeoutMs, replace);
-  const findMany = (ids: readonly string[]) => ask((sql) => findInPostgres(sql, ids), lookUpTimeoutMs);
 
   return {
     open: (effect) =>
       ask(
-        (sql) => sql.begin((connection) => migratePostgres(connection, { ledger: tables, effect }, blamed)),
+        (sql) => sql.begin((connection) => migratePostgres(connection, { ledger: tables, effect }, blame)),
         migrationTimeoutMs,
-        replace,
       ),
 
-    record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) =>
-      transaction(async (sql) => {
+    record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
+      const work = async (sql: SQL) => {
         const execute = async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
           try {
             return plain(await sql(strings, ...values));
           } catch (error) {
-            if (codeOf(error) !== statementCancelled) throw blamed(error);
-            throw Object.assign(error as Error, { name: "TimeoutError" });
+            if (codeOf(error) === statementCancelled)
+              throw Object.assign(error as Error, { name: "TimeoutError" });
+            // A table was changed since: the connections' plans stay wrong for as long as they live.
+            if ((error as { routine?: string }).routine === "RevalidateCachedQuery") {
+              replacePool();
+              throw new LedgerUnavailableError((error as Error).message, { cause: error });
+            }
+            blame(error);
           }
         };
-        const verdicts = await insert(sql, entries, statementTimeoutMs).catch((error) => {
+        const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
+        const { verdicts, tables } = await inserting.catch((error) => {
           if (isOfRecord(error)) throw new BatchError(new Map(), false, error);
           throw new LedgerUnavailableError(error.message, { cause: error });
         });
+        tables.delete("ledger_current");
+        if (tables.size > 0) await keepGenerations(sql, [...tables]);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         await applyByCustomer(fresh, apply, execute as Tx, isCollateral);
         return verdicts;
-      }).catch((error) => {
+      };
+      // A statement may begin at the end of its handler's time, and has as much again.
+      const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
+      return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), false, error);
-      }),
-
-    known: (ids) =>
-      answer(async (sql) => {
-        const rows = await sql`SELECT id FROM ledger WHERE id = ANY(${sql.array([...ids], "TEXT")}::uuid[])`;
-        return new Set(rows.map(({ id }: { id: string }) => id));
-      }),
-
-    bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
-      answer(async (sql) => {
-        await sql`INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts)
-          VALUES (${topic}, ${partition}, ${offset}, ${orderId}, ${reason}, ${attempts}) ON CONFLICT DO NOTHING`;
-      }),
-
-    find: async (id) => (await findMany([id])).get(id),
-    findMany,
-
-    async expire(retentionMs) {
-      const begin = (work: (sql: SQL) => Promise<string[]>) => answer((sql) => sql.begin(isolation, work));
-      const { done, failed, inUse } = await expireInPostgres(begin, retentionMs, lockTimeoutMs);
-      // A table that is in use all the time is waited for longer, up to what its longest transaction may take.
-      lockTimeoutMs = inUse
-        ? Math.min(2 * lockTimeoutMs, handlerTimeoutMs + idleMarginMs)
-        : shortestLockTimeoutMs;
-      if (failed.length > 0) throw new LedgerUnavailableError([...done, ...failed].join("; "));
-      return done;
+      });
     },
 
+    bury: async (burial) => void (await ask((sql) => bury(askOf(sql), words, burial))),
+    find: (ids) => ask((sql) => find(askOf(sql), words, ids)),
+
+    expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
-}
-
-/**
- * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
- * consumers with overlapping batches do not deadlock. In the same round trip the statements that follow get their limit.
- * @returns a verdict for each entry, in their order
- */
-async function insert(sql: SQL, entries: readonly Entry[], statementTimeoutMs: number): Promise<Verdict[]> {
-  const first = new Map(entries.map(({ order }, index) => [order.id, index] as const).toReversed());
-  const sorted = [...first.keys()].sort().map((id) => entries[first.get(id) as number] as Entry);
-  const column = (value: (entry: Entry) => string | number) => sql.array(sorted.map(value), "TEXT");
-  const ids = column(({ order }) => order.id);
-  const inserted: { id: string }[] = await sql`
-    INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
-    SELECT * FROM unnest(
-      ${ids}::uuid[], ${column(({ order }) => partyOf(order))}::text[],
-      ${column(({ digest }) => digest)}::text[], ${column(({ partition }) => partition)}::int[],
-      ${column(({ offset }) => offset)}::bigint[], ${column(({ order }) => order.placedAt)}::timestamptz[]) AS fresh (id)
-    WHERE id <> ALL (ARRAY(SELECT id FROM ledger_past WHERE id = ANY(${ids}::uuid[])))
-    ON CONFLICT (id) DO NOTHING
-    RETURNING id, (SELECT set_config('statement_timeout', ${String(statementTimeoutMs)}, true))`;
-  const verdicts: Verdict[] = [];
-  for (const { id } of inserted) verdicts[first.get(id) as number] = "handled";
-  const others = [...entries.keys()].filter((index) => verdicts[index] === undefined);
-  const ended = new Set<string>();
-  others.sort((a, b) => ((entries[a] as Entry).order.id < (entries[b] as Entry).order.id ? -1 : 1));
-  for (const index of others) {
-    const entry = entries[index] as Entry;
-    const [row]: Row[] = await sql`
-      UPDATE ledger SET deliveries = deliveries + (digest = ${entry.digest})::int WHERE id = ${entry.order.id}
-      RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`;
-    if (!row) throw new Error(`the ledger's row of ${entry.order.id} vanished`);
-    verdicts[index] = verdictOf(entry, { ...row, offset: Number(row.offset) });
-    if (row.table !== "ledger_current") ended.add(row.table);
-  }
-  if (ended.size > 0) await keepGenerations(sql, [...ended]);
-  return verdicts;
 }
 
 /** Integers as numbers, where a number can hold them. */
@@ -213,25 +165,19 @@ const codeOf = (error: unknown): string => String((error as { errno?: unknown } 
 /** Whether it was the record's content that the ledger's own statement failed for: data, or a constraint. */
 const isOfRecord = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
 
-/** The error as the contract names it: the database's own failures apart from all others. */
-const blamed = (error: unknown): unknown =>
-  isUnavailable(error) ? new LedgerUnavailableError((error as Error).message, { cause: error }) : error;
-
 /**
- * Whether an error is the database's and not the statement's: the connection broke or could not be made, or one of
- * PostgreSQL's classes 08 (connection), 28 and 3D (not admitted: role, database), 40 (rollback: deadlock,
- * serialization), 53 (resources), 57 (operator intervention: shutdown, cancel) and 58 (system), or 25006 (read-only,
- * as a server is that has handed over). Source: PostgreSQL manual, appendix A.
+ * The connection broke or could not be made: class 08 and the client's words; or PostgreSQL's classes 28 and 3D (not
+ * admitted: role, database), 40 (rollback: deadlock, serialization), 53 (resources), 57 (operator intervention: shutdown,
+ * cancel) and 58 (system), or 25006 (read-only, as a server is that has handed over). Source: its manual, appendix A.
  */
-function isUnavailable(error: unknown): boolean {
-  // As the contract names it already.
-  if (error instanceof LedgerUnavailableError || error instanceof BatchError) return false;
-  const { code, errno } = error as { code?: string; errno?: string };
-  if (typeof errno === "string" && /^(08|25006|28|3D|40|53|57|58)/.test(errno)) return true;
-  return (
-    typeof code === "string" &&
-    /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/.test(
-      code,
-    )
-  );
+const ofTheServer = /^(08...|25006|28...|3D...|40...|53...|57...|58...)$/;
+const ofTheConnection =
+  /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
+
+/** Throws the error as the contract names it: the database's own failures apart from all others. */
+function blame(error: unknown): never {
+  const { code, message } = error as { code?: unknown; message: string };
+  if (ofTheServer.test(codeOf(error)) || ofTheConnection.test(String(code)))
+    throw new LedgerUnavailableError(message, { cause: error });
+  throw error;
 }

@@ -1,19 +1,15 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
-import { Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
-import { partyOf } from "../order.ts";
+import { Database, SQLiteError } from "bun:sqlite";
 import {
   applyByCustomer,
   BatchError,
-  type Entry,
   type Ledger,
   LedgerUnavailableError,
   type SqlValue,
   type Tx,
-  type Verdict,
-  verdictOf,
 } from "./ledger.ts";
-import { findInSqlite } from "./look-up.ts";
 import { migrateSqlite } from "./migrations.ts";
+import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
 const tables = [
   `CREATE TABLE IF NOT EXISTS ledger (
@@ -41,7 +37,23 @@ const lockTimeoutMs = 20_000;
 /** The file has one writer: whoever holds it keeps all consumers from theirs. */
 const longestApplyMs = 1_000;
 
-type Row = Pick<Entry, "digest" | "partition" | "offset">;
+const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+const words: Words = {
+  insert: `
+    INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
+    SELECT value->>'id', value->>'customer', value->>'digest', value->>'partition', value->>'offset',
+      value->>'placed_at', ${now} FROM json_each($1) WHERE true
+    ON CONFLICT DO NOTHING RETURNING id`,
+  among: (column) => `${column} IN (SELECT value FROM json_each($1))`,
+  count: `
+    UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
+    RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
+  now,
+};
+const askOf =
+  (database: Database): Ask =>
+  async (statement, ...values) =>
+    database.query(statement).all(...values) as never[];
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
@@ -59,22 +71,6 @@ export function createSqliteLedger(path: string): Ledger {
     return openedToLook;
   };
 
-  /** Tells the file's failures from the statement's. */
-  async function ask<T>(work: () => T | Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw blamed(error);
-    }
-  }
-
-  /** One at a time of this process: there is one connection. */
-  function exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = tail.then(() => ask(work));
-    tail = result.catch(() => undefined);
-    return result;
-  }
-
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
     const deadline = Date.now() + lockTimeoutMs;
@@ -90,8 +86,11 @@ export function createSqliteLedger(path: string): Ledger {
     }
   }
 
-  const transaction = <T>(work: () => T | Promise<T>): Promise<T> =>
-    exclusively(async () => {
+  /** One at a time of this process: there is one connection. */
+  function transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    const before = tail;
+    const done = (async () => {
+      await before;
       await locked("BEGIN IMMEDIATE");
       try {
         const result = await work();
@@ -101,33 +100,25 @@ export function createSqliteLedger(path: string): Ledger {
         if (database().inTransaction) database().run("ROLLBACK");
         throw error;
       }
-    });
+    })();
+    tail = done.catch(() => undefined);
+    return done.catch(blame);
+  }
 
-  const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
-    try {
-      return database()
-        .query(strings.join("?"))
-        .all(...(values as SQLQueryBindings[]));
-    } catch (error) {
-      throw blamed(error);
-    }
-  }) as Tx;
-  const findMany = (ids: readonly string[]) => ask(() => findInSqlite(reader(), ids));
+  const execute = ((strings: TemplateStringsArray, ...values: SqlValue[]) =>
+    askOf(database())(strings.join("?"), ...values).catch(blame)) as Tx;
 
   return {
     async open(effect) {
-      await exclusively(async () => {
-        // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
-        database().run("PRAGMA busy_timeout = 0");
-        await locked("PRAGMA journal_mode = WAL");
-        await locked("PRAGMA synchronous = FULL");
-      });
-      await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blamed));
+      // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
+      for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
+        await locked(`PRAGMA ${setting}`).catch(blame);
+      await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
 
     record: (entries, apply) =>
       transaction(async () => {
-        const verdicts = insert(database(), entries);
+        const { verdicts } = await insert(askOf(database()), words, entries);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         await applyByCustomer(fresh, apply, execute);
         return verdicts;
@@ -141,22 +132,12 @@ export function createSqliteLedger(path: string): Ledger {
 
     longestApplyMs,
 
-    known: (ids) =>
-      ask(() => {
-        const among = "SELECT id FROM ledger WHERE id IN (SELECT value FROM json_each(?))";
-        const rows = reader().query<{ id: string }, [string]>(among).all(JSON.stringify(ids));
-        return new Set(rows.map(({ id }) => id));
-      }),
-
-    bury: ({ topic, partition, offset, orderId, reason, attempts }) =>
-      transaction(() => {
-        const burial = [topic, partition, offset, orderId, reason, attempts, new Date().toISOString()];
-        const add = "INSERT INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-        database().run(add, burial);
-      }),
-
-    find: async (id) => (await findMany([id])).get(id),
-    findMany,
+    bury: (burial) => transaction(async () => void (await bury(askOf(database()), words, burial))),
+    async find(ids) {
+      // What is asked meanwhile goes together in the next look.
+      await new Promise(setImmediate);
+      return Promise.try(() => find(askOf(reader()), words, ids)).catch(blame);
+    },
 
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
@@ -180,32 +161,13 @@ export function createSqliteLedger(path: string): Ledger {
   };
 }
 
-/** Inserts what is new and counts a delivery for what is not. @returns a verdict for each entry, in their order */
-function insert(database: Database, entries: readonly Entry[]): Verdict[] {
-  const handledAt = new Date().toISOString();
-  const add = database.query(
-    `INSERT INTO ledger (id, customer, digest, "partition", "offset", placed_at, handled_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-  );
-  const count = database.query<Row, [string, string, string]>(
-    `UPDATE ledger SET deliveries = deliveries + (digest = ?), copied_at = ? WHERE id = ?
-     RETURNING digest, "partition", "offset"`,
-  );
-  return entries.map((entry) => {
-    const { order, digest, partition, offset } = entry;
-    const { id, placedAt } = order;
-    const { changes } = add.run(id, partyOf(order), digest, partition, offset, placedAt, handledAt);
-    return changes === 1 ? "handled" : verdictOf(entry, count.get(digest, handledAt, id) as Row);
-  });
+/** No access, no lock, no room, damage. Source: SQLite's «Result and Error Codes». */
+const ofTheFile =
+  /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/;
+
+/** Throws the error as the contract names it: the file's own failures apart from all others. */
+function blame(error: unknown): never {
+  if (error instanceof SQLiteError && ofTheFile.test(error.code ?? ""))
+    throw new LedgerUnavailableError(String(error), { cause: error });
+  throw error;
 }
-
-/** The error as the contract names it: the file's own failures apart from all others. */
-const blamed = (error: unknown): unknown =>
-  isUnavailable(error) ? new LedgerUnavailableError(String(error), { cause: error }) : error;
-
-/** Whether an error is the file's: no access, no lock, no room, damage. Source: SQLite's «Result and Error Codes». */
-const isUnavailable = (error: unknown): boolean =>
-  error instanceof SQLiteError &&
-  /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/.test(
-    error.code ?? "",
-  );

@@ -1,0 +1,90 @@
+/**
+ * The ledger's rows, as both databases have them: what is new gets one, what is not is counted, and each is found again.
+ * What a database says in words of its own is a parameter.
+ */
+import { partyOf } from "../order.ts";
+import {
+  type Burial,
+  type Entry,
+  type LedgerView,
+  type SqlValue,
+  type Verdict,
+  verdictOf,
+} from "./ledger.ts";
+
+/** Runs a statement with $1, $2, … @returns its rows, with whole numbers as numbers */
+export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row[]>;
+
+/** A database's words; `$1` is JSON in the first two. */
+export type Words = {
+  /** Inserts what of the array is new, in its order. @returns the ids */
+  insert: string;
+  /** Whether a column is one of the array's texts. */
+  among: (column: string, type: "uuid" | "text") => string;
+  /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
+  count: string;
+  now: string;
+};
+
+/**
+ * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
+ * consumers with overlapping batches do not deadlock.
+ * @returns a verdict for each entry, in their order; and the tables of those that were there
+ */
+export async function insert(ask: Ask, { insert, count }: Words, entries: readonly Entry[]) {
+  const verdicts: Verdict[] = [];
+  const tables = new Set<string>();
+  const inOrder = [...entries.entries()].sort(([n, { order: one }], [m, { order: other }]) =>
+    one.id < other.id ? -1 : one.id > other.id ? 1 : n - m,
+  );
+  const first = new Map(inOrder.toReversed().map(([index, { order }]) => [order.id, index]));
+  const rows = inOrder.flatMap(([index, { order, ...row }]) =>
+    first.get(order.id) === index
+      ? { ...row, id: order.id, customer: partyOf(order), placed_at: order.placedAt }
+      : [],
+  );
+  for (const { id } of await ask<{ id: string }>(insert, JSON.stringify(rows)))
+    verdicts[first.get(id) as number] = "handled";
+  for (const [index, entry] of inOrder) {
+    if (verdicts[index]) continue;
+    const [row] = await ask<Entry & { table: string }>(count, entry.digest, entry.order.id);
+    if (!row) throw new Error(`the ledger's row of ${entry.order.id} vanished`);
+    verdicts[index] = verdictOf(entry, row);
+    tables.add(row.table);
+  }
+  return { verdicts, tables };
+}
+
+type Place = { partition: number; offset: number };
+type Handled = Place & { id: string; handled_at: Date | string; deliveries: number };
+type Dead = Place & { id: string; topic: string; dead_at: Date | string; reason: string; attempts: number };
+
+/** Notes a dead letter; repeating it changes nothing. */
+export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[]> => {
+  const { topic, partition, offset, orderId, reason, attempts } = burial;
+  const add = `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
+    VALUES ($1, $2, $3, $4, $5, $6, ${now}) ON CONFLICT DO NOTHING`;
+  return ask(add, topic, partition, offset, orderId, reason, attempts);
+};
+
+/** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
+export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
+  const views = new Map<string, LedgerView>();
+  const time = (value: Date | string) => new Date(value).toISOString();
+  const handled = await ask<Handled>(
+    `SELECT id, handled_at, deliveries, "partition", "offset" FROM ledger WHERE ${among("id", "uuid")}`,
+    JSON.stringify(ids),
+  );
+  for (const { handled_at, ...row } of handled)
+    views.set(row.id, { ...row, status: "handled", handledAt: time(handled_at) });
+  const others = ids.filter((id) => !views.has(id));
+  if (others.length === 0) return views;
+  const dead = await ask<Dead>(
+    `SELECT order_id AS id, dead_at, reason, attempts, topic, "partition", "offset" FROM dead_letters
+     WHERE ${among("order_id", "text")} ORDER BY dead_at`,
+    JSON.stringify(others),
+  );
+  for (const { dead_at, ...row } of dead)
+    views.set(row.id, { ...row, status: "dead", deadAt: time(dead_at) });
+  return views;
+}
