@@ -69,6 +69,16 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
       return c.json({ error: `the ledger can't be read: ${(error as Error).message}` }, 503);
     }
   });
+  const looked = async (c: Context, look: Promise<object>) => {
+    try {
+      return c.json(await look);
+    } catch (error) {
+      return c.json({ error: (error as Error).message }, 503);
+    }
+  };
+  app.get("/letters", (c) => looked(c, stage.letters.list(c.req.query())));
+  app.get("/letters/one", (c) => looked(c, stage.letters.show(c.req.query("letter") ?? "")));
+  app.get("/letters/plan", (c) => looked(c, stage.letters.plan(c.req.query())));
   app.post("/actions", async (c) => {
     const [scheme, host] = c.req.header("origin")?.split("://") ?? [];
     if (scheme !== "http" || !isHost(host)) return c.json({ error: "only the page itself may do that" }, 403);
@@ -160,4 +170,8 @@ const shapes: Record<string, Record<string, string>> = {
   load: { ratePerS: "number?", paused: "boolean?", mix: "string?" },
   burst: { orders: "number" },
   place: { order: "string" },
+  redrive: {
+    ...{ letter: "string?", after: "string?" },
+    ...{ reason: "string?", order: "string?", customer: "string?", since: "string?" },
+  },
 };

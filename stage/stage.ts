@@ -4,8 +4,9 @@
  */
 import { type Action, createActions, Refused } from "./actions.ts";
 import { changesOf } from "./changes.ts";
-import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
-import { createOneOrder } from "./one-order.ts";
+import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load/by-hand.ts";
+import { createLetters, type LetterQuery } from "./orders/letters.ts";
+import { createOneOrder } from "./orders/one-order.ts";
 import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
@@ -22,7 +23,8 @@ export type Command =
   | Action
   | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
   | { do: "burst"; orders: number }
-  | { do: "place"; order: string };
+  | { do: "place"; order: string }
+  | ({ do: "redrive" } & LetterQuery);
 
 export interface StageOptions {
   readOnly?: boolean;
@@ -68,6 +70,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
   }
   const actions = createActions({ source, instances: () => state().instances, note });
 
+  const letters = createLetters({ env: source.operator, note, changed: () => publish() });
+
   function state(): StageState {
     const loadView = load.view();
     const { instances } = viewed;
@@ -87,6 +91,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       verdict: reconciler.verdict(),
       events: Object.fromEntries(events),
       bands: actions.bands(),
+      redrive: letters.view(),
       faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
       rolling: [...source.rolling],
     };
@@ -177,6 +182,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     take: (answer: Answer): void => reconciler.take(answer),
     /** The way of one order. */
     oneOrder,
+    letters,
     /** Does what a page wants. @returns the command that does the same, or of a placed order its id; @throws Refused */
     async act(command: Command): Promise<string | undefined> {
       if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
@@ -184,6 +190,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
         if (command.do === "load") return void load.set(loadOf(command));
         if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
         if (command.do === "place") return await oneOrder.place(command.order);
+        if (command.do === "redrive") return letters.redrive(command);
         return await actions.act(command);
       } catch (error) {
         if (!(error instanceof Refused)) note("error", (error as Error).message);
@@ -196,6 +203,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       closed = true;
       wake();
       actions.stop();
+      letters.stop();
       await Promise.all([load.stop(), watching]);
       await source.close();
     },

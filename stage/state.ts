@@ -120,10 +120,25 @@ export interface StageState {
   /** The newest 100, by number. */
   events: Record<string, TimelineEvent>;
   bands: Record<string, Band>;
+  /** Absent: none so far. */
+  redrive?: Redrive | undefined;
   /** Faults that can be injected here, by tier. */
   faults: Record<string, string[]>;
   /** Tiers that can be scaled or restarted one by one. */
   rolling: string[];
+}
+
+/** Dead letters that are sent again, or were last. */
+export interface Redrive {
+  running: boolean;
+  /** As the plan counted them. */
+  letters: number;
+  acknowledged: number;
+  /** The same record as another letter's: sent once. */
+  repeated: number;
+  failed: number;
+  /** Why it ended early, or ""; repeating it is harmless. */
+  error: string;
 }
 
 /** One second of the plots: time, accepted/s, handled/s, waiting, p99 of an answer (ms, -1: none). */
@@ -144,4 +159,43 @@ export interface Way {
   id: string;
   status: "accepted" | "refused" | "unknown" | "handled" | "dead" | "not found";
   stops: Stop[];
+}
+
+/** A dead letter in a list; null where its bytes or headers do not say. */
+export interface ListedLetter {
+  partition: number;
+  offset: number;
+  source: { topic: string; partition: number; offset: number } | null;
+  orderId: string | null;
+  customer: string | null;
+  reason: string;
+  attempts: number | null;
+  /** RFC 3339. */
+  deadAt: string;
+}
+
+/** All that were meant, counted by reason, the most frequent first; the newest of them. */
+export interface LetterList {
+  count: number;
+  reasons: { reason: string; count: number }[];
+  letters: ListedLetter[];
+}
+
+/** One letter in full; long texts are cut. */
+export interface DeadLetter extends ListedLetter {
+  key: string | null;
+  headers: [name: string, text: string][];
+  /** As UTF-8; null: a stub. */
+  value: string | null;
+  /** Size of the whole value. */
+  bytes: number;
+}
+
+/** What a redrive would send. */
+export interface LetterPlan {
+  letters: number;
+  /** Those by PARTITION/OFFSET that can have no second effect: the ledger has their order. */
+  handled: string[];
+  /** The last one that is planned, where there are more. */
+  stoppedAt?: string;
 }

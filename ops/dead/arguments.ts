@@ -27,7 +27,8 @@ Options:
   --after PARTITION/OFFSET   redrive goes on after this letter, where it stopped before
   --dry-run                  redrive sends nothing and says which letters would have no second effect, because the
                              ledger has their order (LEDGER_URL)
-  --json                     one JSON document instead of text (list, show)
+  --json                     JSON instead of text: one document (list, show, redrive --dry-run); redrive tells how far it is,
+                             a document a line, the last one of the whole
   --yes                      purge asks no question
 
 Kafka and the topics come from the same variables as for the tiers: KAFKA_BROKERS, DEAD_TOPIC, ORDERS_TOPIC, …
@@ -40,7 +41,7 @@ export type Command =
   | { name: "help" }
   | { name: "list"; filter: Filter; limit: number; json: boolean }
   | { name: "show"; place: Place; json: boolean }
-  | { name: "redrive"; which: Place | Filter; limit: number; after?: Place; dryRun: boolean }
+  | { name: "redrive"; which: Place | Filter; limit: number; after?: Place; dryRun: boolean; json: boolean }
   | { name: "purge"; beforeMs: number; yes: boolean };
 
 const defaultRows = 50;
@@ -65,7 +66,7 @@ const filters: Option[] = ["reason", "order", "customer", "since", "before"];
 const taken: Record<string, Option[]> = {
   list: [...filters, "limit", "json"],
   show: ["json"],
-  redrive: [...filters, "limit", "after", "dry-run", "all"],
+  redrive: [...filters, "limit", "after", "dry-run", "all", "json"],
   purge: ["before", "all", "yes"],
 };
 
@@ -106,6 +107,7 @@ export function readArguments(argv: string[], nowMs = Date.now()): Command {
       limit: limitOf(values.limit, Infinity),
       ...(values.after !== undefined && { after: placeOf(values.after) }),
       dryRun: values["dry-run"] ?? false,
+      json,
     };
   }
   if ((values.all ?? false) === filtered) throw new UserError("purge takes one of: --before TIME, or --all");

@@ -127,6 +127,7 @@ export function openEmbedded(pipeline: Pipeline): Source {
         `kill -CONT ${pid}`
       );
     },
+    operator: { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", LEDGER_URL: `sqlite:${ledgerPath}` },
     onChange: (listener) => {
       hear = listener;
     },

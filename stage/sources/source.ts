@@ -43,6 +43,8 @@ export interface Source {
   scale(tier: TierName, count: number): Promise<void>;
   /** The command that does the same by hand. */
   command(what: FaultName | "heal" | "scale", tier: TierName, name: string, more?: string): string;
+  /** The environment in which the operator's commands find brokers and ledger; undefined: they can't. */
+  operator: Record<string, string> | undefined;
   /** Calls back when an instance came or went, so that nobody waits for the next look. */
   onChange(hear: () => void): void;
   close(): Promise<void>;

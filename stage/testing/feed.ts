@@ -101,6 +101,7 @@ export function createFeed(ratePerS: number) {
     rolling: [],
     scale: async () => undefined,
     command: () => "",
+    operator: undefined,
     onChange: () => undefined,
     close: async () => undefined,
   };

@@ -2,8 +2,8 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import type { Band } from "../state.ts";
-import { samples, state } from "./store.ts";
+import type { Band } from "../../state.ts";
+import { samples, state } from "../store.ts";
 
 const ranges = { "2 min": 120, "5 min": 300, "15 min": 900 } as const;
 const range = signal<keyof typeof ranges>("5 min");

@@ -1,7 +1,7 @@
 /** The diagram as a table, for whoever can't see it or would rather read. */
 import type { ComponentChildren } from "preact";
-import { count, ms, perS, seconds } from "./format.ts";
-import { part } from "./store.ts";
+import { count, ms, perS, seconds } from "../format.ts";
+import { part } from "../store.ts";
 
 const instances = part((now) => now.instances);
 const partitions = part((now) => now.partitions);

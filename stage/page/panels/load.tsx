@@ -1,7 +1,7 @@
 /** The load by hand: how many orders, what kind, a burst, a pause. */
-import { type Mix, mixes } from "../state.ts";
-import { count, ms, perS } from "./format.ts";
-import { act, part } from "./store.ts";
+import { type Mix, mixes } from "../../state.ts";
+import { count, ms, perS } from "../format.ts";
+import { act, part } from "../store.ts";
 
 const load = part((now) => now.load);
 const names: Record<Mix, string> = {

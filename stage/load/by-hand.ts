@@ -3,13 +3,13 @@
  * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
  * bodies and chunks go through the load's own client.
  */
-import { ascending, percentile } from "../kit/percentile.ts";
-import { place, type Try } from "../proof/client/client.ts";
-import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../proof/client/mix.ts";
-import { orderId } from "../src/wire/order-id.ts";
-import { createRate } from "./readings.ts";
-import type { Answer } from "./reconciler.ts";
-import type { Load, Mix } from "./state.ts";
+import { ascending, percentile } from "../../kit/percentile.ts";
+import { place, type Try } from "../../proof/client/client.ts";
+import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
+import { orderId } from "../../src/wire/order-id.ts";
+import { createRate } from "../readings.ts";
+import type { Answer } from "../reconciler.ts";
+import type { Load, Mix } from "../state.ts";
 
 const tickMs = 20;
 /** What could not be sent in time is not made up for beyond this. */

@@ -1,0 +1,93 @@
+// The page's panels in a real browser, before real tiers: dead letters, whoever wrote them.
+import { expect, test } from "bun:test";
+import { until } from "../kit/until.ts";
+import { sampleOrder } from "../src/sample.ts";
+import { orderId, orderKey } from "../src/wire/order-id.ts";
+import { openTopics } from "../testing/kafka.ts";
+import { pagesOfTests, press } from "./testing/on-page.ts";
+
+const limitMs = 60_000;
+const { embedded, mean, open } = pagesOfTests();
+
+const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\u202egnp`;
+
+/** A letter of an order, as a consumer would have made it. */
+function letterOf(customer: string, key: string) {
+  const id = orderId(customer, orderKey(key));
+  const order = { ...sampleOrder(0, customer), id, placedAt: new Date().toISOString() };
+  const headers = {
+    ce_id: id,
+    "dead.reason": "the milk was sour",
+    "dead.attempts": "10",
+    "dead.topic": "orders",
+  };
+  return { id, record: { key: Buffer.from(id), value: JSON.stringify(order), headers, partition: 3 } };
+}
+
+test(
+  "dead letters are listed, looked at and sent again by plan; hostile bytes are text, and who was handled is once",
+  async () => {
+    const { pipeline, stage } = embedded();
+    const customer = "Zoë <b>";
+    const [handled, waiting] = [letterOf(customer, "first"), letterOf(customer, "second")];
+    await fetch(`${pipeline.balancerUrl}/orders`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "idempotency-key": "first" },
+      body: JSON.stringify(sampleOrder(0, customer)),
+    });
+    const wayOf = (id: string) => stage().oneOrder.find(id);
+    await until("it is handled", async () => (await wayOf(handled.id)).status === "handled", 30_000);
+    await openTopics(pipeline.bootstrap).put("orders.dead", [
+      { value: Buffer.from(`${hostile}\0`), headers: { "dead.reason": hostile, [hostile]: hostile } },
+      handled.record,
+      waiting.record,
+    ]);
+
+    const page = await open();
+    const letters = page.locator(".letters");
+    await press(page, "List dead letters");
+    await letters.getByText("3 of them").waitFor({ timeout: 30_000 });
+    await press(page, "0/0");
+    await letters.locator("pre").waitFor({ timeout: 30_000 });
+    expect(await letters.locator("pre").textContent()).toBe(`${hostile.replace("\u202e", "\ufffd")}\ufffd`);
+    expect(await letters.locator("img, script, b b").count()).toBe(0);
+    expect(await page.title()).toBe("Coffee Orders: the stage");
+
+    await letters.getByLabel("Customer").fill(customer);
+    await press(page, "List dead letters");
+    await letters.getByText("2 of them").waitFor({ timeout: 30_000 });
+    await press(page, "Plan to send these again");
+    await letters.locator(".plan").waitFor({ timeout: 30_000 });
+    expect(await letters.locator(".plan").textContent()).toMatch(
+      /2 letters would be sent.* 1 of them can have no second effect.* 1 would be handled/,
+    );
+    expect(await letters.locator("tr", { hasText: "no second effect" }).locator("th").textContent()).toBe(
+      "3/0",
+    );
+    await press(page, "Send 2 again");
+    await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor({ timeout: 30_000 });
+    await until(
+      "the other one is handled",
+      async () => (await wayOf(waiting.id)).status === "handled",
+      30_000,
+    );
+    const twice = async () => JSON.stringify(await wayOf(handled.id));
+    await until("the first came again", async () => /delivered 2 ×.*1 effect"/.test(await twice()), 30_000);
+  },
+  2 * limitMs,
+);
+
+test(
+  "nothing is sent again that was not planned, and what the command says of a wrong filter is shown",
+  async () => {
+    const page = await open();
+    mean(/503/);
+    const { act } = embedded().stage();
+    await expect(act({ do: "redrive", customer: "anybody" })).rejects.toThrow("look at the plan");
+    expect(embedded().stage().state().redrive?.running).not.toBe(true);
+    await page.locator(".letters").getByLabel("Reason contains").fill("--all\0");
+    await press(page, "List dead letters");
+    await page.locator(".letters .failed").waitFor();
+  },
+  limitMs,
+);
