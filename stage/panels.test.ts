@@ -1,10 +1,14 @@
-// The page's panels in a real browser, before real tiers: dead letters, whoever wrote them.
+// The page's panels in a real browser, before real tiers: dead letters, whoever wrote them; the minutes that are over, on the page
+// and as a file.
 import { expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
-import { pagesOfTests, press } from "./testing/on-page.ts";
+import { card, isState, pagesOfTests, press } from "./testing/on-page.ts";
 
 const limitMs = 60_000;
 const { embedded, mean, open } = pagesOfTests();
@@ -88,6 +92,50 @@ test(
     await page.locator(".letters").getByLabel("Reason contains").fill("--all\0");
     await press(page, "List dead letters");
     await page.locator(".letters .failed").waitFor();
+  },
+  limitMs,
+);
+
+test(
+  "faults are bands with their names; one scrolls back and stays there; all of it is saved as one file",
+  async () => {
+    const page = await open();
+    await card(page, "producer-2").click();
+    await press(page, "Kill -9");
+    await isState(page, "producer-2", "down");
+    await page.locator(".struck", { hasText: /kill producer-2.*– now/ }).waitFor();
+    await press(page, "Heal everything");
+    await isState(page, "producer-2", "up");
+
+    const slider = page.getByLabel("Scroll back");
+    for (let steps = 0; steps < 4; steps += 1) await slider.press("ArrowLeft");
+    const title = page.locator("#plots-title", { hasText: "up to" });
+    const before = await title.textContent();
+    const newest = await slider.getAttribute("max");
+    await until("time goes on", async () => (await slider.getAttribute("max")) !== newest);
+    expect(await title.textContent()).toBe(before);
+    await press(page, "Back to now");
+    await title.waitFor({ state: "detached" });
+
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Save as one file" }).click(),
+    ]);
+    const path = join(tmpdir(), `${crypto.randomUUID()}.html`);
+    await download.saveAs(path);
+    const file = await page.context().newPage();
+    const complaints: string[] = [];
+    file.on("console", (message) => complaints.push(message.text()));
+    file.on("pageerror", ({ message }) => complaints.push(message));
+    await file.goto(`file://${path}`);
+    expect(await file.title()).toContain("Coffee Orders");
+    expect(await file.locator("svg rect.fault").count()).toBe(3);
+    expect(await file.locator("table").first().textContent()).toContain("kill producer-2");
+    await file.locator("#plots svg").last().hover();
+    await file.locator("#here", { hasText: "accepted" }).waitFor();
+    expect(await file.locator("[src], [href]").count()).toBe(0);
+    expect(complaints).toEqual([]);
+    rmSync(path);
   },
   limitMs,
 );

@@ -79,6 +79,11 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
   app.get("/letters", (c) => looked(c, stage.letters.list(c.req.query())));
   app.get("/letters/one", (c) => looked(c, stage.letters.show(c.req.query("letter") ?? "")));
   app.get("/letters/plan", (c) => looked(c, stage.letters.plan(c.req.query())));
+  app.get("/export", async (c) => {
+    const name = `coffee-orders-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.html`;
+    c.header("content-disposition", `attachment; filename="${name}"`);
+    return c.html(await stage.export());
+  });
   app.post("/actions", async (c) => {
     const [scheme, host] = c.req.header("origin")?.split("://") ?? [];
     if (scheme !== "http" || !isHost(host)) return c.json({ error: "only the page itself may do that" }, 403);

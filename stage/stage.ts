@@ -4,6 +4,7 @@
  */
 import { type Action, createActions, Refused } from "./actions.ts";
 import { changesOf } from "./changes.ts";
+import { exportOf } from "./export.ts";
 import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load/by-hand.ts";
 import { createLetters, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
@@ -180,6 +181,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
     },
     /** Takes what another client of the same system was told. */
     take: (answer: Answer): void => reconciler.take(answer),
+    /** All of it as a file of its own: an HTML page. */
+    export: (): Promise<string> => exportOf(state(), samples),
     /** The way of one order. */
     oneOrder,
     letters,

@@ -72,6 +72,30 @@ export interface Verdict {
   settled: number;
 }
 
+/** The verdict's status as a sentence. */
+export const verdictTitles: Record<Verdict["status"], string> = {
+  idle: "No order yet",
+  good: "Nothing is lost",
+  waiting: "Nothing is lost; orders wait",
+  broken: "The promise is broken",
+  blind: "It can't be known now",
+};
+
+/** What each figure of the verdict means. */
+export const figureWords = {
+  sent: "Orders with a final answer",
+  accepted: "Answered 202",
+  refused: "Certainly not accepted",
+  unknown: "The client can't tell: either is right",
+  handled: "Accepted, with a row and its effect in the ledger",
+  waiting: "Accepted and not handled yet, and the age of the oldest",
+  "delivered again": "Deliveries beyond the first: no fault",
+  "dead letters": "Given up and kept, with the reason",
+  lost: "Accepted, and neither handled nor a dead letter",
+  doubled: "Orders whose effect was applied twice",
+  phantom: "Refused, and handled all the same",
+};
+
 export const mixes = ["single", "batch", "slow", "keyed"] as const;
 export type Mix = (typeof mixes)[number];
 

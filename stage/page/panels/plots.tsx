@@ -1,17 +1,34 @@
-/** The last minutes: what was accepted and handled, what waits, how long an answer took; what was struck as bands. */
-import { effect, signal } from "@preact/signals";
+/**
+ * The last minutes: what was accepted and handled, what waits, how long an answer took; what was struck as bands. One can scroll
+ * back, and then it stands still there while the stage goes on.
+ */
+import { computed, effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Band } from "../../state.ts";
-import { samples, state } from "../store.ts";
+import { clock, count, ms } from "../format.ts";
+import { part, samples, state } from "../store.ts";
 
 const ranges = { "2 min": 120, "5 min": 300, "15 min": 900 } as const;
 const range = signal<keyof typeof ranges>("5 min");
+const bands = part((now) => now.bands);
+/** The end of what is shown, where that is not now. */
+const backToMs = signal<number | undefined>(undefined);
+/** Where the pointer is, in all plots. */
+const pointedMs = signal<number | undefined>(undefined);
+const shown = computed(() => {
+  const nowMs = samples.value.at(-1)?.[0] ?? Date.now();
+  const toMs = backToMs.value ?? nowMs;
+  return { fromMs: toMs - ranges[range.value] * 1_000, toMs, nowMs };
+});
 
 export function Plots() {
+  const { fromMs, toMs, nowMs } = shown.value;
+  const isBack = backToMs.value !== undefined;
+  const earliestMs = Math.min(samples.value[0]?.[0] ?? nowMs, nowMs);
   return (
     <section class="panel plots" aria-labelledby="plots-title">
-      <h2 id="plots-title">The last {range.value}</h2>
+      <h2 id="plots-title">{isBack ? `${range.value} up to ${clock(toMs)}` : `The last ${range.value}`}</h2>
       <fieldset class="ranges">
         <legend class="hidden">Time shown</legend>
         {(Object.keys(ranges) as (keyof typeof ranges)[]).map((name) => (
@@ -37,7 +54,75 @@ export function Plots() {
       />
       <Plot title="accepted and waiting" series={[["waiting", 3, "--warn"]]} />
       <Plot title="p99 of an answer, ms" series={[["p99", 4, "--quiet"]]} />
+      <p class="pointed quiet">{pointed()}</p>
+      <Struck fromMs={fromMs} toMs={toMs} />
+      <div class="row">
+        <label class="back">
+          Scroll back
+          <input
+            type="range"
+            min={earliestMs}
+            max={nowMs}
+            step="1000"
+            value={toMs}
+            aria-valuetext={isBack ? `up to ${clock(toMs)}` : "up to now"}
+            onInput={({ currentTarget }) => {
+              const wantedMs = Number(currentTarget.value);
+              backToMs.value = wantedMs > nowMs - 1_500 ? undefined : wantedMs;
+            }}
+          />
+        </label>
+        {isBack && (
+          <button
+            type="button"
+            onClick={() => {
+              backToMs.value = undefined;
+            }}
+          >
+            Back to now
+          </button>
+        )}
+        <a href="/export" download>
+          Save as one file
+        </a>
+      </div>
     </section>
+  );
+}
+
+/** What the figures were where the pointer is, and what was struck then. */
+function pointed(): string {
+  const atMs = pointedMs.value;
+  const sample = atMs === undefined ? undefined : samples.value.findLast(([at]) => at <= atMs);
+  if (!sample || atMs === undefined) return "Point at a plot to read its figures.";
+  const [at, accepted, handled, waiting, p99Ms] = sample;
+  const struck = between(atMs, atMs).map(({ fault, target }) => `${fault} ${target}`);
+  const figures = [
+    `${count(accepted)}/s accepted`,
+    `${count(Math.round(handled))}/s handled`,
+    `${count(waiting)} waiting`,
+  ];
+  return [`${clock(at)}: ${figures.join(", ")}`, p99Ms >= 0 && `p99 ${ms(p99Ms)}`, ...struck]
+    .filter(Boolean)
+    .join("; ");
+}
+
+const between = (fromMs: number, toMs: number): Band[] =>
+  Object.values(bands.value ?? {}).filter((band) => band.fromMs <= toMs && (band.toMs ?? Infinity) >= fromMs);
+
+/** The bands of the plots by name: the newest ones. */
+function Struck({ fromMs, toMs }: { fromMs: number; toMs: number }) {
+  const here = between(fromMs, toMs).slice(-6);
+  if (here.length === 0) return null;
+  return (
+    <ul class="struck" aria-label="Faults in this time">
+      {here.map((band) => (
+        <li key={`${band.fromMs} ${band.target}`}>
+          {band.fault} {band.target}, {clock(band.fromMs)} –{" "}
+          {band.toMs === undefined ? "now" : clock(band.toMs)}
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -55,7 +140,7 @@ function Plot({ title, series }: { title: string; series: Series[] }) {
         width: element.clientWidth || 300,
         height: 110,
         legend: { show: false },
-        cursor: { y: false },
+        cursor: { y: false, sync: { key: "stage" } },
         scales: { y: { range: (_, _min, most) => [0, Math.max(5, most * 1.1)] } },
         axes: [
           { ...axis, space: 50, values: "{HH}:{mm}:{ss}", size: 28 },
@@ -71,6 +156,11 @@ function Plot({ title, series }: { title: string; series: Series[] }) {
           })),
         ],
         hooks: {
+          setCursor: [
+            ({ cursor: { left = -1 }, posToVal }) => {
+              pointedMs.value = left < 0 ? undefined : posToVal(left, "x") * 1_000;
+            },
+          ],
           drawClear: [(self) => drawBands(self, Object.values(state.peek()?.bands ?? {}), colour("--band"))],
         },
       },
@@ -80,11 +170,10 @@ function Plot({ title, series }: { title: string; series: Series[] }) {
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: 110 }));
     resized.observe(element);
     const stop = effect(() => {
-      const toMs = samples.value.at(-1)?.[0] ?? Date.now();
-      const fromMs = toMs - ranges[range.value] * 1_000;
-      const shown = samples.value.filter(([atMs]) => atMs >= fromMs);
-      const columns = series.map(([, at]) => shown.map((sample) => (sample[at] < 0 ? null : sample[at])));
-      plot.setData([shown.map(([atMs]) => atMs / 1_000), ...columns] as uPlot.AlignedData, false);
+      const { fromMs, toMs } = shown.value;
+      const here = samples.value.filter(([atMs]) => atMs >= fromMs && atMs <= toMs);
+      const columns = series.map(([, at]) => here.map((sample) => (sample[at] < 0 ? null : sample[at])));
+      plot.setData([here.map(([atMs]) => atMs / 1_000), ...columns] as uPlot.AlignedData, false);
       plot.setScale("x", { min: fromMs / 1_000, max: toMs / 1_000 });
     });
     return () => {
