@@ -94,6 +94,7 @@ test.each([
   [{ do: "load", ratePerS: -1 }, "a whole number"],
   [{ do: "load", mix: "all" }, "there is no mix all"],
   [{ do: "burst", orders: 1e9 }, "a whole number"],
+  [{ do: "profile", name: "soak" }, "there is no profile soak"],
   [{ do: "redrive" }, "look at the plan"],
 ])("%j is refused, with the reason: 409", async (body, reason) => {
   const answer = await post(body);

@@ -145,16 +145,19 @@ test(
 );
 
 test(
-  "who leaves the page has what was struck healed, and the load paused",
+  "who leaves the page has what was struck healed, the load paused and k6 ended",
   async () => {
     const page = await open();
     await press(page, "Send orders");
     await card(page, "producer-2").click();
     await press(page, "Kill -9");
     await isState(page, "producer-2", "down");
+    await press(page, "steady");
+    await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
     await page.close();
     await until("it is healed", () => embedded().whole(), 30_000);
-    expect(embedded().stage().state().load.paused).toBe(true);
+    const { load, profile } = embedded().stage().state();
+    expect({ paused: load.paused, k6: profile?.running }).toEqual({ paused: true, k6: false });
   },
   limitMs,
 );

@@ -8,7 +8,7 @@ import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
-import { card, isState, pagesOfTests, press } from "./testing/on-page.ts";
+import { card, figure, isState, pagesOfTests, press } from "./testing/on-page.ts";
 
 const limitMs = 60_000;
 const { embedded, mean, open } = pagesOfTests();
@@ -136,6 +136,25 @@ test(
     expect(await file.locator("[src], [href]").count()).toBe(0);
     expect(complaints).toEqual([]);
     rmSync(path);
+  },
+  limitMs,
+);
+
+test(
+  "k6 is started, watched and stopped; what it was told is held against the ledger as it comes",
+  async () => {
+    const page = await open();
+    const before = await figure(page, "sent");
+    await press(page, "steady");
+    await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
+    await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50, 30_000);
+    expect(await page.locator(".outcome code").textContent()).toStartWith("bun run load --profile steady");
+    await press(page, "Stop k6");
+    await page.locator(".k6", { hasText: /steady, stopped: \d+ answered/ }).waitFor({ timeout: 30_000 });
+    const { profile, verdict } = embedded().stage().state();
+    expect(verdict.sent).toBe(before + (profile?.answered ?? 0));
+    await until("all is handled", async () => (await figure(page, "waiting")) === 0, 30_000);
+    for (const name of ["lost", "doubled", "phantom"]) expect(await figure(page, name)).toBe(0);
   },
   limitMs,
 );

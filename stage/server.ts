@@ -174,6 +174,8 @@ const shapes: Record<string, Record<string, string>> = {
   scale: { tier: "string", count: "number" },
   load: { ratePerS: "number?", paused: "boolean?", mix: "string?" },
   burst: { orders: "number" },
+  profile: { name: "string" },
+  "stop-profile": {},
   place: { order: "string" },
   redrive: {
     ...{ letter: "string?", after: "string?" },

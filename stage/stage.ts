@@ -6,6 +6,7 @@ import { type Action, createActions, Refused } from "./actions.ts";
 import { changesOf } from "./changes.ts";
 import { exportOf } from "./export.ts";
 import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load/by-hand.ts";
+import { createProfiles } from "./load/profiles.ts";
 import { createLetters, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
 import { patchOf } from "./patch.ts";
@@ -24,6 +25,8 @@ export type Command =
   | Action
   | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
   | { do: "burst"; orders: number }
+  | { do: "profile"; name: string }
+  | { do: "stop-profile" }
   | { do: "place"; order: string }
   | ({ do: "redrive" } & LetterQuery);
 
@@ -46,6 +49,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
   const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
+  const profiles = createProfiles({ url: source.url, hear: load.hear, changed: () => publish() });
   const oneOrder = createOneOrder(
     source,
     (answer) => reconciler.take(answer),
@@ -89,6 +93,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
         ...viewed.edges,
       },
       load: { ...loadView, p99Ms: round(loadView.p99Ms) },
+      profile: profiles.view(),
       verdict: reconciler.verdict(),
       events: Object.fromEntries(events),
       bands: actions.bands(),
@@ -144,6 +149,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     if (pages.size > 0) lastSeenMs = performance.now();
     if (performance.now() - lastSeenMs < aloneMs) return;
     load.set({ paused: true });
+    await profiles.stop();
     if (!actions.isAnything()) return;
     note("heal", "nobody has looked for a while: what was struck is healed");
     await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
@@ -192,6 +198,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       try {
         if (command.do === "load") return void load.set(loadOf(command));
         if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
+        if (command.do === "profile") return profiles.start(command.name);
+        if (command.do === "stop-profile") return void (await profiles.stop());
         if (command.do === "place") return await oneOrder.place(command.order);
         if (command.do === "redrive") return letters.redrive(command);
         return await actions.act(command);
@@ -207,7 +215,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       wake();
       actions.stop();
       letters.stop();
-      await Promise.all([load.stop(), watching]);
+      await Promise.all([load.stop(), profiles.stop(), watching]);
       await source.close();
     },
   };

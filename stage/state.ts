@@ -112,6 +112,25 @@ export interface Load {
   open: number;
 }
 
+export const profileNames = ["steady", "burst", "mix"] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+/** A load by k6 that runs, or that ran last. */
+export interface ProfileView {
+  name: ProfileName;
+  running: boolean;
+  /** It was ended before its time. */
+  stopped: boolean;
+  startedMs: number;
+  durationS: number;
+  answered: number;
+  accepted: number;
+  /** Its thresholds that were crossed. */
+  crossed: string[];
+  /** Why it could not run, or "". */
+  error: string;
+}
+
 export interface TimelineEvent {
   atMs: number;
   kind: "strike" | "heal" | "change" | "verdict" | "error";
@@ -140,6 +159,8 @@ export interface StageState {
   controller: number;
   group: { state: string; members: number };
   load: Load;
+  /** Absent: none so far. */
+  profile?: ProfileView | undefined;
   verdict: Verdict;
   /** The newest 100, by number. */
   events: Record<string, TimelineEvent>;

@@ -1,5 +1,5 @@
 /** The load by hand: how many orders, what kind, a burst, a pause. */
-import { type Mix, mixes } from "../../state.ts";
+import { type Mix, mixes, type ProfileName, profileNames } from "../../state.ts";
 import { count, ms, perS } from "../format.ts";
 import { act, part } from "../store.ts";
 
@@ -9,6 +9,13 @@ const names: Record<Mix, string> = {
   batch: "batches",
   slow: "slow bodies",
   keyed: "each sent twice under its key",
+};
+const profile = part((now) => now.profile);
+const atMs = part((now) => now.atMs);
+const profiles: Record<ProfileName, string> = {
+  steady: "100 orders a second for 30 s",
+  burst: "30 orders a second, then 300 for 6 s, then 30 again",
+  mix: "100 orders a second, a batch every fourth request",
 };
 const burstOrders = 1_000;
 
@@ -50,6 +57,7 @@ export function LoadPanel() {
           ))}
         </select>
       </label>
+      <K6 />
       <p class="quiet">
         {perS(now.answeredPerS)} answered, {count(now.open)} under way
         {now.p99Ms !== undefined && `, p99 ${ms(now.p99Ms)}`}
@@ -57,3 +65,49 @@ export function LoadPanel() {
     </section>
   );
 }
+
+/** The same orders by k6: an open load, which sends no less when the system is slow. */
+function K6() {
+  const last = profile.value;
+  return (
+    <div class="k6">
+      <h3>By k6</h3>
+      {last?.running ? (
+        <p class="row">
+          <progress
+            max={last.durationS}
+            value={Math.min(last.durationS, ((atMs.value ?? 0) - last.startedMs) / 1_000)}
+            aria-label={`k6 ${last.name}`}
+          />
+          <button type="button" onClick={() => act({ do: "stop-profile" })}>
+            Stop k6
+          </button>
+        </p>
+      ) : (
+        <p class="row">
+          {profileNames.map((name) => (
+            <button
+              key={name}
+              type="button"
+              title={profiles[name]}
+              onClick={() => act({ do: "profile", name })}
+            >
+              {name}
+            </button>
+          ))}
+        </p>
+      )}
+      {last && (
+        <p class={last.error ? "failed" : "quiet"} role="status">
+          {last.name}, {last.running ? "runs" : last.stopped ? "stopped" : "done"}: {count(last.answered)}{" "}
+          answered, {count(last.accepted)} accepted
+          {!last.running && !last.stopped && !last.error && `; ${heldOf(last.crossed)}`}
+          {last.error && `: ${last.error}`}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const heldOf = (crossed: string[]): string =>
+  crossed.length === 0 ? "its thresholds held" : `crossed: ${crossed.join(", ")}`;
