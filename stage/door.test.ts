@@ -90,7 +90,8 @@ test("what is longer than any action is none", async () => {
 test.each([
   [{ do: "strike", fault: "kill", target: "__proto__" }, "there is no __proto__"],
   [{ do: "strike", fault: "kill", target: "kafka1" }, "kill is no fault of a broker"],
-  [{ do: "scale", tier: "broker", count: 3 }, "can't be restarted or scaled"],
+  [{ do: "scale", tier: "broker", count: 3 }, "can't be scaled"],
+  [{ do: "restart", tier: "broker" }, "can't be restarted one by one"],
   [{ do: "load", ratePerS: -1 }, "a whole number"],
   [{ do: "load", mix: "all" }, "there is no mix all"],
   [{ do: "burst", orders: 1e9 }, "a whole number"],

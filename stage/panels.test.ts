@@ -141,20 +141,39 @@ test(
 );
 
 test(
-  "k6 is started, watched and stopped; what it was told is held against the ledger as it comes",
+  "k6 is started, watched and stopped while the producers are restarted one by one: all of it is accounted for",
   async () => {
     const page = await open();
-    const before = await figure(page, "sent");
+    const { stage, pipeline } = embedded();
+    const producers = pipeline.instances.filter(({ tier }) => tier === "producer");
+    const processes = () => producers.map(({ child }) => child.pid);
+    const [first, before] = [processes(), await figure(page, "sent")];
     await press(page, "steady");
     await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
-    await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50, 30_000);
     expect(await page.locator(".outcome code").textContent()).toStartWith("bun run load --profile steady");
+    await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50, 30_000);
+
+    let mostAway = 0;
+    const detach = stage().attach(() => {
+      const away = producers.filter(({ name }) => stage().state().instances[name]?.state !== "up").length;
+      mostAway = Math.max(mostAway, away);
+    });
+    await press(page, "Producers");
+    await press(page, "Rolling restart");
+    await page
+      .locator(".timeline", { hasText: "the producers are all restarted" })
+      .waitFor({ timeout: 50_000 });
+    detach();
+    expect(mostAway).toBe(1);
+    expect(processes().filter((pid) => first.includes(pid))).toEqual([]);
+
     await press(page, "Stop k6");
-    await page.locator(".k6", { hasText: /steady, stopped: \d+ answered/ }).waitFor({ timeout: 30_000 });
-    const { profile, verdict } = embedded().stage().state();
+    await page.locator(".k6", { hasText: /steady, stopped: [\d,]+ answered/ }).waitFor({ timeout: 30_000 });
+    const { profile, verdict } = stage().state();
     expect(verdict.sent).toBe(before + (profile?.answered ?? 0));
+    expect(verdict.refused).toBe(0);
     await until("all is handled", async () => (await figure(page, "waiting")) === 0, 30_000);
     for (const name of ["lost", "doubled", "phantom"]) expect(await figure(page, name)).toBe(0);
   },
-  limitMs,
+  2 * limitMs,
 );

@@ -100,6 +100,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       redrive: letters.view(),
       faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
       rolling: [...source.rolling],
+      scalable: [...source.scalable],
     };
   }
 

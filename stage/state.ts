@@ -27,6 +27,8 @@ export interface Instance {
 export interface Partition {
   /** Broker; -1: none at the moment. */
   leader: number;
+  /** Of its leader: goes up by one with each change. */
+  epoch: number;
   replicas: number[];
   inSync: number[];
   /** Name of the consumer that owns it; absent: nobody. */
@@ -169,8 +171,9 @@ export interface StageState {
   redrive?: Redrive | undefined;
   /** Faults that can be injected here, by tier. */
   faults: Record<string, string[]>;
-  /** Tiers that can be scaled or restarted one by one. */
+  /** Tiers that can be restarted one by one, and those that can be scaled. */
   rolling: string[];
+  scalable: string[];
 }
 
 /** Dead letters that are sent again, or were last. */

@@ -112,6 +112,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
       ledger: anyone,
     },
     rolling: ["producer", "consumer"],
+    scalable: ["producer", "consumer"],
     scale: async (tier, count) => {
       await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
     },

@@ -38,8 +38,9 @@ export interface Source {
   /** Every instance as the faults know it, by its name here. */
   containers(): Promise<Map<string, Container>>;
   faults: Record<TierName, readonly FaultName[]>;
-  /** The tiers that can be restarted one by one and scaled. */
+  /** The tiers that can be restarted one by one, and those that can be scaled. */
   rolling: readonly TierName[];
+  scalable: readonly TierName[];
   scale(tier: TierName, count: number): Promise<void>;
   /** The command that does the same by hand. */
   command(what: FaultName | "heal" | "scale", tier: TierName, name: string, more?: string): string;
