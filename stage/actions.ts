@@ -164,9 +164,9 @@ export function createActions({ source, instances, note }: Surroundings) {
   function close(which: (band: Band) => boolean): void {
     for (const band of open()) if (which(band)) band.toMs = Date.now();
   }
-  function rollable(tier: string): TierName {
-    const found = source.rolling.find((one) => one === tier);
-    if (!found) throw new Refused(`the tier ${tier} can't be restarted or scaled here`);
+  function among(tiers: readonly TierName[], tier: string, done: string): TierName {
+    const found = tiers.find((one) => one === tier);
+    if (!found) throw new Refused(`the tier ${tier} can't be ${done} here`);
     return found;
   }
 
@@ -176,8 +176,8 @@ export function createActions({ source, instances, note }: Surroundings) {
       if (action.do === "strike") return strike(action);
       if (action.do === "heal") return heal(action.target);
       if (action.do === "heal-all") return healAll();
-      if (action.do === "restart") return restart(rollable(action.tier));
-      return scale(rollable(action.tier), action.count);
+      if (action.do === "restart") return restart(among(source.rolling, action.tier, "restarted one by one"));
+      return scale(among(source.scalable, action.tier, "scaled"), action.count);
     },
     /** Takes a look at the instances: who was struck down and is up again was healed by somebody else. */
     observe(): void {

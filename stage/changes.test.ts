@@ -5,7 +5,7 @@ import type { Instance, Partition, StageState } from "./state.ts";
 
 const up: Instance = { tier: "broker", state: "up", why: "", struck: [], role: "" };
 const partition = (leader: number, owner?: string): Partition => ({
-  ...{ leader, replicas: [1, 2, 3], inSync: [1, 2, 3], owner },
+  ...{ leader, epoch: 4 + leader, replicas: [1, 2, 3], inSync: [1, 2, 3], owner },
   ...{ lag: 0, oldestS: 0, ratePerS: 0, polledPerS: 0 },
 });
 const look = (changes: Partial<StageState>) =>
@@ -31,7 +31,7 @@ test("leaders, the controller and owners move", () => {
   const partitions = { 0: partition(-1, "consumer-2"), 1: partition(3, "consumer-1") };
   expect(changesOf(look({}), look({ partitions, controller: 2 }))).toEqual([
     ["change", "partitions 0 have no leader"],
-    ["change", "partitions 1 are led by kafka3"],
+    ["change", "partitions 1 are led by kafka3, epoch 7"],
     ["change", "kafka2 is the controller"],
     ["change", "consumer-2 takes partitions 0"],
   ]);

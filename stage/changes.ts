@@ -24,7 +24,7 @@ export function changesOf(before: StageState, now: StageState): [TimelineEvent["
   const byLeader = Map.groupBy(moved, ([, { leader }]) => leader);
   for (const [leader, some] of byLeader)
     found.push(
-      `partitions ${some.map(([at]) => at).join(" ")} ${leader < 0 ? "have no leader" : `are led by kafka${leader}`}`,
+      `partitions ${some.map(([at]) => at).join(" ")} ${leader < 0 ? "have no leader" : `are led by kafka${leader}, epoch ${epochs(some)}`}`,
     );
   if (before.controller !== now.controller && now.controller > 0)
     found.push(`kafka${now.controller} is the controller`);
@@ -40,4 +40,11 @@ export function changesOf(before: StageState, now: StageState): [TimelineEvent["
   return status === before.verdict.status || status === "idle"
     ? changes
     : [...changes, ["verdict", verdictWords[status]]];
+}
+
+/** Their leader epochs, from the lowest to the highest. */
+function epochs(some: [string, { epoch: number }][]): string {
+  const all = some.map(([, { epoch }]) => epoch);
+  const [lowest, highest] = [Math.min(...all), Math.max(...all)];
+  return lowest === highest ? String(lowest) : `${lowest} to ${highest}`;
 }

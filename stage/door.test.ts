@@ -36,7 +36,7 @@ test("the link lets in once and leaves a cookie that other sites can't use", asy
   expect(await (await get("/", { cookie })).text()).toBe("the page");
 });
 
-test.each(["/", "/state", "/events", "/stage.js", "/?token=another"])(
+test.each(["/", "/state", "/events", "/stage.js", "/letters", "/?token=another"])(
   "%s without the token: 401",
   async (path) => {
     expect((await get(path)).status).toBe(401);
@@ -78,6 +78,7 @@ test.each([
   { do: "strike", fault: "kill", target: 1 },
   { do: "strike", fault: "kill", target: "kafka1", more: "x" },
   { do: "scale", tier: "producer", count: "3" },
+  { do: "redrive", argv: "--all" },
 ])("%j is no action: 400", async (body) => {
   expect((await post(body)).status).toBe(400);
 });
@@ -89,10 +90,13 @@ test("what is longer than any action is none", async () => {
 test.each([
   [{ do: "strike", fault: "kill", target: "__proto__" }, "there is no __proto__"],
   [{ do: "strike", fault: "kill", target: "kafka1" }, "kill is no fault of a broker"],
-  [{ do: "scale", tier: "broker", count: 3 }, "can't be restarted or scaled"],
+  [{ do: "scale", tier: "broker", count: 3 }, "can't be scaled"],
+  [{ do: "restart", tier: "broker" }, "can't be restarted one by one"],
   [{ do: "load", ratePerS: -1 }, "a whole number"],
   [{ do: "load", mix: "all" }, "there is no mix all"],
   [{ do: "burst", orders: 1e9 }, "a whole number"],
+  [{ do: "profile", name: "soak" }, "there is no profile soak"],
+  [{ do: "redrive" }, "look at the plan"],
 ])("%j is refused, with the reason: 409", async (body, reason) => {
   const answer = await post(body);
   expect(answer.status).toBe(409);
@@ -101,8 +105,9 @@ test.each([
 
 test("a stage for showing does nothing", async () => {
   const shown = openStage(createFeed(0).source, { readOnly: true });
-  const answer = await post({ do: "load", paused: false }, {}, createApp(shown, door, assets));
-  expect(answer.status).toBe(409);
+  const to = createApp(shown, door, assets);
+  for (const action of [{ do: "load", paused: false }, { do: "redrive" }, { do: "heal-all" }])
+    expect(await (await post(action, {}, to)).text()).toContain("for showing");
   expect(shown.state().load.paused).toBe(true);
   await shown.close();
 });

@@ -1,50 +1,14 @@
 // The page in a real browser, before real tiers: what a person does with it, and sees of it.
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { until } from "../kit/until.ts";
-import { openPage, startBrowser } from "./testing/browser.ts";
-import { startEmbeddedStage } from "./testing/embedded-stage.ts";
+import { card, figure, isState, pagesOfTests, press } from "./testing/on-page.ts";
 
 const limitMs = 90_000;
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-let browser: Browser;
-let embedded: Awaited<ReturnType<typeof startEmbeddedStage>>;
-let opened: Awaited<ReturnType<typeof openPage>>[] = [];
-beforeAll(async () => {
-  [browser, embedded] = await Promise.all([startBrowser(), startEmbeddedStage({ aloneMs: 2_000 })]);
-}, limitMs);
-afterAll(async () => {
-  await browser?.close();
-  await embedded?.[Symbol.asyncDispose]();
-}, limitMs);
-/** What the browser itself says of a refused action or a broken stream, where the test means it. */
-let meant: RegExp | undefined;
-afterEach(async () => {
-  const all = opened.flatMap(({ complaints }) => complaints).filter((text) => !meant?.test(text));
-  for (const { close } of opened) await close();
-  [opened, meant] = [[], undefined];
-  expect(all).toEqual([]);
-});
-
-async function open(options: Parameters<typeof openPage>[2] = {}): Promise<Page> {
-  const one = await openPage(browser, embedded.url, options);
-  opened.push(one);
-  return one.page;
-}
-
-const figure = async (page: Page, name: string): Promise<number> => {
-  const text = await page
-    .locator(".figures div", { has: page.locator(`dt:text-is("${name}")`) })
-    .locator("dd")
-    .textContent();
-  return Number(text?.split(" ")[0]?.replaceAll(",", ""));
-};
-const card = (page: Page, name: string) => page.locator(`[data-node="${name}"]`);
-const isState = (page: Page, name: string, state: string) =>
-  page.locator(`[data-node="${name}"].${state}`).waitFor({ timeout: 30_000 });
-const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+const { embedded, mean, open } = pagesOfTests({ aloneMs: 2_000 });
 
 /** The violations that axe-core finds, in words. */
 async function violations(page: Page): Promise<string[]> {
@@ -93,10 +57,10 @@ test(
   "nothing moves when nothing flows",
   async () => {
     const page = await open();
-    await embedded.stage().act({ do: "load", paused: true });
+    await embedded().stage().act({ do: "load", paused: true });
     await until(
       "nothing flows",
-      () => Object.values(embedded.stage().state().edges).every(({ ratePerS }) => ratePerS === 0),
+      () => Object.values(embedded().stage().state().edges).every(({ ratePerS }) => ratePerS === 0),
       30_000,
     );
     // Over many frames: what moves looks alike in two that follow each other.
@@ -142,7 +106,7 @@ test(
   "the guard keeps a tier from being taken away, unless it is told not to",
   async () => {
     const page = await open();
-    meant = /409/;
+    mean(/409/);
     for (const name of ["producer-1", "producer-2"]) {
       await card(page, name).click();
       await press(page, "Pause");
@@ -168,29 +132,32 @@ test(
     await card(page, "producer-1").click();
     await press(page, "Kill -9");
     await isState(page, "producer-1", "down");
-    expect(embedded.stage().state().instances["producer-1"]?.struck).toEqual(["kill"]);
-    const [victim] = embedded.pipeline.instances;
-    if (victim) embedded.pipeline.restart(victim);
+    expect(embedded().stage().state().instances["producer-1"]?.struck).toEqual(["kill"]);
+    const [victim] = embedded().pipeline.instances;
+    if (victim) embedded().pipeline.restart(victim);
     await isState(page, "producer-1", "up");
     await until(
       "it is not struck",
-      () => embedded.stage().state().instances["producer-1"]?.struck.length === 0,
+      () => embedded().stage().state().instances["producer-1"]?.struck.length === 0,
     );
   },
   limitMs,
 );
 
 test(
-  "who leaves the page has what was struck healed, and the load paused",
+  "who leaves the page has what was struck healed, the load paused and k6 ended",
   async () => {
     const page = await open();
     await press(page, "Send orders");
     await card(page, "producer-2").click();
     await press(page, "Kill -9");
     await isState(page, "producer-2", "down");
+    await press(page, "steady");
+    await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
     await page.close();
-    await until("it is healed", embedded.whole, 30_000);
-    expect(embedded.stage().state().load.paused).toBe(true);
+    await until("it is healed", () => embedded().whole(), 30_000);
+    const { load, profile } = embedded().stage().state();
+    expect({ paused: load.paused, k6: profile?.running }).toEqual({ paused: true, k6: false });
   },
   limitMs,
 );
@@ -199,8 +166,8 @@ test(
   "a stage that is started anew under an open page is found again",
   async () => {
     const page = await open();
-    meant = /ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/;
-    await embedded.restart();
+    mean(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
+    await embedded().restart();
     await page.locator(".offline").waitFor({ state: "detached", timeout: 30_000 });
     await until("it is told what is", async () => (await page.locator(".card.up").count()) >= 10, 30_000);
   },

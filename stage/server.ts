@@ -69,6 +69,21 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
       return c.json({ error: `the ledger can't be read: ${(error as Error).message}` }, 503);
     }
   });
+  const looked = async (c: Context, look: Promise<object>) => {
+    try {
+      return c.json(await look);
+    } catch (error) {
+      return c.json({ error: (error as Error).message }, 503);
+    }
+  };
+  app.get("/letters", (c) => looked(c, stage.letters.list(c.req.query())));
+  app.get("/letters/one", (c) => looked(c, stage.letters.show(c.req.query("letter") ?? "")));
+  app.get("/letters/plan", (c) => looked(c, stage.letters.plan(c.req.query())));
+  app.get("/export", async (c) => {
+    const name = `coffee-orders-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.html`;
+    c.header("content-disposition", `attachment; filename="${name}"`);
+    return c.html(await stage.export());
+  });
   app.post("/actions", async (c) => {
     const [scheme, host] = c.req.header("origin")?.split("://") ?? [];
     if (scheme !== "http" || !isHost(host)) return c.json({ error: "only the page itself may do that" }, 403);
@@ -159,5 +174,11 @@ const shapes: Record<string, Record<string, string>> = {
   scale: { tier: "string", count: "number" },
   load: { ratePerS: "number?", paused: "boolean?", mix: "string?" },
   burst: { orders: "number" },
+  profile: { name: "string" },
+  "stop-profile": {},
   place: { order: "string" },
+  redrive: {
+    ...{ letter: "string?", after: "string?" },
+    ...{ reason: "string?", order: "string?", customer: "string?", since: "string?" },
+  },
 };

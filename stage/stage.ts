@@ -4,8 +4,11 @@
  */
 import { type Action, createActions, Refused } from "./actions.ts";
 import { changesOf } from "./changes.ts";
-import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load.ts";
-import { createOneOrder } from "./one-order.ts";
+import { exportOf } from "./export.ts";
+import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load/by-hand.ts";
+import { createProfiles } from "./load/profiles.ts";
+import { createLetters, type LetterQuery } from "./orders/letters.ts";
+import { createOneOrder } from "./orders/one-order.ts";
 import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
@@ -22,7 +25,10 @@ export type Command =
   | Action
   | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
   | { do: "burst"; orders: number }
-  | { do: "place"; order: string };
+  | { do: "profile"; name: string }
+  | { do: "stop-profile" }
+  | { do: "place"; order: string }
+  | ({ do: "redrive" } & LetterQuery);
 
 export interface StageOptions {
   readOnly?: boolean;
@@ -43,6 +49,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
   const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
+  const profiles = createProfiles({ url: source.url, hear: load.hear, changed: () => publish() });
   const oneOrder = createOneOrder(
     source,
     (answer) => reconciler.take(answer),
@@ -68,6 +75,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
   }
   const actions = createActions({ source, instances: () => state().instances, note });
 
+  const letters = createLetters({ env: source.operator, note, changed: () => publish() });
+
   function state(): StageState {
     const loadView = load.view();
     const { instances } = viewed;
@@ -84,11 +93,14 @@ export function openStage(source: Source, options: StageOptions = {}) {
         ...viewed.edges,
       },
       load: { ...loadView, p99Ms: round(loadView.p99Ms) },
+      profile: profiles.view(),
       verdict: reconciler.verdict(),
       events: Object.fromEntries(events),
       bands: actions.bands(),
+      redrive: letters.view(),
       faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
       rolling: [...source.rolling],
+      scalable: [...source.scalable],
     };
   }
 
@@ -138,6 +150,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     if (pages.size > 0) lastSeenMs = performance.now();
     if (performance.now() - lastSeenMs < aloneMs) return;
     load.set({ paused: true });
+    await profiles.stop();
     if (!actions.isAnything()) return;
     note("heal", "nobody has looked for a while: what was struck is healed");
     await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
@@ -175,15 +188,21 @@ export function openStage(source: Source, options: StageOptions = {}) {
     },
     /** Takes what another client of the same system was told. */
     take: (answer: Answer): void => reconciler.take(answer),
+    /** All of it as a file of its own: an HTML page. */
+    export: (): Promise<string> => exportOf(state(), samples),
     /** The way of one order. */
     oneOrder,
+    letters,
     /** Does what a page wants. @returns the command that does the same, or of a placed order its id; @throws Refused */
     async act(command: Command): Promise<string | undefined> {
       if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
       try {
         if (command.do === "load") return void load.set(loadOf(command));
         if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
+        if (command.do === "profile") return profiles.start(command.name);
+        if (command.do === "stop-profile") return void (await profiles.stop());
         if (command.do === "place") return await oneOrder.place(command.order);
+        if (command.do === "redrive") return letters.redrive(command);
         return await actions.act(command);
       } catch (error) {
         if (!(error instanceof Refused)) note("error", (error as Error).message);
@@ -196,7 +215,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       closed = true;
       wake();
       actions.stop();
-      await Promise.all([load.stop(), watching]);
+      letters.stop();
+      await Promise.all([load.stop(), profiles.stop(), watching]);
       await source.close();
     },
   };

@@ -27,6 +27,8 @@ export interface Instance {
 export interface Partition {
   /** Broker; -1: none at the moment. */
   leader: number;
+  /** Of its leader: goes up by one with each change. */
+  epoch: number;
   replicas: number[];
   inSync: number[];
   /** Name of the consumer that owns it; absent: nobody. */
@@ -72,6 +74,30 @@ export interface Verdict {
   settled: number;
 }
 
+/** The verdict's status as a sentence. */
+export const verdictTitles: Record<Verdict["status"], string> = {
+  idle: "No order yet",
+  good: "Nothing is lost",
+  waiting: "Nothing is lost; orders wait",
+  broken: "The promise is broken",
+  blind: "It can't be known now",
+};
+
+/** What each figure of the verdict means. */
+export const figureWords = {
+  sent: "Orders with a final answer",
+  accepted: "Answered 202",
+  refused: "Certainly not accepted",
+  unknown: "The client can't tell: either is right",
+  handled: "Accepted, with a row and its effect in the ledger",
+  waiting: "Accepted and not handled yet, and the age of the oldest",
+  "delivered again": "Deliveries beyond the first: no fault",
+  "dead letters": "Given up and kept, with the reason",
+  lost: "Accepted, and neither handled nor a dead letter",
+  doubled: "Orders whose effect was applied twice",
+  phantom: "Refused, and handled all the same",
+};
+
 export const mixes = ["single", "batch", "slow", "keyed"] as const;
 export type Mix = (typeof mixes)[number];
 
@@ -86,6 +112,25 @@ export interface Load {
   p99Ms?: number | undefined;
   /** Requests under way. */
   open: number;
+}
+
+export const profileNames = ["steady", "burst", "mix"] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+/** A load by k6 that runs, or that ran last. */
+export interface ProfileView {
+  name: ProfileName;
+  running: boolean;
+  /** It was ended before its time. */
+  stopped: boolean;
+  startedMs: number;
+  durationS: number;
+  answered: number;
+  accepted: number;
+  /** Its thresholds that were crossed. */
+  crossed: string[];
+  /** Why it could not run, or "". */
+  error: string;
 }
 
 export interface TimelineEvent {
@@ -116,14 +161,32 @@ export interface StageState {
   controller: number;
   group: { state: string; members: number };
   load: Load;
+  /** Absent: none so far. */
+  profile?: ProfileView | undefined;
   verdict: Verdict;
   /** The newest 100, by number. */
   events: Record<string, TimelineEvent>;
   bands: Record<string, Band>;
+  /** Absent: none so far. */
+  redrive?: Redrive | undefined;
   /** Faults that can be injected here, by tier. */
   faults: Record<string, string[]>;
-  /** Tiers that can be scaled or restarted one by one. */
+  /** Tiers that can be restarted one by one, and those that can be scaled. */
   rolling: string[];
+  scalable: string[];
+}
+
+/** Dead letters that are sent again, or were last. */
+export interface Redrive {
+  running: boolean;
+  /** As the plan counted them. */
+  letters: number;
+  acknowledged: number;
+  /** The same record as another letter's: sent once. */
+  repeated: number;
+  failed: number;
+  /** Why it ended early, or ""; repeating it is harmless. */
+  error: string;
 }
 
 /** One second of the plots: time, accepted/s, handled/s, waiting, p99 of an answer (ms, -1: none). */
@@ -144,4 +207,43 @@ export interface Way {
   id: string;
   status: "accepted" | "refused" | "unknown" | "handled" | "dead" | "not found";
   stops: Stop[];
+}
+
+/** A dead letter in a list; null where its bytes or headers do not say. */
+export interface ListedLetter {
+  partition: number;
+  offset: number;
+  source: { topic: string; partition: number; offset: number } | null;
+  orderId: string | null;
+  customer: string | null;
+  reason: string;
+  attempts: number | null;
+  /** RFC 3339. */
+  deadAt: string;
+}
+
+/** All that were meant, counted by reason, the most frequent first; the newest of them. */
+export interface LetterList {
+  count: number;
+  reasons: { reason: string; count: number }[];
+  letters: ListedLetter[];
+}
+
+/** One letter in full; long texts are cut. */
+export interface DeadLetter extends ListedLetter {
+  key: string | null;
+  headers: [name: string, text: string][];
+  /** As UTF-8; null: a stub. */
+  value: string | null;
+  /** Size of the whole value. */
+  bytes: number;
+}
+
+/** What a redrive would send. */
+export interface LetterPlan {
+  letters: number;
+  /** Those by PARTITION/OFFSET that can have no second effect: the ledger has their order. */
+  handled: string[];
+  /** The last one that is planned, where there are more. */
+  stoppedAt?: string;
 }

@@ -35,7 +35,7 @@ export function createView() {
       ? log.partitions.filter((one) => one.topic === topic)
       : Object.entries(last.partitions).map(([at, one]) => ({ ...one, partition: Number(at) }));
     return Object.fromEntries(
-      led.map(({ partition, leader, replicas, inSync }) => {
+      led.map(({ partition, leader, epoch, replicas, inSync }) => {
         const end = log?.ends.get(partition);
         const committed = log?.committed.get(partition);
         const position = inHand.get(partition)?.position;
@@ -44,6 +44,7 @@ export function createView() {
           partition,
           {
             leader,
+            epoch,
             replicas,
             inSync,
             owner: ownerOf.get(partition) ?? stillOwnerOf(partition),

@@ -20,6 +20,7 @@ test("filters, ages and times are understood", () => {
     which: { sinceMs: nowMs - 90_000, beforeMs: Date.parse("2026-01-31") },
     limit: Infinity,
     dryRun: false,
+    json: false,
   });
   expect(read("redrive", "--all", "--limit", "2", "--after", "3/17", "--dry-run")).toMatchObject({
     after: { partition: 3, offset: 17 },

@@ -27,7 +27,8 @@ Options:
   --after PARTITION/OFFSET   redrive goes on after this letter, where it stopped before
   --dry-run                  redrive sends nothing and says which letters would have no second effect, because the
                              ledger has their order (LEDGER_URL)
-  --json                     one JSON document instead of text (list, show)
+  --json                     JSON instead of text: one document (list, show, redrive --dry-run); redrive tells how far it is,
+                             a document a line, the last one of the whole
   --yes                      purge asks no question
 
 Kafka and the topics come from the same variables as for the tiers: KAFKA_BROKERS, DEAD_TOPIC, ORDERS_TOPIC, …
@@ -40,7 +41,14 @@ export type DeadCommand =
   | { name: "help" }
   | { name: "list"; filter: Filter; limit: number; json: boolean }
   | { name: "show"; place: LetterPlace; json: boolean }
-  | { name: "redrive"; which: LetterPlace | Filter; limit: number; after?: LetterPlace; dryRun: boolean }
+  | {
+      name: "redrive";
+      which: LetterPlace | Filter;
+      limit: number;
+      after?: LetterPlace;
+      dryRun: boolean;
+      json: boolean;
+    }
   | { name: "purge"; beforeMs: number; yes: boolean };
 
 const defaultRows = 50;
@@ -65,7 +73,7 @@ const filters: Option[] = ["reason", "order", "customer", "since", "before"];
 const taken: Record<string, Option[]> = {
   list: [...filters, "limit", "json"],
   show: ["json"],
-  redrive: [...filters, "limit", "after", "dry-run", "all"],
+  redrive: [...filters, "limit", "after", "dry-run", "all", "json"],
   purge: ["before", "all", "yes"],
 };
 
@@ -106,6 +114,7 @@ export function readDeadCommand(argv: string[], nowMs = Date.now()): DeadCommand
       limit: limitOf(values.limit, Infinity),
       ...(values.after !== undefined && { after: placeOf(values.after) }),
       dryRun: values["dry-run"] ?? false,
+      json,
     };
   }
   if ((values.all ?? false) === filtered) throw new UserError("purge takes one of: --before TIME, or --all");

@@ -41,12 +41,17 @@ async function redriveAndSay(
   command: Asked<"redrive">,
 ): Promise<void> {
   if (command.dryRun) return foreseeAndSay(reader, command);
-  const { meant, repeated, acknowledged, failed, error, stoppedAt } = await redrive(config, reader, command);
-  console.log(
-    `${counted(meant)} meant: ${acknowledged} sent to ${config.ORDERS_TOPIC} and acknowledged, ` +
-      `${repeated} the same record as another, ${failed} failed.`,
-  );
-  sayWhere(stoppedAt);
+  const say = (document: object) => console.log(JSON.stringify(document));
+  const done = await redrive(config, reader, command, command.json ? say : undefined);
+  const { meant, repeated, acknowledged, failed, error, stoppedAt } = done;
+  if (command.json) say(done);
+  else {
+    console.log(
+      `${counted(meant)} meant: ${acknowledged} sent to ${config.ORDERS_TOPIC} and acknowledged, ` +
+        `${repeated} the same record as another, ${failed} failed.`,
+    );
+    sayWhere(stoppedAt);
+  }
   if (failed > 0) throw new Error(`${error}; repeat the command, which is harmless`);
 }
 
@@ -63,6 +68,7 @@ async function foreseeAndSay(reader: TopicReader, command: Asked<"redrive">): Pr
   const ledger = createLedger(config.LEDGER_URL, options);
   try {
     const { letters, stoppedAt } = await foresee(ledger, reader, command);
+    if (command.json) return console.log(JSON.stringify({ letters, stoppedAt }));
     for (const { place, handled } of letters)
       console.log(
         `${place.partition}/${place.offset}  ${handled ? "no second effect: the ledger has its order" : "would be handled"}`,

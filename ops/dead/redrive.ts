@@ -16,6 +16,7 @@ import { recordAt } from "./list.ts";
 
 const deliveryTimeoutMs = 20_000;
 const maxInFlight = 1_000;
+const tellEveryMs = 300;
 const askedAtOnce = 1_000;
 /** As much as the client takes: what was on the topic once, the brokers take again. */
 const maxBytes = 100_000_000;
@@ -24,12 +25,15 @@ const maxBytes = 100_000_000;
 export type Meant = { which: LetterPlace | Filter; limit: number; after?: LetterPlace };
 
 /** How many letters were meant, and what became of their records. */
-export type Redriven = {
+export type Counts = {
   meant: number;
   /** Records that were sent already for an earlier letter: same key, same bytes. */
   repeated: number;
   acknowledged: number;
   failed: number;
+};
+
+export type Redriven = Counts & {
   /** The words of the first failure. */
   error: string | undefined;
   /** The last letter, if there may be more after the limit. */
@@ -88,14 +92,23 @@ export async function foresee(
   return { letters, stoppedAt };
 }
 
-/** @throws Error when the orders topic can't be reached or relied on; nothing was sent then */
-export async function redrive(config: KafkaConfig, reader: TopicReader, meant: Meant): Promise<Redriven> {
-  const counts = { meant: 0, repeated: 0, acknowledged: 0, failed: 0 };
+/**
+ * @param tell is told how far it is, now and then
+ * @throws Error when the orders topic can't be reached or relied on; nothing was sent then
+ */
+export async function redrive(
+  config: KafkaConfig,
+  reader: TopicReader,
+  meant: Meant,
+  tell: (soFar: Counts) => void = () => {},
+): Promise<Redriven> {
+  const counts: Counts = { meant: 0, repeated: 0, acknowledged: 0, failed: 0 };
   let firstError: string | undefined;
   let stoppedAt: LetterPlace | undefined;
   const sent = new Set<string>();
   let inFlight = 0;
   const sources = openSources(config);
+  const telling = setInterval(() => tell(counts), tellEveryMs);
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes });
   try {
     const { fault, partitions, retentionMs } = await askOfTopic(config, config.ORDERS_TOPIC, producer);
@@ -133,6 +146,7 @@ export async function redrive(config: KafkaConfig, reader: TopicReader, meant: M
     });
   } finally {
     await producer.close(deliveryTimeoutMs);
+    clearInterval(telling);
     await sources.close();
   }
   // Whose report did not come in time may or may not be there: to be sent again.

@@ -13,6 +13,7 @@ import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../clie
 import { usualBatchEvery } from "../client/mix.ts";
 import { maxRetries, orderLimitMs } from "../client/policy.ts";
 import { withoutK6 } from "./environment.ts";
+import { follow } from "./follow.ts";
 import { sendInPieces } from "./in-pieces.ts";
 import { k6Options, mostUsers, type Profile, stepsOf } from "./profiles.ts";
 import type { LoadOutcome } from "./thresholds.ts";
@@ -34,6 +35,8 @@ export type LoadOptions = {
   onlyTryMs?: number;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
+  /** Told of each order's final answer, once, soon after it came. */
+  told?: (answers: readonly ClientAnswer[]) => void;
   /** Ends the load early, as `stop()` does. */
   stop?: AbortSignal;
   /** Lets k6 show on our own output how it goes. */
@@ -89,6 +92,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
       JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
     );
     await Bun.write(files.record, "");
+    const followed = options.told && follow(files.record, options.told);
     const variables = {
       ...{ URL: url, RUN: runId, SUMMARY: files.summary },
       ...{ RETRIES: `${retries}`, LIMIT_MS: `${onlyTryMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
@@ -117,6 +121,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const heard = readAnswers(await Bun.file(files.record).text());
     const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery);
     const answers = [...ofK6, ...inPieces.answers];
+    await followed?.end(answers);
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
     // Who is ended early sums nothing up.

@@ -3,7 +3,7 @@ import type { Cluster, PartitionReplicas } from "../system/cluster.ts";
 import { missingIn } from "./settle.ts";
 
 const partition = (changes: Partial<PartitionReplicas> = {}): PartitionReplicas => ({
-  ...{ topic: "orders", partition: 0, leader: 1, replicas: [1, 2, 3], inSync: [1, 2, 3] },
+  ...{ topic: "orders", partition: 0, leader: 1, epoch: 1, replicas: [1, 2, 3], inSync: [1, 2, 3] },
   ...changes,
 });
 

@@ -17,7 +17,13 @@ test("a broker that is dead is passed over", async () => {
   mock.brokerDown(1);
   const { coordinator, partitions } = await askCluster(brokers);
   expect(coordinator).toBe(2);
-  expect(partitions.filter(({ topic }) => topic === "orders")).toHaveLength(partitionCount);
+  const ours = partitions.filter(({ topic }) => topic === "orders");
+  expect(ours).toHaveLength(partitionCount);
+  const [first] = ours;
+  expect(first).toMatchObject({ partition: 0, leader: 1, replicas: [1, 2, 3] });
+  mock.setPartitionLeader("orders", 0, 2);
+  const [moved] = (await askCluster(brokers)).partitions;
+  expect(moved).toMatchObject({ partition: 0, leader: 2, epoch: (first?.epoch ?? 0) + 1 });
 });
 
 test("the others tell what they see while the group's coordinator is the dead one", async () => {

@@ -1,13 +1,13 @@
 // What a fault has to know of Kafka before it can choose its victim: who leads which partition, who is the controller,
 // who coordinates the group, and whether every replica and every member is there. Asked of the brokers
-// themselves, in three of the oldest requests of the protocol, because no client library tells all of it, and none tells
+// themselves, in three old requests of the protocol, because no client library tells all of it, and none tells
 // it at once.
 import { connect } from "node:net";
 
 const answerLimitMs = 2_000;
 
 /** API key and version of each request. */
-const requests = { metadata: [3, 1], findCoordinator: [10, 0], describeGroups: [15, 0] } as const;
+const requests = { metadata: [3, 7], findCoordinator: [10, 0], describeGroups: [15, 0] } as const;
 
 /** Where a broker listens for programs on this machine. */
 export interface BrokerPort {
@@ -20,6 +20,8 @@ export interface PartitionReplicas {
   partition: number;
   /** -1: none at the moment. */
   leader: number;
+  /** Goes up by one with each change of the leader (KIP-320). */
+  epoch: number;
   replicas: number[];
   inSync: number[];
 }
@@ -75,8 +77,11 @@ async function viewOf({ port }: BrokerPort, brokers: readonly BrokerPort[]): Pro
 }
 
 async function metadata(port: number, topics: string[]) {
-  const reader = await ask(port, requests.metadata, array(topics.map(string)));
+  // No topic is to be made by asking.
+  const reader = await ask(port, requests.metadata, Buffer.concat([array(topics.map(string)), Buffer.of(0)]));
+  reader.int32();
   reader.list(() => [reader.int32(), reader.string(), reader.int32(), reader.string()]);
+  reader.string();
   const controller = reader.int32();
   const partitions = reader.list(() => {
     reader.int16();
@@ -84,9 +89,11 @@ async function metadata(port: number, topics: string[]) {
     reader.int8();
     return reader.list((): PartitionReplicas => {
       reader.int16();
-      const [partition, leader] = [reader.int32(), reader.int32()];
-      const replicas = reader.list(reader.int32);
-      return { topic, partition, leader, replicas, inSync: reader.list(reader.int32) };
+      const [partition, leader, epoch] = [reader.int32(), reader.int32(), reader.int32()];
+      const [replicas, inSync] = [reader.list(reader.int32), reader.list(reader.int32)];
+      // Replicas that are away.
+      reader.list(reader.int32);
+      return { topic, partition, leader, epoch, replicas, inSync };
     });
   });
   return { controller, partitions: partitions.flat() };

@@ -1,13 +1,14 @@
 /** The page from top to bottom: the verdict, the living diagram, and below what one can do and what has happened. */
 import { Diagram } from "./diagram.tsx";
-import { Guide } from "./guide.tsx";
 import { Inspector } from "./inspector.tsx";
-import { LoadPanel } from "./load.tsx";
-import { OneOrder } from "./one-order.tsx";
-import { Plots } from "./plots.tsx";
+import { Guide } from "./panels/guide.tsx";
+import { Letters } from "./panels/letters.tsx";
+import { LoadPanel } from "./panels/load.tsx";
+import { OneOrder } from "./panels/one-order.tsx";
+import { Plots } from "./panels/plots.tsx";
+import { InstanceTable } from "./panels/table.tsx";
+import { Timeline } from "./panels/timeline.tsx";
 import { act, guarded, live, outcome, part, state } from "./store.ts";
-import { InstanceTable } from "./table.tsx";
-import { Timeline } from "./timeline.tsx";
 import { VerdictPanel } from "./verdict.tsx";
 
 const readOnly = part((now) => now.readOnly);
@@ -61,6 +62,7 @@ export function App() {
           <Plots />
           <Timeline />
           {!readOnly.value && <OneOrder />}
+          <Letters />
           <InstanceTable />
         </div>
       </main>

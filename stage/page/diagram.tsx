@@ -58,7 +58,8 @@ export function Diagram() {
       <p class="legend">
         {!readOnly.value && <span>Press an instance to break it, or to heal it.</span>}
         <span>
-          Under a consumer: its partitions, who leads each, the replicas in sync, the orders that wait.
+          Under a consumer: its partitions, the broker that leads each (k) and its leader epoch (e), a dot for
+          each replica in sync, the orders that wait.
         </span>
         <span data-legend />
       </p>
@@ -162,16 +163,16 @@ function Lanes({ owner }: { owner: string }) {
 }
 
 function Lane({ at, one }: { at: string; one: Partition }) {
-  const { leader, replicas, inSync, lag, oldestS } = one;
+  const { leader, epoch, replicas, inSync, lag, oldestS } = one;
   const waits = `${count(lag)}${oldestS > 0 ? ` ${seconds(oldestS)}` : ""}`;
   return (
     <span
       class="lane"
       data-lane={at}
-      title={`Partition ${at}: ${leader < 0 ? "no leader" : `led by kafka${leader}`}, in sync ${inSync.join(", ")}; ${count(lag)} orders wait${oldestS > 0 ? `, the oldest for ${seconds(oldestS)}` : ""}`}
+      title={`Partition ${at}: ${leader < 0 ? "no leader" : `led by kafka${leader} in epoch ${epoch}`}, in sync ${inSync.join(", ")}; ${count(lag)} orders wait${oldestS > 0 ? `, the oldest for ${seconds(oldestS)}` : ""}`}
     >
       <span>p{at}</span>
-      <span class={leader < 0 ? "why" : ""}>{leader < 0 ? "–" : `k${leader}`}</span>
+      <span class={leader < 0 ? "why" : ""}>{leader < 0 ? "–" : `k${leader} e${epoch}`}</span>
       <span class="isr" aria-hidden="true">
         {replicas.toSorted().map((id) => (
           <i key={id} class={inSync.includes(id) ? "in" : "out"} />

@@ -6,6 +6,7 @@ import { act, chosen, part, strike } from "./store.ts";
 
 const instances = part((now) => now.instances);
 const offered = part((now) => now.faults);
+const scalable = part((now) => now.scalable);
 const readOnly = part((now) => now.readOnly);
 
 const faults: Record<string, { label: string; what: string }> = {
@@ -139,7 +140,7 @@ function OfTier({ tier }: { tier: string }) {
           </button>
           <span>one after the other, each waited for, as a new version is brought in</span>
         </li>
-        {[now - 1, now + 1]
+        {(scalable.value?.includes(tier) ? [now - 1, now + 1] : [])
           .filter((wanted) => wanted >= 1 && wanted <= 6)
           .map((wanted) => (
             <li key={wanted}>

@@ -1,5 +1,5 @@
 /** The verdict, in a sentence and in figures: what the client was told against what the ledger has. */
-import type { Verdict } from "../state.ts";
+import { figureWords, type Verdict, verdictTitles } from "../state.ts";
 import { count, seconds } from "./format.ts";
 import { part } from "./store.ts";
 
@@ -14,53 +14,36 @@ export function VerdictPanel() {
     <section class={`verdict ${status}`} aria-labelledby="verdict-title">
       <div class="sentence">
         <div role="status">
-          <h2 id="verdict-title">{titles[status]}</h2>
+          <h2 id="verdict-title">{verdictTitles[status]}</h2>
         </div>
         <p>{explained(now)}</p>
       </div>
       <div class="figures">
         <dl>
-          <Figure name="sent" value={now.sent} title="Orders with a final answer" />
-          <Figure name="accepted" value={now.accepted} title="Answered 202" />
-          <Figure name="refused" value={now.refused} title="Certainly not accepted" />
-          <Figure name="unknown" value={now.unknown} title="The client can't tell: either is right" />
+          <Figure name="sent" value={now.sent} />
+          <Figure name="accepted" value={now.accepted} />
+          <Figure name="refused" value={now.refused} />
+          <Figure name="unknown" value={now.unknown} />
         </dl>
         <dl>
-          <Figure
-            name="handled"
-            value={now.handled}
-            title="Accepted, with a row and its effect in the ledger"
-          />
+          <Figure name="handled" value={now.handled} />
           <Figure
             name="waiting"
             value={now.waiting}
             note={now.waiting > 0 && now.oldestS > 0 ? seconds(now.oldestS) : ""}
-            title="Accepted and not handled yet, and the age of the oldest"
           />
-          <Figure
-            name="delivered again"
-            value={now.redelivered}
-            title="Deliveries beyond the first: no fault"
-          />
-          <Figure name="dead letters" value={now.dead} title="Given up and kept, with the reason" />
+          <Figure name="delivered again" value={now.redelivered} />
+          <Figure name="dead letters" value={now.dead} />
         </dl>
         <dl class="proof">
-          <Figure name="lost" value={now.lost} title="Accepted, and neither handled nor a dead letter" bad />
-          <Figure name="doubled" value={now.doubled} title="Orders whose effect was applied twice" bad />
-          <Figure name="phantom" value={now.phantom} title="Refused, and handled all the same" bad />
+          <Figure name="lost" value={now.lost} bad />
+          <Figure name="doubled" value={now.doubled} bad />
+          <Figure name="phantom" value={now.phantom} bad />
         </dl>
       </div>
     </section>
   );
 }
-
-const titles: Record<Verdict["status"], string> = {
-  idle: "No order yet",
-  good: "Nothing is lost",
-  waiting: "Nothing is lost; orders wait",
-  broken: "The promise is broken",
-  blind: "It can't be known now",
-};
 
 function explained(now: Verdict): string {
   const { status, why, accepted, handled, waiting, oldestS } = now;
@@ -76,16 +59,15 @@ function explained(now: Verdict): string {
 }
 
 interface FigureProps {
-  name: string;
+  name: keyof typeof figureWords;
   value: number;
-  title: string;
   note?: string;
   bad?: boolean;
 }
 
-function Figure({ name, value, title, note, bad }: FigureProps) {
+function Figure({ name, value, note, bad }: FigureProps) {
   return (
-    <div class={bad && value > 0 ? "bad" : ""} title={title}>
+    <div class={bad && value > 0 ? "bad" : ""} title={figureWords[name]}>
       <dt>{name}</dt>
       <dd>
         {count(value)}

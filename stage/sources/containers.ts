@@ -33,9 +33,8 @@ export async function openContainers(topology: Topology): Promise<Source> {
   const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
     .environment;
   const { ports, url } = system;
-  const postgres = createPostgresLook(
-    `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`,
-  );
+  const ledgerUrl = `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`;
+  const postgres = createPostgresLook(ledgerUrl);
   const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]) }));
   const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
   const roster = createRoster(system);
@@ -113,10 +112,15 @@ export async function openContainers(topology: Topology): Promise<Source> {
       ledger: anyone,
     },
     rolling: ["producer", "consumer"],
+    scalable: ["producer", "consumer"],
     scale: async (tier, count) => {
       await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
     },
     command: commandOf,
+    operator: {
+      KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
+      LEDGER_URL: ledgerUrl,
+    },
     onChange: roster.onChange,
     close: async () => {
       roster.close();

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import type { Container } from "../../infra/topology.ts";
 import type { Instance, Pipeline } from "../../proof/demo/pipeline.ts";
+import { askCluster, type Cluster } from "../../proof/system/cluster.ts";
 import type { System } from "../../proof/system/system.ts";
 import { askLog, isWhole, type LogView } from "../kafka.ts";
 import { createSqliteLook } from "./ledgers.ts";
@@ -82,6 +83,26 @@ export function openEmbedded(pipeline: Pipeline): Source {
     ...{ id: one.name, name: one.name, service: one.tier, health: "", exitCode: 0, ports: [] },
     state: ({ running: "running", paused: "paused", down: "exited" } as const)[hostOf(one)],
   });
+  const withHealth = async (one: Instance): Promise<Container> => ({
+    ...containerOf(one),
+    health: (await pageOf(`${one.url}/readyz`)) === undefined ? "starting" : "healthy",
+  });
+  /** The mock cluster has no word for its group: its members are asked for what they own. */
+  async function viewOf(): Promise<Cluster> {
+    const view = await askCluster(brokers);
+    const consumers = instances.filter(({ tier }) => tier === "consumer");
+    const said = await Promise.all(consumers.map((one) => readers.get(one)?.()));
+    const owned = said.map((one) => one?.reading.owned.size ?? 0);
+    const ours = view.partitions.filter(({ topic }) => topic === "orders").length;
+    const isWhole = owned.reduce((sum, some) => sum + some, 0) === ours;
+    return {
+      ...view,
+      // It has no controller either.
+      controller: Math.max(1, view.controller),
+      groupState: isWhole ? "Stable" : "PreparingRebalance",
+      members: owned.filter((some) => some > 0).length,
+    };
+  }
   const topology = {
     kill: (one: Container, name = "KILL") => signal(`SIG${name}` as NodeJS.Signals)(one),
     pause: signal("SIGSTOP"),
@@ -105,10 +126,12 @@ export function openEmbedded(pipeline: Pipeline): Source {
         return log;
       },
     },
-    // What the three faults below use of a system, and no more.
+    // What the faults below and a rolling restart use of a system, and no more.
     system: {
       topology,
       again: async (some: Container[]) => some.map(of).map(containerOf),
+      containers: () => Promise.all(instances.map(withHealth)),
+      views: async () => [await viewOf()],
     } as unknown as System,
     containers: async () => new Map(instances.map((one) => [one.name, containerOf(one)])),
     faults: {
@@ -116,17 +139,17 @@ export function openEmbedded(pipeline: Pipeline): Source {
       producer: ["stop", "kill", "pause"],
       consumer: ["stop", "kill", "pause"],
     },
-    rolling: [],
-    scale: async () => {
-      throw new Error("the embedded pipeline can not be scaled");
-    },
-    command: (what, _, name) => {
-      const pid = instances.find((one) => one.name === name)?.child.pid ?? "";
-      return (
-        { kill: `kill -9 ${pid}`, stop: `kill ${pid}`, pause: `kill -STOP ${pid}` }[what as "kill"] ??
-        `kill -CONT ${pid}`
+    rolling: ["producer", "consumer"],
+    scalable: [],
+    scale: () => Promise.reject(new Error("the embedded pipeline can not be scaled")),
+    command: (what, tier, name) => {
+      const meant = instances.filter((one) =>
+        name ? one.name === name : what === "heal" || one.tier === tier,
       );
+      const signal = { kill: "-9 ", stop: "", restart: "", pause: "-STOP " }[what as "kill"] ?? "-CONT ";
+      return meant.map(({ child }) => `kill ${signal}${child.pid}`).join("; ");
     },
+    operator: { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", LEDGER_URL: `sqlite:${ledgerPath}` },
     onChange: (listener) => {
       hear = listener;
     },

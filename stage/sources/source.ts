@@ -38,11 +38,14 @@ export interface Source {
   /** Every instance as the faults know it, by its name here. */
   containers(): Promise<Map<string, Container>>;
   faults: Record<TierName, readonly FaultName[]>;
-  /** The tiers that can be restarted one by one and scaled. */
+  /** The tiers that can be restarted one by one, and those that can be scaled. */
   rolling: readonly TierName[];
+  scalable: readonly TierName[];
   scale(tier: TierName, count: number): Promise<void>;
   /** The command that does the same by hand. */
   command(what: FaultName | "heal" | "scale", tier: TierName, name: string, more?: string): string;
+  /** The environment in which the operator's commands find brokers and ledger; undefined: they can't. */
+  operator: Record<string, string> | undefined;
   /** Calls back when an instance came or went, so that nobody waits for the next look. */
   onChange(hear: () => void): void;
   close(): Promise<void>;

@@ -53,6 +53,7 @@ export function createFeed(ratePerS: number) {
       topic: "orders",
       partition,
       leader: leaderOf(partition),
+      epoch: 4 + down.size,
       replicas: three,
       inSync: three.filter((id) => !down.has(`kafka${id}`)),
     }));
@@ -99,8 +100,10 @@ export function createFeed(ratePerS: number) {
     containers: async () => new Map(),
     faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
     rolling: [],
+    scalable: [],
     scale: async () => undefined,
     command: () => "",
+    operator: undefined,
     onChange: () => undefined,
     close: async () => undefined,
   };

@@ -1,7 +1,7 @@
 /** Faults and phases as bands: behind every plot, and by name in lanes above them; and who was away when. */
 
 import type { RunEvent } from "../events.ts";
-import type { Measures } from "../measures.ts";
+import type { OverTime } from "../measures.ts";
 import { roundsOf } from "../rounds.ts";
 import { frame, px, type Scale } from "./axes.ts";
 import { escaped } from "./format.ts";
@@ -12,7 +12,7 @@ const laneHeight = 22;
 /** Narrower, and a label would not fit. */
 const labelUnits = 7;
 
-export function bandsOf(events: readonly RunEvent[], measures: Measures, time: Scale) {
+export function bandsOf(events: readonly RunEvent[], measures: OverTime, time: Scale) {
   const faults = faultBands(events, measures.endMs);
   const phases = phaseBands(events, measures.endMs);
   return {
@@ -54,7 +54,7 @@ function phaseBands(events: readonly RunEvent[], endMs: number): Band[] {
 function lanes(
   phases: readonly Band[],
   faults: readonly Band[],
-  { unavailability }: Measures,
+  { unavailability = [] }: OverTime,
   time: Scale,
 ): string {
   const away = unavailability.map(({ tier, stretches }) => ({
@@ -63,7 +63,7 @@ function lanes(
     bands: stretches.map((stretch) => ({ ...stretch, label: "", title: `${tier} away` })),
   }));
   const all = [
-    { name: "phase", kind: "phase", bands: phases },
+    ...(phases.length > 0 ? [{ name: "phase", kind: "phase", bands: phases }] : []),
     { name: "fault", kind: "mark", bands: faults },
     ...away,
   ];
@@ -73,7 +73,7 @@ function lanes(
     const line = `<line class="grid" x1="${frame.left}" x2="${frame.width - frame.right}" y1="${y + laneHeight - 2}" y2="${y + laneHeight - 2}"/>`;
     return `<text class="tick lane" text-anchor="end" x="${frame.left - 8}" y="${y + 10}" dy="0.32em">${escaped(name)}</text>${line}${bands.map((band) => rect(band, kind, y, time)).join("")}`;
   });
-  return `<figure><figcaption><b>What happened</b> <small>faults by their number in the table below; a tier is away when those outside could tell</small></figcaption>
+  return `<figure><figcaption><b>What happened</b> <small>faults by their number in the table below${unavailability.length > 0 ? "; a tier is away when those outside could tell" : ""}</small></figcaption>
 <svg viewBox="0 0 ${frame.width} ${height}" role="img" aria-label="Phases, faults and unavailability over time">${drawn.join("")}<line class="cursor" y1="${frame.top}" y2="${height}"/></svg></figure>`;
 }
 

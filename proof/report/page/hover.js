@@ -1,5 +1,5 @@
 // Runs in the reader's browser: the figures of the second under the pointer, in all plots at once.
-const { startMs, endMs, left, right, width, seconds } = JSON.parse(
+const { startMs, endMs, left, right, width, names, seconds } = JSON.parse(
   document.getElementById("data").textContent,
 );
 const here = document.getElementById("here");
@@ -13,13 +13,16 @@ function show(event) {
   for (const cursor of cursors) cursor.style.visibility = second ? "visible" : "hidden";
   if (!second) return;
   const { n, x } = second;
-  const [sent, failed, p50, p99, handled, unseen] = seconds[n];
   for (const cursor of cursors) {
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
   }
   const clock = `${Math.floor(n / 60)}:${String(n % 60).padStart(2, "0")}`;
-  here.textContent = `${clock}   sent ${sent}, handled ${handled}\np99 ${time(p99)}, median ${time(p50)}\nfirst try failed ${failed}, unseen ${unseen}`;
+  const values = names.map(([name, isTime], at) => {
+    const value = seconds[n][at];
+    return value === null ? "" : `${name} ${isTime ? time(value) : value}`;
+  });
+  here.textContent = [clock, ...values].filter(Boolean).join("\n");
   const beside = event.clientX + 16 + here.offsetWidth > window.innerWidth ? -16 - here.offsetWidth : 16;
   here.style.left = `${event.clientX + beside}px`;
   here.style.top = `${event.clientY + 16}px`;

@@ -1,10 +1,8 @@
-/** The report as one HTML page that needs nothing else: style, plots and script are in it. */
-import { join } from "node:path";
+/** The report of a proof as a page: its verdict, what each fault did, and what its words mean. */
 import type { Verdict } from "../../verdict/verdict.ts";
 import type { Run } from "../run.ts";
-import { frame } from "./axes.ts";
-import { count, duration, escaped } from "./format.ts";
-import { plotsOf } from "./plots.ts";
+import { documentOf, promised, type Tile } from "./document.ts";
+import { count, duration } from "./format.ts";
 import { eventTable, findingsTable, recoveryTable, unavailabilityTable } from "./tables.ts";
 
 /** What every column and word of the report means. */
@@ -26,76 +24,54 @@ const glossary: Record<string, string> = {
 };
 
 /** Makes the page. */
-export async function reportPage({ seed, events, verdict, measures }: Run): Promise<string> {
-  const [style, script] = await Promise.all(
-    ["style.css", "hover.js"].map((name) => Bun.file(join(import.meta.dir, name)).text()),
-  );
+export function reportPage({ seed, events, verdict, measures }: Run): Promise<string> {
   const { startMs, endMs } = measures;
-  const seconds = measures.seconds.map((one) =>
-    [one.sent, one.firstTryFailed, one.p50Ms, one.p99Ms, one.handled, one.unseen].map(Math.round),
-  );
-  const data = { startMs, endMs, left: frame.left, right: frame.right, width: frame.width, seconds };
-  const word = verdict.held ? "held" : "broken";
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Coffee Orders: the promise ${word === "held" ? "held" : "was broken"}, seed ${escaped(seed)}</title>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<h1>Coffee Orders under fault</h1>
-<span class="verdict ${word}">the promise ${word === "held" ? "held" : "was broken"}</span>
-<p>seed ${escaped(seed)} · ${new Date(startMs).toISOString().slice(0, 16).replace("T", " ")} UTC · ${duration(endMs - startMs)}</p>
-</header>
-${verdict.held ? "" : `<ul class="faults">${verdict.faults.map((fault) => `<li>${escaped(fault)}</li>`).join("")}</ul>`}
-<section class="tiles">${tilesOf(verdict).join("")}</section>
-<section id="plots">${plotsOf(measures, events)}</section>
-<div id="here" hidden></div>
-<h2>What each fault did</h2>
+  const text = `the promise ${verdict.held ? "held" : "was broken"}`;
+  return documentOf({
+    title: `Coffee Orders: ${text}, seed ${seed}`,
+    heading: "Coffee Orders under fault",
+    verdict: { text, kind: verdict.held ? "held" : "broken" },
+    about: `seed ${seed} · ${new Date(startMs).toISOString().slice(0, 16).replace("T", " ")} UTC · ${duration(endMs - startMs)}`,
+    faults: verdict.held ? [] : verdict.faults,
+    tiles: tilesOf(verdict),
+    seen: measures,
+    events,
+    below: `<h2>What each fault did</h2>
 ${recoveryTable(measures)}
 <h2>Who was away</h2>
 ${unavailabilityTable(measures)}
 ${findingsTable(verdict)}
-<details><summary>Everything that happened</summary>${eventTable(events, startMs)}</details>
-<details><summary>What the words mean</summary><dl>${Object.entries(glossary)
-    .map(([term, meaning]) => `<dt>${escaped(term)}</dt><dd>${escaped(meaning)}</dd>`)
-    .join("")}</dl></details>
-<script type="application/json" id="data">${JSON.stringify(data)}</script>
-<script>${script}</script>
-</body>
-</html>
-`;
+<details><summary>Everything that happened</summary>${eventTable(events, startMs)}</details>`,
+    glossary,
+  });
 }
 
-function tilesOf(verdict: Verdict): string[] {
+function tilesOf(verdict: Verdict): Tile[] {
   const { unknown } = verdict;
-  const promised = (name: string, value: number) => tile(name, value, value === 0 ? "right" : "wrong");
+  const accountedFor = verdict.handled + verdict.deadLettered + verdict.destroyed;
   return [
-    tile("accepted", verdict.accepted),
-    tile(
-      "handled",
-      verdict.handled,
-      verdict.handled + verdict.deadLettered + verdict.destroyed === verdict.accepted ? "right" : "wrong",
-    ),
-    tile("dead letters", verdict.deadLettered),
+    { name: "accepted", value: verdict.accepted },
+    {
+      name: "handled",
+      value: verdict.handled,
+      kind: accountedFor === verdict.accepted ? "right" : "wrong",
+    },
+    { name: "dead letters", value: verdict.deadLettered },
     promised("lost", verdict.lost.length),
     promised("ledger duplicates", verdict.ledgerDuplicates.length),
     promised("phantoms", verdict.phantoms.length),
-    tile("refused", verdict.refused),
-    tile(
-      "unknown",
-      unknown.handled + unknown.waiting + unknown.absent,
-      "",
-      `${unknown.handled} of them handled`,
-    ),
-    tile("first try failed", verdict.firstTryFailed, "", `${count(verdict.retried)} orders tried again`),
-    tile("redelivered", verdict.redeliveries),
-    tile("topic duplicates", verdict.topicDuplicates),
+    { name: "refused", value: verdict.refused },
+    {
+      name: "unknown",
+      value: unknown.handled + unknown.waiting + unknown.absent,
+      note: `${unknown.handled} of them handled`,
+    },
+    {
+      name: "first try failed",
+      value: verdict.firstTryFailed,
+      note: `${count(verdict.retried)} orders tried again`,
+    },
+    { name: "redelivered", value: verdict.redeliveries },
+    { name: "topic duplicates", value: verdict.topicDuplicates },
   ];
 }
-
-const tile = (name: string, value: number, kind = "", note = ""): string =>
-  `<div class="tile ${kind}"><b>${count(value)}</b>${escaped(name)}${note ? `<br><small>${escaped(note)}</small>` : ""}</div>`;

@@ -1,7 +1,7 @@
 /** The plots of a run, as inline SVG: what clients felt, what was done, what was still to do, and who was away. */
 
 import type { RunEvent } from "../events.ts";
-import type { Measures, Second } from "../measures.ts";
+import type { DrawnSecond, OverTime } from "../measures.ts";
 import { columns, frame, linear, logarithmic, px, rows, type Scale, timeScale, timeTicks } from "./axes.ts";
 import { bandsOf } from "./bands.ts";
 import { escaped } from "./format.ts";
@@ -10,7 +10,7 @@ type Series = {
   name: string;
   kind: "line" | "area" | "bars";
   color: string;
-  of: (second: Second) => number | undefined;
+  of: (second: DrawnSecond) => number | undefined;
 };
 
 type Plot = {
@@ -28,24 +28,35 @@ const plots: Plot[] = [
     height: 190,
     scale: "logarithmic",
     series: [
-      { name: "p99", kind: "line", color: "strong", of: ({ sent, p99Ms }) => (sent > 0 ? p99Ms : undefined) },
+      {
+        name: "p99",
+        kind: "line",
+        color: "strong",
+        of: ({ sent, p99Ms }) => (sent === 0 ? undefined : p99Ms),
+      },
       {
         name: "median",
         kind: "line",
         color: "soft",
-        of: ({ sent, p50Ms }) => (sent > 0 ? p50Ms : undefined),
+        of: ({ sent, p50Ms }) => (sent === 0 ? undefined : p50Ms),
       },
     ],
   },
   {
     title: "Orders a second",
-    note: "sent, handled, and those whose first try failed",
+    note: "by the second in which they were sent, and in which they were handled",
     height: 150,
     scale: "linear",
     series: [
       { name: "first try failed", kind: "bars", color: "bad", of: ({ firstTryFailed }) => firstTryFailed },
       { name: "handled", kind: "line", color: "other", of: ({ handled }) => handled },
       { name: "sent", kind: "line", color: "strong", of: ({ sent }) => sent },
+      {
+        name: "accepted",
+        kind: "line",
+        color: "strong",
+        of: ({ sent, accepted }) => (sent === undefined ? accepted : undefined),
+      },
     ],
   },
   {
@@ -57,26 +68,44 @@ const plots: Plot[] = [
   },
 ];
 
+/** What each second is worth, for the reader's pointer: the names of the series, and a row a second; null: not known. */
+export function secondValues({ seconds }: OverTime) {
+  const known = plots.flatMap(({ scale, series }) =>
+    series.filter(isKnown(seconds)).map((one) => ({ ...one, isTime: scale === "logarithmic" })),
+  );
+  return {
+    names: known.map(({ name, isTime }) => [name, isTime]),
+    seconds: seconds.map((second) => known.map(({ of }) => rounded(of(second)))),
+  };
+}
+
+const isKnown =
+  (seconds: readonly DrawnSecond[]) =>
+  ({ of }: Series): boolean =>
+    seconds.length === 0 || seconds.some((second) => of(second) !== undefined);
+const rounded = (value: number | undefined) => (value === undefined ? null : Math.round(value));
+
 /** All plots with their titles and legends, one under the other. */
-export function plotsOf(measures: Measures, events: readonly RunEvent[]): string {
+export function plotsOf(measures: OverTime, events: readonly RunEvent[]): string {
   const time = timeScale(measures);
   const bands = bandsOf(events, measures, time);
   return [bands.lanes, ...plots.map((plot) => figure(plot, measures, time, bands.behind))].join("\n");
 }
 
 function figure(
-  { title, note, height, scale, series }: Plot,
-  measures: Measures,
+  { title, note, height, scale, series: all }: Plot,
+  measures: OverTime,
   time: Scale,
   behind: (height: number) => string,
 ): string {
   const { seconds } = measures;
+  const series = all.filter(isKnown(seconds));
   const values = series.flatMap(({ of }) => seconds.map((second) => of(second) ?? 0));
   const highest = values.reduce((most, value) => Math.max(most, value), 0);
   const y = scale === "linear" ? linear(highest, height) : logarithmic(highest, height);
   const bottom = frame.top + height;
   // A second is drawn at its middle.
-  const x = (second: Second) => time(Math.min(second.atMs + 500, measures.endMs));
+  const x = (second: DrawnSecond) => time(Math.min(second.atMs + 500, measures.endMs));
   const drawn = series.map((one) => draw(one, seconds, x, y.scale, bottom)).join("");
   const legend = series
     .map(({ name, color }) => `<span class="key"><i class="${color}"></i>${escaped(name)}</span>`)
@@ -92,8 +121,8 @@ ${behind(bottom)}${rows(y.ticks, y.scale)}${columns(timeTicks(measures), time, b
 
 function draw(
   { kind, color, of }: Series,
-  seconds: readonly Second[],
-  x: (second: Second) => number,
+  seconds: readonly DrawnSecond[],
+  x: (second: DrawnSecond) => number,
   y: Scale,
   bottom: number,
 ): string {

@@ -9,12 +9,13 @@ const namedOrders = 20;
 
 type Cell = { text: string; kind?: string };
 
-const word = (text: string): Cell => ({ text, kind: "text" });
-const figure = (text: string): Cell => ({ text });
+export const word = (text: string): Cell => ({ text, kind: "text" });
+export const figure = (text: string): Cell => ({ text });
 /** A number that should be 0. */
 const ideally0 = (value: number): Cell => ({ text: count(value), ...(value > 0 && { kind: "bad" }) });
 
-function table(heads: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
+/** A table of words and figures. */
+export function table(heads: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
   const cells = (name: "th" | "td", row: readonly Cell[]) =>
     row
       .map(({ text, kind }) => `<${name}${kind ? ` class="${kind}"` : ""}>${escaped(text)}</${name}>`)

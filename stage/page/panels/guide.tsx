@@ -1,7 +1,7 @@
 /** The first five minutes: what to do, what to expect, and the rule by which it holds. One step at a time. */
 import { signal } from "@preact/signals";
-import type { StageState } from "../state.ts";
-import { act, part, state, strike } from "./store.ts";
+import type { StageState } from "../../state.ts";
+import { act, part, state, strike } from "../store.ts";
 
 interface Step {
   title: string;

@@ -1,7 +1,7 @@
 /** The diagram as a table, for whoever can't see it or would rather read. */
 import type { ComponentChildren } from "preact";
-import { count, ms, perS, seconds } from "./format.ts";
-import { part } from "./store.ts";
+import { count, ms, perS, seconds } from "../format.ts";
+import { part } from "../store.ts";
 
 const instances = part((now) => now.instances);
 const partitions = part((now) => now.partitions);
@@ -41,11 +41,15 @@ export function InstanceTable() {
             </tr>
           ))}
         </Table>
-        <Table of="Partitions" heads={["partition", "leader", "in sync", "consumer", "waiting", "oldest"]}>
+        <Table
+          of="Partitions"
+          heads={["partition", "leader", "leader epoch", "in sync", "consumer", "waiting", "oldest"]}
+        >
           {Object.entries(partitions.value ?? {}).map(([at, one]) => (
             <tr key={at}>
               <th scope="row">{at}</th>
               <td>{one.leader < 0 ? "none" : one.leader}</td>
+              <td>{one.epoch}</td>
               <td>{one.inSync.join(" ")}</td>
               <td>{one.owner ?? "nobody"}</td>
               <td>{count(one.lag)}</td>

@@ -1,7 +1,7 @@
 /** One order: placed as it is written, or found again; its way from stop to stop, with the code of each. */
 import { signal } from "@preact/signals";
-import type { Stop, Way } from "../state.ts";
-import { ask, placeOrder } from "./store.ts";
+import type { Stop, Way } from "../../state.ts";
+import { ask, placeOrder } from "../store.ts";
 
 const sample = '{"customer": "c42", "coffee": "latte", "size": "medium", "quantity": 2}';
 const askEveryMs = 400;

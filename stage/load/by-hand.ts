@@ -3,13 +3,14 @@
  * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
  * bodies and chunks go through the load's own client.
  */
-import { ascending, percentile } from "../kit/percentile.ts";
-import { place, type Try } from "../proof/client/client.ts";
-import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../proof/client/mix.ts";
-import { orderId } from "../src/wire/order-id.ts";
-import { createRate } from "./readings.ts";
-import type { Answer } from "./reconciler.ts";
-import type { Load, Mix } from "./state.ts";
+import { ascending, percentile } from "../../kit/percentile.ts";
+import type { ClientAnswer } from "../../proof/client/answers.ts";
+import { place, type Try } from "../../proof/client/client.ts";
+import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
+import { orderId } from "../../src/wire/order-id.ts";
+import { createRate } from "../readings.ts";
+import type { Answer } from "../reconciler.ts";
+import type { Load, Mix } from "../state.ts";
 
 const tickMs = 20;
 /** What could not be sent in time is not made up for beyond this. */
@@ -57,14 +58,22 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     const beganMs = performance.now();
     const how = request.sent.includes("-") ? {} : { post, repeatMs: repeatAfterMs };
     const answers = await place(url, request, stopping.signal, how);
+    hear(answers, performance.now() - beganMs);
+  }
+
+  function hear(answers: readonly ClientAnswer[], tookMs: number): void {
     answered += answers.length;
-    times.push([performance.now(), performance.now() - beganMs]);
+    times.push([performance.now(), tookMs]);
     if (times.length > latencies) times.shift();
     for (const { customer, key: own, fate, id: toldId } of answers)
       tell({ id: orderId(customer, own), fate, toldId });
   }
 
   return {
+    /** Counts what other clients of this stage's were told as its own. */
+    hear(answers: readonly ClientAnswer[]): void {
+      for (const one of answers) hear([one], one.endedMs - one.startedMs);
+    },
     /** Turns the load; what is not given stays. */
     set(change: Partial<typeof wanted>): void {
       Object.assign(wanted, change);

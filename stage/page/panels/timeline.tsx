@@ -1,6 +1,6 @@
 /** What happened, newest first: what was done here, and what the system did about it. */
-import { clock } from "./format.ts";
-import { part } from "./store.ts";
+import { clock } from "../format.ts";
+import { part } from "../store.ts";
 
 const events = part((now) => now.events);
 

@@ -2,10 +2,10 @@
  * The way of one order: placed by hand, or found by its id or by its customer and key. What the client saw, where Kafka has
  * it, who handled it when: each stop with its times and the code that does it.
  */
-import { isUuid, orderId, orderKey } from "../src/wire/order-id.ts";
-import type { Answer } from "./reconciler.ts";
-import type { Source } from "./sources/source.ts";
-import type { StageState, Stop, Way } from "./state.ts";
+import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
+import type { Answer } from "../reconciler.ts";
+import type { Source } from "../sources/source.ts";
+import type { StageState, Stop, Way } from "../state.ts";
 
 const answerLimitMs = 35_000;
 const remembered = 50;
