@@ -1,10 +1,7 @@
 // Makes sure that every image of compose.yaml is on this machine: there already, pulled, or, where no registry
 // answers, built from packages. A second run changes nothing and takes less than a second.
-//
-//   bun run images        makes sure of them
-//   bun run images pin    writes their digests into compose.yaml and the Dockerfile
 import { join } from "node:path";
-import { knownWord, readCommandLine } from "../kit/arguments.ts";
+import { knownWord, ownCommandLine } from "../kit/arguments.ts";
 import { must } from "../kit/capture.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
@@ -59,11 +56,19 @@ async function ensure(machine: Machine, kind: StandInKind, image: string): Promi
 }
 
 if (import.meta.main) {
+  const usage = `bun run images        makes sure that every image is there
+bun run images pin    writes their digests into compose.yaml and the Dockerfile
+Exit code: 0 done; 1 not done; 2 the command was not understood.`;
+  const ways = { ensure: ensureImages, pin };
+  const way = ownCommandLine(
+    usage,
+    {},
+    (_, [word = "ensure"]) => ways[knownWord("command", word, ["ensure", "pin"])],
+    1,
+  );
   const machine = thisMachine(stopWhenTold());
   try {
-    const { positionals } = readCommandLine({ allowPositionals: true, args: Bun.argv.slice(2) });
-    const [command = "ensure"] = positionals;
-    await { ensure: ensureImages, pin }[knownWord("command", command, ["ensure", "pin"])](machine);
+    await way(machine);
   } catch (error) {
     if (!(error instanceof UserError || error instanceof Stopped)) throw error;
     machine.say(error.message);

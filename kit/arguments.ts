@@ -18,17 +18,25 @@ export function readCommandLine<T extends ParseArgsConfig>(
 /**
  * Reads the command line of this process. Ends it where nothing is to be done: 0 after `--help`, which prints the usage;
  * 2, before anything was begun, with the usage and what is not understood, by `parseArgs` or by `meant` (a UserError).
+ * @param mostWords how many words besides options there may be
  */
 export function ownCommandLine<T extends NonNullable<ParseArgsConfig["options"]>, Meant>(
   usage: string,
   options: T,
-  meant: (values: ReturnType<typeof parseArgs<{ options: T }>>["values"]) => Meant,
+  meant: (values: ReturnType<typeof parseArgs<{ options: T }>>["values"], words: string[]) => Meant,
+  mostWords = 0,
 ): Meant {
   const args = Bun.argv.slice(2);
-  if (!args.includes("--help"))
-    return understood(() => meant(readCommandLine({ args, options }).values), usage);
-  console.log(usage);
-  return process.exit(0);
+  if (args.includes("--help")) {
+    console.log(usage);
+    return process.exit(0);
+  }
+  return understood(() => {
+    const { values, positionals } = readCommandLine({ args, options, allowPositionals: true });
+    if (positionals.length > mostWords)
+      throw new UserError(`"${positionals[mostWords]}" means nothing here.`);
+    return meant(values, positionals);
+  }, usage);
 }
 
 /** Ends the process with 2 and a UserError's words, and the usage where that is given, if it can't be read. */

@@ -1,12 +1,9 @@
 // `bun native/build.ts` (or `bun run native`): sees to it that node-rdkafka runs on this Bun. Afterwards the addon lies
 // in node_modules and has been seen to send and read a message; or the exit code is 1 and one message says why not.
 // What was built once is used again, by every clone of the project. If all is in place, it takes a moment.
-//
-//   bun run native -- --pack [FOLDER]               packs it for others of this kind (out/native)
-//   COFFEE_NATIVE_PREBUILT=PATH|URL bun run native   takes one that was packed, see prebuilt.ts
 import { existsSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { readCommandLine } from "../kit/arguments.ts";
+import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
 import { step } from "../kit/step.ts";
@@ -46,19 +43,24 @@ async function prebuilt(machine: Machine, from: string, key: string): Promise<st
   return join(folder, basename(addonPath));
 }
 
+const usage = `bun run native                          builds it, where it is not there yet
+bun run native -- --pack [FOLDER]       packs it for others of this kind (out/native)
+COFFEE_NATIVE_PREBUILT=PATH|URL bun run native
+                                        takes one that was packed, whose digest is in PATH.sha256, or in
+                                        COFFEE_NATIVE_PREBUILT_SHA256
+Exit code: 0 it is in its place; 1 why it is not; 2 the command was not understood.`;
+const { pack, folder } = ownCommandLine(
+  usage,
+  { pack: { type: "boolean", default: false } },
+  (values, [folder = join(import.meta.dir, "..", "out", "native")]) => ({ pack: values.pack, folder }),
+  1,
+);
 const machine = thisMachine(stopWhenTold());
 try {
-  const options = { pack: { type: "boolean", default: false } } as const;
-  const { values, positionals } = readCommandLine({
-    args: Bun.argv.slice(2),
-    options,
-    allowPositionals: true,
-  });
   await build(machine);
   const { nodeRdkafka, librdkafka, bun } = versions;
   machine.say(`node-rdkafka ${nodeRdkafka} with librdkafka ${librdkafka} is ready for Bun ${bun}.`);
-  const folder = positionals[0] ?? join(import.meta.dir, "..", "out", "native");
-  if (values.pack) console.log(await packAddon(addonKey(), folder));
+  if (pack) console.log(await packAddon(addonKey(), folder));
 } catch (error) {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   machine.say(error.message);

@@ -1,8 +1,8 @@
-// `bun run sbom [FOLDER]`: what the app and its native addon are made of, each as a bill in CycloneDX (app.cdx.json and
-// native.cdx.json, by default in out/sbom). The system below the app image is its base image's and its packages' own.
+// What the app and its native addon are made of, each as a bill in CycloneDX (app.cdx.json and
+// native.cdx.json). The system below the app image is its base image's and its packages' own.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { readCommandLine } from "../../kit/arguments.ts";
+import { ownCommandLine } from "../../kit/arguments.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { addonPath } from "../../native/addon.ts";
 import { versions } from "../../native/versions.ts";
@@ -58,9 +58,10 @@ async function nativeBill() {
   return billOf(whole, parts, packages.needs);
 }
 
+const usage = `bun run sbom [FOLDER]     writes the bills there; by default in out/sbom
+Exit code: 0 written; 1 why not; 2 the command was not understood.`;
+const folder = ownCommandLine(usage, {}, (_, [word = join(root, "out", "sbom")]) => word, 1);
 try {
-  const { positionals } = readCommandLine({ args: Bun.argv.slice(2), allowPositionals: true });
-  const folder = positionals[0] ?? join(root, "out", "sbom");
   mkdirSync(folder, { recursive: true });
   for (const [name, make] of Object.entries({ app: appBill, native: nativeBill })) {
     const bill = await make();
