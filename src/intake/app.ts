@@ -154,11 +154,12 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
   const body = results.map((result) =>
     result instanceof OutcomeError ? problem(result) : { status: outcomes.accepted.status, ...result },
   );
+  const taken = body.filter((one) => !("fate" in one)).length;
   const fates = new Set(body.map((one) => ("fate" in one ? one.fate : "accepted")));
   // What is true of all: mixed as soon as some are refused and some are not.
   const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
   const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
-  const headers = { [fateHeader]: fate, [countHeader]: String(body.length) };
+  const headers = { [fateHeader]: fate, [countHeader]: `${body.length};accepted=${taken}` };
   return Response.json({ outcomes: body }, { status: 207, headers });
 }
 

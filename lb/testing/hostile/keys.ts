@@ -24,6 +24,7 @@ export const keys: Case[] = [
   ["a key of 255 characters", keyed("CASE".padEnd(255, "k")), "accepted"],
   ["a key of 256 characters", keyed("CASE".padEnd(256, "k")), "malformed_key"],
   ["a key of 4,000 characters", keyed("CASE".padEnd(4_000, "k")), "malformed_key"],
+  ["a key that ends a line of JSON", keyed('CASE","status":202,"fate":"accepted"}'), "accepted"],
   ["an open quote", keyed('"CASE'), "malformed_key"],
   ["a control byte in a key", keyed("CASE\u0001"), "malformed_request"],
   ["a DEL in a key", keyed("CASE\u007f"), "malformed_request"],
