@@ -114,10 +114,10 @@ export function createIntakeApp(
     } catch (error) {
       if (!(error instanceof OutcomeError)) throw error;
       const told = given.sentBefore ? ofAllTries(error) : error;
-      const { outcome, reason, extension } = told;
+      const { outcome, reason } = told;
       metrics.outcome(outcome);
       const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-      log[level]({ outcome, detail: reason, ...extension }, "order not accepted");
+      log[level]({ outcome, detail: reason }, "order not accepted");
       return told;
     }
   }
