@@ -186,3 +186,13 @@ test("who sends too much is refused before anybody looks at its credential", asy
   expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
   connection.close();
 });
+
+test("a key that is too long is refused before anybody looks for its quotes, for that takes as long as it is", async () => {
+  await using balancer = await startBalancer({ producers: [producer.port] });
+  const connection = await connectHttp(balancer.port);
+  const ask = (length: number) =>
+    connection.request("POST", "/orders", { ...jsonBody, "idempotency-key": "\\".repeat(length) }, order);
+  expect((await ask(1_024)).status).toBe(207);
+  expectProblem(await ask(1_025), "malformed_key");
+  connection.close();
+});
