@@ -3,6 +3,7 @@
 // answer says of the order's fate is held against the ledger.
 import { beforeAll, expect, test } from "bun:test";
 import { type OutcomeName, outcomes } from "../src/outcomes.ts";
+import { accessLine } from "./testing/access-line.ts";
 import type { Expected } from "./testing/hostile/bytes.ts";
 import type { RawAnswer } from "./testing/hostile-client.ts";
 import { hostileInputs } from "./testing/hostile-inputs.ts";
@@ -44,6 +45,19 @@ test("nothing is handled twice, nothing that nobody sent, and all that was accep
     if (customer !== "last") expect(answered).toContain(customer.replace(/\..*/, ""));
   }
   expect(dead).toBe(0);
+});
+
+test("whatever was sent, each line of the access log is whole, and together they say what was accepted", () => {
+  const lines = aftermath.accessLog.map(accessLine);
+  const answered = aftermath.exchanges.flatMap(({ answers }) => answers);
+  // And the last order, which is no case.
+  expect(lines.filter(({ status }) => status === 202)).toHaveLength(
+    answered.filter(({ status }) => status === 202).length + 1,
+  );
+  const batches = answered.flatMap(({ status, body }) => (status === 207 ? JSON.parse(body).outcomes : []));
+  const logged = lines.filter(({ status }) => status === 207).map((line) => Number(line.accepted));
+  expect(logged.reduce((sum, count) => sum + count, 0)).toBe(batches.filter((item) => "id" in item).length);
+  for (const { fate, accepted } of lines) if (fate === "refused") expect(accepted).toBe(0);
 });
 
 /** Customers in the ledger whose orders came with one request. */

@@ -2,7 +2,6 @@
 // in a header that no client can set, and see no credential. Whoever has no valid one is refused here.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
-import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { type Balancer, fixedPort, startBalancer } from "../testing/balancer.ts";
 import {
@@ -238,30 +237,4 @@ test("a token of ES256 is taken where that is the one algorithm, and no other th
   };
   expect(await statusOf(elliptic.token("acme"))).toBe(202);
   expect(await statusOf(current.token("acme"))).toBe(401);
-});
-
-test("keys come and go by a reload, and no request is lost by it", async () => {
-  const [stays, goes, comes] = ["a", "b", "c"].map(newApiKey);
-  const file = credentials.write("changing", `${stays?.line}${goes?.line}`);
-  await using other = await startBalancer({ producers: [producer.port], env: { LB_API_KEYS: file } });
-  const post = async (key = "") => {
-    const connection = await connectHttp(other.port);
-    const headers = { ...jsonBody, ...bearer(key) };
-    const { status } = await connection.request("POST", "/orders", headers, body);
-    connection.close();
-    return status;
-  };
-  expect(await Promise.all([stays, goes, comes].map((one) => post(one?.key)))).toEqual([202, 202, 401]);
-  credentials.write("changing", `${stays?.line}${comes?.line}`);
-  let done = false;
-  const meanwhile = (async () => {
-    const found = [];
-    while (!done) found.push(await post(stays?.key));
-    return found;
-  })();
-  other.signal("SIGUSR2");
-  await until("the new key is taken", async () => (await post(comes?.key)) === 202);
-  await until("the old one is refused", async () => (await post(goes?.key)) === 401);
-  done = true;
-  expect(new Set(await meanwhile)).toEqual(new Set([202]));
 });

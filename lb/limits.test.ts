@@ -141,26 +141,58 @@ test("whether a key was sent before is of its principal alone", async () => {
   for (const connection of opened) connection.close();
 });
 
+const lookUp = "/orders/79bb16df-55b5-8561-a257-5d4a740138a6";
 test.each([
-  ["requests", "CONNECTIONS_PER_CLIENT", "/orders", "producers"],
-  ["batches", "BATCHES_PER_CLIENT", "/orders/batch", "batches"],
-])("%s at once of a principal, wherever they come from", async (_, limit, path, backend) => {
-  const env = { [limit]: "5", LB_API_KEYS };
-  await using balancer = await startBalancer({ producers: [silent.port], env });
+  ["requests", "CONNECTIONS_PER_CLIENT", "POST", "/orders", "producers", true],
+  ["batches", "BATCHES_PER_CLIENT", "POST", "/orders/batch", "batches", true],
+  ["look-ups", "LOOKUPS_PER_CLIENT", "GET", lookUp, "consumers", true],
+  ["look-ups", "LOOKUPS_PER_CLIENT", "GET", lookUp, "consumers", false],
+  ["long answers", "LOOKUPS_PER_CLIENT", "GET", "/openapi.json", "producers", false],
+] as const)("%s at once (%s, %s %s, %s) of a client; as a principal wherever it is: %p", async (...row) => {
+  const [, limit, method, path, backend, named] = row;
+  const env = { [limit]: "5", ...(named && { LB_API_KEYS }) };
+  const servers = { producers: [silent.port], consumers: [silent.port] };
+  await using balancer = await startBalancer({ ...servers, env });
   const opened: HttpConnection[] = [];
   const send = async (n: number, principal: keyof typeof keys) => {
-    const connection = await connectHttp(balancer.port, `127.0.0.${n + 2}`);
+    const from = named ? n : principal === "acme" ? 0 : 1;
+    const connection = await connectHttp(balancer.port, `127.0.0.${from + 2}`);
     opened.push(connection);
-    const answered = connection.request(...request(path, order, principal));
+    const [, , headers, body] = request(path, order, named ? principal : undefined);
+    const answered = connection.request(method, path, headers, method === "POST" ? body : undefined);
     // Who is let through waits, until the end of the test.
     answered.catch(() => undefined);
     return answered;
   };
-  const underWay = async () => Number((await balancer.row(backend, "producer1")).scur);
+  const underWay = async () => Number((await balancer.row(backend, "BACKEND")).scur);
   for (let n = 0; n < 5; n += 1) void send(n, "acme").catch(() => undefined);
   await until("all five are under way", async () => (await underWay()) === 5);
-  expectProblem(await send(5, "acme"), "rate_limited");
+  const refused = await send(5, "acme");
+  if (method === "POST") expectProblem(refused, "rate_limited");
+  else expect([refused.status, "fate" in JSON.parse(refused.body)]).toEqual([429, false]);
   void send(6, "bank").catch(() => undefined);
   await until("another's is too", async () => (await underWay()) === 6);
   for (const connection of opened) connection.close();
+});
+
+test("who sends too much is refused before anybody looks at its credential", async () => {
+  const env = { REQUESTS_PER_10S: "5", LB_API_KEYS };
+  await using balancer = await startBalancer({ producers: [producer.port], env });
+  const connection = await connectHttp(balancer.port, "127.0.0.2");
+  const wrong = { ...jsonBody, authorization: "Bearer nobody's" };
+  const statuses: number[] = [];
+  for (let n = 0; n < 7; n += 1)
+    statuses.push((await connection.request("POST", "/orders", wrong, order)).status);
+  expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
+  connection.close();
+});
+
+test("a key that is too long is refused before anybody looks for its quotes, for that takes as long as it is", async () => {
+  await using balancer = await startBalancer({ producers: [producer.port] });
+  const connection = await connectHttp(balancer.port);
+  const ask = (length: number) =>
+    connection.request("POST", "/orders", { ...jsonBody, "idempotency-key": "\\".repeat(length) }, order);
+  expect((await ask(1_024)).status).toBe(207);
+  expectProblem(await ask(1_025), "malformed_key");
+  connection.close();
 });

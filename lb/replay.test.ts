@@ -267,6 +267,20 @@ describe("a key that was sent on before comes again, by a client that may not kn
     for (const _ of [1, 2]) expectProblem(await post(balancer, { "idempotency-key": "new" }), "unavailable");
   });
 
+  test("so many keys came since then that it is forgotten: unknown as well", async () => {
+    using broken = startStandIn("close");
+    const replace = { "size 200k": "size 1100" };
+    await using balancer = await startBalancer({ producers: [broken.port], replace });
+    expectProblem(await post(balancer, again), "connection_lost");
+    broken[Symbol.dispose]();
+    await balancer.producerIs(1, "DOWN");
+    const connection = await connectHttp(balancer.port);
+    for (let n = 0; n < 1_200; n += 1)
+      await connection.request("POST", "/orders", { ...jsonBody, "idempotency-key": `other-${n}` }, order);
+    connection.close();
+    expectProblem(await post(balancer, again), "connection_lost");
+  });
+
   /** A producer that had the key and is gone; and then another one in its place, which refuses. */
   async function refusing(path: string, answer: Behaviour, keys: readonly string[]) {
     using broken = startStandIn("close");

@@ -389,7 +389,10 @@ test("a thousand look-ups that wait for 9 s are answered by one consumer, all at
       return Response.json({ status: "handled" });
     },
   });
-  await using own = await startBalancer({ producers: [producer.port], consumers: [server.port as number] });
+  const env = { LOOKUPS_PER_CLIENT: "1000" };
+  await using own = await startBalancer({
+    ...{ producers: [producer.port], consumers: [server.port as number], env },
+  });
   const request = `GET /orders/${id} HTTP/1.1\r\nHost: x\r\nPrefer: wait=20\r\n\r\n`;
   const answers = await Promise.all(Array.from({ length: 1_000 }, () => answerTo(request, own)));
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));

@@ -82,7 +82,7 @@ export function problem({ outcome, message: detail, extension }: OutcomeError) {
 
 /** By this header a producer tells the balancer an order's fate; `mixed`: a batch of which some are refused. */
 export const fateHeader = "order-fate";
-/** And how many orders a batch had, which count towards what its client may send. */
+/** And how many orders a batch had, which count towards what its client may send; and how many of them were accepted. */
 export const countHeader = "order-count";
 
 /** The answer of a failure: application/problem+json, with Retry-After where a retry makes sense (RFC 9110, 10.2.3). */

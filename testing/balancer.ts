@@ -19,6 +19,8 @@ export type Balancer = {
   readonly pid: number;
   /** What it wrote so far. */
   log(): string;
+  /** The lines of its access log so far. */
+  accessLog(): string[];
   signal(signal: NodeJS.Signals): void;
   /** The statistics of a server, or of all of "BACKEND" or "FRONTEND". */
   row(proxy: string, server: string): Promise<StatisticsRow>;
@@ -41,6 +43,7 @@ export async function startBalancer(options: {
   const { producers, consumers = [], env = {}, replace = {} } = options;
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-haproxy-"));
   const config = join(folder, "haproxy.cfg");
+  const accessLog = join(folder, "access.log");
   writeFileSync(config, configWith(replace));
   const port = fixedPort();
   const operatorsPort = fixedPort();
@@ -54,7 +57,7 @@ export async function startBalancer(options: {
       ...env,
     },
     stdin: "ignore",
-    stdout: "ignore",
+    stdout: Bun.file(accessLog),
     stderr: "pipe",
   });
   let log = "";
@@ -76,6 +79,7 @@ export async function startBalancer(options: {
     operatorsPort,
     pid: child.pid,
     log: () => log,
+    accessLog: () => readFileSync(accessLog, "utf8").split("\n").slice(0, -1),
     signal: (signal) => child.kill(signal),
     async row(proxy, server) {
       const found = (await rows()).find(({ pxname, svname }) => pxname === proxy && svname === server);

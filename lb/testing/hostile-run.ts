@@ -19,6 +19,8 @@ export type Aftermath = {
   ledger: ReadonlyMap<string, number>;
   /** Orders that were accepted and can not be handled. */
   dead: number;
+  /** What the balancer's access log has of all of them. */
+  accessLog: readonly string[];
 };
 
 /** The digits that stand for `CASE` in the case with this place. */
@@ -89,5 +91,6 @@ export async function runAll(cases: readonly Case[]): Promise<Aftermath> {
     .all();
   const dead = (await cluster.read("orders.dead")).length;
   rmSync(folder, { recursive: true });
-  return { exchanges, ledger: new Map(rows.map(({ customer, count }) => [customer, count])), dead };
+  const ledger = new Map(rows.map(({ customer, count }) => [customer, count]));
+  return { exchanges, ledger, dead, accessLog: balancer.accessLog() };
 }

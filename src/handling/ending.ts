@@ -68,7 +68,8 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     work.owner.waiting.add(work);
     const { id: orderId } = work.entry.order;
     const delayMs = Math.round(work.notBeforeMs - nowMs);
-    log.warn({ orderId, attempt: work.attempts, reason, delayMs }, "handling failed, trying again later");
+    const told = { orderId, attempt: work.attempts, reason: oneLine(work.forLog(reason)), delayMs };
+    log.warn(told, "handling failed, trying again later");
     return true;
   }
 
@@ -82,7 +83,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);
       await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
-      log.error(burial, "dead letter");
+      log.error({ ...burial, reason: oneLine(work.forLog(why)) }, "dead letter");
       metrics.dead.inc();
       tracker.finish(record);
     } catch (error) {

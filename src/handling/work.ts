@@ -90,4 +90,15 @@ export class Work {
     const key = this.record.key?.toString("latin1") ?? "";
     return isUuid(key) ? key : null;
   }
+
+  /** A reason without what the order says, which errors of handlers and databases repeat: no log has a customer's words. */
+  forLog(reason: string): string {
+    if ("fault" in this.decoded) return "undecodable: its letter says why";
+    const said: string[] = [];
+    JSON.stringify(this.entry.order, (_, value) =>
+      typeof value === "object" ? value : said.push(`${value}`),
+    );
+    const longestFirst = said.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length);
+    return longestFirst.reduce((text, word) => text.replaceAll(word, "…"), reason);
+  }
 }

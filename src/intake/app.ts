@@ -114,10 +114,10 @@ export function createIntakeApp(
     } catch (error) {
       if (!(error instanceof OutcomeError)) throw error;
       const told = given.sentBefore ? ofAllTries(error) : error;
-      const { outcome, reason, extension } = told;
+      const { outcome, reason } = told;
       metrics.outcome(outcome);
       const level = outcomes[outcome].fate === "unknown" ? "warn" : "debug";
-      log[level]({ outcome, detail: reason, ...extension }, "order not accepted");
+      log[level]({ outcome, detail: reason }, "order not accepted");
       return told;
     }
   }
@@ -154,11 +154,12 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
   const body = results.map((result) =>
     result instanceof OutcomeError ? problem(result) : { status: outcomes.accepted.status, ...result },
   );
+  const taken = body.filter((one) => !("fate" in one)).length;
   const fates = new Set(body.map((one) => ("fate" in one ? one.fate : "accepted")));
   // What is true of all: mixed as soon as some are refused and some are not.
   const first = (["refused", "unknown"] as const).find((fate) => fates.has(fate)) ?? "accepted";
   const fate = first === "refused" && fates.size > 1 ? "mixed" : first;
-  const headers = { [fateHeader]: fate, [countHeader]: String(body.length) };
+  const headers = { [fateHeader]: fate, [countHeader]: `${body.length};accepted=${taken}` };
   return Response.json({ outcomes: body }, { status: 207, headers });
 }
 

@@ -99,6 +99,27 @@ export const connections: Case[] = [
     request({ lines: ["Transfer-Encoding: chunked"], body: `0\r\n\r\n${request({ body: order(1) })}` }),
     "malformed_body",
   ],
+  [
+    "smuggled: chunks, then a length",
+    request({
+      lines: ["Transfer-Encoding: chunked"],
+      length: 4,
+      body: chunks(order()) + request({ body: order(1) }),
+    }),
+    "accepted",
+  ],
+  [
+    "smuggled: chunks by a name that is none",
+    request({ lines: ["Transfer_Encoding: chunked"], body: `0\r\n\r\n${request({ body: order(1) })}` }),
+    "malformed_body",
+  ],
+  [
+    "fifty in a row",
+    many(50, "")
+      .map((_, n) => request({ body: order(n) }))
+      .join(""),
+    ...many(50, "accepted" as const),
+  ],
   ["smuggled: in a body that is a request", request({ body: request({ body: order(1) }) }), "malformed_body"],
   ["half closed after the request", request() + halfClose, "accepted"],
   ["half closed after a chunked one", codings("chunked") + halfClose, "accepted"],

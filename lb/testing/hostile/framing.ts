@@ -61,5 +61,9 @@ export const framing: Case[] = [
   ["no length at all", bodiless("POST", "/orders", { type: "application/json" }), "malformed_body"],
   ["no length at all, with bytes", request({ length: undefined }), "malformed_body", { own: 400 }],
   ["an empty body", request({ body: "" }), "malformed_body"],
+  ["a length with a blank in it", request({ length: `${order().length} 0` }), { own: 400 }],
+  ["a length with blanks around", request({ length: `\t ${order().length} \t` }), "accepted"],
+  ["two lengths in one line", request({ length: `${order().length}, 5` }), { own: 400 }],
+  ["a length by an underscore", request({ lines: ["Content_Length: 5"] }), "accepted"],
   ["a length and chunks", chunked(chunks(order()), { lines: ["Content-Length: 5"] }), "accepted"],
 ];

@@ -1,6 +1,19 @@
 /** How a head is written: headers too many or too long, forbidden bytes, lines that end in other ways. */
 import { batch, bodiless, type Case, fields, halfClose, many, order, orders, request } from "./bytes.ts";
 
+/** What only the balancer and the producers tell each other. */
+export const internal = [
+  "ORDER-PRINCIPAL: till",
+  "Order-Customers: *",
+  "Order-Key: x",
+  "Order-Answer: {}",
+  "Order-Count: 1000000",
+  "Sent-Before: 1",
+  "Answer-By: 1",
+  "X-Forwarded-For: 1.2.3.4",
+  "Forwarded: for=1.2.3.4",
+];
+
 export const heads: Case[] = [
   ["90 headers", request({ lines: fields(90) }), "accepted"],
   ["95 headers", request({ lines: fields(95) }), "accepted"],
@@ -31,6 +44,18 @@ export const heads: Case[] = [
   ["a header of 15 KB", request({ lines: [`X: ${"x".repeat(15_000)}`] }), "headers_too_large"],
   ["a header of 17 KB", request({ lines: [`X: ${"x".repeat(17_000)}`] }), { own: 400 }],
   ["a header's name of 7 KB", request({ lines: [`${"x".repeat(7_000)}: x`] }), { own: 400 }],
+  ["all headers that are the balancer's own", request({ lines: internal }), "accepted"],
+  [
+    "the same with underscores, and named hop by hop",
+    request({
+      lines: [
+        ...internal.map((line) => line.replaceAll(/-(?=.*:)/g, "_")),
+        "Connection: close, Order-Key, Answer-By, Order-Principal, Content-Length, Host",
+      ],
+    }),
+    "accepted",
+  ],
+  ["a Cookie of 8 KB", request({ lines: [`Cookie: c=${"x".repeat(8_190)}`] }), "headers_too_large"],
   ["a NUL in a header", request({ lines: ["X: a\0b"] }), "malformed_request"],
   ["a control byte in a header", request({ lines: ["X: a\u0001b"] }), "malformed_request"],
   ["a DEL in a header", request({ lines: ["X: a\u007fb"] }), "malformed_request"],

@@ -13,6 +13,7 @@ export const keys: Case[] = [
   ["an empty key", keyed(""), "malformed_key"],
   ["an empty quoted key", keyed('""'), "malformed_key"],
   ["a key of blanks", keyed('"  "'), "malformed_key"],
+  ["a key that ends a line of JSON", keyed('CASE","status":202,"fate":"accepted"}'), "accepted"],
   ["two keys", keyed("CASE-a", "CASE-b"), "malformed_key"],
   ["the same key twice", keyed("CASE", "CASE"), "malformed_key"],
   ["two quoted keys", keyed('"CASE-a"', '"CASE-b"'), "malformed_key"],

@@ -21,6 +21,8 @@ export const targets: Case[] = [
   ["a query, batch", batch(orders(1), { target: "/orders/batch?a=b" }), { batch: ["accepted"] }],
   ["an empty query", request({ target: "/orders?" }), "accepted"],
   ["a query with the way up", request({ target: "/orders?/../metrics" }), "accepted"],
+  ["a query that ends a line of JSON", request({ target: `/orders?","id":"x"}%0d%0a{"` }), "accepted"],
+  ["a path that ends a line of JSON", request({ target: `/orders/","id":"x"}%0a{"` }), "not_found"],
   ["a fragment", request({ target: "/orders#x" }), { own: 400 }],
   ["a matrix parameter", request({ target: "/orders;a=b" }), "not_found"],
   ["the way up", bodiless("GET", "/orders/../metrics"), "not_found"],

@@ -1,5 +1,7 @@
 /** Where a body ends, by Transfer-Encoding: chunks, trailers, extensions, other codings. */
+
 import { type Case, chunks, codings, halfClose, later, order, request } from "./bytes.ts";
+import { internal } from "./heads.ts";
 
 export const transferCodings: Case[] = [
   ["chunks", codings("chunked"), "accepted"],
@@ -71,6 +73,28 @@ export const transferCodings: Case[] = [
     codings("chunked", chunks(order()).replace(/0\r\n\r\n$/, `${later}0\r\n\r\n`)),
     "accepted",
   ],
+  [
+    "trailers that are the balancer's own headers",
+    codings("chunked", chunks(order(), { trailers: internal.map((line) => `${line}\r\n`).join("") })),
+    "accepted",
+  ],
+  [
+    "a chunk extension of 4 KB",
+    codings("chunked", chunks(order(), { extension: `;${"x".repeat(4_000)}` })),
+    "accepted",
+  ],
+  [
+    "a chunk extension of 16 KB",
+    codings("chunked", chunks(order(), { extension: `;${"x".repeat(16_384)}` })),
+    "malformed_request",
+  ],
+  ["a chunk size with blanks", codings("chunked", chunks(order()).replace("\r\n", " \r\n")), "accepted"],
+  ["a chunk size with a NUL", codings("chunked", chunks(order()).replace("\r\n", "\0\r\n")), { own: 400 }],
+  ["chunked in quotes", codings('"chunked"'), { own: 400 }],
+  ["chunked with a parameter", codings("chunked;q=1"), { own: 400 }],
+  ["chunked, folded", codings("\r\n chunked"), "accepted"],
+  ["chunked and nothing", codings("chunked,"), "accepted"],
+  ["chunked by an underscore", request({ lines: ["Transfer_Encoding: chunked"] }), "accepted"],
   ["gzip, chunked", codings("gzip, chunked"), { own: 422 }],
   ["identity", codings("identity", order()), { own: 400 }],
   ["identity and a length", request({ lines: ["Transfer-Encoding: identity"] }), { own: 400 }],

@@ -43,6 +43,11 @@ export const upgrades: Case[] = [
     "accepted",
   ],
   ["Expect: 100-continue", request({ lines: ["Expect: 100-continue"] }), "accepted"],
+  [
+    "Expect: 100-continue and nothing after",
+    request({ lines: ["Expect: 100-continue"], length: 50, body: "" }),
+    "body_timeout",
+  ],
   ["Expect: 100-continue in capitals", request({ lines: ["Expect: 100-CONTINUE"] }), "accepted"],
   [
     "Expect: 100-continue, chunked",
