@@ -50,7 +50,7 @@ test(
     const page = await open();
     const letters = page.locator(".letters");
     await press(page, "List dead letters");
-    await letters.getByText("3 of them").waitFor({ timeout: 30_000 });
+    await letters.getByText("3 dead letters").waitFor({ timeout: 30_000 });
     await press(page, "0/0");
     await letters.locator("pre").waitFor({ timeout: 30_000 });
     expect(await letters.locator("pre").textContent()).toBe(`${hostile.replace("\u202e", "\ufffd")}\ufffd`);
@@ -59,7 +59,7 @@ test(
 
     await letters.getByLabel("Customer").fill(customer);
     await press(page, "List dead letters");
-    await letters.getByText("2 of them").waitFor({ timeout: 30_000 });
+    await letters.getByText("2 dead letters").waitFor({ timeout: 30_000 });
     await press(page, "Plan to send these again");
     await letters.locator(".plan").waitFor({ timeout: 30_000 });
     expect(await letters.locator(".plan").textContent()).toMatch(

@@ -6,7 +6,7 @@ import { computed, signal } from "@preact/signals";
 import type { Sample, StageState } from "../state.ts";
 import { patched } from "./patch.ts";
 
-const keptSamples = 900;
+const keptMs = 900_000;
 
 export const state = signal<StageState | undefined>(undefined);
 export const samples = signal<readonly Sample[]>([]);
@@ -39,7 +39,8 @@ export function connect(): void {
     state.value = patched(state.value as StageState, data);
   });
   on("sample", (data) => {
-    samples.value = [...samples.value.slice(1 - keptSamples), data as Sample];
+    const newest = data as Sample;
+    samples.value = [...samples.value.filter(([atMs]) => atMs >= newest[0] - keptMs), newest];
   });
   source.addEventListener("error", () => {
     live.value = false;
