@@ -8,7 +8,7 @@ import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
-import { card, figure, isState, pagesOfTests, press } from "./testing/on-page.ts";
+import { card, figure, isState, pagesOfTests, press, violations } from "./testing/on-page.ts";
 
 const limitMs = 60_000;
 const { embedded, mean, open } = pagesOfTests();
@@ -68,6 +68,7 @@ test(
     expect(await letters.locator("tr", { hasText: "no second effect" }).locator("th").textContent()).toBe(
       "3/0",
     );
+    expect(await violations(page)).toEqual([]);
     await press(page, "Send 2 again");
     await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor({ timeout: 30_000 });
     await until(
