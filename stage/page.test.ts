@@ -25,6 +25,7 @@ test(
     await isState(page, "producer-1", "down");
     expect(await page.locator(".outcome code").textContent()).toMatch(/^kill -9 \d+$/);
     expect(await page.locator(".timeline").textContent()).toMatch(/kill producer-1/);
+    expect(await page.locator(".inspector .rule").textContent()).toMatch(/Why nothing is lost: .*same key/);
     const before = await figure(page, "handled");
     await until("the others go on", async () => (await figure(page, "handled")) > before + 50, 30_000);
     await press(page, "Heal everything");

@@ -54,8 +54,14 @@ export function App() {
       </header>
       <main>
         <p class="about">
-          Break any instance, and watch: an order that was answered «accepted» is handled, once.{" "}
-          {!readOnly.value && <a href="#guide-title">Begin with the first five minutes</a>}
+          {readOnly.value ? (
+            "Whichever instance breaks: an order that was answered «accepted» is handled, once."
+          ) : (
+            <>
+              Break any instance, and watch: an order that was answered «accepted» is handled, once.{" "}
+              <a href="#guide-title">Begin with the first five minutes</a>
+            </>
+          )}
         </p>
         <VerdictPanel />
         <Diagram />
