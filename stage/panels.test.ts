@@ -115,6 +115,9 @@ test(
     const newest = await slider.getAttribute("max");
     await until("time goes on", async () => (await slider.getAttribute("max")) !== newest);
     expect(await title.textContent()).toBe(before);
+    await slider.press("Home");
+    await page.locator("#timeline-title", { hasText: "up to" }).waitFor();
+    expect(await page.locator(".timeline").textContent()).not.toContain("kill producer-2");
     await press(page, "Back to now");
     await title.waitFor({ state: "detached" });
 

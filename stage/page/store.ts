@@ -16,6 +16,8 @@ export const live = signal(false);
 export const chosen = signal<string | undefined>(undefined);
 /** With the guard on, no action may take a tier's majority away. */
 export const guarded = signal(true);
+/** Until when plots and timeline are shown, where that is not now. */
+export const backToMs = signal<number | undefined>(undefined);
 /** What came of the last action: the command that does the same, or why it was not done. */
 export const outcome = signal<{ text: string; failed: boolean } | undefined>(undefined);
 

@@ -7,13 +7,11 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Band } from "../../state.ts";
 import { clock, count, ms } from "../format.ts";
-import { part, samples, state } from "../store.ts";
+import { backToMs, part, samples, state } from "../store.ts";
 
 const ranges = { "2 min": 120, "5 min": 300, "15 min": 900 } as const;
 const range = signal<keyof typeof ranges>("5 min");
 const bands = part((now) => now.bands);
-/** The end of what is shown, where that is not now. */
-const backToMs = signal<number | undefined>(undefined);
 /** Where the pointer is, in all plots. */
 const pointedMs = signal<number | undefined>(undefined);
 const shown = computed(() => {
