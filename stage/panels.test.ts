@@ -69,6 +69,11 @@ test(
       "3/0",
     );
     expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 800 });
+    const root = "document.documentElement";
+    await until("nothing is cut off", () =>
+      page.evaluate<boolean>(`${root}.scrollWidth === ${root}.clientWidth`),
+    );
     await press(page, "Send 2 again");
     await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor({ timeout: 30_000 });
     await until(
@@ -77,6 +82,7 @@ test(
       30_000,
     );
     const twice = async () => JSON.stringify(await wayOf(handled.id));
+    expect(await stage().letters.plan({ customer, after: "3/0" })).toMatchObject({ letters: 1 });
     await until("the first came again", async () => /delivered 2 ×.*1 effect"/.test(await twice()), 30_000);
   },
   2 * limitMs,

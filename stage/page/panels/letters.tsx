@@ -175,7 +175,9 @@ function Row({ one, isHandled }: { one: ListedLetter; isHandled: boolean }) {
           {place}
         </button>
       </th>
-      <td>{clock(Date.parse(one.deadAt))}</td>
+      <td>
+        <time>{clock(Date.parse(one.deadAt))}</time>
+      </td>
       <td>{shown(one.customer ?? "–")}</td>
       <td>{shown(one.reason)}</td>
       <td>{isHandled && "no second effect"}</td>
