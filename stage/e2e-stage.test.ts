@@ -107,7 +107,7 @@ test("a click kills the controller: leaders move, orders go on, nothing is lost"
   };
   await until("its partitions have other leaders", moved, recoverLimitMs);
   await goesOn();
-  expect(await page.locator(".timeline").textContent()).toMatch(/are led by kafka\d/);
+  expect(await page.locator(".timeline").textContent()).toMatch(/are led by kafka\d, epoch \d/);
   await heal();
 });
 

@@ -1,27 +1,12 @@
 // The page in a real browser, before real tiers: what a person does with it, and sees of it.
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { until } from "../kit/until.ts";
-import { card, figure, isState, pagesOfTests, press } from "./testing/on-page.ts";
+import { card, figure, isState, pagesOfTests, press, violations } from "./testing/on-page.ts";
 
 const limitMs = 90_000;
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const { embedded, mean, open } = pagesOfTests({ aloneMs: 2_000 });
-
-/** The violations that axe-core finds, in words. */
-async function violations(page: Page): Promise<string[]> {
-  // Past the page's own policy, as a debugger may.
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { violations: found } = await (
-      globalThis as unknown as { axe: { run(): Promise<AxeResult> } }
-    ).axe.run();
-    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  });
-}
-type AxeResult = { violations: { id: string; nodes: { html: string }[] }[] };
 
 /** The lines and what flows on them, as they are drawn now. */
 const pictureOf = (page: Page): Promise<string> =>
@@ -40,6 +25,7 @@ test(
     await isState(page, "producer-1", "down");
     expect(await page.locator(".outcome code").textContent()).toMatch(/^kill -9 \d+$/);
     expect(await page.locator(".timeline").textContent()).toMatch(/kill producer-1/);
+    expect(await page.locator(".inspector .rule").textContent()).toMatch(/Why nothing is lost: .*same key/);
     const before = await figure(page, "handled");
     await until("the others go on", async () => (await figure(page, "handled")) > before + 50, 30_000);
     await press(page, "Heal everything");

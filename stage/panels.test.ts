@@ -8,7 +8,7 @@ import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
-import { card, figure, isState, pagesOfTests, press } from "./testing/on-page.ts";
+import { card, figure, isState, pagesOfTests, press, violations } from "./testing/on-page.ts";
 
 const limitMs = 60_000;
 const { embedded, mean, open } = pagesOfTests();
@@ -50,7 +50,7 @@ test(
     const page = await open();
     const letters = page.locator(".letters");
     await press(page, "List dead letters");
-    await letters.getByText("3 of them").waitFor({ timeout: 30_000 });
+    await letters.getByText("3 dead letters").waitFor({ timeout: 30_000 });
     await press(page, "0/0");
     await letters.locator("pre").waitFor({ timeout: 30_000 });
     expect(await letters.locator("pre").textContent()).toBe(`${hostile.replace("\u202e", "\ufffd")}\ufffd`);
@@ -59,7 +59,7 @@ test(
 
     await letters.getByLabel("Customer").fill(customer);
     await press(page, "List dead letters");
-    await letters.getByText("2 of them").waitFor({ timeout: 30_000 });
+    await letters.getByText("2 dead letters").waitFor({ timeout: 30_000 });
     await press(page, "Plan to send these again");
     await letters.locator(".plan").waitFor({ timeout: 30_000 });
     expect(await letters.locator(".plan").textContent()).toMatch(
@@ -67,6 +67,12 @@ test(
     );
     expect(await letters.locator("tr", { hasText: "no second effect" }).locator("th").textContent()).toBe(
       "3/0",
+    );
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 800 });
+    const root = "document.documentElement";
+    await until("nothing is cut off", () =>
+      page.evaluate<boolean>(`${root}.scrollWidth === ${root}.clientWidth`),
     );
     await press(page, "Send 2 again");
     await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor({ timeout: 30_000 });
@@ -76,6 +82,7 @@ test(
       30_000,
     );
     const twice = async () => JSON.stringify(await wayOf(handled.id));
+    expect(await stage().letters.plan({ customer, after: "3/0" })).toMatchObject({ letters: 1 });
     await until("the first came again", async () => /delivered 2 ×.*1 effect"/.test(await twice()), 30_000);
   },
   2 * limitMs,
@@ -114,6 +121,9 @@ test(
     const newest = await slider.getAttribute("max");
     await until("time goes on", async () => (await slider.getAttribute("max")) !== newest);
     expect(await title.textContent()).toBe(before);
+    await slider.press("Home");
+    await page.locator("#timeline-title", { hasText: "up to" }).waitFor();
+    expect(await page.locator(".timeline").textContent()).not.toContain("kill producer-2");
     await press(page, "Back to now");
     await title.waitFor({ state: "detached" });
 

@@ -5,7 +5,8 @@
 import { type Action, createActions, Refused } from "./actions.ts";
 import { changesOf } from "./changes.ts";
 import { exportOf } from "./export.ts";
-import { type LoadByHand, mostBurst, mostPerS, startLoadByHand } from "./load/by-hand.ts";
+import { bounded, loadOf } from "./load/asked.ts";
+import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
 import { createProfiles } from "./load/profiles.ts";
 import { createLetters, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
@@ -13,12 +14,12 @@ import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
 import type { Look, Source } from "./sources/source.ts";
-import { type Mix, mixes, type Sample, type StageState, type TimelineEvent } from "./state.ts";
+import type { Sample, StageState, TimelineEvent } from "./state.ts";
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;
 const checkWaitMs = 300;
-const keptSamples = 900;
+const keptMs = 900_000;
 const keptEvents = 100;
 
 export type Command =
@@ -34,6 +35,8 @@ export interface StageOptions {
   readOnly?: boolean;
   /** Without anybody who looks for so long, what was struck is healed. */
   aloneMs?: number;
+  /** How often it looks where nobody does, nothing flows, and nothing is left to be settled or healed. */
+  seldomMs?: number;
   /** For the reconciler: how long after its answer an order may still be written. */
   quietMs?: number;
 }
@@ -46,7 +49,7 @@ export type Stage = ReturnType<typeof openStage>;
 
 /** Starts at once, with its load paused. */
 export function openStage(source: Source, options: StageOptions = {}) {
-  const { readOnly = false, aloneMs = 60_000, quietMs } = options;
+  const { readOnly = false, aloneMs = 60_000, seldomMs = 5_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
   const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
   const profiles = createProfiles({ url: source.url, hear: load.hear, changed: () => publish() });
@@ -104,19 +107,20 @@ export function openStage(source: Source, options: StageOptions = {}) {
     };
   }
 
+  /** As it was at the end of the last look. */
+  let before = state();
+
   function tell(message: Message): void {
     for (const page of pages) page(message);
   }
   /** Sends what has changed since the last time. */
-  function publish(): void {
-    const now = state();
+  function publish(now = state()): void {
     const patch = patchOf(sent, now);
     sent = now;
     if (patch !== undefined) tell({ event: "patch", data: patch });
   }
 
   async function lookOnce(): Promise<void> {
-    const before = state();
     look = await source.look();
     viewed = viewOf(look);
     actions.observe();
@@ -128,7 +132,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
     acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
     const now = state();
     for (const [kind, text] of changesOf(before, now)) note(kind, text);
-    publish();
+    before = now;
+    publish({ ...now, events: Object.fromEntries(events) });
   }
 
   function sampleNow(): void {
@@ -141,9 +146,14 @@ export function openStage(source: Source, options: StageOptions = {}) {
       byHand.p99Ms ?? -1,
     ];
     samples.push(sample);
-    if (samples.length > keptSamples) samples.shift();
+    while ((samples[0]?.[0] ?? 0) < sample[0] - keptMs) samples.shift();
     actions.forget(samples[0]?.[0] ?? 0);
     tell({ event: "sample", data: sample });
+  }
+
+  function isQuiet(): boolean {
+    const { sent: all, settled } = reconciler.verdict();
+    return pages.size === 0 && all === settled && load.view().paused && !actions.isAnything();
   }
 
   async function healWhenAlone(): Promise<void> {
@@ -159,13 +169,14 @@ export function openStage(source: Source, options: StageOptions = {}) {
   // One look at a time, and the next at once when something came or went meanwhile.
   let changed = false;
   let wake = () => {};
-  source.onChange(() => {
+  function lookAgain(): void {
     changed = true;
     wake();
-  });
+  }
+  source.onChange(lookAgain);
   const watching = (async () => {
     while (!closed) {
-      const nextMs = performance.now() + lookEveryMs;
+      const nextMs = performance.now() + (isQuiet() ? seldomMs : lookEveryMs);
       changed = false;
       await lookOnce().catch((error) => note("error", error.message));
       sampleNow();
@@ -184,6 +195,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       page({ event: "history", data: samples });
       page({ event: "snapshot", data: sent });
       pages.add(page);
+      // What it is shown may be of seconds ago.
+      lookAgain();
       return () => void pages.delete(page);
     },
     /** Takes what another client of the same system was told. */
@@ -220,22 +233,6 @@ export function openStage(source: Source, options: StageOptions = {}) {
       await source.close();
     },
   };
-}
-
-function loadOf({ ratePerS, paused, mix }: Command & { do: "load" }) {
-  const known = mixes.find((one) => one === mix);
-  if (mix !== undefined && !known) throw new Refused(`there is no mix ${mix}`);
-  return {
-    ...(ratePerS !== undefined && { ratePerS: bounded(ratePerS, 0, mostPerS) }),
-    ...(paused !== undefined && { paused: paused === true }),
-    ...(known && { mix: known as Mix }),
-  };
-}
-
-function bounded(value: number, least: number, most: number): number {
-  if (!Number.isInteger(value) || value < least || value > most)
-    throw new Refused(`a whole number from ${least} to ${most}`);
-  return value;
 }
 
 const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 10) / 10);

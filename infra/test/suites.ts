@@ -67,6 +67,7 @@ export const suites: Suite[] = [
     name: "stage",
     what: "the live page in a browser, before the embedded pipeline",
     limitMinutes: 3,
+    filesAtOnce: 2,
     files: /^stage\/(?!e2e)/,
   },
   {

@@ -40,7 +40,17 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
   let [sent, answered, burst, allowance] = [0, 0, 0, 0];
   let lastMs = performance.now();
 
-  const timer = setInterval(() => {
+  let timer: Timer | undefined;
+  /** Nothing ticks while nothing is to be sent. */
+  function tickWhileDue(): void {
+    const isDue = burst >= 1 || !(wanted.paused || stopping.signal.aborted);
+    if (isDue === (timer !== undefined)) return;
+    clearInterval(timer);
+    lastMs = performance.now();
+    timer = isDue ? setInterval(tick, tickMs) : undefined;
+  }
+
+  function tick(): void {
     const nowMs = performance.now();
     const perS = wanted.paused ? 0 : wanted.ratePerS;
     allowance = Math.min(allowance + ((nowMs - lastMs) / 1_000) * perS, 1 + (perS * catchUpMs) / 1_000);
@@ -52,7 +62,8 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
       const done: Promise<void> = send(request).then(() => void open.delete(done));
       open.add(done);
     }
-  }, tickMs);
+    tickWhileDue();
+  }
 
   async function send(request: MixedRequest): Promise<void> {
     const beganMs = performance.now();
@@ -77,10 +88,12 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     /** Turns the load; what is not given stays. */
     set(change: Partial<typeof wanted>): void {
       Object.assign(wanted, change);
+      tickWhileDue();
     },
     /** Sends so many orders more, as fast as they are answered. */
     burst(orders: number): void {
       burst += orders;
+      tickWhileDue();
     },
     view(): Load {
       const fromMs = performance.now() - latencyWindowMs;
@@ -94,8 +107,9 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     },
     /** Sends nothing more and gives up on what is under way: unknown. */
     async stop(): Promise<void> {
-      clearInterval(timer);
+      burst = 0;
       stopping.abort();
+      tickWhileDue();
       await Promise.all(open);
     },
   };

@@ -44,7 +44,7 @@ export function App() {
                   guarded.value = event.currentTarget.checked;
                 }}
               />
-              Keep a majority
+              Keep a majority of each tier
             </label>
             <button type="button" class="heal" onClick={() => act({ do: "heal-all" })}>
               Heal everything
@@ -53,6 +53,16 @@ export function App() {
         )}
       </header>
       <main>
+        <p class="about">
+          {readOnly.value ? (
+            "Whichever instance breaks: an order that was answered «accepted» is handled, once."
+          ) : (
+            <>
+              Break any instance, and watch: an order that was answered «accepted» is handled, once.{" "}
+              <a href="#guide-title">Begin with the first five minutes</a>
+            </>
+          )}
+        </p>
         <VerdictPanel />
         <Diagram />
         <Outcome />

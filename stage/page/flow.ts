@@ -22,7 +22,8 @@ interface Line {
 }
 type Box = { left: number; right: number; top: number; bottom: number; x: number; y: number };
 interface Dot {
-  path: Curve;
+  /** Its line's, which may lie elsewhere by now. */
+  key: string;
   bornMs: number;
 }
 type Curve = [x0: number, y0: number, x1: number, y1: number, x2: number, y2: number, x3: number, y3: number];
@@ -92,7 +93,9 @@ export function startFlow(
     dots = dots.filter(({ bornMs }) => nowMs - bornMs < travelMs);
     context.fillStyle = style.getPropertyValue("--flow");
     context.beginPath();
-    for (const { path, bornMs } of dots) {
+    for (const { key, bornMs } of dots) {
+      const path = curves.get(key);
+      if (!path) continue;
       const [x, y] = pointOn(path, (nowMs - bornMs) / travelMs);
       context.moveTo(x + radius, y);
       context.arc(x, y, radius, 0, 7);
@@ -107,12 +110,11 @@ export function startFlow(
     const elapsedS = lastMs === 0 || nowMs - lastMs > 500 ? 0 : (nowMs - lastMs) / 1_000;
     lastMs = nowMs;
     for (const { key, ratePerS, open } of lines) {
-      const path = curves.get(key);
-      if (!open || !path) continue;
+      if (!open || !curves.has(key)) continue;
       const dotsPerS = ratePerS / unit;
       let owed = (due.get(key) ?? Math.random()) + elapsedS * dotsPerS;
       // Born when its turn came, however long the last frame was ago: an even flow looks even.
-      for (; owed >= 1; owed -= 1) dots.push({ path, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
+      for (; owed >= 1; owed -= 1) dots.push({ key, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
       due.set(key, owed);
     }
   }

@@ -1,6 +1,6 @@
 /** What can be done to one instance, or to a tier: one press each, nothing asked twice. Beside the page, not over it. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Instance } from "../state.ts";
+import type { Instance, TierName } from "../state.ts";
 import { ms, perS } from "./format.ts";
 import { act, chosen, part, strike } from "./store.ts";
 
@@ -15,6 +15,18 @@ const faults: Record<string, { label: string; what: string }> = {
   pause: { label: "Pause", what: "stands still with its connections open, and knows nothing of it" },
   slow: { label: "Slow down", what: "every packet it sends waits 100 ms, or its network is narrow" },
   reload: { label: "Reload", what: "reads its configuration again without losing a request" },
+};
+
+/** Why nothing is lost while one of a tier is away. */
+const rules: Record<TierName, string> = {
+  balancer: "Clients have no answer meanwhile, and try again with the same key: each is still one order.",
+  producer: "HAProxy gives its requests to another one, with the same key: each is still one order.",
+  broker:
+    "Every accepted order is on a second broker. Other brokers come to lead its partitions; until then orders go to the other partitions.",
+  zookeeper: "Two of three are a majority, and orders do not pass through it.",
+  consumer:
+    "It commits an offset only after the work. Others take its partitions; what was in its hands comes again, and the ledger knows what is done.",
+  ledger: "Orders wait in Kafka: nothing is committed that is not in the ledger.",
 };
 
 export function Inspector() {
@@ -67,6 +79,11 @@ function OfInstance({ name, one }: { name: string; one: Instance }) {
         {role && `, ${role}`}
         {struck.length > 0 && `; struck by this page: ${struck.join(", ")}`}
       </p>
+      {state !== "up" && (
+        <p class="rule">
+          <b>Why nothing is lost:</b> {rules[tier]}
+        </p>
+      )}
       {ratePerS !== undefined && (
         <p>
           {perS(ratePerS)}

@@ -6,7 +6,7 @@ import { computed, signal } from "@preact/signals";
 import type { Sample, StageState } from "../state.ts";
 import { patched } from "./patch.ts";
 
-const keptSamples = 900;
+const keptMs = 900_000;
 
 export const state = signal<StageState | undefined>(undefined);
 export const samples = signal<readonly Sample[]>([]);
@@ -16,6 +16,8 @@ export const live = signal(false);
 export const chosen = signal<string | undefined>(undefined);
 /** With the guard on, no action may take a tier's majority away. */
 export const guarded = signal(true);
+/** Until when plots and timeline are shown, where that is not now. */
+export const backToMs = signal<number | undefined>(undefined);
 /** What came of the last action: the command that does the same, or why it was not done. */
 export const outcome = signal<{ text: string; failed: boolean } | undefined>(undefined);
 
@@ -39,7 +41,8 @@ export function connect(): void {
     state.value = patched(state.value as StageState, data);
   });
   on("sample", (data) => {
-    samples.value = [...samples.value.slice(1 - keptSamples), data as Sample];
+    const newest = data as Sample;
+    samples.value = [...samples.value.filter(([atMs]) => atMs >= newest[0] - keptMs), newest];
   });
   source.addEventListener("error", () => {
     live.value = false;

@@ -1,9 +1,11 @@
 /** What a test does with the page of a stage, and sees of it. */
 import { afterAll, afterEach, beforeAll, expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { openPage, startBrowser } from "./browser.ts";
 import { startEmbeddedStage } from "./embedded-stage.ts";
 
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const limitMs = 90_000;
 
 /** For one test file: a browser and an embedded stage; after each test no page may have complained. */
@@ -50,3 +52,16 @@ export const card = (page: Page, name: string) => page.locator(`[data-node="${na
 export const isState = (page: Page, name: string, state: string) =>
   page.locator(`[data-node="${name}"].${state}`).waitFor({ timeout: 30_000 });
 export const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
+
+/** The violations that axe-core finds, in words. */
+export async function violations(page: Page): Promise<string[]> {
+  // Past the page's own policy, as a debugger may.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { violations: found } = await (
+      globalThis as unknown as { axe: { run(): Promise<AxeResult> } }
+    ).axe.run();
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+type AxeResult = { violations: { id: string; nodes: { html: string }[] }[] };

@@ -55,8 +55,8 @@ export function Letters() {
     <section class="panel letters" aria-labelledby="letters-title">
       <h2 id="letters-title">Dead letters</h2>
       <p class="quiet">
-        Orders that were given up after their last attempt, kept whole with the reason. Mend the cause, then
-        send them again.
+        Orders that were given up after their last attempt, whoever placed them, kept whole with the reason.
+        Mend the cause, then send them again.
       </p>
       <form
         class="filter"
@@ -93,7 +93,9 @@ export function Letters() {
         {trouble.value && <p class="failed">{trouble.value}</p>}
         {found && (
           <p>
-            {found.count === 0 ? "There are none." : `${count(found.count)} of them`}
+            {found.count === 0
+              ? "There are none."
+              : `${count(found.count)} dead ${found.count === 1 ? "letter" : "letters"}`}
             {found.letters.length < found.count && `; the newest ${found.letters.length} are below`}
           </p>
         )}
@@ -173,7 +175,9 @@ function Row({ one, isHandled }: { one: ListedLetter; isHandled: boolean }) {
           {place}
         </button>
       </th>
-      <td>{clock(Date.parse(one.deadAt))}</td>
+      <td>
+        <time>{clock(Date.parse(one.deadAt))}</time>
+      </td>
       <td>{shown(one.customer ?? "–")}</td>
       <td>{shown(one.reason)}</td>
       <td>{isHandled && "no second effect"}</td>

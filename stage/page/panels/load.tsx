@@ -71,7 +71,7 @@ function K6() {
   const last = profile.value;
   return (
     <div class="k6">
-      <h3>By k6</h3>
+      <h3>By k6, a load generator, for 30 s</h3>
       {last?.running ? (
         <p class="row">
           <progress

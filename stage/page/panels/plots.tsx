@@ -7,13 +7,11 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { Band } from "../../state.ts";
 import { clock, count, ms } from "../format.ts";
-import { part, samples, state } from "../store.ts";
+import { backToMs, part, samples, state } from "../store.ts";
 
 const ranges = { "2 min": 120, "5 min": 300, "15 min": 900 } as const;
 const range = signal<keyof typeof ranges>("5 min");
 const bands = part((now) => now.bands);
-/** The end of what is shown, where that is not now. */
-const backToMs = signal<number | undefined>(undefined);
 /** Where the pointer is, in all plots. */
 const pointedMs = signal<number | undefined>(undefined);
 const shown = computed(() => {
@@ -46,14 +44,14 @@ export function Plots() {
         ))}
       </fieldset>
       <Plot
-        title="orders per second"
+        title="Orders per second"
         series={[
           ["accepted", 1, "--flow"],
           ["handled", 2, "--good"],
         ]}
       />
-      <Plot title="accepted and waiting" series={[["waiting", 3, "--warn"]]} />
-      <Plot title="p99 of an answer, ms" series={[["p99", 4, "--quiet"]]} />
+      <Plot title="Accepted, and waiting to be handled" series={[["waiting", 3, "--warn"]]} />
+      <Plot title="Time to an answer, p99 in ms" series={[["p99", 4, "--quiet"]]} />
       <p class="pointed quiet">{pointed()}</p>
       <Struck fromMs={fromMs} toMs={toMs} />
       <div class="row">
@@ -185,14 +183,14 @@ function Plot({ title, series }: { title: string; series: Series[] }) {
   return (
     <figure>
       <figcaption>
+        <b>{title}</b>{" "}
         {series.length > 1
           ? series.map(([label, , name]) => (
               <span key={label} class={`key ${name.slice(2)}`}>
                 {label}
               </span>
             ))
-          : null}{" "}
-        {title}
+          : null}
       </figcaption>
       <div ref={place} />
     </figure>

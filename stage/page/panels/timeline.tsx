@@ -1,14 +1,17 @@
-/** What happened, newest first: what was done here, and what the system did about it. */
+/** What happened, newest first: what was done here, and what the system did about it; up to where the plots are scrolled back. */
 import { clock } from "../format.ts";
-import { part } from "../store.ts";
+import { backToMs, part } from "../store.ts";
 
 const events = part((now) => now.events);
 
 export function Timeline() {
-  const newest = Object.entries(events.value ?? {}).toSorted(([a], [b]) => Number(b) - Number(a));
+  const untilMs = backToMs.value ?? Infinity;
+  const newest = Object.entries(events.value ?? {})
+    .filter(([, { atMs }]) => atMs <= untilMs)
+    .toSorted(([a], [b]) => Number(b) - Number(a));
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
-      <h2 id="timeline-title">What happened</h2>
+      <h2 id="timeline-title">What happened{untilMs < Infinity && `, up to ${clock(untilMs)}`}</h2>
       <div role="log" aria-labelledby="timeline-title">
         {newest.length === 0 && <p class="quiet">Nothing so far.</p>}
         <ol>
