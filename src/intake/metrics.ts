@@ -59,10 +59,5 @@ export function createIntakeMetrics(registry: Registry) {
     clientsReplaced: counter("kafka_producer_replaced_total", "Kafka clients replaced after a fatal error."),
     brokersUp: gauge("kafka_brokers_up", "Brokers with a connection that works."),
     queueRecords: gauge("kafka_producer_queue_records", "Records in librdkafka's queue or on their way."),
-    queueBytes: gauge("kafka_producer_queue_bytes", "Bytes of the same."),
-    roundTripSeconds: gauge(
-      "kafka_broker_round_trip_seconds",
-      "Mean round trip to the slowest broker, of the last second.",
-    ),
   };
 }

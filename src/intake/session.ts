@@ -64,14 +64,12 @@ export function createSession(
     const client = await openProducer(config, {
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
       maxBytes: longestBatchBytes(config, topic),
-      onStatistics({ queueRecords, queueBytes, roundTripMs, ...now }) {
+      onStatistics(now) {
         brokersUp = now.brokersUp;
         metrics.brokersUp.set(brokersUp);
-        metrics.queueRecords.set(queueRecords);
-        metrics.queueBytes.set(queueBytes);
-        metrics.roundTripSeconds.set(roundTripMs / 1_000);
+        metrics.queueRecords.set(now.queueRecords);
       },
-      onError: (message) => {
+      onError(message) {
         log.warn({ kafka: message }, "Kafka client");
         if (/all broker connections are down/i.test(message)) brokersUp = 0;
         else words = message;

@@ -160,13 +160,10 @@ function stateOf({ id: partition, leader, replicas, isrs }: Kafka.PartitionMetad
 
 /** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
-  const statistics = JSON.parse(json) as {
+  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as {
     msg_cnt: number;
-    msg_size: number;
-    brokers: Record<string, { nodeid: number; state: string; rtt?: { avg: number } }>;
+    brokers: Record<string, { nodeid: number; state: string }>;
   };
-  const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
-  const roundTripMs = Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000));
-  return { brokersUp: up.length, queueRecords, queueBytes, roundTripMs };
+  return { brokersUp: up.length, queueRecords };
 }
