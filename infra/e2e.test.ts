@@ -205,9 +205,7 @@ async function isWhole(): Promise<boolean> {
   }).catch(() => undefined);
   try {
     const partitions = (await producer?.partitions("orders", 5_000)) ?? [];
-    return (
-      partitions.length > 0 && partitions.every(({ replicas, inSyncReplicas }) => replicas === inSyncReplicas)
-    );
+    return partitions.length > 0 && partitions.every(({ replicas, isrs }) => replicas.length === isrs.length);
   } finally {
     await producer?.close(0);
   }

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { orderLimitMs } from "../proof/client/policy.ts";
 import { maxBatchBytes, maxBatchOrders, producerConfig } from "../src/config.ts";
-import { timeLeftMs } from "../src/http/time-left.ts";
+import { timeLeftMs } from "../src/http/from-balancer.ts";
 import { outcomes, type ProblemName } from "../src/outcomes.ts";
 import { configPath, haproxy, keySecret } from "../testing/balancer.ts";
 import { newCredentials } from "../testing/credentials.ts";

@@ -1,8 +1,7 @@
 /**
- * Every answer that an order can get, in one closed table: which status, and whether the order was accepted,
- * refused (certainly not accepted: sending it again is a new try) or is unknown (it may have been accepted: only
- * the same idempotency key makes sending it again safe). No other file decides on a status; the balancer's own answers
- * (lb/haproxy.cfg) are rows of this table too. A look-up has no fate.
+ * Every answer that there is, in one closed table: its status, and whether the order was accepted, refused (certainly not
+ * accepted) or is unknown (it may have been: only the same idempotency key makes sending it again safe). No other file decides
+ * on a status; the balancer's own answers (lb/haproxy.cfg) are rows of this table too. A look-up has no fate.
  */
 
 /** What an answer says of the order's fate. */

@@ -4,7 +4,7 @@
  */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
-import { principalOf } from "../http/principal.ts";
+import { principalOf } from "../http/from-balancer.ts";
 import { createApp } from "../http/server.ts";
 import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import { OutcomeError } from "../outcomes.ts";

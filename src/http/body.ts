@@ -54,11 +54,10 @@ export async function readJsonBody(
   }
 }
 
+type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+
 /** A body whose length nobody declared. */
-async function readStream(
-  stream: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">,
-  maxBytes: number,
-): Promise<Uint8Array> {
+async function readStream(stream: Reader, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let size = 0; size <= maxBytes; size += chunks.at(-1)?.byteLength ?? 0) {
     const { done, value } = await stream.read();

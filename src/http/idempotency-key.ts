@@ -1,8 +1,7 @@
 /**
- * The key by which a client, or the balancer on its behalf, says «this is the same request again»: a quoted string, an
- * item of RFC 9651 whose parameters are ignored (draft-ietf-httpapi-idempotency-key-header), or a bare word, as most
- * clients and HAProxy's uuid() send. "k" and k are the same key. Bun joins a header's lines with a comma: the balancer
- * refuses two lines, and two quoted strings are no item.
+ * The key by which a client, or the balancer on its behalf, says «this is the same request again»: a quoted string, an item of
+ * RFC 9651 whose parameters are ignored (draft-ietf-httpapi-idempotency-key-header), or a bare word, as most clients send. "k"
+ * and k are the same. Bun joins lines with a comma: the balancer refuses two, and two quoted strings are no item.
  */
 import { OutcomeError } from "../outcomes.ts";
 

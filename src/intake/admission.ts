@@ -24,7 +24,7 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   const { MAX_IN_FLIGHT_ORDERS: mostOrders, MAX_IN_FLIGHT_BYTES: mostBytes } = config;
   const orders: Counts = { single: 0, batch: 0 };
   const bytes: Counts = { single: 0, batch: 0 };
-  const lanes = new Map<number, Lane>();
+  const lanes: Lane[] = [];
 
   const inWords = (waiting: number, most: string) =>
     `${waiting} orders wait for their acknowledgement; ${most} may, half of them of batches`;
@@ -39,16 +39,15 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
   return {
     orders: () => sum(orders),
     bytes: () => sum(bytes),
-    lowestLimit: () => Math.min(mostOrders, ...[...lanes.values()].map(({ limit }) => limit)),
+    lowestLimit: () => lanes.reduce((least, { limit }) => Math.min(least, limit), mostOrders),
 
     lane(number: number): Lane {
-      let lane = lanes.get(number);
-      if (!lane) {
-        const overload = createOverload(config.OVERLOAD_AFTER_MS, mostOrders);
-        lane = { orders: { single: 0, batch: 0 }, limit: mostOrders, overload };
-        lanes.set(number, lane);
-      }
-      return lane;
+      lanes[number] ??= {
+        orders: { single: 0, batch: 0 },
+        limit: mostOrders,
+        overload: createOverload(config.OVERLOAD_AFTER_MS, mostOrders),
+      };
+      return lanes[number];
     },
 
     /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */

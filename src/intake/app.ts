@@ -5,10 +5,9 @@
 import type { Registry } from "prom-client";
 import { maxBatchBytes, maxBatchOrders, type ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
+import { mayOrderFor, principalOf, timeLeftMs } from "../http/from-balancer.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
-import { mayOrderFor, principalOf } from "../http/principal.ts";
 import { createApp, errorResponse } from "../http/server.ts";
-import { timeLeftMs } from "../http/time-left.ts";
 import { traceContext } from "../http/trace-context.ts";
 import { inputRead, turnOfItsOwn } from "../http/turn.ts";
 import { type Order, partyOf } from "../order.ts";

@@ -11,17 +11,9 @@ export function createIntakeMetrics(registry: Registry) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const counter = (name: string, help: string, ...labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
-  const ofOutcomes = counter(
-    "orders_outcomes_total",
-    "Answers to orders, by outcome and by what it says of the order's fate.",
-    "outcome",
-    "fate",
-  );
-  const ofShed = counter(
-    "orders_shed_total",
-    "Orders, and requests before their body was read, refused by the bound or by the limit in overload.",
-    "cause",
-  );
+  const seconds = (name: string, help: string) => latencyHistogram(registry, name, help);
+  const ofOutcomes = counter("orders_outcomes_total", "Answers by outcome and fate.", "outcome", "fate");
+  const ofShed = counter("orders_shed_total", "Orders and unread requests that a limit refused.", "cause");
   const outcome = (outcome: OutcomeName, orders = 1): void =>
     ofOutcomes.inc({ outcome, fate: outcomes[outcome].fate ?? "none" }, orders);
   const shed = (cause: "bound" | "overload", orders = 1): void => ofShed.inc({ cause }, orders);
@@ -31,38 +23,17 @@ export function createIntakeMetrics(registry: Registry) {
   return {
     outcome,
     shed,
-    requestSeconds: latencyHistogram(
-      registry,
-      "http_request_duration_seconds",
-      "Time from a request to its answer, for POST /orders and /orders/batch.",
-    ),
-    deliverySeconds: latencyHistogram(
-      registry,
-      "order_delivery_duration_seconds",
-      "Time from an order's first sending to its delivery report.",
-    ),
+    requestSeconds: seconds("http_request_duration_seconds", "Time from a POST of orders to its answer."),
+    deliverySeconds: seconds("order_delivery_duration_seconds", "Time from an order to its report."),
     inFlight(of: Record<"orders" | "lowestLimit" | "bytes", () => number>): void {
       gaugeOfNow(registry, "orders_in_flight", "Orders without their report.", of.orders);
-      const limit =
-        "Orders that may be without their report; with PARTITIONER=customer the least of all partitions.";
-      gaugeOfNow(registry, "orders_in_flight_limit", limit, of.lowestLimit);
+      gaugeOfNow(registry, "orders_in_flight_limit", "The lowest limit of these.", of.lowestLimit);
       gaugeOfNow(registry, "orders_in_flight_bytes", "Bytes of the same.", of.bytes);
     },
-    answeredFromMemory: counter(
-      "orders_repeated_total",
-      "Repeated requests that were answered without sending the order again.",
-    ),
-    republished: counter(
-      "orders_republished_total",
-      "Orders sent once more, to a partition that acknowledges, after waiting too long.",
-    ),
+    answeredFromMemory: counter("orders_repeated_total", "Repetitions answered from memory."),
+    republished: counter("orders_republished_total", "Orders sent once more, to a partition that works."),
     clientsReplaced: counter("kafka_producer_replaced_total", "Kafka clients replaced after a fatal error."),
     brokersUp: gauge("kafka_brokers_up", "Brokers with a connection that works."),
     queueRecords: gauge("kafka_producer_queue_records", "Records in librdkafka's queue or on their way."),
-    queueBytes: gauge("kafka_producer_queue_bytes", "Bytes of the same."),
-    roundTripSeconds: gauge(
-      "kafka_broker_round_trip_seconds",
-      "Mean round trip to the slowest broker, of the last second.",
-    ),
   };
 }

@@ -4,10 +4,10 @@
  *
  * The control law is a gradient on acknowledgement time (Netflix's concurrency-limits, Envoy's adaptive concurrency filter):
  * - Waits below the target raise the limit by the square root of target / wait.
- * - Waits above it set the limit to throughput × target (Little's law), if the backlog does not go down by itself: if ever
- *   more wait, or orders are refused. What was sent before that is not judged again.
- * - Only if all waited long, for three windows of half the target each: where some are quick, as CoDel (RFC 8289) looks at it
- *   too, one partition waits (a broker died), and what is over sooner is a hiccup.
+ * - Waits above it set the limit to throughput × target (Little's law), if ever more wait, or orders are refused. What was
+ *   sent before that is not judged again.
+ * - Only if all waited long, for three windows of half the target: where some are quick (CoDel, RFC 8289, looks at it too), one
+ *   partition waits, and what is over sooner is a hiccup.
  * - A stall (an election) is no overload: what was taken in one is ignored, for as long as the stall was.
  * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised above
  *   that wait. It goes back slowly, so that the same is tried again.
@@ -16,8 +16,6 @@ export type Overload = ReturnType<typeof createOverload>;
 
 /** Always let in: enough for a group, and to see by that it is over. */
 const fewestOrders = 16;
-/** Most that the limit grows in one window. */
-const mostGrowth = 2;
 /** A backlog that goes down by itself is never more than this part of what may wait, and so many deviations, above its low. */
 const excessShare = 1 / 2;
 const deviations = 4;
@@ -71,7 +69,7 @@ export function createOverload(targetMs: number, most: number) {
     longestSilenceMs *= silenceKept;
     goalMs = Math.max(targetMs, goalMs * raiseKept);
     if (meanMs < goalMs) {
-      limit = Math.min(most, limit * Math.min(mostGrowth, Math.sqrt(goalMs / meanMs)));
+      limit = Math.min(most, limit * Math.sqrt(goalMs / meanMs));
       cut = undefined;
       slow = 0;
       calm();

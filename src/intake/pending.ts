@@ -1,5 +1,5 @@
 /** An order on its way: what came with it, what it waits for, what it is answered with. */
-import type { Principal } from "../http/principal.ts";
+import type { Principal } from "../http/from-balancer.ts";
 import type { TraceContext } from "../http/trace-context.ts";
 import type { Order } from "../order.ts";
 import { recordOf } from "../wire/record.ts";

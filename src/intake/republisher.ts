@@ -1,8 +1,7 @@
 /**
- * Orders that wait for a broker that died go once more, under the same id, to a partition that works; the first report
- * answers, the ledger recognises the copy. Never when all are slow, as more work would make them slower: only where an order
- * that was sent later was acknowledged promptly, and to that very partition. At most once an order, only so many at a time,
- * and not where order matters: a copy would come out of turn.
+ * Orders that wait for a broker that died go once more, under the same id, to a partition that works; the first report answers,
+ * the ledger recognises the copy. Not when all are slow: only where an order that was sent later was acknowledged promptly, and
+ * to that partition. Once an order, only so many at a time, and not where a copy would come out of turn.
  */
 import type { Pending } from "./pending.ts";
 

@@ -3,7 +3,7 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
-import { type KafkaProducer, type OnReport, openProducer, type PartitionState } from "../kafka/producer.ts";
+import { type KafkaProducer, type OnReport, openProducer } from "../kafka/producer.ts";
 import type { OutgoingRecord, RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
@@ -15,13 +15,9 @@ const watchMs = 1_000;
 /** Meanwhile the replicas in sync are not watched. */
 const checkTimeoutMs = 2_000;
 
+const toClients = "no order can be taken just now; the producer's operators are told why";
 const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reason: string) =>
-  new OutcomeError(
-    outcome,
-    "no order can be taken just now; the producer's operators are told why",
-    {},
-    reason,
-  );
+  new OutcomeError(outcome, toClients, {}, reason);
 
 export function createSession(
   config: ProducerConfig,
@@ -38,7 +34,7 @@ export function createSession(
   let kafka: KafkaProducer | undefined;
   let closed = false;
   let brokersUp = 0;
-  let partitions: PartitionState[] = [];
+  let partitions: Awaited<ReturnType<KafkaProducer["partitions"]>> = [];
   let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
   /** What Kafka's client said last of why it does not reach a broker. */
   let words: string | undefined;
@@ -64,14 +60,12 @@ export function createSession(
     const client = await openProducer(config, {
       deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
       maxBytes: longestBatchBytes(config, topic),
-      onStatistics({ queueRecords, queueBytes, roundTripMs, ...now }) {
+      onStatistics(now) {
         brokersUp = now.brokersUp;
         metrics.brokersUp.set(brokersUp);
-        metrics.queueRecords.set(queueRecords);
-        metrics.queueBytes.set(queueBytes);
-        metrics.roundTripSeconds.set(roundTripMs / 1_000);
+        metrics.queueRecords.set(now.queueRecords);
       },
-      onError: (message) => {
+      onError(message) {
         log.warn({ kafka: message }, "Kafka client");
         if (/all broker connections are down/i.test(message)) brokersUp = 0;
         else words = message;
@@ -144,7 +138,7 @@ export function createSession(
       if (brokersUp === 0)
         return refusal("no_brokers", `no Kafka broker is reachable${words ? `: ${words}` : ""}`);
       if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
-      if (partitions.every(({ inSyncReplicas }) => inSyncReplicas < leastReplicas))
+      if (partitions.every(({ isrs }) => isrs.length < leastReplicas))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
       return undefined;
     },

@@ -97,8 +97,8 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       return new Promise((resolve, reject) => {
         client.committed(named(partitions), timeoutMs, (error, found) => {
           if (error) return reject(error);
-          const known = found.filter(({ offset = -1 }) => offset >= 0);
-          resolve(new Map(known.map(({ partition, offset }) => [partition, offset as number])));
+          const known = found.map(({ partition, offset = -1 }) => [partition, offset] as const);
+          resolve(new Map(known.filter(([, offset]) => offset >= 0)));
         });
       });
     },

@@ -12,8 +12,6 @@ import { openWakeUps } from "./wake-ups.ts";
 /** Of records that are handed over together each, counted by n from 0, has a report, unless the producer is closed first. */
 export type OnReport = (n: number, report: Report) => void;
 
-export type PartitionState = { partition: number; leader: number; replicas: number; inSyncReplicas: number };
-
 export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
 
 /** Longest batch of a dead letter: twice a broker's default, so that any record fits into one. */
@@ -132,9 +130,9 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
 
     metadata,
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
-    async partitions(topic: string, timeoutMs: number): Promise<PartitionState[]> {
+    async partitions(topic: string, timeoutMs: number): Promise<Kafka.PartitionMetadata[]> {
       const { topics } = await metadata(topic, timeoutMs);
-      return (topics.find(({ name }) => name === topic)?.partitions ?? []).map(stateOf);
+      return topics.find(({ name }) => name === topic)?.partitions ?? [];
     },
 
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
@@ -154,19 +152,12 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   };
 }
 
-function stateOf({ id: partition, leader, replicas, isrs }: Kafka.PartitionMetadata): PartitionState {
-  return { partition, leader, replicas: replicas.length, inSyncReplicas: isrs.length };
-}
-
 /** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
-  const statistics = JSON.parse(json) as {
+  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as {
     msg_cnt: number;
-    msg_size: number;
-    brokers: Record<string, { nodeid: number; state: string; rtt?: { avg: number } }>;
+    brokers: Record<string, { nodeid: number; state: string }>;
   };
-  const { msg_cnt: queueRecords, msg_size: queueBytes, brokers } = statistics;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
-  const roundTripMs = Math.max(0, ...up.map(({ rtt }) => (rtt?.avg ?? 0) / 1_000));
-  return { brokersUp: up.length, queueRecords, queueBytes, roundTripMs };
+  return { brokersUp: up.length, queueRecords };
 }

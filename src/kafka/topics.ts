@@ -65,10 +65,10 @@ export async function askOfTopic(
   const actual =
     inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
   const faults: string[] = [];
-  const weak = partitions.filter((partition) => partition.replicas < replicas);
+  const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   if (weak.length > 0)
     faults.push(
-      `${weak.length} partitions with ${weak[0]?.replicas} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`,
+      `${weak.length} partitions with ${weak[0]?.replicas.length} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`,
     );
   for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
     const value = actual?.get(name);

@@ -1,7 +1,6 @@
 /**
- * One way to end a process: the first SIGTERM or SIGINT drains it, exit 0. A second signal, a drain that fails or
- * outlasts its limit, or a broken invariant ends it at once, exit 1: what was not acknowledged or committed then
- * is retried by the client or redelivered by Kafka, never lost.
+ * One way to end a process: the first SIGTERM or SIGINT drains it, exit 0. A second signal, a drain that fails or outlasts its
+ * limit, or a broken invariant ends it at once, exit 1: clients retry or Kafka redelivers what was under way, nothing is lost.
  */
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { timeLeftMs } from "./time-left.ts";
+import { timeLeftMs } from "./from-balancer.ts";
 
 const mostMs = 20_000;
 const inMs = (ms: number) => String(Date.now() + ms);
