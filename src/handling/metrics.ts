@@ -78,27 +78,25 @@ export function tellOfPartitions(
   const { metrics, consumer, clock } = parts;
   const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
 
-  function tell({ partition, offsets, ...owner }: OwnedPartition): void {
-    const place = { topic, partition };
-    const newest = consumer.watermarks(partition).end;
-    const done = offsets.committed() ?? 0;
-    const read = offsets.position() ?? done;
-    const oldestMs = offsets.oldest()?.timestampMs ?? -1;
-    for (const { waitsFor } of owner.waiting) waiting.inc({ for: waitsFor });
-    paused.set(place, Number(owner.paused));
-    position.set(place, read);
-    committed.set(place, done);
-    oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-    if (newest < 0) return;
-    end.set(place, newest);
-    lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+  function collect(): void {
+    owned.set(partitions.size);
+    for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
+    for (const { partition, offsets, ...owner } of partitions.values()) {
+      const place = { topic, partition };
+      const newest = consumer.watermarks(partition).end;
+      const done = offsets.committed() ?? 0;
+      const read = offsets.position() ?? done;
+      const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+      for (const { waitsFor } of owner.waiting) waiting.inc({ for: waitsFor });
+      paused.set(place, Number(owner.paused));
+      position.set(place, read);
+      committed.set(place, done);
+      oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+      if (newest < 0) continue;
+      end.set(place, newest);
+      lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+    }
   }
 
-  Object.assign(owned, {
-    collect() {
-      owned.set(partitions.size);
-      for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
-      for (const owner of partitions.values()) tell(owner);
-    },
-  });
+  Object.assign(owned, { collect });
 }
