@@ -121,12 +121,15 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
-        const { verdicts, tables } = await inserting.catch((error) => {
+        const noted = inserting.then(async ({ verdicts, tables }) => {
+          tables.delete("ledger_current");
+          if (tables.size > 0) await keepGenerations(sql, [...tables]);
+          return verdicts;
+        });
+        const verdicts = await noted.catch((error) => {
           if (isOfRecord(error)) throw new BatchError(new Map(), false, error);
           throw new LedgerUnavailableError(error.message, { cause: error });
         });
-        tables.delete("ledger_current");
-        if (tables.size > 0) await keepGenerations(sql, [...tables]);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         await applyByCustomer(fresh, apply, execute as Tx, isCollateral);
