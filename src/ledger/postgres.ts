@@ -44,8 +44,8 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
       (ARRAY(SELECT (value->>'id')::uuid FROM json_array_elements($1::text::json)))))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, (SELECT set_config('statement_timeout', '${statementTimeoutMs}', true))`,
-  among: (column, type) =>
-    `${column} = ANY (ARRAY(SELECT value::${type} FROM json_array_elements_text($1::text::json)))`,
+  among: (column, type) => `${column} = ANY ($1::text[]::${type}[])`,
+  list: (ids) => `{${ids.join()}}`,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,

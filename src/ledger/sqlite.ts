@@ -46,6 +46,7 @@ const words: Words = {
       value->>'placed_at', ${now} FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING id`,
   among: (column) => `${column} IN (SELECT value FROM json_each($1))`,
+  list: JSON.stringify,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
