@@ -21,7 +21,7 @@ const ledger = createLedger(config.LEDGER_URL, {
   connections: 1,
   handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
 });
-const { unready, drain } = startConsumer(config, {
+const { unready, waiting, drain } = startConsumer(config, {
   handler: {
     async apply(order, context) {
       if ("apply" in handler) await handler.apply(order, context);
@@ -31,5 +31,9 @@ const { unready, drain } = startConsumer(config, {
   },
   ...{ migrations, ledger, metrics, log },
 });
-serve(createHandlingApp({ ledger, unready, committed: async () => undefined, registry, log }), config, log);
+serve(
+  createHandlingApp({ ledger, unready, waiting, committed: async () => undefined, registry, log }),
+  config,
+  log,
+);
 onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

@@ -59,14 +59,20 @@ const mutations: Mutation[] = [
   {
     defect: "the breaker never opens",
     file: "breaker.ts",
-    right: "|| !isSystemic(nowMs)",
-    wrong: "|| isSystemic(nowMs) || true",
+    right: "|| !nearlyAll) return true;",
+    wrong: "|| nearlyAll || true) return true;",
   },
   {
     defect: "a record is finished before its letter is acknowledged",
     file: "ending.ts",
     right: "await deadLetters.bury(",
-    wrong: "finish(work);\n      await deadLetters.bury(",
+    wrong: "tracker.finish(record);\n      await deadLetters.bury(",
+  },
+  {
+    defect: "who breaks the ledger's connection each time is waited for as if it were down",
+    file: "recorder.ts",
+    right: "const mostBrokenOff = 10;",
+    wrong: "const mostBrokenOff = Number.POSITIVE_INFINITY;",
   },
 ];
 

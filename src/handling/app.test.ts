@@ -37,7 +37,9 @@ beforeEach(async () => {
     unready: () => unready,
     committed: async () => committedOffset,
     waiting: (id) =>
-      id === retrying ? { attempts: 2, notBeforeMs: realClock.nowMs() + 60_000, reason: "sour" } : undefined,
+      id === retrying
+        ? ({ attempts: 2, notBeforeMs: realClock.nowMs() + 60_000, reason: "sour" } as never)
+        : undefined,
     registry: new Registry(),
     log,
   });

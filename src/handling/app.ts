@@ -12,7 +12,7 @@ import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
 import { isOrderOf, isUuid } from "../wire/order-id.ts";
-import type { Work } from "./work.ts";
+import type { startConsumer } from "./tier.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
@@ -20,16 +20,13 @@ const askEveryMs = 100;
 const lookUpTimeoutMs = 5_000;
 
 /** The routes of a consumer. */
-export function createHandlingApp(parts: {
-  ledger: Ledger;
-  unready: () => string | undefined;
-  /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
-  committed: (partition: number) => Promise<number | undefined>;
-  /** An order that waits for another attempt here. */
-  waiting?: (id: string) => Pick<Work, "attempts" | "notBeforeMs" | "reason"> | undefined;
-  registry: Registry;
-  log: Logger;
-}): Hono {
+export function createHandlingApp(
+  parts: Pick<ReturnType<typeof startConsumer>, "unready" | "committed" | "waiting"> & {
+    ledger: Ledger;
+    registry: Registry;
+    log: Logger;
+  },
+): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
   const lookUp = createLookUps(ledger);
   const app = createApp(log, { registry, unready });
@@ -56,7 +53,7 @@ export function createHandlingApp(parts: {
         : error;
     });
     if (view) return c.json(view);
-    const work = waiting?.(id);
+    const work = waiting(id);
     if (work) {
       const { attempts, reason, notBeforeMs } = work;
       const nextAt = new Date(clock.epochMs() + notBeforeMs - clock.nowMs()).toISOString();

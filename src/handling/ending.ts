@@ -82,12 +82,13 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     metrics.lettersWaiting.inc();
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);
-      await recorder.whileLedgerIsDown([work], () => ledger.bury(burial));
+      const noted = await recorder.whileLedgerIsDown([work], () => ledger.bury(burial).then(() => true));
+      // Taken away meanwhile: the next owner of the partition begins anew with this record.
+      if (!noted) return;
       log.error({ ...burial, reason: oneLine(work.forLog(why)) }, "dead letter");
       metrics.dead.inc();
       tracker.finish(record);
     } catch (error) {
-      // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!owner.leaving) throw error;
     } finally {
       metrics.lettersWaiting.dec();

@@ -27,6 +27,10 @@ const busyMs = 5;
 const afterErrorMs = 250;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
+/** A loop that has not polled for so long is stuck. */
+const stuckMs = 10_000;
+/** Orders in hand and none finished: whatever holds them up, somebody should look. */
+const noProgressS = 60;
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
@@ -132,11 +136,12 @@ export function createGroupMember(
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** Why it is no member of the group; undefined when it is. */
-    outside: (): string | undefined => outside,
-    sincePollMs: (): number => clock.nowMs() - polledAtMs,
-    /** Milliseconds for which records were in hand and none was finished. */
-    withoutProgressMs: (): number => clock.nowMs() - progressAtMs,
+    /** Why it works on nothing; undefined when it does. */
+    unready(): string | undefined {
+      if (clock.nowMs() - polledAtMs > stuckMs) return "the loop is stuck";
+      const stillS = Math.round((clock.nowMs() - progressAtMs) / 1_000);
+      return stillS > noProgressS ? `no order was finished for ${stillS} s, and there are some` : outside;
+    },
     /** An order that waits for another attempt. */
     waiting: (id: string): Work | undefined =>
       owned

@@ -44,17 +44,13 @@ export function createHandlingMetrics(registry: Registry) {
     rebalances: counter("kafka_rebalances_total", "Assignments and revocations of partitions."),
     commits: counter("kafka_commits_total", "Commits acknowledged by the group coordinator."),
     owned: gauge("kafka_partitions_owned", "Partitions this consumer owns."),
-    waiting: gauge(
-      "orders_waiting",
-      "Orders that wait: for a dependency of the handler, or for another attempt of their own.",
-      ["for"],
-    ),
+    waiting: gauge("orders_waiting", "Orders that wait: for a dependency, or another attempt.", ["for"]),
     lettersWaiting: gauge("letters_waiting", "Records given up whose dead letter is not acknowledged yet."),
     breakerOpen: gauge("handler_breaker_open", "1 while handling is held back because it fails for all."),
     handlerSeconds: seconds("order_handler_duration_seconds", "Time of one successful call of the handler."),
     revokeSeconds: seconds(
       "kafka_revocation_duration_seconds",
-      "Time from the demand for partitions to their release.",
+      "Time from demand for partitions to release.",
     ),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
@@ -62,10 +58,7 @@ export function createHandlingMetrics(registry: Registry) {
     committed: ofPartition("kafka_partition_committed", "Offset last committed by this consumer."),
     end: ofPartition("kafka_partition_end", "Offset at the end of the partition, as last fetched."),
     lag: ofPartition("kafka_partition_lag_records", "Records that are not finished."),
-    oldest: ofPartition(
-      "kafka_partition_oldest_unfinished_seconds",
-      "Age of the oldest record that was taken on and is not finished; 0: none.",
-    ),
+    oldest: ofPartition("kafka_partition_oldest_unfinished_seconds", "Age of the oldest unfinished record."),
   };
 }
 
@@ -78,27 +71,25 @@ export function tellOfPartitions(
   const { metrics, consumer, clock } = parts;
   const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
 
-  function tell({ partition, offsets, ...owner }: OwnedPartition): void {
-    const place = { topic, partition };
-    const newest = consumer.watermarks(partition).end;
-    const done = offsets.committed() ?? 0;
-    const read = offsets.position() ?? done;
-    const oldestMs = offsets.oldest()?.timestampMs ?? -1;
-    for (const { waitsFor } of owner.waiting) waiting.inc({ for: waitsFor });
-    paused.set(place, Number(owner.paused));
-    position.set(place, read);
-    committed.set(place, done);
-    oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-    if (newest < 0) return;
-    end.set(place, newest);
-    lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+  function collect(): void {
+    owned.set(partitions.size);
+    for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
+    for (const { partition, offsets, ...owner } of partitions.values()) {
+      const place = { topic, partition };
+      const newest = consumer.watermarks(partition).end;
+      const done = offsets.committed() ?? 0;
+      const read = offsets.position() ?? done;
+      const oldestMs = offsets.oldest()?.timestampMs ?? -1;
+      for (const { waitsFor } of owner.waiting) waiting.inc({ for: waitsFor });
+      paused.set(place, Number(owner.paused));
+      position.set(place, read);
+      committed.set(place, done);
+      oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
+      if (newest < 0) continue;
+      end.set(place, newest);
+      lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+    }
   }
 
-  Object.assign(owned, {
-    collect() {
-      owned.set(partitions.size);
-      for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
-      for (const owner of partitions.values()) tell(owner);
-    },
-  });
+  Object.assign(owned, { collect });
 }

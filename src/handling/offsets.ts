@@ -83,9 +83,9 @@ export function createOffsetTracker(
       if (!progressed || next === undefined) return undefined;
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
-      const ranges = rangesOf(offset, next, open.keys(), known);
       const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
-      const metadata = encoded(`${form},${topicId()},${newestEpoch},${knownMs}`, offset, ranges);
+      const head = `${form},${topicId()},${newestEpoch},${knownMs}`;
+      const metadata = encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
@@ -100,27 +100,26 @@ export function createOffsetTracker(
 /** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
 type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, to: number][] };
 
-/** Between those that are not, and what an earlier owner told of offsets that have not come again. */
-function* rangesOf(offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
-  let at = offset;
-  for (const one of unfinished) {
-    if (one > at) yield [at, one] as const;
-    at = one + 1;
-  }
-  if (at < next) yield [at, next] as const;
-  for (const [from, to] of known?.ranges ?? []) if (to > next) yield [Math.max(from, next), to] as const;
-}
-
-/** From the committed offset on, by turns how many are not finished and how many are, in base 36; as far as there is room. */
-function encoded(head: string, offset: number, ranges: Iterable<readonly [number, number]>): string {
+/**
+ * From the committed offset on, by turns how many are not finished and how many are, in base 36, as far as there is room:
+ * what lies between the unfinished, and what an earlier owner told of offsets that have not come again.
+ */
+function encoded(head: string, offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
   let text = head;
   let at = offset;
-  for (const [from, to] of ranges) {
+  const add = (from: number, to: number) => {
     const runs = `,${(from - at).toString(36)},${(to - from).toString(36)}`;
-    if (text.length + runs.length > maxMetadata) break;
+    if (from >= to || text.length + runs.length > maxMetadata) return;
     text += runs;
     at = to;
+  };
+  let from = offset;
+  for (const one of unfinished) {
+    add(from, one);
+    from = one + 1;
   }
+  add(from, next);
+  for (const [from, to] of known?.ranges ?? []) add(Math.max(from, next), to);
   return text;
 }
 

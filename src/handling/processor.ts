@@ -5,7 +5,7 @@ import { createGather } from "../runtime/gather.ts";
 import { attempt, type Deadline, faultOf, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import { createEnding, type ProcessorParts } from "./ending.ts";
-import { Abandoned, createRecorder } from "./recorder.ts";
+import { createRecorder } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
@@ -38,9 +38,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       if (orders.length === 0) return [];
       if (effects) return await effect(orders[0] as Work, free);
       return conclude(orders, await recorder.record(orders, handled));
-    } catch (error) {
-      if (error instanceof Abandoned) return [];
-      throw error;
     } finally {
       ended();
       for (const { owner } of works) owner.running -= 1;
@@ -52,6 +49,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     // Should the row fail, the effect is not repeated for that.
     work.effected ||= await isKnown(work);
     if (!work.effected) {
+      if (work.owner.leaving) return [];
       const deadline = startDeadline(clock, config.HANDLER_TIMEOUT_MS);
       try {
         await handled(work, deadline);
@@ -71,7 +69,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   const isKnown = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
     const ids = works.map(({ entry }) => entry.order.id);
     const views = await recorder.whileLedgerIsDown(works, () => ledger.find(ids));
-    return ({ entry }) => views.get(entry.order.id)?.status === "handled";
+    return ({ entry }) => views?.get(entry.order.id)?.status === "handled";
   });
 
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {

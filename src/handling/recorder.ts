@@ -23,9 +23,6 @@ export type Ends = Map<Work, Verdict | Fault>;
 
 type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
 
-/** Every partition of the works was taken away: nothing is left to do. */
-export class Abandoned extends Error {}
-
 /** Within it the limit doubles; from there up to the longest it stays; beyond, a batch might not end in its time. */
 const targetMs = 400;
 const longestMs = 700;
@@ -65,9 +62,9 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;
   const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, longestApplyMs);
 
-  /** Repeats what failed for the ledger's sake for as long as it takes. @throws BatchError, Abandoned */
-  async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T> {
-    for (let failures = 1; ; failures += 1) {
+  /** Repeats what failed for the ledger's sake. @returns undefined when every partition was taken away @throws BatchError */
+  async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T | undefined> {
+    for (let failures = 1; failures === 1 || works.some(({ owner }) => !owner.leaving); failures += 1) {
       try {
         const result = await action();
         metrics.ledgerUp.set(1);
@@ -77,13 +74,13 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         metrics.ledgerUp.set(0);
         if (failures === 1) log.error({ err: error }, "the ledger is unavailable, waiting for it");
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
-        if (works.every(({ owner }) => owner.leaving)) throw new Abandoned();
       }
     }
+    return undefined;
   }
 
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
-  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[]> {
+  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[] | undefined> {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
     let brokenOff = 0;
     return whileLedgerIsDown(works, async () => {
@@ -122,10 +119,8 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       if (works.length === 0 || lateRounds > 1) return;
       try {
         const verdicts = await transaction(works, timeoutMs, apply);
-        for (const [index, work] of works.entries()) ends.set(work, verdicts[index] as Verdict);
+        for (const [index, verdict] of verdicts?.entries() ?? []) ends.set(works[index] as Work, verdict);
       } catch (error) {
-        // Of this part only: others of the batch may be owned.
-        if (error instanceof Abandoned) return;
         if (!(error instanceof BatchError)) throw error;
         const rest: Work[] = [];
         let late = 0;

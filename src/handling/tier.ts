@@ -20,10 +20,6 @@ const rightsMs = 5_000;
 const dayMs = 86_400_000;
 /** Where nothing else is set: beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
-/** A loop that has not polled for so long is stuck. */
-const stuckMs = 10_000;
-/** Orders in hand and none finished: whatever holds them up, somebody should look. */
-const noProgressMs = 60_000;
 
 /** Starts at once. */
 export function startConsumer(
@@ -103,11 +99,7 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
-      if (core.member.sincePollMs() > stuckMs) return "the loop is stuck";
-      const stillMs = core.member.withoutProgressMs();
-      return stillMs > noProgressMs
-        ? `no order was finished for ${Math.round(stillMs / 1_000)} s, and there are some`
-        : (core.member.outside() ?? denial ?? deadLetters.unready());
+      return core.member.unready() ?? denial ?? deadLetters.unready();
     },
     /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => core?.member.waiting(id),

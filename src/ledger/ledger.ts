@@ -19,7 +19,8 @@ export type SqlValue = string | number | boolean | null;
 
 /**
  * The ledger's transaction, as a tagged template: tx`INSERT INTO tickets VALUES (${id})`. Resolves with the rows.
- * It commits together with the ledger row or not at all, and refuses to be used after its end.
+ * It commits together with the ledger row or not at all, refuses to be used after its end, and what would end it or change
+ * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock).
  */
 export type Tx = <Row = Record<string, SqlValue>>(
   strings: TemplateStringsArray,

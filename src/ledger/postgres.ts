@@ -44,8 +44,8 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
       (ARRAY(SELECT (value->>'id')::uuid FROM json_array_elements($1::text::json)))))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, (SELECT set_config('statement_timeout', '${statementTimeoutMs}', true))`,
-  among: (column, type) =>
-    `${column} = ANY (ARRAY(SELECT value::${type} FROM json_array_elements_text($1::text::json)))`,
+  among: (column, type) => `${column} = ANY ($1::text[]::${type}[])`,
+  list: (ids) => `{${ids.join()}}`,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
@@ -121,12 +121,15 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
-        const { verdicts, tables } = await inserting.catch((error) => {
+        const noted = inserting.then(async ({ verdicts, tables }) => {
+          tables.delete("ledger_current");
+          if (tables.size > 0) await keepGenerations(sql, [...tables]);
+          return verdicts;
+        });
+        const verdicts = await noted.catch((error) => {
           if (isOfRecord(error)) throw new BatchError(new Map(), false, error);
           throw new LedgerUnavailableError(error.message, { cause: error });
         });
-        tables.delete("ledger_current");
-        if (tables.size > 0) await keepGenerations(sql, [...tables]);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         await applyByCustomer(fresh, apply, execute as Tx, isCollateral);

@@ -15,12 +15,13 @@ import {
 /** Runs a statement with $1, $2, … @returns its rows, with whole numbers as numbers */
 export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row[]>;
 
-/** A database's words; `$1` is JSON in the first two. */
+/** A database's words. */
 export type Words = {
-  /** Inserts what of the array is new, in its order. @returns the ids */
+  /** Inserts what of `$1`, a JSON array, is new, in its order. @returns the ids */
   insert: string;
-  /** Whether a column is one of the array's texts. */
+  /** Whether a column is among `$1`, which is `list`'s of UUIDs. */
   among: (column: string, type: "uuid" | "text") => string;
+  list: (ids: readonly string[]) => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
   now: string;
@@ -68,12 +69,12 @@ export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[
 };
 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
-export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
+export async function find(ask: Ask, { among, list }: Words, ids: readonly string[]) {
   const views = new Map<string, LedgerView>();
   const time = (value: Date | string) => new Date(value).toISOString();
   const handled = await ask<Handled>(
     `SELECT id, handled_at, deliveries, "partition", "offset" FROM ledger WHERE ${among("id", "uuid")}`,
-    JSON.stringify(ids),
+    list(ids),
   );
   for (const { handled_at, ...row } of handled)
     views.set(row.id, { ...row, status: "handled", handledAt: time(handled_at) });
@@ -82,7 +83,7 @@ export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
   const dead = await ask<Dead>(
     `SELECT order_id AS id, dead_at, reason, attempts, topic, "partition", "offset" FROM dead_letters
      WHERE ${among("order_id", "text")} ORDER BY dead_at`,
-    JSON.stringify(others),
+    list(others),
   );
   for (const { dead_at, ...row } of dead)
     views.set(row.id, { ...row, status: "dead", deadAt: time(dead_at) });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
-import { type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
+import { type BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 const options = { connections: 1, handlerTimeoutMs: 10_000 };
@@ -92,6 +92,22 @@ test("what the order is to blame for is not the ledger's failure", async () => {
     await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
   });
   await expect(record).rejects.not.toThrow(LedgerUnavailableError);
+});
+
+test("a statement that ends the transaction takes no other's effect out of it", async () => {
+  const [bad, good] = [entryOf("c1"), entryOf("c2")];
+  const write = async ({ order }: Entry, tx: Tx) => {
+    await tx`INSERT OR ROLLBACK INTO effects VALUES (${order.id}, ${"a"})`;
+  };
+  const failing = ledger.record([bad, good], async (entry, tx) => {
+    // SQLite rolls back all that went before the second, and what comes after would be committed by itself.
+    if (entry === bad) await write(entry, tx).then(() => write(entry, tx));
+    await Bun.sleep(1);
+    await write(entry, tx);
+  });
+  const failed: BatchError = await failing.catch((error) => error);
+  expect([...failed.failures.keys()]).toEqual([bad]);
+  expect(await ledger.record([good], write)).toEqual(["handled"]);
 });
 
 test("what is older than the retention goes in steps, between which others record", async () => {

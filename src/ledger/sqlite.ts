@@ -32,6 +32,7 @@ const expiring = [
   ["ledger", "id", "handled_at < ?1 AND coalesce(copied_at, '') < ?1"],
   ["dead_letters", 'topic, "partition", "offset"', "dead_at < ?1"],
 ] as const;
+const rolledBack = new Error("another's statement ended the transaction");
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
 /** The file has one writer: whoever holds it keeps all consumers from theirs. */
@@ -45,6 +46,7 @@ const words: Words = {
       value->>'placed_at', ${now} FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING id`,
   among: (column) => `${column} IN (SELECT value FROM json_each($1))`,
+  list: JSON.stringify,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
@@ -105,8 +107,11 @@ export function createSqliteLedger(path: string): Ledger {
     return done.catch(blame);
   }
 
-  const execute = ((strings: TemplateStringsArray, ...values: SqlValue[]) =>
-    askOf(database())(strings.join("?"), ...values).catch(blame)) as Tx;
+  const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+    // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
+    if (!database().inTransaction) throw rolledBack;
+    return askOf(database())(strings.join("?"), ...values).catch(blame);
+  }) as Tx;
 
   return {
     async open(effect) {
@@ -120,7 +125,7 @@ export function createSqliteLedger(path: string): Ledger {
       transaction(async () => {
         const { verdicts } = await insert(askOf(database()), words, entries);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        await applyByCustomer(fresh, apply, execute);
+        await applyByCustomer(fresh, apply, execute, (error) => error === rolledBack);
         return verdicts;
       }).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
