@@ -36,7 +36,7 @@ const lettersAtOnce = 10_000;
 /**
  * Ends the current generation when it is old enough, removes dead letters' rows that are older than the retention, and
  * drops the oldest generation when every row is; each in a transaction of its own. What another consumer is at is left to
- * it. @param begin runs a transaction
+ * it, and all of it to the tables' owner. @param begin runs a transaction
  * @param lockTimeoutMs whoever records waits behind who waits for a table's lock: so long at most
  * @returns what was done, in words; and why something was not
  */
@@ -51,7 +51,9 @@ export async function expireInPostgres(
     try {
       const alone = async (sql: SQL) => {
         await sql`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
-        const [{ mine }] = await sql`SELECT pg_try_advisory_xact_lock(${expiryLock}) AS mine`;
+        const [{ mine }] = await sql`
+          SELECT pg_has_role(relowner, 'USAGE') AND pg_try_advisory_xact_lock(${expiryLock}) AS mine
+          FROM pg_class WHERE oid = 'ledger_current'::regclass`;
         return mine ? step(sql, retentionMs / 1_000) : [];
       };
       done.push(...(await begin(alone)));

@@ -48,6 +48,9 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blamed: 
     sql.unsafe(statements).catch((error: unknown) => {
       throw blamed(error);
     });
+  // Who may make no tables may not even ask for one that is there.
+  const [{ noted }] = await sql`SELECT to_regclass('schema_migrations') IS NOT NULL AS noted`;
+  if (!noted) await ask(book);
   await migrate(migrations, ask, async (steps) => {
     const actual = await ask<Column>(columnsInPostgres);
     await ask("SAVEPOINT scratch");
@@ -79,6 +82,7 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
       throw blamed(error);
     }
   };
+  await ask(book);
   await migrate(migrations, ask, async (steps) => {
     using scratch = new Database(":memory:");
     for (const step of steps) scratch.run(step);
@@ -87,9 +91,8 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
   });
 }
 
-/** Applies what is new. @param check whether the tables are what these steps make */
+/** Applies what is new, where the book is. @param check whether the tables are what these steps make */
 async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]) => Promise<void>) {
-  await ask(book);
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {

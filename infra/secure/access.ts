@@ -1,0 +1,53 @@
+// How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
+// Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
+import { readFileSync } from "node:fs";
+import { type KafkaUser, type LedgerRole, ledgerRoles, type principals, secretPath } from "./names.ts";
+
+/** What a client of the edge shows and trusts. */
+export interface EdgeAccess {
+  principal: string;
+  /** An API key. */
+  token: string;
+  caPath: string;
+  /** PEM. */
+  ca: string;
+}
+
+const ca = () => readFileSync(secretPath("ca.crt"), "utf8");
+
+/** Whether the secured topology is meant. */
+export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
+
+/** Of a load by default: that principal may order for any customer. */
+export const edgeAccess = (principal: (typeof principals)[number] = "load"): EdgeAccess => ({
+  principal,
+  token: readFileSync(secretPath(`api-key-${principal}`), "utf8"),
+  caPath: secretPath("ca.crt"),
+  ca: ca(),
+});
+
+/** Options for `fetch`. */
+export const fetchOptions = (access: EdgeAccess | undefined) =>
+  access && { headers: { authorization: `Bearer ${access.token}` }, tls: { ca: access.ca } };
+
+/** Variables of src/config.ts for a user of Kafka. */
+export const kafkaVariables = (user: KafkaUser): Record<string, string> => ({
+  KAFKA_SECURITY_PROTOCOL: "sasl_ssl",
+  KAFKA_SASL_MECHANISM: "SCRAM-SHA-512",
+  KAFKA_SASL_USERNAME: user,
+  KAFKA_SASL_PASSWORD_FILE: secretPath(`kafka-${user}`),
+  KAFKA_SSL_CA_LOCATION: secretPath("ca.crt"),
+});
+
+/** For Kafka's own protocol (ops/protocol.ts). */
+export const kafkaAdmission = (user: KafkaUser) => ({
+  ca: ca(),
+  username: user,
+  password: readFileSync(secretPath(`kafka-${user}`), "utf8"),
+});
+
+/** Options for `Bun.SQL`. */
+export const ledgerOptions = (role: LedgerRole, port: number) => ({
+  url: `postgres://${ledgerRoles[role]}:${readFileSync(secretPath(`ledger-${role}`), "utf8")}@127.0.0.1:${port}/coffee?sslmode=verify-full`,
+  tls: { ca: ca() },
+});
