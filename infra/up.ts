@@ -126,7 +126,7 @@ async function tellWhere(): Promise<void> {
   const orders = `${await topology.url()}/orders`;
   const access = topology.access();
   const shown = access
-    ? ` --cacert ${access.caPath} -H "authorization: Bearer $(cat ${secretPath("api-key-load")})"`
+    ? ` --cacert ${access.caPath} -H "authorization: Bearer $(cat ${secretPath("api-key-load-1")})"`
     : "";
   machine.say(`
 Up and healthy after ${elapsed()}.
@@ -137,5 +137,5 @@ Up and healthy after ${elapsed()}.
   PostgreSQL   127.0.0.1:${ports.POSTGRES_PORT}
 
 Try:   curl -i ${orders}${shown} -H 'content-type: application/json' -d '${JSON.stringify(anOrder)}'
-Stop:  make down (the data stay; make down VOLUMES=1 removes them too)`);
+Stop:  make down${access ? " SECURE=1" : ""} (the data stay; VOLUMES=1 removes them too)`);
 }

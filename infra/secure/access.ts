@@ -1,13 +1,12 @@
 // How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
 // Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
 import { readFileSync } from "node:fs";
-import { type KafkaUser, type LedgerRole, ledgerRoles, type principals, secretPath } from "./names.ts";
+import { type KafkaUser, type LedgerRole, ledgerRoles, loadPrincipals, secretPath } from "./names.ts";
 
 /** What a client of the edge shows and trusts. */
 export interface EdgeAccess {
-  principal: string;
-  /** An API key. */
-  token: string;
+  /** Principals with an API key each. */
+  keys: { principal: string; token: string }[];
   caPath: string;
   /** PEM. */
   ca: string;
@@ -18,17 +17,19 @@ const ca = () => readFileSync(secretPath("ca.crt"), "utf8");
 /** Whether the secured topology is meant. */
 export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
 
-/** Of a load by default: that principal may order for any customer. */
-export const edgeAccess = (principal: (typeof principals)[number] = "load"): EdgeAccess => ({
-  principal,
-  token: readFileSync(secretPath(`api-key-${principal}`), "utf8"),
+/** That of a load, whose principals may order for any customer. */
+export const edgeAccess = (): EdgeAccess => ({
+  keys: loadPrincipals.map((principal) => ({
+    principal,
+    token: readFileSync(secretPath(`api-key-${principal}`), "utf8"),
+  })),
   caPath: secretPath("ca.crt"),
   ca: ca(),
 });
 
 /** Options for `fetch`. */
 export const fetchOptions = (access: EdgeAccess | undefined) =>
-  access && { headers: { authorization: `Bearer ${access.token}` }, tls: { ca: access.ca } };
+  access && { headers: { authorization: `Bearer ${access.keys[0]?.token}` }, tls: { ca: access.ca } };
 
 /** Variables of src/config.ts for a user of Kafka. */
 export const kafkaVariables = (user: KafkaUser): Record<string, string> => ({

@@ -14,7 +14,9 @@ export const ledgerRoles = { owner: "coffee", runtime: "coffee_runtime", prove: 
 export type LedgerRole = keyof typeof ledgerRoles;
 
 /** Principals at the edge, each with an API key of its own; for whom each orders is in policy.txt. */
-export const principals = ["shop", "kiosk", "load"] as const;
+export const principals = ["shop", "load-1", "load-2", "load-3"] as const;
+/** Those that a load orders as, by turns. */
+export const loadPrincipals = ["load-1", "load-2", "load-3"] as const;
 
 /** Servers that show a certificate, with the names under which they are asked for. */
 export const servers = {

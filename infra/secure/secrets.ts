@@ -4,7 +4,7 @@
 // through mounts of single files that do not pass the folder.
 //
 //   bun infra/secure/secrets.ts
-import { chmodSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../kit/user-error.ts";
 import { ensureCertificates } from "./authority.ts";
@@ -12,69 +12,69 @@ import { kafkaUsers, ledgerRoles, principals, secretPath, secretsFolder } from "
 
 const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
 
-/** Makes what is missing. @returns whether certificates were made anew, which servers only read when they start */
+/** Makes what is missing. @returns whether something is new, which servers only read when they start */
 export async function ensureSecrets(): Promise<boolean> {
   mkdirSync(secretsFolder, { recursive: true, mode: 0o700 });
   chmodSync(secretsFolder, 0o700);
   const renewed = await ensureCertificates();
-  await derive();
+  const changed = derive();
   for (const file of readdirSync(secretsFolder)) chmodSync(join(secretsFolder, file), 0o644);
-  return renewed;
+  return renewed || changed;
 }
 
 /** A random text, the same at each call. */
-async function secret(name: string): Promise<string> {
-  const file = Bun.file(secretPath(name));
-  if (!(await file.exists())) await Bun.write(file, random());
-  return file.text();
+function secret(name: string): string {
+  const path = secretPath(name);
+  if (!existsSync(path)) writeFileSync(path, random());
+  return readFileSync(path, "utf8").trimEnd();
 }
 
-async function derive(): Promise<void> {
-  const write = (name: string, text: string) => Bun.write(secretPath(name), text);
-  const passwords = Object.fromEntries(
-    await Promise.all(kafkaUsers.map(async (user) => [user, await secret(`kafka-${user}`)] as const)),
-  );
+/** What follows from the random ones. @returns whether any of it is new */
+function derive(): boolean {
+  let changed = false;
+  const write = (name: string, text: string) => {
+    const path = secretPath(name);
+    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+    writeFileSync(path, text);
+    changed = true;
+  };
   const digest = "org.apache.zookeeper.server.auth.DigestLoginModule required";
-  const [zookeeper, quorum] = await Promise.all([secret("zookeeper-broker"), secret("zookeeper-quorum")]);
-  await write(
+  const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+  const [zookeeper, quorum] = [secret("zookeeper-broker"), secret("zookeeper-quorum")];
+  const [broker] = kafkaUsers.map((user) => secret(`kafka-${user}`));
+  write(
     "zookeeper.jaas",
     `Server { ${digest} user_broker="${zookeeper}"; };
 QuorumServer { ${digest} user_quorum="${quorum}"; };
 QuorumLearner { ${digest} username="quorum" password="${quorum}"; };
 `,
   );
-  await write(
+  write(
     "broker.jaas",
-    `KafkaServer { org.apache.kafka.common.security.scram.ScramLoginModule required username="broker" password="${passwords.broker}"; };
+    `KafkaServer { ${scram} username="broker" password="${broker}"; };
 Client { ${digest} username="broker" password="${zookeeper}"; };
 `,
   );
-  await write("broker.scram", `SCRAM-SHA-512=password=${passwords.broker}\n`);
+  write("broker.scram", `SCRAM-SHA-512=password=${broker}\n`);
+  secret("ledger-superuser");
   for (const [name, role] of Object.entries(ledgerRoles)) {
-    const password = await secret(`ledger-${name}`);
-    await write(
-      `ledger-${name}-url`,
-      `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`,
-    );
+    const password = secret(`ledger-${name}`);
+    write(`ledger-${name}-url`, `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`);
   }
-  await secret("ledger-superuser");
-  const lines = await Promise.all(
-    principals.map(async (name) => {
-      const key = await secret(`api-key-${name}`);
-      return `${new Bun.CryptoHasher("sha256").update(key).digest("hex")} ${name}\n`;
-    }),
-  );
-  await write("api-keys", lines.join(""));
-  const own = (file: string) => Bun.file(join(import.meta.dir, file)).text();
+  const digestOf = (key: string) => new Bun.CryptoHasher("sha256").update(key).digest("hex");
+  const lines = principals.map((name) => `${digestOf(secret(`api-key-${name}`))} ${name}\n`);
+  write("api-keys", lines.join(""));
+  const own = (file: string) => readFileSync(join(import.meta.dir, file), "utf8");
   // Of two lines with one name Kafka and ZooKeeper take the last.
   for (const file of ["server.properties", "zookeeper.properties"])
-    await write(file, (await own(`../kafka/${file}`)) + (await own(file)));
+    write(file, own(`../kafka/${file}`) + own(file));
+  return changed;
 }
 
 if (import.meta.main) {
   try {
-    const renewed = await ensureSecrets();
-    console.error(`${secretsFolder}: ${renewed ? "the certificates are new" : "all is there"}.`);
+    const isNew = await ensureSecrets();
+    console.error(`${secretsFolder}: ${isNew ? "made" : "all is there, and lasts"}.`);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     console.error(error.message);

@@ -69,7 +69,10 @@ export async function experiment(
   phase("warm-up: orders of no record");
   for (const { share, seconds } of warmUps) {
     const rate = Math.ceil(ratePerS * share);
-    await startLoad({ url: system.url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    await startLoad({
+      ...{ url: system.url, access: system.access, profile: "steady" },
+      ...{ rate, durationSeconds: seconds, stop },
+    }).done;
     stop.throwIfAborted();
   }
   const sampler = await sampleCommits(system.topology);
@@ -121,6 +124,7 @@ export async function experiment(
   async function underLoad() {
     const load = startLoad({
       url: system.url,
+      access: system.access,
       profile: "steady",
       rate: ratePerS,
       // Ended by us; this only bounds it.

@@ -74,11 +74,11 @@ export function openProducer(
     },
   );
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  const opened = (handle: Pointer) => drive(client, handle, lingerMs > 0);
+  const opened = (handle: Pointer) => drive(client, handle, config, lingerMs > 0);
   return connected(client, config, config.ORDERS_TOPIC, opened, options.onError);
 }
 
-function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
+function drive(client: Kafka.Producer, handle: Pointer, config: KafkaConfig, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { onReport: OnReport; left: number }>();
@@ -143,7 +143,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
 
     /** That a right is missing, in words. @throws Error when no broker answers in time. */
     missingRight: (topic: string, right: Right, timeoutMs: number): Promise<string | undefined> =>
-      missingRight(client, asking, topic, right, timeoutMs),
+      missingRight(client, asking, config, topic, right, timeoutMs),
 
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {

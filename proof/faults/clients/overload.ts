@@ -26,7 +26,13 @@ export const overload: Fault = {
   inject: async (system, targets, { stop, told, ratePerS = 0 }) => {
     refuse(targets);
     const send = async (rate: number, durationSeconds: number) => {
-      const usual = { url: system.url, profile: "steady", rate, durationSeconds } as const;
+      const usual = {
+        url: system.url,
+        access: system.access,
+        profile: "steady",
+        rate,
+        durationSeconds,
+      } as const;
       const options = { ...usual, users, batchEvery, patienceMs, ...(stop && { stop }) };
       const result = await startLoad(options).done;
       told?.(result.answers);
