@@ -8,40 +8,40 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import { UserError } from "../../kit/user-error.ts";
 import { ensureCertificates } from "./authority.ts";
-import { kafkaUsers, ledgerRoles, principals, secretPath, secretsFolder } from "./names.ts";
+import { kafkaUsers, ledgerRoles, principals, secretsFolder } from "./names.ts";
 
-const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
-
-/** Makes what is missing. @returns whether something is new, which servers only read when they start */
-export async function ensureSecrets(): Promise<boolean> {
-  mkdirSync(secretsFolder, { recursive: true, mode: 0o700 });
-  chmodSync(secretsFolder, 0o700);
-  const renewed = await ensureCertificates();
-  const changed = derive();
-  for (const file of readdirSync(secretsFolder)) chmodSync(join(secretsFolder, file), 0o644);
+/** Makes what is missing. @returns whether something is new, which servers only read when they start @throws UserError */
+export async function ensureSecrets(folder = secretsFolder): Promise<boolean> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  const renewed = await ensureCertificates(folder);
+  const changed = derive(folder);
+  for (const file of readdirSync(folder)) chmodSync(join(folder, file), 0o644);
   return renewed || changed;
 }
 
-/** A random text, the same at each call. */
-function secret(name: string): string {
-  const path = secretPath(name);
-  if (!existsSync(path)) writeFileSync(path, random());
-  return readFileSync(path, "utf8").trimEnd();
-}
-
-/** What follows from the random ones. @returns whether any of it is new */
-function derive(): boolean {
+/** What is random, and what follows from it. @returns whether any of the latter is new */
+function derive(folder: string): boolean {
   let changed = false;
   const write = (name: string, text: string) => {
-    const path = secretPath(name);
+    const path = join(folder, name);
     if (existsSync(path) && readFileSync(path, "utf8") === text) return;
     writeFileSync(path, text);
     changed = true;
   };
+  const secret = (name: string): string => {
+    const path = join(folder, name);
+    if (!existsSync(path))
+      writeFileSync(path, Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url"));
+    return readFileSync(path, "utf8").trimEnd();
+  };
+
+  for (const user of kafkaUsers) secret(`kafka-${user}`);
+  const broker = secret("kafka-broker");
+  const zookeeper = secret("zookeeper-broker");
+  const quorum = secret("zookeeper-quorum");
   const digest = "org.apache.zookeeper.server.auth.DigestLoginModule required";
   const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
-  const [zookeeper, quorum] = [secret("zookeeper-broker"), secret("zookeeper-quorum")];
-  const [broker] = kafkaUsers.map((user) => secret(`kafka-${user}`));
   write(
     "zookeeper.jaas",
     `Server { ${digest} user_broker="${zookeeper}"; };
@@ -56,14 +56,17 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
 `,
   );
   write("broker.scram", `SCRAM-SHA-512=password=${broker}\n`);
+
   secret("ledger-superuser");
   for (const [name, role] of Object.entries(ledgerRoles)) {
     const password = secret(`ledger-${name}`);
     write(`ledger-${name}-url`, `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`);
   }
+
   const digestOf = (key: string) => new Bun.CryptoHasher("sha256").update(key).digest("hex");
   const lines = principals.map((name) => `${digestOf(secret(`api-key-${name}`))} ${name}\n`);
   write("api-keys", lines.join(""));
+
   const own = (file: string) => readFileSync(join(import.meta.dir, file), "utf8");
   // Of two lines with one name Kafka and ZooKeeper take the last.
   for (const file of ["server.properties", "zookeeper.properties"])

@@ -63,9 +63,6 @@ export function openConsumer(
   return connected(client, config, config.ORDERS_TOPIC, drive, options.onError);
 }
 
-/** RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED. */
-const groupDenied = 30;
-
 /** What a connected client does, from joining on. @throws Error when no pipe can be made */
 function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig) {
   const topic = config.ORDERS_TOPIC;
@@ -107,17 +104,14 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {
+      const ofGroup = `no right to READ the group ${config.CONSUMER_GROUP}: grant it to this client's user`;
       const missing = await Promise.all([
         missingRight(client, asking, config, topic, "READ", timeoutMs),
         missingRight(client, asking, config, config.DEAD_TOPIC, "WRITE", timeoutMs),
-        // A member hears of it only when its session is over.
-        this.committedOffsets([0], timeoutMs).then(
-          () => undefined,
-          ({ code }) =>
-            code === groupDenied ? `no right to READ the group ${config.CONSUMER_GROUP}` : undefined,
-        ),
+        // A member hears of it only when its session is over. 30: RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED.
+        this.committedOffsets([0], timeoutMs).catch(({ code }) => (code === 30 ? ofGroup : undefined)),
       ]);
-      return missing.find((words) => words !== undefined);
+      return missing.find((words) => typeof words === "string");
     },
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
