@@ -40,7 +40,8 @@ beforeAll(async () => {
   const secured = { project: e2eProject, env: { SECURE: "1" } };
   const names = Object.keys(await openTopology(secured).ports());
   await openTopology(secured).down({ volumes: true });
-  topology = openTopology({ ...secured, env: { ...secured.env, ...(await freePorts(names)) } });
+  const overrides = [join(import.meta.dir, "secure", "testing", "quick-checks.yaml")];
+  topology = openTopology({ ...secured, overrides, env: { ...secured.env, ...(await freePorts(names)) } });
   await topology.up([...brokers, "topics"]);
   const ports = Object.entries(await topology.ports()).filter(([name]) => name.startsWith("KAFKA_PORT"));
   bootstrap = ports.map(([, port]) => `127.0.0.1:${port}`).join(",");
