@@ -87,7 +87,7 @@ async function change(
     if (code !== 0) throw new Error(`rights were not changed: ${message} (${code})`);
 }
 
-/** Makes users, or gives them new passwords. @param door the controller's, of a cluster with ZooKeeper */
+/** Makes users, or gives them new passwords. @param door the controller's: with ZooKeeper no other broker does it */
 export async function setPasswords(door: Door, passwords: Record<string, string>): Promise<void> {
   const compact = (content: Buffer | string) =>
     Buffer.concat([Buffer.of(Buffer.byteLength(content) + 1), Buffer.from(content as string)]);
@@ -107,7 +107,7 @@ export async function setPasswords(door: Door, passwords: Record<string, string>
   }
 }
 
-/** The brokers as one of them names them, and the controller first. */
+/** Where the controller listens, as a broker names it. @throws Error where there is none */
 export async function findController(door: Door): Promise<Door> {
   const reader = await ask(door, metadata, array([]));
   const brokers = reader.list(() => {

@@ -12,7 +12,8 @@ export interface EdgeAccess {
   ca: string;
 }
 
-const ca = () => readFileSync(secretPath("ca.crt"), "utf8");
+const secret = (name: string) => readFileSync(secretPath(name), "utf8").trimEnd();
+const ca = () => secret("ca.crt");
 
 /** Whether the secured topology is meant. */
 export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
@@ -21,7 +22,7 @@ export const isSecured = (env: Record<string, string | undefined>): boolean => e
 export const edgeAccess = (): EdgeAccess => ({
   keys: loadPrincipals.map((principal) => ({
     principal,
-    token: readFileSync(secretPath(`api-key-${principal}`), "utf8"),
+    token: secret(`api-key-${principal}`),
   })),
   caPath: secretPath("ca.crt"),
   ca: ca(),
@@ -44,11 +45,11 @@ export const kafkaVariables = (user: KafkaUser): Record<string, string> => ({
 export const kafkaAdmission = (user: KafkaUser) => ({
   ca: ca(),
   username: user,
-  password: readFileSync(secretPath(`kafka-${user}`), "utf8"),
+  password: secret(`kafka-${user}`),
 });
 
 /** Options for `Bun.SQL`. */
 export const ledgerOptions = (role: LedgerRole, port: number) => ({
-  url: `postgres://${ledgerRoles[role]}:${readFileSync(secretPath(`ledger-${role}`), "utf8")}@127.0.0.1:${port}/coffee?sslmode=verify-full`,
+  url: `postgres://${ledgerRoles[role]}:${secret(`ledger-${role}`)}@127.0.0.1:${port}/coffee?sslmode=verify-full`,
   tls: { ca: ca() },
 });
