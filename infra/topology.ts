@@ -4,6 +4,9 @@
 import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
+import { edgeAccess, isSecured, kafkaAdmission, kafkaVariables, ledgerOptions } from "./secure/access.ts";
+import type { LedgerRole } from "./secure/names.ts";
+import { ensureSecrets } from "./secure/secrets.ts";
 
 const UP_LIMIT_MS = 180_000;
 const WARM_UP_LIMIT_MS = 120_000;
@@ -29,7 +32,7 @@ export interface Container {
 export interface TopologyOptions {
   /** Compose's project name; that of compose.yaml by default. */
   project?: string;
-  /** Variables of compose.yaml, above those of the environment and of infra/.env. */
+  /** Variables of compose.yaml, above those of the environment and of infra/.env; and SECURE=1. */
   env?: Record<string, string>;
   /** Compose files laid over compose.yaml, in order. */
   overrides?: string[];
@@ -41,7 +44,9 @@ export type Topology = ReturnType<typeof openTopology>;
 
 /** A handle on a topology, whether it runs or not. */
 export function openTopology({ project, env = {}, overrides = [], stop }: TopologyOptions = {}) {
-  const files = [join(import.meta.dir, "compose.yaml"), ...overrides].flatMap((file) => ["-f", file]);
+  const secured = isSecured({ ...process.env, ...env });
+  const laidOver = secured ? [join(import.meta.dir, "secure", "compose.yaml"), ...overrides] : overrides;
+  const files = [join(import.meta.dir, "compose.yaml"), ...laidOver].flatMap((file) => ["-f", file]);
   const prefix = ["docker", "compose", ...(project ? ["-p", project] : []), ...files];
   const compose = (args: string[], limitMs = CALL_LIMIT_MS) =>
     must([...prefix, ...args], { limitMs, env, ...(stop && { stop }) });
@@ -73,7 +78,9 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     ports,
     /** Starts what does not run, and resolves when all of it is well; `args` as for `docker compose up`. */
     up: async (args: string[] = []) => {
-      await compose(["up", "-d", ...args], UP_LIMIT_MS);
+      // Servers read their certificates when they start.
+      const renewed = secured && (await ensureSecrets());
+      await compose(["up", "-d", ...(renewed ? ["--force-recreate"] : []), ...args], UP_LIMIT_MS);
       // Not Compose's own --wait, which gives up on one that is unhealthy and about to recover.
       const isWell = async () => (await containers()).every((one) => wellStates.has(stateOf(one)));
       if (!(await comesTrue(isWell, SETTLE_LIMIT_MS, POLL_MS)))
@@ -110,11 +117,20 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
         limitMs,
         POLL_MS,
       ),
-    /** The ledger as seen from the host, to be closed by whoever asked for it. */
-    ledger: async () => {
+    /** Where orders are sent to, as seen from the host. */
+    url: async () => `http${secured ? "s" : ""}://127.0.0.1:${(await ports()).LB_PORT}`,
+    /** What a client shows and trusts there; undefined where it is open (SECURE=1). */
+    access: () => (secured ? edgeAccess() : undefined),
+    /** As whom a proof asks the brokers; undefined where they ask nobody. */
+    admission: () => (secured ? kafkaAdmission("prove") : undefined),
+    /** The same for Kafka's client, as variables. */
+    kafkaVariables: () => (secured ? kafkaVariables("prove") : {}),
+    /** The ledger as seen from the host, to be closed by whoever asked for it. @param role where it is secured */
+    ledger: async (role: LedgerRole = "prove") => {
+      const { POSTGRES_PORT } = await ports();
+      if (secured) return new Bun.SQL({ ...ledgerOptions(role, Number(POSTGRES_PORT)), max: 2 });
       const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = (await config()).services.postgres
         .environment;
-      const { POSTGRES_PORT } = await ports();
       return new Bun.SQL(
         `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/${POSTGRES_DB}`,
         { max: 2 },

@@ -7,6 +7,8 @@ import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
+import { fetchOptions } from "./secure/access.ts";
+import { secretPath } from "./secure/names.ts";
 import { startService } from "./stage-service.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
 
@@ -93,12 +95,11 @@ async function lastWords(): Promise<string> {
 
 /** Every part may be well before the balancer has found the producers. */
 async function untilItRoutes(): Promise<void> {
-  const { LB_PORT } = await topology.ports();
+  const url = `${await topology.url()}/orders`;
+  const options = { method: "POST", ...fetchOptions(topology.access()) };
   // What a producer refuses has passed the balancer all the same; 503 is the balancer's own word.
   const passes = async () => {
-    const answer = await fetch(`http://127.0.0.1:${LB_PORT}/orders`, { method: "POST" }).catch(
-      () => undefined,
-    );
+    const answer = await fetch(url, options).catch(() => undefined);
     return answer !== undefined && answer.status < 500;
   };
   if (!(await comesTrue(passes, ROUTE_LIMIT_MS, POLL_MS)))
@@ -109,6 +110,7 @@ async function untilItRoutes(): Promise<void> {
 
 /** It only shows: where it can't be started, orders flow all the same. */
 async function stageAddress(): Promise<string> {
+  if (topology.access()) return "not with SECURE=1";
   try {
     return await startService(machine, (await topology.config()).name);
   } catch (error) {
@@ -121,7 +123,11 @@ async function tellWhere(): Promise<void> {
   const stage = await stageAddress();
   const ports = await topology.ports();
   const brokers = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`);
-  const orders = `http://127.0.0.1:${ports.LB_PORT}/orders`;
+  const orders = `${await topology.url()}/orders`;
+  const access = topology.access();
+  const shown = access
+    ? ` --cacert ${access.caPath} -H "authorization: Bearer $(cat ${secretPath("api-key-load-1")})"`
+    : "";
   machine.say(`
 Up and healthy after ${elapsed()}.
   stage        ${stage}
@@ -130,6 +136,6 @@ Up and healthy after ${elapsed()}.
   Kafka        ${brokers.join(",")}
   PostgreSQL   127.0.0.1:${ports.POSTGRES_PORT}
 
-Try:   curl -i ${orders} -H 'content-type: application/json' -d '${JSON.stringify(anOrder)}'
-Stop:  make down (the data stay; make down VOLUMES=1 removes them too)`);
+Try:   curl -i ${orders}${shown} -H 'content-type: application/json' -d '${JSON.stringify(anOrder)}'
+Stop:  make down${access ? " SECURE=1" : ""} (the data stay; VOLUMES=1 removes them too)`);
 }

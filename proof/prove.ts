@@ -56,7 +56,13 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
     stage,
     async (topology) => {
       const system = await openSystem(topology);
-      const fitting = { given: settings.ratePerS, share: rateShare, url: system.url, stop };
+      const fitting = {
+        given: settings.ratePerS,
+        share: rateShare,
+        url: system.url,
+        access: system.access,
+        stop,
+      };
       const ratePerS = await fittingRate(fitting, machine.say);
       return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
     },

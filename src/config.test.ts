@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { startTier } from "../testing/tier-process.ts";
 import { ConfigError, consumerConfig, kafkaConfig, producerConfig } from "./config.ts";
 
@@ -109,6 +112,24 @@ describe("what only makes sense together", () => {
   ])("%s with %j", (name, env) => {
     expect(faultsOf(() => producerConfig({ ...brokers, ...env }))).toEqual([expect.stringContaining(name)]);
   });
+});
+
+test("a secret may lie in a file; what can't be read, or is malformed there, is told without its text", () => {
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-config-"));
+  const file = join(folder, "url");
+  const env = { ...brokers, LEDGER_URL_FILE: file };
+  try {
+    expect(() => consumerConfig(env)).toThrow(/LEDGER_URL_FILE can not be read: ENOENT/);
+    writeFileSync(file, "postgres://u:secret@h/d\n");
+    expect(consumerConfig(env).LEDGER_URL).toBe("postgres://u:secret@h/d");
+    expect(consumerConfig({ ...env, LEDGER_URL: "sqlite:x" }).LEDGER_URL).toBe("sqlite:x");
+    writeFileSync(file, "secret");
+    expect(faultsOf(() => consumerConfig(env))).toEqual([
+      expect.stringMatching(/^ {2}LEDGER_URL is malformed; /),
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each([

@@ -2,6 +2,7 @@
  * The only reader of the environment. A tier starts with every variable valid or not at all: all faults are
  * listed in one message, each with what is expected. A setting keeps its variable's name throughout the code.
  */
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -121,7 +122,7 @@ type Environment = Record<string, string | undefined>;
 function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   const { properties } = schema;
   const given = Object.entries(properties).flatMap(([name, { type }]) => {
-    const text = env[name];
+    const text = textOf(name, env);
     return text ? [[name, type === "integer" && decimal.test(text) ? Number(text) : text]] : [];
   });
   const value = Value.Default(schema, Object.fromEntries(given)) as Record<string, unknown>;
@@ -129,7 +130,7 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
   if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
     for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
       if (value[name] === undefined) faulty.add(name);
-  const faults = [...faulty].map((name) => faultOf(name, properties[name] ?? {}, env[name]));
+  const faults = [...faulty].map((name) => faultOf(name, properties[name] ?? {}, textOf(name, env)));
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if (Number(inSync) > Number(replicas))
     faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
@@ -145,9 +146,21 @@ function read<T extends TObject>(schema: T, env: Environment): Static<T> {
 /** What a number is written as: 1e3 or a word is none. */
 const decimal = /^-?\d+(\.\d+)?$/;
 
+const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("URL");
+
+/** A secret may lie in a file, which NAME_FILE names: what is in the environment many can see. */
+function textOf(name: string, env: Environment): string | undefined {
+  const path = isSecret(name) && env[`${name}_FILE`];
+  if (!path || env[name]) return env[name];
+  try {
+    return readFileSync(path, "utf8").trimEnd();
+  } catch (error) {
+    throw new ConfigError(`cannot start, ${name}_FILE can not be read: ${(error as Error).message}`);
+  }
+}
+
 function faultOf(name: string, schema: SchemaOptions, given: string | undefined): string {
-  const secret = name.endsWith("PASSWORD") || name.endsWith("URL");
-  const state = given ? `is malformed${secret ? "" : `: ${JSON.stringify(given)}`}` : "is missing";
+  const state = given ? `is malformed${isSecret(name) ? "" : `: ${JSON.stringify(given)}`}` : "is missing";
   const isNumber = schema.type === "integer";
   const values = isNumber ? `a whole number from ${schema.minimum} to ${schema.maximum}` : expectedOf(schema);
   return `${name} ${state}; expected: ${schema.description}${values ? ` (${values})` : ""}`;

@@ -2,15 +2,8 @@
  * Where the log of orders ends and how far the group has come, from the brokers themselves: two more of the protocol's
  * oldest requests (ListOffsets 1, OffsetFetch 1), beside those of the cluster's view.
  */
-import {
-  array,
-  ask,
-  askCluster,
-  type BrokerPort,
-  type Cluster,
-  type Reader,
-  string,
-} from "../proof/system/cluster.ts";
+import { array, ask, type Door, type Reader, string } from "../ops/protocol.ts";
+import { askCluster, type BrokerPort, type Cluster } from "../proof/system/cluster.ts";
 
 const listOffsets = [2, 1] as const;
 const offsetFetch = [9, 1] as const;
@@ -31,18 +24,18 @@ export interface LogView extends Cluster {
  */
 export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
   const cluster = await askCluster(brokers);
-  const portOf = (id: number | undefined) => brokers.find((broker) => broker.id === id)?.port;
+  const doorOf = (id: number | undefined) => brokers.find((broker) => broker.id === id);
   const ours = cluster.partitions.filter((one) => one.topic === topic);
   const byLeader = Map.groupBy(ours, ({ leader }) => leader);
   const asked = [...byLeader].map(async ([leader, led]) => {
-    const port = portOf(leader);
-    if (port === undefined) return [];
+    const door = doorOf(leader);
+    if (door === undefined) return [];
     return endsOf(
-      port,
+      door,
       led.map(({ partition }) => partition),
     ).catch(() => []);
   });
-  const coordinator = portOf(cluster.coordinator);
+  const coordinator = doorOf(cluster.coordinator);
   const all = ours.map(({ partition }) => partition);
   const committed = coordinator === undefined ? [] : await committedOf(coordinator, all).catch(() => []);
   return { ...cluster, ends: new Map((await Promise.all(asked)).flat()), committed: new Map(committed) };
@@ -60,21 +53,21 @@ const int32 = (value: number) => {
   return bytes;
 };
 
-async function endsOf(port: number, partitions: number[]): Promise<[number, number][]> {
+async function endsOf(door: Door, partitions: number[]): Promise<[number, number][]> {
   const time = Buffer.alloc(8);
   time.writeBigInt64BE(latest);
   const wanted = array(partitions.map((partition) => Buffer.concat([int32(partition), time])));
   const body = Buffer.concat([int32(-1), array([Buffer.concat([string(topic), wanted])])]);
-  return placesIn(await ask(port, listOffsets, body), (reader) => {
+  return placesIn(await ask(door, listOffsets, body), (reader) => {
     const [partition, error] = [reader.int32(), reader.int16()];
     reader.int64();
     return [partition, reader.int64(), error];
   });
 }
 
-async function committedOf(port: number, partitions: number[]): Promise<[number, number][]> {
+async function committedOf(door: Door, partitions: number[]): Promise<[number, number][]> {
   const wanted = Buffer.concat([string(topic), array(partitions.map(int32))]);
-  const reader = await ask(port, offsetFetch, Buffer.concat([string(group), array([wanted])]));
+  const reader = await ask(door, offsetFetch, Buffer.concat([string(group), array([wanted])]));
   return placesIn(reader, (one) => {
     const [partition, offset] = [one.int32(), one.int64()];
     one.string();

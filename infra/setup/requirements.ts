@@ -1,6 +1,7 @@
 // What each command needs of the machine: how to see that it is there, and every way to get it.
 
 import { ask, isAtLeast, type Machine, which } from "../../kit/machine.ts";
+import { isSecured } from "../secure/access.ts";
 import type { Choice } from "./apt.ts";
 import { dockerAnswers } from "./docker.ts";
 import { buildCompose, buildK6, goPackages, hasGo } from "./go.ts";
@@ -48,7 +49,7 @@ const haproxy: Requirement = {
 };
 
 const openssl: Requirement = {
-  name: "openssl, which makes the tests' certificates",
+  name: "openssl, which makes certificates",
   isThere: async (machine) => which(machine, "openssl") !== undefined,
   packages: async () => [["openssl"]],
   howToGet: "package openssl",
@@ -129,7 +130,7 @@ export function requirementsOf(command: PreparedCommand): Requirement[] {
   const containers = [docker, compose];
   return {
     demo: embedded,
-    up: containers,
+    up: isSecured(process.env) ? [...containers, openssl] : containers,
     load: [k6],
     prove: [toolchain, headers, ...containers, k6],
     bench: [...embedded, postgres, ...containers, wrk, go],

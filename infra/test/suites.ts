@@ -85,6 +85,10 @@ export const suites: Suite[] = [
     files: /^(examples|infra|ops|proof(\/load)?|stage)\/e2e/,
     onContainers: true,
     cleanUp: () =>
-      Promise.all([openTopology({ project: e2eProject }).down({ volumes: true }), removeBrokers()]),
+      // The secured one has all networks of the usual one, and more.
+      Promise.all([
+        openTopology({ project: e2eProject, env: { SECURE: "1" } }).down({ volumes: true }),
+        removeBrokers(),
+      ]),
   },
 ];

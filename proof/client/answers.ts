@@ -7,6 +7,8 @@ import { requestOf, type Sent, type SentOrder, usualBatchEvery } from "./mix.ts"
 
 /** What the client knows of one order in the end. */
 export type ClientAnswer = SentOrder & {
+  /** As whom it was sent, where the edge asks. */
+  principal?: string;
   sent: Sent;
   /** When the first try had been sent whole, and when the last answer came; ms since the epoch. */
   startedMs: number;

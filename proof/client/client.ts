@@ -3,9 +3,11 @@
  * that take their time. It tries again as policy.ts says and tells what it was told in the end; no answer is an answer too.
  */
 import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "./answers.ts";
-import { type MixedRequest, repeatAfterMs } from "./mix.ts";
+import { type MixedRequest, repeatAfterMs, turnOf } from "./mix.ts";
 import { maxRetries, orderLimitMs, waitBeforeRetryMs } from "./policy.ts";
 import { createTold, type Heard } from "./told.ts";
 
@@ -21,17 +23,20 @@ export type Try = (
   stop: AbortSignal,
 ) => Promise<Heard & { retryAfter: string | null | undefined }>;
 
+type How = { retries?: number; access?: EdgeAccess | undefined; post?: Try; repeatMs?: number };
+
 /**
  * Places a request's orders, with every retry.
  * @param url of the balancer
  * @param stop ends it at once: what has no answer then is unknown
+ * @param how.access what the edge asks for, where it does
  * @param how.repeatMs after which an accepted order that is to be sent once more is
  */
 export async function place(
   url: string,
   request: MixedRequest,
   stop: AbortSignal,
-  { retries = maxRetries, post = postInPieces as Try, repeatMs = repeatAfterMs } = {},
+  { retries = maxRetries, access, post = inPiecesAs(access), repeatMs = repeatAfterMs }: How = {},
 ): Promise<ClientAnswer[]> {
   const told = createTold(request);
   const beganMs = Date.now();
@@ -47,7 +52,8 @@ export async function place(
   if (stop.aborted) told.interrupt(beganMs, Date.now());
   else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatMs)))
     told.hear(await post(url, request, orderLimitMs, stop));
-  return told.answers();
+  const principal = access && turnOf(request.key, access.keys)?.principal;
+  return told.answers().map((answer) => ({ ...answer, ...(principal !== undefined && { principal }) }));
 }
 
 /** A try in one go, over connections that are kept. */
@@ -63,7 +69,15 @@ export const postWhole: Try = async (url, { path, key, body }, limitMs, stop) =>
 };
 
 /** On a connection of its own, in pieces where it is to come so. */
-async function postInPieces(...[url, { path, key, body, sent }, limitMs, stop]: Parameters<Try>) {
+const inPiecesAs =
+  (access: EdgeAccess | undefined): Try =>
+  (...of) =>
+    postInPieces(access, ...of);
+
+async function postInPieces(
+  access: EdgeAccess | undefined,
+  ...[url, { path, key, body, sent }, limitMs, stop]: Parameters<Try>
+) {
   const { promise, resolve } = Promise.withResolvers<Awaited<ReturnType<Try>>>();
   let sentMs: number | undefined;
   const hear = (status: number, text: string | null, retryAfter?: string) => {
@@ -71,8 +85,15 @@ async function postInPieces(...[url, { path, key, body, sent }, limitMs, stop]: 
     resolve({ status, text, retryAfter, startedMs: sentMs ?? endedMs, endedMs });
   };
   const length = sent.endsWith("-chunked") ? {} : { "content-length": body.length };
-  const headers = { "content-type": "application/json", "idempotency-key": key, ...length };
-  const client = httpRequest(url + path, { method: "POST", headers, agent: false });
+  const own = access && { authorization: `Bearer ${turnOf(key, access.keys)?.token}` };
+  const headers = { "content-type": "application/json", "idempotency-key": key, ...length, ...own };
+  const request = access ? httpsRequest : httpRequest;
+  const client = request(url + path, {
+    method: "POST",
+    headers,
+    agent: false,
+    ...(access && { ca: access.ca }),
+  });
   client.on("response", (answer) => {
     let text = "";
     answer.setEncoding("utf8");

@@ -65,6 +65,10 @@ export function batchOf(run: string, n: number, nth = n): MixedRequest {
   return request(`${run}-${n}`, n, { count, noted: count >= notedFrom, repeated: count <= repeatedUpTo });
 }
 
+/** Whose turn it is, of those that a run orders as: by the number in a request's key, or in that of one of its orders. */
+export const turnOf = <T>(key: string, all: readonly T[]): T | undefined =>
+  all[Number(/(\d+)(?:\/\d+)?$/.exec(key)?.[1] ?? 0) % all.length];
+
 const piecesEvery = 20;
 const chunkedBatch = 20;
 const slowBatch = 100;

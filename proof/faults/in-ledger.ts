@@ -56,11 +56,11 @@ export const commitKill: Fault = {
   what: "kills the database with -9 in the middle of commits: written, and not answered",
   inject: async ({ topology }, targets) => {
     let caught = 0;
-    await inLedger(topology, targets, async (sql) => {
-      await sql.unsafe("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-      await sql.unsafe("SELECT pg_reload_conf()");
+    await inLedger(topology, targets, async () => {
+      await asSuperuser(topology, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+      await asSuperuser(topology, "SELECT pg_reload_conf()");
       await comesTrue(async () => {
-        caught = (await sql.unsafe(inCommit))[0].n;
+        caught = Number(await asSuperuser(topology, inCommit));
         return caught > 0;
       }, commitLimitMs);
     });
@@ -69,9 +69,9 @@ export const commitKill: Fault = {
   },
   heal: async (system, containers) => {
     await startAgain(system, containers);
-    await inLedger(system.topology, await system.again(containers), async (sql) => {
-      await sql.unsafe("ALTER SYSTEM RESET synchronous_standby_names");
-      await sql.unsafe("SELECT pg_reload_conf()");
+    await inLedger(system.topology, await system.again(containers), async () => {
+      await asSuperuser(system.topology, "ALTER SYSTEM RESET synchronous_standby_names");
+      await asSuperuser(system.topology, "SELECT pg_reload_conf()");
     });
   },
 };
@@ -79,6 +79,14 @@ export const commitKill: Fault = {
 function table(): string {
   if (effectTable === undefined) throw new UserError("The effect lies in no table of the ledger's.");
   return effectTable;
+}
+
+/** From inside the container: where the topology is secured, a superuser is let in from nowhere else. */
+async function asSuperuser(topology: Topology, statement: string): Promise<string> {
+  const { POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres.environment;
+  const [server] = await topology.containers("postgres");
+  if (!server) throw new UserError("There is no ledger.");
+  return topology.exec(server, ["psql", "-At", "-U", POSTGRES_USER, "-d", POSTGRES_DB, "-c", statement]);
 }
 
 /** Runs statements in a ledger that runs; one that has just been started is waited for. */
@@ -91,7 +99,7 @@ async function inLedger(
   if (other && !containers.some((one) => tierOf(one) === "ledger"))
     throw new UserError(`${other.name} is no ledger.`);
   if (!containers.some((one) => tierOf(one) === "ledger" && one.state === "running")) return;
-  await using sql = await topology.ledger();
+  await using sql = await topology.ledger("owner");
   let failure: unknown;
   const answers = await comesTrue(
     () =>

@@ -95,7 +95,15 @@ export async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
   const { environment } = (await topology.config()).services.consumer;
   const { KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3 } = await topology.ports();
   const brokers = [KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3].map((port) => `127.0.0.1:${port}`);
-  return consumerConfig({ ...environment, KAFKA_BROKERS: brokers.join() });
+  // The ledger is read past this, by topology.ledger(); where it is secured its URL lies in a file of the container's.
+  const { LEDGER_URL_FILE: inFile, ...others } = environment;
+  const ledger = inFile === undefined ? {} : { LEDGER_URL: "postgres://elsewhere" };
+  return consumerConfig({
+    ...others,
+    ...ledger,
+    KAFKA_BROKERS: brokers.join(),
+    ...topology.kafkaVariables(),
+  });
 }
 
 /** What the group was done with before the run: none of the run's records lies before it. */

@@ -9,8 +9,12 @@ import type { ClientAnswer } from "../client/answers.ts";
 export type { ClientAnswer };
 
 /** The id that an order has, whether or not its client was told it: alone or in a batch, by the key that it was sent under. */
-export const orderIdOf = ({ customer, key }: Pick<ClientAnswer, "customer" | "key" | "sent">): string =>
-  orderId(customer, key);
+export const orderIdOf = ({
+  customer,
+  key,
+  principal,
+}: Pick<ClientAnswer, "customer" | "key" | "sent" | "principal">): string =>
+  orderId(customer, key, principal);
 
 /** A record of the orders' topic. */
 export type TopicRecord = { id: string; partition: number; offset: number; timestampMs: number };

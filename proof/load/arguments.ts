@@ -1,4 +1,5 @@
 /** What the command line asks of a load run, or why it can't be understood. */
+import { type EdgeAccess, edgeAccess, isSecured, ledgerOptions } from "../../infra/secure/access.ts";
 import { readCommandLine } from "../../kit/arguments.ts";
 import { type Profile, profileDefaults, profiles } from "./profiles.ts";
 
@@ -25,7 +26,9 @@ export type LoadSettings = {
   rate: number | undefined;
   durationSeconds: number;
   url: string;
-  ledger: string;
+  /** What the balancer asks for (SECURE=1). */
+  access: EdgeAccess | undefined;
+  ledger: string | ReturnType<typeof ledgerOptions>;
   record: string | undefined;
 };
 
@@ -33,12 +36,13 @@ const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws Error that says what can't be understood */
 export function readLoadArguments(args: string[]): LoadSettings | undefined {
+  const secured = isSecured(process.env);
   const options = {
     profile: { type: "string", default: "steady" },
     rate: { type: "string" },
     duration: { type: "string" },
-    url: { type: "string", default: "http://127.0.0.1:8080" },
-    ledger: { type: "string", default: "postgres://coffee:coffee@127.0.0.1:15432/coffee" },
+    url: { type: "string", default: `http${secured ? "s" : ""}://127.0.0.1:8080` },
+    ledger: { type: "string" },
     record: { type: "string" },
     help: { type: "boolean", default: false },
   } as const;
@@ -54,9 +58,14 @@ export function readLoadArguments(args: string[]): LoadSettings | undefined {
     /^([1-9]\d*)([smh]?)$/.exec(values.duration ?? `${defaults.durationSeconds}`) ?? [];
   if (!amount) throw new Error(`--duration ${values.duration}: 60s, 10m or 1h is expected`);
   const durationSeconds = Number(amount) * (secondsIn[unit] ?? 1);
-  const { url, ledger, record } = values;
+  const { url, record } = values;
+  const usualLedger = secured
+    ? ledgerOptions("prove", 15_432)
+    : "postgres://coffee:coffee@127.0.0.1:15432/coffee";
+  const ledger = values.ledger ?? usualLedger;
   if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
     throw new Error(`--url ${url}: http://host:port is expected`);
   if (record === "") throw new Error("--record: a path is expected");
-  return { profile, rate, durationSeconds, url, ledger, record };
+  const access = secured ? edgeAccess() : undefined;
+  return { profile, rate, durationSeconds, url, access, ledger, record };
 }

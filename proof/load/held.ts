@@ -3,6 +3,7 @@
  * and the share of it that a run takes unless it is told a rate.
  */
 import { cpus } from "node:os";
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { UserError } from "../../kit/user-error.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { usualBatchEvery } from "../client/mix.ts";
@@ -18,16 +19,32 @@ const sureRatePerProcessor = 100;
 /** What a probe sends: one of so many requests is a batch; and who is told what became of it. */
 type Probe = {
   url: string;
+  access?: EdgeAccess | undefined;
   stop: AbortSignal;
   batchEvery?: number;
   told?: (answers: ClientAnswer[]) => void;
 };
 
 /** Orders per second that are accepted where 128 clients are busy. @throws UserError when none is accepted */
-export async function heldRate({ url, stop, told, batchEvery = usualBatchEvery }: Probe): Promise<number> {
+export async function heldRate({
+  url,
+  access,
+  stop,
+  told,
+  batchEvery = usualBatchEvery,
+}: Probe): Promise<number> {
   for (let rate = probe.firstRate, doublings = 0; ; rate *= 2, doublings += 1) {
     const { seconds: durationSeconds, clients: users } = probe;
-    const options = { url, profile: "steady", rate, users, durationSeconds, batchEvery, stop } as const;
+    const options = {
+      url,
+      access,
+      profile: "steady",
+      rate,
+      users,
+      durationSeconds,
+      batchEvery,
+      stop,
+    } as const;
     const { answers } = await startLoadRun(options).done;
     told?.(answers);
     stop.throwIfAborted();
@@ -45,12 +62,12 @@ export async function heldRate({ url, stop, told, batchEvery = usualBatchEvery }
  * @throws UserError when no order is accepted at all
  */
 export async function fittingRate(
-  { given, share, url, stop }: { given: number | undefined; share: number; url: string; stop: AbortSignal },
+  { given, share, ...at }: { given: number | undefined; share: number } & Probe,
   say: (line: string) => void,
 ): Promise<number> {
   if (given !== undefined && given <= sureRatePerProcessor * cpus().length) return given;
   say(`What this machine holds is found out, ${probe.seconds} s at a time ...`);
-  const held = Math.round(await heldRate({ url, stop }));
+  const held = Math.round(await heldRate(at));
   const rate = given ?? Math.max(1, Math.floor(held * share));
   const much = rate > held ? ": that is more than it holds, and will not all be accepted" : "";
   say(`It held ${held} orders/s; ${rate}/s are sent${given === undefined ? " (--rate for another)" : much}.`);

@@ -2,6 +2,8 @@
  * The part of a load whose bodies come in chunks or slowly, beside k6 and at its times: an open loop too, so that a
  * system that is slow is not sent less.
  */
+
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { place } from "../client/client.ts";
@@ -23,7 +25,7 @@ export async function sendInPieces(
   url: string,
   run: string,
   steps: readonly RateStep[],
-  { stop, retries }: { stop: AbortSignal; retries: number },
+  { stop, retries, access }: { stop: AbortSignal; retries: number; access?: EdgeAccess | undefined },
 ): Promise<InPieces> {
   const startMs = performance.now();
   const lastMs = 1_000 * steps.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -34,7 +36,7 @@ export async function sendInPieces(
   const send = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     open.add(promise);
-    void place(url, inPiecesOf(run, sent), stop, { retries }).then((told) => {
+    void place(url, inPiecesOf(run, sent), stop, { retries, access }).then((told) => {
       answers.push(...told);
       open.delete(promise);
       resolve();

@@ -25,14 +25,17 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
   const stop = stopWhenTold();
   const ignored = ignoredVariables(thisMachine().env);
   if (ignored) console.error(ignored);
-  const { profile, durationSeconds, url } = settings;
+  const { profile, durationSeconds, url, access } = settings;
   const usual = profileDefaults[profile];
   const given = settings.rate ?? ("rate" in usual ? usual.rate : undefined);
   // A ramp is to go beyond what is held.
   const rate =
     profile === "ramp" && given !== undefined
       ? given
-      : await fittingRate({ given, share: "share" in usual ? usual.share : 1, url, stop }, console.log);
+      : await fittingRate(
+          { given, share: "share" in usual ? usual.share : 1, url, access, stop },
+          console.log,
+        );
   const result = await startLoadRun({
     ...settings,
     rate,

@@ -9,7 +9,7 @@ import exec from "k6/execution";
 import http from "k6/http";
 import { Rate } from "k6/metrics";
 import { lineOf } from "../client/answers.ts";
-import { type MixedRequest, repeatAfterMs, requestOf } from "../client/mix.ts";
+import { type MixedRequest, repeatAfterMs, requestOf, turnOf } from "../client/mix.ts";
 import { waitBeforeRetryMs } from "../client/policy.ts";
 import { createTold } from "../client/told.ts";
 import { summarize } from "./thresholds.ts";
@@ -20,6 +20,7 @@ const failed = new Rate("tries_failed");
 const retries = Number(__ENV.RETRIES);
 const limitMs = Number(__ENV.LIMIT_MS);
 const batchEvery = Number(__ENV.BATCH_EVERY);
+const tokens = __ENV.TOKENS ? __ENV.TOKENS.split(",") : [];
 
 export default function () {
   const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest, batchEvery);
@@ -48,7 +49,8 @@ export default function () {
 }
 
 function post({ path, key, body }: MixedRequest, timeout: number) {
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  const own = tokens.length > 0 ? { Authorization: `Bearer ${turnOf(key, tokens)}` } : {};
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key, ...own };
   return http.post(`${__ENV.URL}${path}`, body, { headers, timeout });
 }
 

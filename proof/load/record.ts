@@ -12,12 +12,12 @@ const askEveryMs = 500;
  */
 export async function tally(
   answers: readonly Pick<ClientAnswer, "fate" | "id">[],
-  ledgerUrl: string,
+  where: string | SQL.PostgresOrMySQLOptions,
   { drainTimeoutMs = 60_000 } = {},
 ): Promise<{ line: string; once: boolean; held: boolean }> {
   const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
   const distinct = new Set(accepted).size;
-  await using ledger = new SQL({ url: ledgerUrl, max: 1 });
+  await using ledger = new SQL({ ...(typeof where === "string" ? { url: where } : where), max: 1 });
   const ids = ledger.array([...new Set(accepted)], "TEXT");
   const count = async () => {
     const [row] = await ledger`

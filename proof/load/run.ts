@@ -6,11 +6,12 @@
 import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { type Ending, run } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../client/answers.ts";
-import { usualBatchEvery } from "../client/mix.ts";
+import { turnOf, usualBatchEvery } from "../client/mix.ts";
 import { maxRetries, orderLimitMs } from "../client/policy.ts";
 import { withoutK6 } from "./environment.ts";
 import { follow } from "./follow.ts";
@@ -23,6 +24,8 @@ export type { Profile };
 export type LoadOptions = {
   /** Of the balancer: http://127.0.0.1:8080 */
   url: string;
+  /** What that asks for, where it does. */
+  access?: EdgeAccess | undefined;
   profile: Profile;
   /** Orders per second, all together; for a profile that varies, its highest. */
   rate: number;
@@ -85,7 +88,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
     const { url, profile, rate, durationSeconds, users = mostUsers } = options;
-    const { onlyTryMs, batchEvery = usualBatchEvery } = options;
+    const { access, onlyTryMs, batchEvery = usualBatchEvery } = options;
     const retries = onlyTryMs === undefined ? maxRetries : 0;
     await Bun.write(
       files.config,
@@ -103,7 +106,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
-        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())) },
+        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())), ...k6Access(access) },
         output: hidden ?? "inherit",
       }),
       stop,
@@ -116,10 +119,13 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     // The same hour for both, however long k6 takes to begin.
     await comesTrue(() => ending.aborted || statSync(files.record).size > 0, beginLimitMs);
     const steps = stepsOf(profile, rate, durationSeconds);
-    const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries });
+    const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries, access });
     await k6;
     const heard = readAnswers(await Bun.file(files.record).text());
-    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery);
+    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery).map((answer) => {
+      const principal = access && turnOf(answer.key, access.keys)?.principal;
+      return { ...answer, ...(principal !== undefined && { principal }) };
+    });
     const answers = [...ofK6, ...inPieces.answers];
     await followed?.end(answers);
     if (options.recordPath !== undefined)
@@ -134,6 +140,10 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     rmSync(folder, { recursive: true });
   }
 }
+
+/** Not on its command line, which everybody on the machine can read. SSL_CERT_FILE is Go's own (crypto/x509). */
+const k6Access = (access: EdgeAccess | undefined): Record<string, string> =>
+  access ? { SSL_CERT_FILE: access.caPath, TOKENS: access.keys.map(({ token }) => token).join(",") } : {};
 
 function k6Command(
   variables: Record<string, string>,

@@ -85,10 +85,10 @@ export async function experiment(
 
 type Say = (kind: RunEvent["kind"], text: string) => void;
 
-async function warmUp({ url }: System, ratePerS: number, stop: AbortSignal): Promise<void> {
+async function warmUp({ url, access }: System, ratePerS: number, stop: AbortSignal): Promise<void> {
   for (const { share, seconds } of warmUps) {
     const rate = Math.ceil(ratePerS * share);
-    await startLoadRun({ url, profile: "steady", rate, durationSeconds: seconds, stop }).done;
+    await startLoadRun({ url, access, profile: "steady", rate, durationSeconds: seconds, stop }).done;
     stop.throwIfAborted();
   }
 }
@@ -111,6 +111,7 @@ async function underLoad(
 ): Promise<UnderLoad> {
   const load = startLoadRun({
     url: system.url,
+    access: system.access,
     profile: "steady",
     rate: ratePerS,
     // Ended by us; this only bounds it.

@@ -2,17 +2,14 @@
 // who coordinates the group, and whether every replica and every member is there. Asked of the brokers
 // themselves, in three old requests of the protocol, because no client library tells all of it, and none tells
 // it at once.
-import { connect } from "node:net";
-
-const answerLimitMs = 2_000;
+import { array, ask, type Door, string } from "../../ops/protocol.ts";
 
 /** API key and version of each request. */
 const requests = { metadata: [3, 7], findCoordinator: [10, 0], describeGroups: [15, 0] } as const;
 
 /** Where a broker listens for programs on this machine. */
-export interface BrokerPort {
+export interface BrokerPort extends Door {
   id: number;
-  port: number;
 }
 
 export interface PartitionReplicas {
@@ -64,10 +61,10 @@ export async function askCluster(brokers: readonly BrokerPort[]): Promise<Cluste
 export const askEach = (brokers: readonly BrokerPort[]): Promise<Cluster[]> =>
   Promise.all(brokers.map((broker) => viewOf(broker, brokers)));
 
-async function viewOf({ port }: BrokerPort, brokers: readonly BrokerPort[]): Promise<Cluster> {
-  const { controller, partitions } = await metadata(port, topics);
-  const coordinator = await coordinatorOf(port, group);
-  const at = brokers.find(({ id }) => id === coordinator)?.port;
+async function viewOf(broker: BrokerPort, brokers: readonly BrokerPort[]): Promise<Cluster> {
+  const { controller, partitions } = await metadata(broker, topics);
+  const coordinator = await coordinatorOf(broker, group);
+  const at = brokers.find(({ id }) => id === coordinator);
   // Until another is chosen, the brokers name a coordinator that is dead: that is what they see, and no reason to say
   // nothing.
   const { state, members } = at
@@ -76,9 +73,9 @@ async function viewOf({ port }: BrokerPort, brokers: readonly BrokerPort[]): Pro
   return { controller, partitions, coordinator, groupState: state, members };
 }
 
-async function metadata(port: number, topics: string[]) {
+async function metadata(door: Door, topics: string[]) {
   // No topic is to be made by asking.
-  const reader = await ask(port, requests.metadata, Buffer.concat([array(topics.map(string)), Buffer.of(0)]));
+  const reader = await ask(door, requests.metadata, Buffer.concat([array(topics.map(string)), Buffer.of(0)]));
   reader.int32();
   reader.list(() => [reader.int32(), reader.string(), reader.int32(), reader.string()]);
   reader.string();
@@ -99,13 +96,13 @@ async function metadata(port: number, topics: string[]) {
   return { controller, partitions: partitions.flat() };
 }
 
-async function coordinatorOf(port: number, group: string): Promise<number | undefined> {
-  const reader = await ask(port, requests.findCoordinator, string(group));
+async function coordinatorOf(door: Door, group: string): Promise<number | undefined> {
+  const reader = await ask(door, requests.findCoordinator, string(group));
   return reader.int16() === 0 ? reader.int32() : undefined;
 }
 
-async function describe(port: number, group: string): Promise<{ state: string; members: number }> {
-  const reader = await ask(port, requests.describeGroups, array([string(group)]));
+async function describe(door: Door, group: string): Promise<{ state: string; members: number }> {
+  const reader = await ask(door, requests.describeGroups, array([string(group)]));
   // How many groups, the error, the name.
   reader.int32();
   reader.int16();
@@ -114,70 +111,4 @@ async function describe(port: number, group: string): Promise<{ state: string; m
   reader.string();
   reader.string();
   return { state, members: reader.int32() };
-}
-
-/** One request over a connection of its own, and the answer after its correlation id. */
-export function ask(port: number, [key, version]: readonly [number, number], body: Buffer): Promise<Reader> {
-  const { promise, resolve, reject } = Promise.withResolvers<Reader>();
-  const socket = connect({ port, host: "127.0.0.1" });
-  const chunks: Buffer[] = [];
-  socket.setTimeout(answerLimitMs, () => socket.destroy(new Error(`no answer on port ${port}`)));
-  socket.on("error", reject);
-  socket.on("close", () => reject(new Error(`the broker on port ${port} closed the connection`)));
-  socket.on("data", (chunk: Buffer) => {
-    chunks.push(chunk);
-    const answer = Buffer.concat(chunks);
-    if (answer.length < 4 || answer.length < 4 + answer.readInt32BE(0)) return;
-    resolve(read(answer, 8));
-    socket.destroy();
-  });
-  const head = Buffer.alloc(8);
-  head.writeInt16BE(key, 0);
-  head.writeInt16BE(version, 2);
-  const request = Buffer.concat([head, string("coffee-orders-chaos"), body]);
-  const size = Buffer.alloc(4);
-  size.writeInt32BE(request.length);
-  socket.write(Buffer.concat([size, request]));
-  return promise;
-}
-
-export function string(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  const size = Buffer.alloc(2);
-  size.writeInt16BE(bytes.length);
-  return Buffer.concat([size, bytes]);
-}
-
-export function array(items: Buffer[]): Buffer {
-  const size = Buffer.alloc(4);
-  size.writeInt32BE(items.length);
-  return Buffer.concat([size, ...items]);
-}
-
-export type Reader = ReturnType<typeof read>;
-
-/** Takes one field after another; a field beyond the end throws. */
-function read(bytes: Buffer, start: number) {
-  let at = start;
-  const advance = (size: number) => {
-    at += size;
-    return at - size;
-  };
-  const int8 = () => bytes.readInt8(advance(1));
-  const int16 = () => bytes.readInt16BE(advance(2));
-  const int32 = () => bytes.readInt32BE(advance(4));
-  const int64 = () => Number(bytes.readBigInt64BE(advance(8)));
-  return {
-    int8,
-    int16,
-    int32,
-    int64,
-    /** Null, which has the length -1, reads as "". */
-    string: () => {
-      const size = Math.max(0, int16());
-      const from = advance(size);
-      return bytes.toString("utf8", from, from + size);
-    },
-    list: <T>(item: () => T): T[] => Array.from({ length: Math.max(0, int32()) }, () => item()),
-  };
 }

@@ -33,15 +33,18 @@ export async function openSystem(topology: Topology) {
         throw new UserError(
           `${name} listens on port ${port}: set the variables of its ports as at its start.`,
         );
+  const admission = topology.admission();
   const brokers: BrokerPort[] = Object.entries(ports).flatMap(([variable, port]) => {
     const id = /^KAFKA_PORT_(\d+)$/.exec(variable)?.[1];
-    return id ? [{ id: Number(id), port }] : [];
+    return id ? [{ id: Number(id), port, admission }] : [];
   });
 
   return {
     topology,
     ports,
-    url: `http://127.0.0.1:${ports.LB_PORT}`,
+    url: await topology.url(),
+    /** What that asks for, where it does. */
+    access: topology.access(),
     /** The containers of some tiers, of all by default, running or not. */
     async containers(...wanted: Tier[]): Promise<Container[]> {
       const services = (wanted.length > 0 ? wanted : tiers).map((tier) => tierServices[tier]);

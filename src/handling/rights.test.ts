@@ -17,7 +17,11 @@ test.each(["topic", "deadTopic"] as const)(
     await until("it is ready", () => consumer.unready() === undefined);
     cluster.setTopicError(place[which], topicAuthorizationFailed);
     await until("it is unready", () =>
-      consumer.unready()?.startsWith(`no right to DESCRIBE the topic ${place[which]}:`),
+      consumer
+        .unready()
+        ?.startsWith(
+          `no right to ${which === "topic" ? "READ" : "WRITE"} or DESCRIBE the topic ${place[which]}:`,
+        ),
     );
     cluster.setTopicError(place[which], 0);
     await until("it is ready again", () => consumer.unready() === undefined);

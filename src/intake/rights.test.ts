@@ -23,7 +23,7 @@ test("the missing right is named, the client is told nothing of it, and what is 
   await intake.ready();
   cluster.setTopicError("orders", topicAuthorizationFailed);
   await until("it is unready", async () =>
-    (await reason(intake)).startsWith("no right to DESCRIBE the topic orders"),
+    (await reason(intake)).startsWith("no right to WRITE or DESCRIBE the topic orders"),
   );
   expect(await refusalOf(intake)).not.toMatch(/right|topic|DESCRIBE/);
   cluster.setTopicError("orders", 0);
@@ -36,7 +36,7 @@ test("also when it starts without", async () => {
   cluster.setTopicError("orders", topicAuthorizationFailed);
   await using intake = startIntake(cluster.env);
   await until("it is unready", async () =>
-    (await reason(intake)).startsWith("no right to DESCRIBE the topic orders"),
+    (await reason(intake)).startsWith("no right to WRITE or DESCRIBE the topic orders"),
   );
   cluster.setTopicError("orders", 0);
   await intake.ready();

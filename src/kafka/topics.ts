@@ -13,8 +13,8 @@ const mostBytes = 67_108_864;
 const aroundOrderBytes = 2_048;
 
 /** Of type rd_kafka_AclOperation_t. */
-const operations = { READ: 3, WRITE: 4 };
-export type Right = keyof typeof operations;
+const operations = { READ: 3, WRITE: 4, DESCRIBE_CONFIGS: 10 };
+export type Right = "READ" | "WRITE";
 /** RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED. */
 const describeTopics = 19;
 const denied = 29;
@@ -60,7 +60,7 @@ export async function askOfTopic(
   { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
-  const denial = right && (await missingRight(client, topic, right, timeoutMs));
+  const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
   const actual =
     inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
@@ -140,10 +140,12 @@ function entriesOf(event: Pointer): Map<string, string> {
  */
 export async function missingRight(
   { ask, metadata }: Pick<KafkaProducer, "ask" | "metadata">,
+  config: Pick<KafkaConfig, "MIN_INSYNC_REPLICAS">,
   topic: string,
   right: Right,
   timeoutMs: number,
 ): Promise<string | undefined> {
+  const needed = config.MIN_INSYNC_REPLICAS > 1 ? ([right, "DESCRIBE_CONFIGS"] as const) : [right];
   // Any broker knows, but unless one is named the controller is asked, who may be the one that is gone.
   const { orig_broker_id: broker } = await metadata(topic, timeoutMs);
   const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
@@ -165,10 +167,11 @@ export async function missingRight(
       const described = present(rdkafka.rd_kafka_DescribeTopics_result_topics(result, count), "topic");
       const description = read.ptr(described) as Pointer;
       const code = rdkafka.rd_kafka_error_code(rdkafka.rd_kafka_TopicDescription_error(description));
-      if (code !== 0) return code === denied ? inWords("DESCRIBE") : undefined;
+      if (code !== 0) return code === denied ? inWords(`${right} or DESCRIBE`) : undefined;
       const granted = rdkafka.rd_kafka_TopicDescription_authorized_operations(description, count) as Pointer;
       const told = Array.from({ length: granted ? Number(count[0]) : 0 }, (_, n) => read.i32(granted, 4 * n));
-      return told.length === 0 || told.includes(operations[right]) ? undefined : inWords(right);
+      const missing = needed.find((one) => told.length > 0 && !told.includes(operations[one]));
+      return missing && inWords(missing);
     },
   });
 }

@@ -167,6 +167,28 @@ test("who may read the ledger may read all of it, before and after a change; not
   await sql.unsafe("DROP OWNED BY reader; DROP ROLE reader");
 });
 
+test("who may only select, insert and update records, and leaves tables and retention to their owner", async () => {
+  await sql.unsafe(`CREATE ROLE runtime LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO runtime`);
+  const runtime = createLedger(url.replace("postgres@", "runtime@"), {
+    connections: 1,
+    handlerTimeoutMs: 10_000,
+  });
+  try {
+    await runtime.open(effects);
+    const entry = entryOf("c1");
+    expect(await record([entry], runtime)).toEqual(["handled"]);
+    await age(61);
+    expect(await runtime.expire(30 * dayMs)).toEqual([]);
+    expect(await ledger.expire(30 * dayMs)).toHaveLength(1);
+    expect(await record([entry, entryOf("c2")], runtime)).toEqual(["redelivered", "handled"]);
+    await runtime.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "x", attempts: 1 });
+  } finally {
+    await runtime.close();
+    await sql.unsafe("DROP OWNED BY runtime; DROP ROLE runtime");
+  }
+});
+
 test("of two generations that came once more at the same moment each is dropped, one at a time", async () => {
   for (const days of [16, 16]) {
     await age(days);

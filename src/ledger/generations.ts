@@ -38,7 +38,7 @@ const lettersAtOnce = 10_000;
 /**
  * Ends the current generation when it is old enough, removes dead letters' rows that are older than the retention, and
  * drops the oldest generation when every row is; each in a transaction of its own. What another consumer is at is left to
- * it. @param begin runs a transaction
+ * it, and all of it to the tables' owner. @param begin runs a transaction
  * @param longestLockMs whoever records waits behind who waits for a table's lock: half a second, and twice as long, up to
  *   this, each time that the table was in use
  */
@@ -53,7 +53,9 @@ export function createExpiry(
     for (const step of [endGeneration, removeLetters, dropGeneration]) {
       const stepped = begin(async (sql) => {
         await sql`SELECT set_config('lock_timeout', ${String(lockMs)}, true)`;
-        const [{ mine }] = await sql`SELECT pg_try_advisory_xact_lock(${expiryLock}) AS mine`;
+        const [{ mine }] = await sql`
+          SELECT pg_has_role(relowner, 'USAGE') AND pg_try_advisory_xact_lock(${expiryLock}) AS mine
+          FROM pg_class WHERE oid = 'ledger_current'::regclass`;
         return mine ? step(sql, retentionMs / 1_000) : [];
       });
       await stepped.then(

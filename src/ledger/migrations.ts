@@ -45,6 +45,9 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
   await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
   const ask: Ask = (statements) => sql.unsafe(statements).catch(blame);
+  // Who may make no tables may not even ask for one that is there.
+  const [{ noted }] = await sql`SELECT to_regclass('schema_migrations') IS NOT NULL AS noted`;
+  if (!noted) await ask(book);
   await migrate(migrations, ask, async (steps) => {
     const actual = await ask<Column>(columnsInPostgres);
     await ask("SAVEPOINT scratch");
@@ -73,6 +76,7 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
     return [];
   };
   const ask: Ask = (statements) => run(statements).catch(blame);
+  await ask(book);
   await migrate(migrations, ask, async (steps) => {
     using scratch = new Database(":memory:");
     for (const step of steps) scratch.run(step);
@@ -81,9 +85,8 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
   });
 }
 
-/** Applies what is new. @param check whether the tables are what these steps make */
+/** Applies what is new, where the book is. @param check whether the tables are what these steps make */
 async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]) => Promise<void>) {
-  await ask(book);
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {

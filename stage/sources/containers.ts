@@ -6,6 +6,7 @@
 
 import type { Container, Topology } from "../../infra/topology.ts";
 import { linesOf } from "../../kit/lines.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
 import { askLog, isWhole, type LogView } from "../kafka.ts";
@@ -29,6 +30,7 @@ const networked = (): readonly FaultName[] =>
 
 /** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
 export async function openContainers(topology: Topology): Promise<Source> {
+  if (topology.access()) throw new UserError("The stage does not show a secured topology (SECURE=1).");
   const system = await openSystem(topology);
   const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
     .environment;

@@ -3,13 +3,17 @@
 import { place } from "../../client/client.ts";
 import { batchOf } from "../../client/mix.ts";
 import type { ClientAnswer } from "../../history/history.ts";
+import type { System } from "../../system/system.ts";
 
 /**
  * Starts at once; every order is tried as a good client does.
- * @param url of the balancer
  * @param stop ends it at once: what is under way is unknown then
  */
-export function startCrowd(url: string, clients: number, stop: AbortSignal) {
+export function startCrowd(
+  { url, access }: Pick<System, "url" | "access">,
+  clients: number,
+  stop: AbortSignal,
+) {
   const run = crypto.randomUUID();
   const answers: ClientAnswer[] = [];
   let isOver = false;
@@ -19,7 +23,7 @@ export function startCrowd(url: string, clients: number, stop: AbortSignal) {
     while (!isOver && !stop.aborted) {
       underWay += 1;
       const batch = { ...batchOf(run, sent++), repeated: false };
-      answers.push(...(await place(url, batch, stop)));
+      answers.push(...(await place(url, batch, stop, { access })));
       underWay -= 1;
     }
   });

@@ -16,17 +16,17 @@ const afterMs = 3_000;
 
 export const killBatches: Fault = {
   what: "kills a producer with -9 while batches are under way",
-  inject: async ({ topology, url }, targets, { stop = new AbortController().signal, told }) => {
+  inject: async (system, targets, { stop = new AbortController().signal, told }) => {
     const other = targets.find((one) => tierOf(one) !== "producer");
     if (other) throw new UserError(`Batches are under way in producers, not in ${other.name}.`);
-    const crowd = startCrowd(url, clients, stop);
+    const crowd = startCrowd(system, clients, stop);
     let underWay = 0;
     try {
       if (!(await comesTrue(() => stop.aborted || crowd.sent() >= warmBatches, warmLimitMs)))
         throw new UserError(`${crowd.sent()} batches were sent in ${warmLimitMs / 1_000} s: too few.`);
       stop.throwIfAborted();
       underWay = crowd.underWay();
-      await each(targets, (one) => topology.kill(one));
+      await each(targets, (one) => system.topology.kill(one));
       await comesTrue(() => stop.aborted, afterMs);
     } finally {
       told?.(await crowd.stop());

@@ -23,12 +23,12 @@ export const overload: Fault = {
   what: "sends the balancer twice as many orders as the system takes, for a minute",
   inject: async (system, targets, { stop, told, ratePerS = 0 }) => {
     refuse(targets);
-    const { url } = system;
+    const { url, access } = system;
     const ending = stop ?? new AbortController().signal;
-    const held = await heldRate({ url, batchEvery, stop: ending, ...(told && { told }) });
+    const held = await heldRate({ url, access, batchEvery, stop: ending, ...(told && { told }) });
     const rate = Math.round(2 * (held + ratePerS) - ratePerS);
     const before = await ejections(system);
-    const usual = { url, profile: "steady", rate, durationSeconds: seconds } as const;
+    const usual = { url, access, profile: "steady", rate, durationSeconds: seconds } as const;
     const { answers, dropped } = await startLoadRun({ ...usual, users, batchEvery, onlyTryMs, stop: ending })
       .done;
     told?.(answers);

@@ -23,6 +23,7 @@ export const slowBodies: Fault = {
     const [balancer, ...others] = targets;
     const other = [balancer, ...others].find((one) => one && tierOf(one) !== "balancer");
     if (!balancer || other) throw new UserError(`Bodies are sent to the balancer, not to ${other?.name}.`);
+    if (system.access) throw new UserError("These clients have no key: not with SECURE=1.");
     const [network = ""] = await networksOf(balancer);
     const [producer] = await system.containers("producer");
     if (!producer) throw new UserError("There is no producer, whose image has Bun.");

@@ -1,8 +1,9 @@
 #!/bin/bash
-# First start only: a database cluster whose superuser and database are those of POSTGRES_USER,
-# POSTGRES_PASSWORD and POSTGRES_DB, reached from elsewhere by password alone. Then the command itself.
+# First start only: a database cluster whose superuser and database are those of POSTGRES_USER, POSTGRES_PASSWORD
+# (or the file POSTGRES_PASSWORD_FILE) and POSTGRES_DB, reached from elsewhere by password alone. Then the command itself.
 set -euo pipefail
 user=${POSTGRES_USER:-postgres}
+[ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD=$(< "$POSTGRES_PASSWORD_FILE")
 
 if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
   initdb --username="$user" --pwfile=<(echo "${POSTGRES_PASSWORD:?must be set}") \

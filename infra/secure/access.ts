@@ -1,0 +1,55 @@
+// How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
+// Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
+import { readFileSync } from "node:fs";
+import { type KafkaUser, type LedgerRole, ledgerRoles, loadPrincipals, secretPath } from "./names.ts";
+
+/** What a client of the edge shows and trusts. */
+export interface EdgeAccess {
+  /** Principals with an API key each. */
+  keys: { principal: string; token: string }[];
+  caPath: string;
+  /** PEM. */
+  ca: string;
+}
+
+const secret = (name: string) => readFileSync(secretPath(name), "utf8").trimEnd();
+const ca = () => secret("ca.crt");
+
+/** Whether the secured topology is meant. */
+export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
+
+/** That of a load, whose principals may order for any customer. */
+export const edgeAccess = (): EdgeAccess => ({
+  keys: loadPrincipals.map((principal) => ({
+    principal,
+    token: secret(`api-key-${principal}`),
+  })),
+  caPath: secretPath("ca.crt"),
+  ca: ca(),
+});
+
+/** Options for `fetch`. */
+export const fetchOptions = (access: EdgeAccess | undefined) =>
+  access && { headers: { authorization: `Bearer ${access.keys[0]?.token}` }, tls: { ca: access.ca } };
+
+/** Variables of src/config.ts for a user of Kafka. */
+export const kafkaVariables = (user: KafkaUser): Record<string, string> => ({
+  KAFKA_SECURITY_PROTOCOL: "sasl_ssl",
+  KAFKA_SASL_MECHANISM: "SCRAM-SHA-512",
+  KAFKA_SASL_USERNAME: user,
+  KAFKA_SASL_PASSWORD_FILE: secretPath(`kafka-${user}`),
+  KAFKA_SSL_CA_LOCATION: secretPath("ca.crt"),
+});
+
+/** For Kafka's own protocol (ops/protocol.ts). */
+export const kafkaAdmission = (user: KafkaUser) => ({
+  ca: ca(),
+  username: user,
+  password: secret(`kafka-${user}`),
+});
+
+/** Options for `Bun.SQL`. */
+export const ledgerOptions = (role: LedgerRole, port: number) => ({
+  url: `postgres://${ledgerRoles[role]}:${secret(`ledger-${role}`)}@127.0.0.1:${port}/coffee?sslmode=verify-full`,
+  tls: { ca: ca() },
+});

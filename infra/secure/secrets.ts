@@ -1,0 +1,86 @@
+// Every secret of the secured topology, made once by `bun run secrets` and by `make up SECURE=1`: random passwords and API
+// keys, what is derived from them, and the certificates. What is there stays, so a secret is changed by removing its file.
+// The folder is its owner's alone (0700); the files in it are readable, since containers read them under users of their own,
+// through mounts of single files that do not pass the folder.
+//
+//   bun infra/secure/secrets.ts
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../kit/user-error.ts";
+import { ensureCertificates } from "./authority.ts";
+import { kafkaUsers, ledgerRoles, principals, secretsFolder } from "./names.ts";
+
+/** Makes what is missing. @returns whether something is new, which servers only read when they start @throws UserError */
+export async function ensureSecrets(folder = secretsFolder): Promise<boolean> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  const renewed = await ensureCertificates(folder);
+  const changed = derive(folder);
+  for (const file of readdirSync(folder)) chmodSync(join(folder, file), 0o644);
+  return renewed || changed;
+}
+
+/** What is random, and what follows from it. @returns whether any of the latter is new */
+function derive(folder: string): boolean {
+  let changed = false;
+  const write = (name: string, text: string) => {
+    const path = join(folder, name);
+    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+    writeFileSync(path, text);
+    changed = true;
+  };
+  const secret = (name: string): string => {
+    const path = join(folder, name);
+    if (!existsSync(path))
+      writeFileSync(path, Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url"));
+    return readFileSync(path, "utf8").trimEnd();
+  };
+
+  for (const user of kafkaUsers) secret(`kafka-${user}`);
+  const broker = secret("kafka-broker");
+  const zookeeper = secret("zookeeper-broker");
+  const quorum = secret("zookeeper-quorum");
+  const digest = "org.apache.zookeeper.server.auth.DigestLoginModule required";
+  const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+  write(
+    "zookeeper.jaas",
+    `Server { ${digest} user_broker="${zookeeper}"; };
+QuorumServer { ${digest} user_quorum="${quorum}"; };
+QuorumLearner { ${digest} username="quorum" password="${quorum}"; };
+`,
+  );
+  write(
+    "broker.jaas",
+    `KafkaServer { ${scram} username="broker" password="${broker}"; };
+Client { ${digest} username="broker" password="${zookeeper}"; };
+`,
+  );
+  write("broker.scram", `SCRAM-SHA-512=password=${broker}\n`);
+
+  secret("ledger-superuser");
+  for (const [name, role] of Object.entries(ledgerRoles)) {
+    const password = secret(`ledger-${name}`);
+    write(`ledger-${name}-url`, `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`);
+  }
+
+  const digestOf = (key: string) => new Bun.CryptoHasher("sha256").update(key).digest("hex");
+  const lines = principals.map((name) => `${digestOf(secret(`api-key-${name}`))} ${name}\n`);
+  write("api-keys", lines.join(""));
+
+  const own = (file: string) => readFileSync(join(import.meta.dir, file), "utf8");
+  // Of two lines with one name Kafka and ZooKeeper take the last.
+  for (const file of ["server.properties", "zookeeper.properties"])
+    write(file, own(`../kafka/${file}`) + own(file));
+  return changed;
+}
+
+if (import.meta.main) {
+  try {
+    const isNew = await ensureSecrets();
+    console.error(`${secretsFolder}: ${isNew ? "made" : "all is there, and lasts"}.`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

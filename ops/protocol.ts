@@ -1,0 +1,158 @@
+/**
+ * Kafka's own protocol, for what no client library tells, or none tells at once: one request on a connection of its own, to
+ * one broker, in plaintext or by TLS with SCRAM-SHA-512. Each is bounded.
+ * Source: https://kafka.apache.org/protocol; RFC 5802 (SCRAM), without channel binding, as Kafka has it.
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+const answerLimitMs = 2_000;
+const saslHandshake = [17, 1] as const;
+const saslAuthenticate = [36, 0] as const;
+const mechanism = "SCRAM-SHA-512";
+
+/** How a broker is to be asked: by TLS, as a user. */
+export interface Admission {
+  /** Of the broker's certificate, as PEM. */
+  ca: string;
+  username: string;
+  password: string;
+}
+
+/** Where a broker listens; on this machine, unless it says another. */
+export interface Door {
+  host?: string;
+  port: number;
+  admission?: Admission | undefined;
+}
+
+/** API key and version of a request; `flexible`: of those that carry tagged fields (KIP-482). */
+export type Request = readonly [key: number, version: number, flexible?: "flexible"];
+
+/**
+ * One request, and the answer after its head.
+ * @throws Error when there is none in time, or the user is not admitted
+ */
+export async function ask(door: Door, request: Request, body: Buffer): Promise<Reader> {
+  const { host = "127.0.0.1", port, admission } = door;
+  const socket = admission ? connectTls({ host, port, ca: admission.ca }) : connect({ host, port });
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  // Heard below, or nobody waits any more.
+  failed.catch(() => undefined);
+  socket.setTimeout(answerLimitMs, () => socket.destroy(new Error(`no answer on port ${port}`)));
+  socket.on("error", reject);
+  socket.on("close", () => reject(new Error(`the broker on port ${port} closed the connection`)));
+  const answers = answersOf(socket);
+  const call = async (of: Request, content: Buffer) => {
+    socket.write(framed(of, content));
+    const { value } = await Promise.race([answers.next(), failed]);
+    return read(value as Buffer, of[2] ? 9 : 8);
+  };
+  try {
+    if (admission) await admit(call, admission);
+    return await call(request, body);
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function* answersOf(socket: Socket): AsyncGenerator<Buffer> {
+  let received = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    received = Buffer.concat([received, chunk]);
+    for (let end = endOf(received); end <= received.length; end = endOf(received)) {
+      yield received.subarray(0, end);
+      received = received.subarray(end);
+    }
+  }
+}
+
+const endOf = (bytes: Buffer) => (bytes.length < 4 ? Number.POSITIVE_INFINITY : 4 + bytes.readInt32BE(0));
+
+function framed([key, version, flexible]: Request, body: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeInt16BE(key, 0);
+  head.writeInt16BE(version, 2);
+  const tags = Buffer.alloc(flexible ? 1 : 0);
+  const request = Buffer.concat([head, string("coffee-orders-tools"), tags, body]);
+  return Buffer.concat([int32(request.length), request]);
+}
+
+async function admit(
+  call: (request: Request, body: Buffer) => Promise<Reader>,
+  { username, password }: Admission,
+): Promise<void> {
+  const refused = (why: string) => new Error(`the user ${username} is not admitted: ${why}`);
+  if ((await call(saslHandshake, string(mechanism))).int16() !== 0) throw refused(`not by ${mechanism}`);
+  const say = async (text: string) => {
+    const reader = await call(saslAuthenticate, bytes(Buffer.from(text)));
+    const code = reader.int16();
+    const message = reader.string();
+    if (code !== 0) throw refused(message);
+    return reader.bytes().toString();
+  };
+  const first = `n=${username},r=${randomBytes(18).toString("base64")}`;
+  const challenge = await say(`n,,${first}`);
+  const [, nonce = "", salt = "", iterations = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)/.exec(challenge) ?? [];
+  const salted = saltedPassword(password, Buffer.from(salt, "base64"), Number(iterations));
+  const key = hmac(salted, "Client Key");
+  const last = `c=biws,r=${nonce}`;
+  const signature = hmac(createHash("sha512").update(key).digest(), `${first},${challenge},${last}`);
+  const proof = key.map((byte, at) => byte ^ (signature[at] as number));
+  await say(`${last},p=${Buffer.from(proof).toString("base64")}`);
+}
+
+const hmac = (key: Buffer, text: string) => createHmac("sha512", key).update(text).digest();
+
+/** Of SCRAM-SHA-512: what a broker is told instead of a password. */
+export const saltedPassword = (password: string, salt: Buffer, iterations: number): Buffer =>
+  pbkdf2Sync(password, salt, iterations, 64, "sha512");
+
+export function int32(value: number): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(value);
+  return size;
+}
+
+export function string(text: string): Buffer {
+  const content = Buffer.from(text);
+  const size = Buffer.alloc(2);
+  size.writeInt16BE(content.length);
+  return Buffer.concat([size, content]);
+}
+
+export const bytes = (content: Buffer): Buffer => Buffer.concat([int32(content.length), content]);
+
+export const array = (items: Buffer[]): Buffer => Buffer.concat([int32(items.length), ...items]);
+
+export type Reader = ReturnType<typeof read>;
+
+/** Takes one field after another; a field beyond the end throws. */
+function read(content: Buffer, start: number) {
+  let at = start;
+  const take = (size: number) => {
+    at += size;
+    return at - size;
+  };
+  const slice = (size: number) => {
+    const from = take(Math.max(0, size));
+    return content.subarray(from, from + Math.max(0, size));
+  };
+  const int8 = () => content.readInt8(take(1));
+  const int16 = () => content.readInt16BE(take(2));
+  const int32 = () => content.readInt32BE(take(4));
+  const int64 = () => Number(content.readBigInt64BE(take(8)));
+  return {
+    int8,
+    int16,
+    int32,
+    int64,
+    /** Null, which has the length -1, reads as "". */
+    string: () => slice(int16()).toString(),
+    bytes: () => slice(int32()),
+    /** Of less than 127 bytes, in a flexible answer; null as above. */
+    compactString: () => slice(int8() - 1).toString(),
+    list: <T>(item: () => T): T[] => Array.from({ length: Math.max(0, int32()) }, () => item()),
+  };
+}
