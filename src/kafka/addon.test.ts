@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), "coffee-orders-addon-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The project, but for the addon. */
-for (const part of ["src", "ops", "producer.ts", "consumer.ts", "package.json"])
+for (const part of ["src", "ops", "kit", "producer.ts", "consumer.ts", "package.json"])
   cpSync(join(root, part), join(folder, part), { recursive: true });
 mkdirSync(join(folder, "node_modules"));
 for (const name of new Bun.Glob("*").scanSync({ cwd: packages, onlyFiles: false }))
