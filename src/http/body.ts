@@ -16,10 +16,7 @@ const jsonType = new RegExp(
   "i",
 );
 
-/**
- * The whole body.
- * @throws OutcomeError unsupported_media_type (RFC 9110, 15.5.16), body_too_large, body_timeout, malformed_body
- */
+/** The whole body. @throws OutcomeError unsupported_media_type (RFC 9110, 15.5.16), body_too_large, body_timeout, malformed_body */
 export async function readJsonBody(
   request: Request,
   maxBytes: number,

@@ -18,11 +18,9 @@ export const mayOrderFor = ({ name, customers }: Principal, customer: string): b
 const leastMs = 1_000;
 
 /**
- * How long there is to answer a request.
- * @param answerBy as every try says it: milliseconds since the epoch as text; null without a balancer; what is no such text
- *   counts as none
+ * How long there is to answer a request, in milliseconds from now.
+ * @param answerBy milliseconds since the epoch as text; null without a balancer, and what is no such text counts as none
  * @param mostMs the time where nothing else is said, and the most
- * @returns milliseconds from now
  */
 export function timeLeftMs(answerBy: string | null, mostMs: number): number {
   if (answerBy === null || !/^\d{13}$/.test(answerBy)) return mostMs;

@@ -31,10 +31,7 @@ export const idempotencyKeyHeader = {
 } as const;
 const form = new RegExp(idempotencyKeyHeader.pattern);
 
-/**
- * The key in a header's value; a fresh one where there is none.
- * @throws OutcomeError malformed_key
- */
+/** The key in a header's value; a fresh one where there is none. @throws OutcomeError malformed_key */
 export function idempotencyKey(header: string | null): string {
   if (header === null) return crypto.randomUUID();
   const { maxLength } = idempotencyKeyHeader;

@@ -143,10 +143,7 @@ export function createSession(
       return undefined;
     },
 
-    /**
-     * Sends records; their reports follow, unless the client is replaced first.
-     * @returns the places of those that were not sent, for certain, and why
-     */
+    /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */
     produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
       const client = kafka;
       if (!client) return records.map((_, n) => [n, beingReplaced()]);

@@ -83,8 +83,9 @@ export const metadataOf = (client: Client) => (topic: string, timeoutMs: number)
 export function disconnect(client: Client): Promise<void> {
   return new Promise((resolve) => {
     const isProducer = client instanceof Kafka.Producer;
-    setTimeout(resolve, isProducer ? 5_000 : 10_000).unref();
-    if (isProducer) client.disconnect(1, () => resolve());
-    else client.disconnect(() => resolve());
+    const giveUp = setTimeout(resolve, isProducer ? 5_000 : 10_000);
+    const done = () => resolve(clearTimeout(giveUp));
+    if (isProducer) client.disconnect(1, done);
+    else client.disconnect(done);
   });
 }
