@@ -32,7 +32,6 @@ export function createBreaker(parts: {
   let handledAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
   let openedAtMs = 0;
-  let probing = false;
   let probes = 0;
   let probeAtMs = 0;
 
@@ -48,21 +47,12 @@ export function createBreaker(parts: {
   return {
     /** What may begin now: everything, one probe, or nothing for so long. */
     admits(): { most: number; waitMs: number } {
+      const nowMs = clock.nowMs();
       if (!open) return { most: Number.POSITIVE_INFINITY, waitMs: 0 };
-      const waitMs = probing ? probeMaxMs : probeAtMs - clock.nowMs();
-      return { most: waitMs > 0 ? 0 : 1, waitMs };
-    },
-    /** Work begins. @returns what is to be called at its end */
-    begin(): () => void {
-      if (!open || probing) return () => undefined;
-      probing = true;
-      const failedBefore = probes;
-      return () => {
-        probing = false;
-        // A probe that said nothing, e.g. a record that was handled before, is followed by the next at once.
-        if (open && probes > failedBefore)
-          probeAtMs = clock.nowMs() + backoffMs(probes, probeBaseMs, probeMaxMs, random);
-      };
+      if (nowMs < probeAtMs) return { most: 0, waitMs: probeAtMs - nowMs };
+      // Unless it is noted before how this one ended.
+      probeAtMs = nowMs + probeMaxMs;
+      return { most: 1, waitMs: 0 };
     },
     handledAtMs: (): number => handledAtMs,
     /** Notes how attempts ended, before they are counted. @returns whether those that failed are the orders' own */
@@ -71,7 +61,11 @@ export function createBreaker(parts: {
       const wasOpen = open;
       if (handled > 0) handledAtMs = nowMs;
       if (open && handled > 0) change(false);
-      if (open) probes += Number(failed.length > 0);
+      if (open) {
+        probes += Number(failed.length > 0);
+        // A probe that said nothing, e.g. a record that was handled before, is followed by the next at once.
+        probeAtMs = failed.length > 0 ? nowMs + backoffMs(probes, probeBaseMs, probeMaxMs, random) : nowMs;
+      }
       if (wasOpen)
         return nowMs > openedAtMs + longestOutageMs && failed.every(({ failures }) => failures > 0);
       failing.push(...failed.filter(({ failures }) => failures === 0));

@@ -26,7 +26,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
 
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
-    const ended = breaker.begin();
     for (const { owner } of works) owner.running += 1;
     try {
       for (const work of works) {
@@ -35,11 +34,10 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);
-      if (orders.length === 0) return [];
+      if (orders.length === 0) return conclude([], new Map());
       if (effects) return await effect(orders[0] as Work, free);
       return conclude(orders, await recorder.record(orders, handled));
     } finally {
-      ended();
       for (const { owner } of works) owner.running -= 1;
     }
   }
