@@ -23,6 +23,8 @@ describe("HAProxy takes it without a warning", () => {
     ["servers by address", { ...servers, PRODUCER_2: "127.0.0.1:3002", PRODUCER_3: "127.0.0.1:3003" }],
     ["servers by name", { ...secret, PRODUCER_DNS: "producer:3000", CONSUMER_DNS: "consumer:3001" }],
     ["without limits", { ...servers, REQUESTS_PER_10S: "0", ORDERS_PER_10S: "0", BYTES_PER_10S: "0" }],
+    ["without an access log", { ...servers, LB_ACCESS_LOG: "0" }],
+    ["with its log elsewhere", { ...servers, LB_ACCESS_LOG: "127.0.0.1:514 format rfc5424 sample 1:10" }],
     ["elsewhere", { ...servers, LB_OPEN: "1", LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "[::1]:8405" }],
   ])("%s, and says that it is open", (_, env) => {
     const { exitCode, said } = check(env);

@@ -50,5 +50,10 @@ export const versions: Case[] = [
     { own: 400 },
   ],
   ["a TLS greeting", `\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03${"\0".repeat(32)}\r\n\r\n`, { own: 400 }],
+  [
+    "a PROXY head of version 2",
+    `\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c${"\x01".repeat(12)}${request()}`,
+    { own: 400 },
+  ],
   ["a PROXY line", `PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n${request()}`, { own: 400 }],
 ];
