@@ -8,6 +8,7 @@ const commands = {
   ...{ topics: "ops/topics.ts", dead: "ops/dead/main.ts", simulate: "proof/simulation/main.ts" },
   ...{ chaos: "proof/chaos.ts", prove: "proof/prove.ts", load: "proof/load/main.ts" },
   ...{ images: "infra/images.ts", sbom: "infra/sbom/main.ts", native: "native/build.ts" },
+  ...{ secrets: "infra/secure/secrets.ts" },
   ...{ dev: "proof/demo/dev.ts", stage: "stage/main.ts", bench: "bench/main.ts" },
 };
 

@@ -6,6 +6,7 @@
 //   bun infra/secure/secrets.ts
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownCommandLine } from "../../kit/arguments.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { ensureCertificates } from "./authority.ts";
 import { kafkaUsers, ledgerRoles, principals, secretsFolder } from "./names.ts";
@@ -75,6 +76,9 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
 }
 
 if (import.meta.main) {
+  const usage = `bun run secrets     makes the secured topology's certificates and passwords, where they are missing or near their end
+Exit code: 0 all are there; 1 why not; 2 the command was not understood.`;
+  ownCommandLine(usage, {}, () => undefined);
   try {
     const isNew = await ensureSecrets();
     console.error(`${secretsFolder}: ${isNew ? "made" : "all is there, and lasts"}.`);
