@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { partyOf } from "../../src/order.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { decodePlacedOrder } from "../../src/wire/validation.ts";
-import { batchOf, inPiecesOf, type MixedRequest, replayableBytes, requestOf } from "./mix.ts";
+import { batchOf, inPiecesOf, type MixedRequest, replayableBytes, requestOf, turnOf } from "./mix.ts";
 
 const firstOf = (of: (run: string, n: number) => MixedRequest) =>
   Array.from({ length: 1_200 }, (_, n) => of("run", n));
@@ -67,4 +67,15 @@ test("in pieces come all kinds, in chunks and slowly", () => {
   expect(ways(firstOf(inPiecesOf))).toEqual(
     new Set(["single-chunked", "single-slow", "batch-chunked", "streamed-slow"]),
   );
+});
+
+test("each order is whose its request is, and all take turns", () => {
+  const all = ["a", "b", "c"];
+  const requests = Array.from({ length: 400 }, (_, n) => [
+    requestOf("run-1", n),
+    inPiecesOf("run-1", n),
+  ]).flat();
+  for (const { key, orders } of requests)
+    expect(new Set(orders.map((order) => turnOf(order.key, all)))).toEqual(new Set([turnOf(key, all)]));
+  expect(new Set(requests.map(({ key }) => turnOf(key, all)))).toEqual(new Set(all));
 });
