@@ -126,10 +126,13 @@ export function haproxy(): string {
 /** HAProxy shares a port with whoever lets it, also with itself: none is given twice. */
 const given = new Set<number>();
 
-/** A free port below those that the system hands out by itself, so that it stays free until it is wanted. */
+/**
+ * A free port below those that the system hands out by itself, so that it stays free until it is wanted; of a range that test
+ * processes side by side do not share.
+ */
 export function fixedPort(): number {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const port = 20_000 + 500 * (process.pid % 20) + Math.floor(Math.random() * 500);
     if (given.has(port)) continue;
     given.add(port);
     try {
