@@ -110,7 +110,13 @@ export function createSqliteLedger(path: string): Ledger {
   const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;
-    return askOf(database())(strings.join("?"), ...values).catch(blame);
+    try {
+      return database()
+        .query(strings.join("?"))
+        .all(...values);
+    } catch (error) {
+      blame(error);
+    }
   }) as Tx;
 
   return {
