@@ -15,21 +15,33 @@ async function closure(path: string, seen = new Set<string>()): Promise<Set<stri
   return seen;
 }
 
+const commands = ["topics", "ledger", "rights", "warm-up"].map((name) => `ops/${name}.ts`);
+const run = ["producer.ts", "consumer.ts", ...commands];
+const built = ["native/build.ts", "native/smoke.ts"];
+
+/** Of ours, what these import and no copy has brought. */
+async function missing(copied: string[], entries: string[]): Promise<string[]> {
+  const needed = new Set<string>();
+  for (const entry of entries) await closure(entry, needed);
+  const isThere = (path: string) => copied.some((one) => path === one || path.startsWith(`${one}/`));
+  return [...needed].filter((path) => !isThere(path));
+}
+
+const copiedIn = (stage: string) =>
+  [...stage.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, files = ""]) => files.split(" "));
+
 test("whatever the image runs is let into its build, and no test is", async () => {
   const files = await appFiles();
-  for (const entry of ["producer.ts", "consumer.ts", "ops/topics.ts", "native/build.ts", "native/smoke.ts"])
-    expect([...(await closure(entry))].filter((path) => !files.includes(path))).toEqual([]);
+  expect(await missing(files, [...run, ...built])).toEqual([]);
   expect(files.filter((path) => path.includes(".test.") || path.includes("node_modules"))).toEqual([]);
 });
 
 test("the layer of the native addon has what its build runs, and nothing of src: that it may change", async () => {
-  const [build = ""] = (await text("infra/images/app/Dockerfile")).split(/^FROM .* AS build$/m).slice(1);
-  const before = build.slice(0, build.indexOf("native/build.ts")).matchAll(/^COPY (.*) \S+$/gm);
-  const copied = [...before].flatMap(([, files = ""]) => files.split(" "));
-  const run = [...(await closure("native/build.ts"))];
-  const isThere = (path: string) => copied.some((one) => path === one || path.startsWith(`${one}/`));
-  expect(run.filter((path) => !isThere(path))).toEqual([]);
+  const [, build = "", image = ""] = (await text("infra/images/app/Dockerfile")).split(/^FROM /m);
+  const copied = copiedIn(build.slice(0, build.indexOf("native/build.ts")));
+  expect(await missing(copied, built)).toEqual([]);
   expect(copied.filter((one) => one.includes("src"))).toEqual([]);
+  expect(await missing(copiedIn(image), run)).toEqual([]);
 });
 
 test("the image has the Bun that the project is pinned to", async () => {
