@@ -1,7 +1,4 @@
-/**
- * The only reader of the environment. A tier starts with every variable valid or not at all: all faults are
- * listed in one message, each with what is expected. A setting keeps its variable's name throughout the code.
- */
+/** The only reader of the environment. A tier starts with all of it valid or not at all. A setting keeps its variable's name. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
@@ -50,12 +47,7 @@ const kafka = {
   MIN_INSYNC_REPLICAS: whole("min.insync.replicas that the topics must have", 2, 1, 10),
   // What is not handled by then is gone: it must outlast the longest time that the consumers may be down.
   MIN_RETENTION_MS: whole("retention.ms that the topics must have, unless it is -1", dayMs, 0, 3_650 * dayMs),
-  TOPIC_CHECK_MS: whole(
-    "time between two checks of a topic and of the rights there",
-    5_000,
-    1_000,
-    10 * minuteMs,
-  ),
+  TOPIC_CHECK_MS: whole("time between two checks of a topic and of the rights there", 5_000, 1_000, 600_000),
   MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
   LOG_LEVEL: choice("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
 };
@@ -112,14 +104,12 @@ export type ProducerConfig = Static<typeof producerSchema>;
 export type ConsumerConfig = Static<typeof consumerSchema>;
 export type KafkaConfig = Static<typeof kafkaSchema>;
 
-/** Every fault of the environment in one message, one line each. */
+/** Every fault of the environment in one message, one line each, with what is expected. */
 export class ConfigError extends Error {
   override name = "ConfigError";
 }
 
-type Environment = Record<string, string | undefined>;
-
-function read<T extends TObject>(schema: T, env: Environment): Static<T> {
+function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const { properties } = schema;
   const given = Object.entries(properties).flatMap(([name, { type }]) => {
     const text = textOf(name, env);
@@ -149,7 +139,7 @@ const decimal = /^-?\d+(\.\d+)?$/;
 const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("URL");
 
 /** A secret may lie in a file, which NAME_FILE names: what is in the environment many can see. */
-function textOf(name: string, env: Environment): string | undefined {
+function textOf(name: string, env: NodeJS.ProcessEnv): string | undefined {
   const path = isSecret(name) && env[`${name}_FILE`];
   if (!path || env[name]) return env[name];
   try {
@@ -167,6 +157,6 @@ function faultOf(name: string, schema: SchemaOptions, given: string | undefined)
 }
 
 /** The settings of a tier, or of whatever only talks to Kafka. @throws ConfigError listing every fault. */
-export const producerConfig = (env: Environment = process.env): ProducerConfig => read(producerSchema, env);
-export const consumerConfig = (env: Environment = process.env): ConsumerConfig => read(consumerSchema, env);
-export const kafkaConfig = (env: Environment = process.env): KafkaConfig => read(kafkaSchema, env);
+export const producerConfig = (env = process.env): ProducerConfig => read(producerSchema, env);
+export const consumerConfig = (env = process.env): ConsumerConfig => read(consumerSchema, env);
+export const kafkaConfig = (env = process.env): KafkaConfig => read(kafkaSchema, env);

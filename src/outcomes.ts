@@ -4,7 +4,6 @@
  * on a status; the balancer's own answers (lb/haproxy.cfg) are rows of this table too. A look-up has no fate.
  */
 
-/** What an answer says of the order's fate. */
 export type Fate = "accepted" | "refused" | "unknown";
 
 const row = (fate: Fate | undefined) => (status: number, title: string, retryAfterS?: number) => {
@@ -14,7 +13,6 @@ const refused = row("refused");
 const unknown = row("unknown");
 const ofLookUp = row(undefined);
 
-/** The whole table. */
 export const outcomes = {
   accepted: row("accepted")(202, "Accepted"),
   // Of orders and look-ups.
@@ -51,7 +49,6 @@ export const outcomes = {
 
 /** The name of an outcome; it is also the last part of the problem's type and a metric's label. */
 export type OutcomeName = keyof typeof outcomes;
-/** Names of the outcomes that are errors. */
 export type ProblemName = Exclude<OutcomeName, "accepted">;
 
 /** An expected failure on its way to the answer. Anything else that is thrown is a defect: `internal_error`. */

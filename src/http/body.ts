@@ -17,11 +17,7 @@ const jsonType = new RegExp(
 );
 
 /** The whole body. @throws OutcomeError unsupported_media_type (RFC 9110, 15.5.16), body_too_large, body_timeout, malformed_body */
-export async function readJsonBody(
-  request: Request,
-  maxBytes: number,
-  timeoutMs = 10_000,
-): Promise<Uint8Array> {
+export async function readJsonBody(request: Request, maxBytes: number, timeoutMs = 10_000) {
   const mediaType = request.headers.get("content-type");
   if (!jsonType.test(mediaType ?? ""))
     throw unsupported(`application/json in UTF-8, not ${mediaType?.slice(0, 100) || "an untyped body"}`);

@@ -1,4 +1,9 @@
-/** The HTTP interface as an OpenAPI 3.1 document: as `bun run client:types` has written it, with the order as it is validated. */
+/**
+ * The HTTP interface as an OpenAPI 3.1 document, as `bun run client:types` has written it, with the order as it is validated; and
+ * as a page to read, for operators, by the balancer's port of theirs. All of that is served from here, by Swagger UI's own files,
+ * read when they are asked for; nothing is sent from it, and nothing fetched from elsewhere.
+ */
+import type { Hono } from "hono";
 import { orderSchema } from "../order.ts";
 import document from "./openapi.json" with { type: "json" };
 
@@ -7,3 +12,19 @@ const { $id: _, ...Order } = orderSchema;
 
 /** The document. Its paths are those that pass the balancer. */
 export const openApi = { ...document, components: { schemas: { ...document.components.schemas, Order } } };
+
+const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Coffee Orders</title>
+<link rel="stylesheet" href="/api/swagger-ui.css"><div id="api"></div>
+<script src="/api/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", supportedSubmitMethods: [], validatorUrl: null })</script></html>`;
+
+/** Adds GET /openapi.json, and /api with its two files. */
+export function addDescription(app: Hono): void {
+  app.get("/openapi.json", (c) => c.json(openApi));
+  app.get("/api", (c) => c.html(page));
+  for (const file of ["swagger-ui.css", "swagger-ui-bundle.js"])
+    app.get(`/api/${file}`, () => {
+      const path = new URL(import.meta.resolve(`swagger-ui-dist/${file}`));
+      return new Response(Bun.file(path));
+    });
+}

@@ -5,8 +5,7 @@ import { ConfigError } from "../config.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { gaugeOfNow } from "../runtime/metrics.ts";
-import { addApiPage } from "./api-page.ts";
-import { openApi } from "./openapi.ts";
+import { addDescription } from "./openapi.ts";
 
 /**
  * An application with /livez, /readyz, /metrics (Prometheus text format), /openapi.json and its page, /api, whose errors
@@ -25,8 +24,7 @@ export function createApp(log: Logger, about: { registry: Registry; unready: () 
   app.get("/metrics", async (c) =>
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
-  app.get("/openapi.json", (c) => c.json(openApi));
-  addApiPage(app);
+  addDescription(app);
   app.notFound(({ req }) =>
     problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
   );

@@ -1,7 +1,4 @@
-/**
- * The producer's HTTP interface. It decides in this order, cheapest first: is anything taken at all, is the body
- * in bounds, is it an order; only then is anything sent.
- */
+/** The producer's HTTP interface. Cheapest first: is anything taken, is the body in bounds, is it an order; then it is sent. */
 import type { Registry } from "prom-client";
 import { maxBatchBytes, maxBatchOrders, type ProducerConfig } from "../config.ts";
 import { readJsonBody } from "../http/body.ts";
@@ -135,10 +132,7 @@ function ofAllTries(error: OutcomeError): OutcomeError {
 const declaredBytes = (request: Request): number =>
   Number(request.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
 
-/**
- * An answer before the body is there ends the connection; and the balancer, which would wait for the rest, gives the
- * answer itself, from a header.
- */
+/** Before the body is there it ends the connection; the balancer, which would wait for the rest, answers from a header. */
 async function endingUpload(request: Request, answer: Response): Promise<Response> {
   if (declaredBytes(request) <= wholeBytes) return answer;
   const text = await answer.text();

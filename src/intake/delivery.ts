@@ -18,7 +18,6 @@ import { createSession } from "./session.ts";
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
 
-/** Starts connecting to Kafka at once. */
 export function createDelivery(
   config: ProducerConfig,
   log: Logger,

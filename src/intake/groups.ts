@@ -63,13 +63,6 @@ export function createGroups<Item>(options: {
     send(items, newest);
   }
 
-  /** How long the next group waits for so many, after the one under way took so long. */
-  function gapMs(expected: number, tookMs: number, nowMs: number): number {
-    const busyMs = held.length > 0 ? gapPerMs * (smoothedMs - promptMs) : 0;
-    const patienceMs = gathers && expected >= fewestAwaited ? patienceFactor * tookMs : 0;
-    return Math.min(Math.max(busyMs, patienceMs), windowMs - (held.length > 0 ? nowMs - heldSinceMs : 0));
-  }
-
   return {
     /** Takes an item; it is sent within the window, with what arrives in the same turn of the event loop. */
     add(item: Item): void {
@@ -89,7 +82,10 @@ export function createGroups<Item>(options: {
       // One by one most are back already: then so many are there.
       const expected = gathers ? size + held.length : size;
       awaited = Math.min(expected, mostAwaited);
-      const waitMs = gapMs(expected, tookMs, nowMs);
+      const busyMs = held.length > 0 ? gapPerMs * (smoothedMs - promptMs) : 0;
+      const patienceMs = gathers && expected >= fewestAwaited ? patienceFactor * tookMs : 0;
+      const leftMs = windowMs - (held.length > 0 ? nowMs - heldSinceMs : 0);
+      const waitMs = Math.min(Math.max(busyMs, patienceMs), leftMs);
       clearTimeout(timer);
       mode = "gathering";
       if (held.length >= awaited || waitMs <= 0) flush();

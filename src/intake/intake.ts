@@ -16,11 +16,9 @@ import { createRecent } from "./recent.ts";
 
 export type Intake = ReturnType<typeof createIntake>;
 
-const recentOrders = 10_000;
-
 /** Starts connecting to Kafka at once; orders are refused until that is done. */
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
-  const recent = createRecent<{ order: Order; acceptance: Acceptance }>(recentOrders);
+  const recent = createRecent<{ order: Order; acceptance: Acceptance }>(10_000);
   const admission = createAdmission(config, metrics);
   metrics.inFlight(admission);
   /** Of a drain: it is told by /readyz, which the balancer has yet to notice; then orders are refused. */
@@ -36,14 +34,14 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     return customer === undefined ? undefined : admission.lane(delivery.partitionOf(customer));
   }
 
-  function obstacle(kind: Kind, bytes: number, lane: Lane | undefined): OutcomeError | undefined {
+  /** Why nothing is taken just now; undefined when it is. Cheap: for before a body of so many bytes is read. */
+  function obstacle(kind: Kind, bytes = 0, lane = laneOf()): OutcomeError | undefined {
     if (draining === "refusing") return new OutcomeError("draining", "this producer is shutting down");
     return delivery.obstacle() ?? admission.obstacle(kind, bytes, lane);
   }
 
   return {
-    /** Why nothing is taken just now; undefined when it is. Cheap: for before a body of so many bytes is read. */
-    obstacle: (kind: Kind, bytes = 0): OutcomeError | undefined => obstacle(kind, bytes, laneOf()),
+    obstacle,
 
     /** Keeps room for a body that is about to be read. @returns what gives it back, once the body is gone */
     reserve(kind: Kind, bytes: number): () => void {

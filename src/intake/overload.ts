@@ -136,11 +136,9 @@ export function createOverload(targetMs: number, most: number) {
       }
       span.acknowledged += 1;
       const sinceMs = nowMs - waited;
-      if (sinceMs < stall.endMs && nowMs < stall.ignoredToMs) {
-        calm();
-        return;
-      }
-      if (cut && sinceMs < cut.atMs) return;
+      const ofStall = sinceMs < stall.endMs && nowMs < stall.ignoredToMs;
+      if (ofStall) calm();
+      if (ofStall || (cut && sinceMs < cut.atMs)) return;
       span.counted += 1;
       span.quickestMs = Math.min(span.quickestMs, waited);
       span.waitedMs += Math.min(waited, longestTargets * goalMs);

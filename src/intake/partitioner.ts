@@ -10,9 +10,6 @@ export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v
 export const partitionForKey = (key: string, partitions: number): number =>
   (murmur2(key) & 0x7fffffff) % partitions;
 
-/** Unsettled orders of one partition that were sent together. */
-type Sent = { atMs: number; unsettled: number };
-
 /** @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable */
 export function createPartitioner(options: {
   kind: "batch" | "customer";
@@ -21,10 +18,9 @@ export function createPartitioner(options: {
 }) {
   const { kind, availabilityTimeoutMs } = options;
   let { partitions } = options;
-  /** By partition, oldest first; also of partitions that are no more. */
-  const waiting: Sent[][] = [];
+  /** By partition, oldest first: how many were sent together and are unsettled. Also of partitions that are no more. */
+  const waiting: { atMs: number; unsettled: number }[][] = [];
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
-  /** Whether no order of the partition has been waiting for its report for too long. */
   const available = (partition: number, nowMs: number): boolean =>
     partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.

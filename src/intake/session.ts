@@ -83,7 +83,6 @@ export function createSession(
     events.onPartitions(partitions.length);
     tell(undefined);
     void watch(client);
-    return undefined;
   }
 
   /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
@@ -104,8 +103,7 @@ export function createSession(
           used = found.length;
           events.onPartitions(used);
         }
-        const due = found.length !== trusted || performance.now() - checkedMs >= config.TOPIC_CHECK_MS;
-        if (!due) continue;
+        if (found.length === trusted && performance.now() - checkedMs < config.TOPIC_CHECK_MS) continue;
         checkedMs = performance.now();
         const asked = askOfTopic(config, topic, client, { right: "WRITE", timeoutMs: checkTimeoutMs });
         const told = await asked.catch((error) => {
@@ -140,7 +138,6 @@ export function createSession(
       if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
       if (partitions.every(({ isrs }) => isrs.length < leastReplicas))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
-      return undefined;
     },
 
     /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */

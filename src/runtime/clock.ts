@@ -23,9 +23,6 @@ export const realClock: Clock = {
   nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
-/**
- * How long to wait before the attempt after so many failed ones (at least 1): exponential, bounded, with full jitter, so
- * that retries spread out.
- */
+/** How long to wait after so many failed attempts (at least 1): exponential, bounded, with full jitter. */
 export const backoffMs = (failures: number, baseMs: number, maxMs: number, random = Math.random): number =>
   Math.ceil(random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures - 1, 30)));

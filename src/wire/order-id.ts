@@ -1,7 +1,5 @@
 /** The identity of an order: the same in every producer and on every try, so that each retry and replay is safe. */
 
-const likeOfBatch = /\/[0-9]+$/;
-
 /**
  * An order's own key: the n-th order of a batch, from 0, has the request's key with `/n`; a single order has it as it is,
  * but if that ends as if of a batch, a blank more, which no header's key ends with (src/http/idempotency-key.ts). So no two
@@ -9,7 +7,7 @@ const likeOfBatch = /\/[0-9]+$/;
  */
 export function orderKey(requestKey: string, n?: number): string {
   if (n !== undefined) return `${requestKey}/${n}`;
-  return likeOfBatch.test(requestKey) ? `${requestKey} ` : requestKey;
+  return /\/[0-9]+$/.test(requestKey) ? `${requestKey} ` : requestKey;
 }
 
 const digest = new Uint8Array(32);

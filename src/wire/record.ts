@@ -18,9 +18,8 @@ const constant: OutgoingRecord["headers"] = [
 /** The record of an order on its topic; the partition is chosen when it is sent. */
 export function recordOf(order: Order, id: string, topic: string, trace?: TraceContext): OutgoingRecord {
   const placedAt = new Date().toISOString();
-  const placed: PlacedOrder = { ...order, id, placedAt };
   const headers: OutgoingRecord["headers"] = [{ ce_id: id, ce_time: placedAt }];
   if (trace) headers.push(trace);
-  const value = JSON.stringify(placed);
+  const value = JSON.stringify({ ...order, id, placedAt } satisfies PlacedOrder);
   return { topic, partition: -1, key: id, value, headers, sharedHeaders: constant };
 }

@@ -48,9 +48,7 @@ export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   if (placedCheck.Check(document)) return document;
   const isUnknownMember = ({ type }: ValueError) => type === ValueErrorType.ObjectAdditionalProperties;
   if (Iterator.from(placedCheck.Errors(document)).every(isUnknownMember)) return document as PlacedOrder;
-  const found = faults(placedCheck.Errors(document)).map(
-    ({ pointer, detail }) => `${pointer || "/"} ${detail}`,
-  );
+  const found = faults(placedCheck.Errors(document)).map((one) => `${one.pointer || "/"} ${one.detail}`);
   throw new Error(`not an order: ${found.join("; ")}`);
 }
 
