@@ -46,7 +46,7 @@ export async function deleteRecords(
   api.rd_kafka_topic_partition_list_destroy(list);
   try {
     const client = new Kafka.Producer(clientOptions(config), {});
-    const asking = await connected(client, config, topic, openAsking);
+    const asking = await connected(client, { ...config, ORDERS_TOPIC: topic }, openAsking);
     const faults = await asking
       .ask(timeoutMs, {
         send: (queue, handle) =>

@@ -17,10 +17,7 @@ export function openAsking(client: Pointer) {
   let underWay = 0;
   let closed = false;
   return {
-    /**
-     * Makes one request and reads its answer.
-     * @throws Error with the brokers' words when they refuse; when none answers in time; when the request can't be made
-     */
+    /** @throws Error with the brokers' words when they refuse; when none answers in time; when the request can't be made */
     async ask<Answer>(timeoutMs: number, { send, read }: Exchange<Answer>): Promise<Answer> {
       // The client may be gone by then.
       if (closed) throw new Error("the Kafka client is closed");

@@ -52,13 +52,12 @@ export function handleOf(client: Client): Pointer {
 export async function connected<Driver>(
   client: Client,
   config: KafkaConfig,
-  topic: string,
   open: (handle: Pointer) => Driver,
   onError: (message: string) => void = () => undefined,
 ): Promise<Driver> {
   const words = listen(client as Kafka.Producer, config, onError);
   await new Promise<void>((resolve, reject) => {
-    client.connect({ topic, timeout: 5_000 }, (error) => {
+    client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, (error) => {
       if (!error) return resolve();
       reject(new Error([error.message, words()].filter(Boolean).join(": "), { cause: error }));
     });

@@ -1,7 +1,4 @@
-/**
- * A member of a consumer group, driven by its owner: it polls when asked, commits what it is told, and assigns nothing by
- * itself. Never in flowing mode, never with automatic commits.
- */
+/** A member of a consumer group, driven by its owner: polls when asked, commits what it is told, assigns nothing by itself. */
 import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
@@ -16,8 +13,6 @@ import { openWakeUps } from "./wake-ups.ts";
 export type Rebalance = { kind: "assign" | "revoke"; partitions: number[] };
 
 export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
-
-const assignPartitions = -175;
 
 /**
  * Connects a member and joins the group. Each demand, told by a poll, must be met with `assign` or `unassign`, in order.
@@ -53,14 +48,13 @@ export function openConsumer(
       "fetch.error.backoff.ms": 100,
       rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
         options.onRebalance({
-          kind: error.code === assignPartitions ? "assign" : "revoke",
+          kind: error.code === Kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS ? "assign" : "revoke",
           partitions: assignment.map(({ partition }) => partition),
         }),
     } as Kafka.ConsumerGlobalConfig,
     { "auto.offset.reset": "earliest" },
   );
-  const drive = (handle: Pointer) => join(client, handle, config);
-  return connected(client, config, config.ORDERS_TOPIC, drive, options.onError);
+  return connected(client, config, (handle) => join(client, handle, config), options.onError);
 }
 
 /** What a connected client does, from joining on. @throws Error when no pipe can be made */

@@ -9,10 +9,7 @@ const { ptr, i32, u64, bool, cstring, void: nothing } = FFIType;
 
 export const rdkafka = dlopen(library, {
   coffee_orders_client: { args: [ptr], returns: ptr },
-  coffee_orders_send: {
-    args: [ptr, ptr, ptr, ptr, ptr, ptr, u64, u64, bool, ptr],
-    returns: nothing,
-  },
+  coffee_orders_send: { args: [ptr, ptr, ptr, ptr, ptr, ptr, u64, u64, bool, ptr], returns: nothing },
   coffee_orders_collect_reports: { args: [ptr], returns: nothing },
   coffee_orders_poll_reports: { args: [ptr, ptr, u64], returns: u64 },
   coffee_orders_forget_reports: { args: [ptr], returns: nothing },

@@ -36,10 +36,7 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
       const places = lines(partitions.map((one) => [one, oldest]));
       must(rdkafka.coffee_orders_rewind(client, name, places, rewindTimeoutMs));
     },
-    /**
-     * Commits. Each commit has its own answer: a late one settles no other.
-     * @throws Error with the coordinator's or librdkafka's words, or when no answer came in time
-     */
+    /** Each has its own answer. @throws Error with the coordinator's or librdkafka's words, or when none came in time */
     commit: (commits: readonly Commit[], timeoutMs: number): Promise<void> =>
       ask(timeoutMs, {
         send(queue) {

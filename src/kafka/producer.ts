@@ -5,8 +5,7 @@ import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
 import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
 import { openReports, type Report } from "./reports.ts";
-import type { OutgoingRecord } from "./sender.ts";
-import { openSender, type RefusedRecord } from "./sender.ts";
+import { type OutgoingRecord, openSender, type RefusedRecord } from "./sender.ts";
 import { openWakeUps } from "./wake-ups.ts";
 
 /** Of records that are handed over together each, counted by n from 0, has a report, unless the producer is closed first. */
@@ -18,8 +17,6 @@ export type KafkaProducer = Awaited<ReturnType<typeof openProducer>>;
 export const maxRecordBytes = 2_097_152;
 /** Longest batch of several records, Kafka's batch.size: topics must take that much, for their bound is a batch's. */
 export const batchBytes = 1_000_000;
-/** What a batch has besides its records (Kafka protocol, RecordBatch); message.max.bytes is without it. */
-const batchHeaderBytes = 61;
 
 /** Records of one call, and calls until they are numbered anew. A tag, a double, is the call's number and a place in it. */
 const mostTogether = 2 ** 20;
@@ -60,7 +57,8 @@ export function openProducer(
       "queue.buffering.max.messages": 100_000,
       "queue.buffering.max.kbytes": 131_072,
       "compression.type": "lz4",
-      "message.max.bytes": (options.maxBytes ?? maxRecordBytes) - batchHeaderBytes,
+      // Without the header that a batch has besides its records (Kafka protocol, RecordBatch).
+      "message.max.bytes": (options.maxBytes ?? maxRecordBytes) - 61,
       "statistics.interval.ms": 1_000,
     },
     {
@@ -71,8 +69,7 @@ export function openProducer(
     },
   );
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  const opened = (handle: Pointer) => drive(client, handle, lingerMs > 0);
-  return connected(client, config, config.ORDERS_TOPIC, opened, options.onError);
+  return connected(client, config, (handle) => drive(client, handle, lingerMs > 0), options.onError);
 }
 
 function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {

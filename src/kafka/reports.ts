@@ -30,10 +30,9 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
       do {
         count = Number(rdkafka.coffee_orders_poll_reports(client, doubles, BigInt(atOnce)));
         for (let n = 0; n < count; n += 1) {
-          const tag = doubles[n * reportDoubles] as number;
           const offset = doubles[n * reportDoubles + 1] as number;
           const code = words[n * reportWords + 5] as number;
-          onReport(tag, {
+          onReport(doubles[n * reportDoubles] as number, {
             error: code === 0 ? undefined : errorText(code),
             code,
             partition: words[n * reportWords + 4] as number,

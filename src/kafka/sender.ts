@@ -46,17 +46,8 @@ export function openSender(client: Pointer, lingers: boolean) {
   }
   let shared = sharing(none);
 
-  function topicOf(name: string): Pointer {
-    const topic = topics.get(name) ?? present(rdkafka.rd_kafka_topic_new(client, cText(name), null), name);
-    topics.set(name, topic);
-    return topic;
-  }
-
   return {
-    /**
-     * As a producer's `produceAll`.
-     * @param firstTag what the report of the first will be known by, from 1 on; the others' are the numbers after it
-     */
+    /** As a producer's `produceAll`. @param firstTag what the first one's report is known by, from 1 on; others by the next */
     send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {
       const [first] = records;
       if (first === undefined) return [];
@@ -64,12 +55,14 @@ export function openSender(client: Pointer, lingers: boolean) {
       if (records.some((one) => one.topic !== topic || (one.sharedHeaders ?? none) !== sharedHeaders))
         throw new TypeError("records of several topics or shared headers in one call");
       if (shared.headers !== sharedHeaders) shared = sharing(sharedHeaders);
+      const to = topics.get(topic) ?? present(rdkafka.rd_kafka_topic_new(client, cText(topic), null), topic);
+      topics.set(topic, to);
       for (const record of records) encoder.add(record);
       const errors = new Float64Array(records.length);
       const { numbers, texts } = encoder.encoded();
       const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
       rdkafka.coffee_orders_send(
-        ...([client, topicOf(topic), shared.numbers, shared.texts, numbers, texts] as const),
+        ...([client, to, shared.numbers, shared.texts, numbers, texts] as const),
         ...([count, tag, lingers, errors] as const),
       );
       const refused: [number, RefusedRecord][] = [];
@@ -94,16 +87,13 @@ function refusal(error: Pointer): RefusedRecord {
   return new RefusedRecord(message, failed ? "client failed" : (reasons[code] ?? "other"), code);
 }
 
-/** There is no key, or no value. */
-const absent = -1;
-
-/** Writes records as native/send.cc reads them. */
+/** Writes records as native/send.cc reads them. A length of -1: there is no key, or no value. */
 function createEncoder() {
   const texts = new Bun.ArrayBufferSink();
   texts.start({ stream: true, asUint8Array: true });
   let numbers: number[] = [];
   const lengthOf = (text: string | Buffer | null): number =>
-    text === null ? absent : (texts.write(text) as number);
+    text === null ? -1 : (texts.write(text) as number);
 
   function addHeaders(headers: RecordHeaders): void {
     const total = numbers.push(0) - 1;

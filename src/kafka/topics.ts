@@ -4,7 +4,6 @@ import type { KafkaConfig } from "../config.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./producer.ts";
 
-const resourceTopic = 2;
 /** A thousand years: whoever sets the largest number there is means no bound, and no database's time goes as far. */
 const foreverMs = 31_557_600_000_000;
 /** Longer batches would meet a broker's socket.request.max.bytes, and fill the client's queue. */
@@ -77,14 +76,12 @@ export async function askOfTopic(
   const tooWeak =
     faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
   const absent = `the topic ${topic} does not exist: create it with «bun run topics», or name another with its variable`;
+  const maxBytes = Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic));
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);
   return {
     partitions,
     fault: denial ?? (partitions.length === 0 ? absent : tooWeak),
-    maxBytes: Math.min(
-      Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic)),
-      mostBytes,
-    ),
+    maxBytes: Math.min(maxBytes, mostBytes),
     retentionMs: retentionMs < 0 || retentionMs > foreverMs ? Infinity : retentionMs,
     segmentMs: Number(actual?.get("segment.ms") ?? 0),
   };
@@ -100,9 +97,9 @@ export async function askOnce(config: KafkaConfig, topic: string, right?: Right)
   }
 }
 
-/** A topic's configuration by name (DescribeConfigs, KIP-133). */
+/** A topic's configuration by name (DescribeConfigs, KIP-133). 2: RD_KAFKA_RESOURCE_TOPIC. */
 async function settingsOf(topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) {
-  const resource = present(rdkafka.rd_kafka_ConfigResource_new(resourceTopic, cText(topic)), "resource");
+  const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
   try {
     return await ask(timeoutMs, {
       send: (queue, client) =>

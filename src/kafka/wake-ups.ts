@@ -8,9 +8,6 @@ const libc = dlopen("libc.so.6", {
   close: { args: [i32], returns: i32 },
 }).symbols;
 
-/** O_CLOEXEC and O_NONBLOCK: a full pipe has said all that there is to say. */
-const pipeFlags = 0o2000000 | 0o4000;
-
 /**
  * @param poll called when there is something to be polled for; must poll until there is nothing, or again by itself
  * @param of whose queue is polled: a producer's main one, or that of a member of a group
@@ -18,7 +15,8 @@ const pipeFlags = 0o2000000 | 0o4000;
  */
 export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "consumer" = "main") {
   const ends = new Int32Array(2);
-  if (libc.pipe2(ends, pipeFlags) !== 0) throw new Error("no pipe can be made: too many open files");
+  // O_CLOEXEC and O_NONBLOCK: a full pipe has said all that there is to say.
+  if (libc.pipe2(ends, 0o2000000 | 0o4000) !== 0) throw new Error("no pipe can be made: too many open files");
   const [readEnd, writeEnd] = ends as unknown as [number, number];
   const queue = present(rdkafka[`rd_kafka_queue_get_${of}`](client), "queue");
   rdkafka.rd_kafka_queue_io_event_enable(queue, writeEnd, ptr(Buffer.from("!")), 1n);

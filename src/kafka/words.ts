@@ -26,7 +26,7 @@ export function listen(
   let newest: string | undefined;
   function isNew(words: string): boolean {
     const nowMs = performance.now();
-    if (nowMs < (toldAtMs.get(words) ?? Number.NEGATIVE_INFINITY) + repeatAfterMs) return false;
+    if (nowMs < (toldAtMs.get(words) ?? -Infinity) + repeatAfterMs) return false;
     if (toldAtMs.size >= mostTexts) toldAtMs.clear();
     toldAtMs.set(words, nowMs);
     return true;

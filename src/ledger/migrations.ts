@@ -98,14 +98,13 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
       throw new SchemaError(
         `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`,
       );
-    for (const [index, { digest }] of applied.entries())
-      if (digestOf(steps[index] as string) !== digest)
+    for (const [index, step] of steps.entries()) {
+      made.push(step);
+      if (applied[index]?.digest === digestOf(step)) continue;
+      if (applied[index])
         throw new SchemaError(
           `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`,
         );
-    for (const [index, step] of steps.entries()) {
-      made.push(step);
-      if (index < applied.length) continue;
       await ask("SAVEPOINT step");
       await ask(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;

@@ -44,8 +44,8 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
       (ARRAY(SELECT (value->>'id')::uuid FROM json_array_elements($1::text::json)))))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, (SELECT set_config('statement_timeout', '${statementTimeoutMs}', true))`,
-  among: (column, type) => `${column} = ANY ($1::text[]::${type}[])`,
-  list: (ids) => `{${ids.join()}}`,
+  among: (column, type) =>
+    `${column} = ANY (ARRAY(SELECT json_array_elements_text($1::text::json)::${type}))`,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
@@ -58,11 +58,10 @@ const askOf =
     plain(await sql.unsafe(statement, values)) as never[];
 
 /**
- * @param options.connections transactions that can be under way at once; look-ups have two more
- * @param options.handlerTimeoutMs time that a handler may take inside a transaction, on top of the database's own
+ * @param connections transactions that can be under way at once; look-ups have two more
+ * @param handlerTimeoutMs time that a handler may take inside a transaction, on top of the database's own
  */
-export function createPostgresLedger(url: string, options: LedgerOptions): Ledger {
-  const { connections, handlerTimeoutMs } = options;
+export function createPostgresLedger(url: string, { connections, handlerTimeoutMs }: LedgerOptions): Ledger {
   const connect = () =>
     new SQL({
       url,
@@ -98,11 +97,10 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
   }
 
   return {
-    open: (effect) =>
-      ask(
-        (sql) => sql.begin((connection) => migratePostgres(connection, { ledger: tables, effect }, blame)),
-        migrationTimeoutMs,
-      ),
+    open(effect) {
+      const migrate = (sql: SQL) => migratePostgres(sql, { ledger: tables, effect }, blame);
+      return ask((sql) => sql.begin(migrate), migrationTimeoutMs);
+    },
 
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const work = async (sql: SQL) => {
@@ -127,8 +125,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
           return verdicts;
         });
         const verdicts = await noted.catch((error) => {
-          if (isOfRecord(error)) throw new BatchError(new Map(), false, error);
-          throw new LedgerUnavailableError(error.message, { cause: error });
+          throw isOfRecord(error) ? error : new LedgerUnavailableError(error.message, { cause: error });
         });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
@@ -139,7 +136,7 @@ export function createPostgresLedger(url: string, options: LedgerOptions): Ledge
       const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
       return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
-        // Found at the commit, e.g. by a deferred constraint.
+        // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), false, error);
       });
     },

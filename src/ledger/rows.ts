@@ -19,9 +19,8 @@ export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row
 export type Words = {
   /** Inserts what of `$1`, a JSON array, is new, in its order. @returns the ids */
   insert: string;
-  /** Whether a column is among `$1`, which is `list`'s of UUIDs. */
+  /** Whether a column is among `$1`, a JSON array of UUIDs. */
   among: (column: string, type: "uuid" | "text") => string;
-  list: (ids: readonly string[]) => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
   now: string;
@@ -56,11 +55,9 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
   return { verdicts, tables };
 }
 
-type Place = { partition: number; offset: number };
-type Handled = Place & { id: string; handled_at: Date | string; deliveries: number };
-type Dead = Place & { id: string; topic: string; dead_at: Date | string; reason: string; attempts: number };
+/** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
+type View<Status> = Extract<LedgerView, { status: Status }>;
 
-/** Notes a dead letter; repeating it changes nothing. */
 export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[]> => {
   const { topic, partition, offset, orderId, reason, attempts } = burial;
   const add = `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
@@ -69,23 +66,18 @@ export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[
 };
 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
-export async function find(ask: Ask, { among, list }: Words, ids: readonly string[]) {
+export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
   const views = new Map<string, LedgerView>();
-  const time = (value: Date | string) => new Date(value).toISOString();
-  const handled = await ask<Handled>(
-    `SELECT id, handled_at, deliveries, "partition", "offset" FROM ledger WHERE ${among("id", "uuid")}`,
-    list(ids),
-  );
-  for (const { handled_at, ...row } of handled)
-    views.set(row.id, { ...row, status: "handled", handledAt: time(handled_at) });
+  const time = (value: string) => new Date(value).toISOString();
+  const handled = `SELECT id, 'handled' AS status, handled_at AS "handledAt", deliveries, "partition", "offset"
+    FROM ledger WHERE ${among("id", "uuid")}`;
+  for (const row of await ask<View<"handled">>(handled, JSON.stringify(ids)))
+    views.set(row.id, { ...row, handledAt: time(row.handledAt) });
   const others = ids.filter((id) => !views.has(id));
   if (others.length === 0) return views;
-  const dead = await ask<Dead>(
-    `SELECT order_id AS id, dead_at, reason, attempts, topic, "partition", "offset" FROM dead_letters
-     WHERE ${among("order_id", "text")} ORDER BY dead_at`,
-    list(others),
-  );
-  for (const { dead_at, ...row } of dead)
-    views.set(row.id, { ...row, status: "dead", deadAt: time(dead_at) });
+  const dead = `SELECT order_id AS id, 'dead' AS status, dead_at AS "deadAt", reason, attempts, topic, "partition",
+    "offset" FROM dead_letters WHERE ${among("order_id", "text")} ORDER BY dead_at`;
+  for (const row of await ask<View<"dead">>(dead, JSON.stringify(others)))
+    views.set(row.id, { ...row, deadAt: time(row.deadAt) });
   return views;
 }

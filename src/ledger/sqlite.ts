@@ -35,8 +35,6 @@ const expiring = [
 const rolledBack = new Error("another's statement ended the transaction");
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
-/** The file has one writer: whoever holds it keeps all consumers from theirs. */
-const longestApplyMs = 1_000;
 
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const words: Words = {
@@ -46,7 +44,6 @@ const words: Words = {
       value->>'placed_at', ${now} FROM json_each($1) WHERE true
     ON CONFLICT DO NOTHING RETURNING id`,
   among: (column) => `${column} IN (SELECT value FROM json_each($1))`,
-  list: JSON.stringify,
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
@@ -141,7 +138,8 @@ export function createSqliteLedger(path: string): Ledger {
         throw new LedgerUnavailableError(String(error), { cause: error });
       }),
 
-    longestApplyMs,
+    // The file has one writer: whoever holds it keeps all consumers from theirs.
+    longestApplyMs: 1_000,
 
     bury: (burial) => transaction(async () => void (await bury(askOf(database()), words, burial))),
     async find(ids) {
