@@ -73,7 +73,6 @@ const producerSchema = Type.Object({
   MAX_IN_FLIGHT_ORDERS: whole("most orders waiting for their acknowledgement", 4_000, 1, 1_000_000),
   // Batches may have half of it, so no less than two of the longest.
   MAX_IN_FLIGHT_BYTES: whole("bytes of them and of bodies being read", 2 ** 25, 2 * maxBatchBytes, 2 ** 30),
-  // In overload no more are taken than are acknowledged within it.
   OVERLOAD_AFTER_MS: whole("longest that an acknowledgement should take", 2_000, 10, 10 * minuteMs),
 });
 
@@ -110,8 +109,7 @@ export class ConfigError extends Error {
 }
 
 function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
-  const { properties } = schema;
-  const given = Object.entries(properties).flatMap(([name, { type }]) => {
+  const given = Object.entries(schema.properties).flatMap(([name, { type }]) => {
     const text = textOf(name, env);
     return text ? [[name, type === "integer" && decimal.test(text) ? Number(text) : text]] : [];
   });
@@ -120,7 +118,7 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
     for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
       if (value[name] === undefined) faulty.add(name);
-  const faults = [...faulty].map((name) => faultOf(name, properties[name] ?? {}, textOf(name, env)));
+  const faults = [...faulty].map((name) => faultOf(name, schema.properties[name] ?? {}, textOf(name, env)));
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if (Number(inSync) > Number(replicas))
     faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);

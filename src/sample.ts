@@ -4,7 +4,6 @@
  */
 import type { Order } from "./order.ts";
 
-const customers = 997;
 const coffees = ["espresso", "americano", "cappuccino", "flat-white", "latte", "mocha"] as const;
 const sizes = ["small", "medium", "large"] as const;
 const note = "as hot as it gets, and with a lid, please; ".repeat(3).trim();
@@ -13,7 +12,7 @@ const note = "as hot as it gets, and with a lid, please; ".repeat(3).trim();
 export const anOrder: Order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
 
 /** The n-th of a series, always the same one: orders differ, customers repeat. */
-export const sampleOrder = (n = 0, customer = `c${n % customers}`): Order => ({
+export const sampleOrder = (n = 0, customer = `c${n % 997}`): Order => ({
   customer,
   coffee: coffees[n % coffees.length] ?? "latte",
   size: sizes[n % sizes.length] ?? "medium",

@@ -61,7 +61,6 @@ async function readStream(stream: Reader, maxBytes: number): Promise<Uint8Array>
   throw tooLarge(maxBytes);
 }
 
-const tooLarge = (maxBytes: number) =>
-  new OutcomeError("body_too_large", `the body exceeds ${maxBytes} bytes`);
+const tooLarge = (most: number) => new OutcomeError("body_too_large", `the body exceeds ${most} bytes`);
 
 const unsupported = (detail: string) => new OutcomeError("unsupported_media_type", `send ${detail}`);

@@ -1,7 +1,4 @@
-/**
- * The caller's place in a trace (W3C Trace Context, section 3), as each of its orders' records carries it: of version 00
- * and valid, or not at all. So no header costs an order more than 55 characters and 512 of state.
- */
+/** The caller's place in a trace (W3C Trace Context, section 3), in each of its orders' records: valid and short, or not at all. */
 
 /** `traceparent` and, where there is any, `tracestate`. */
 export type TraceContext = { traceparent: string; tracestate?: string };

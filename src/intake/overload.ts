@@ -82,11 +82,7 @@ export function createOverload(targetMs: number, most: number) {
     const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
     if (refused + inFlight - low < excessShare * room + deviations * Math.sqrt(room)) return;
     calm();
-    lower(room, meanMs, nowMs);
-  }
-
-  /** Lowers the limit to what there is room for, unless the waits show that this does not help. */
-  function lower(room: number, meanMs: number, nowMs: number): void {
+    // The limit becomes what there is room for, unless the waits show that lowering it does not help.
     const left = cut ? limit / cut.inFlight : 1;
     if (cut && left < tellingShare && meanMs > cut.waitMs * (1 - inertShare * (1 - left))) {
       limit = Math.min(most, cut.inFlight);

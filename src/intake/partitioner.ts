@@ -7,8 +7,7 @@
 export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v2(data, 0x9747b28c) | 0;
 
 /** Where Java's default partitioner puts a key, of so many partitions. */
-export const partitionForKey = (key: string, partitions: number): number =>
-  (murmur2(key) & 0x7fffffff) % partitions;
+export const partitionForKey = (key: string, partitions: number) => (murmur2(key) & 0x7fffffff) % partitions;
 
 /** @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable */
 export function createPartitioner(options: {
@@ -16,13 +15,12 @@ export function createPartitioner(options: {
   partitions: number;
   availabilityTimeoutMs: number;
 }) {
-  const { kind, availabilityTimeoutMs } = options;
   let { partitions } = options;
   /** By partition, oldest first: how many were sent together and are unsettled. Also of partitions that are no more. */
   const waiting: { atMs: number; unsettled: number }[][] = [];
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
   const available = (partition: number, nowMs: number): boolean =>
-    partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
+    partition < partitions && ageMs(partition, nowMs) < options.availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
   let current = Math.floor(Math.random() * 2 ** 20);
 
@@ -40,7 +38,7 @@ export function createPartitioner(options: {
     available,
     /** The partitions for a group of orders, by customer. */
     forGroup(nowMs: number): (customer: string) => number {
-      if (kind === "customer") return (customer) => partitionForKey(customer, partitions);
+      if (options.kind === "customer") return (customer) => partitionForKey(customer, partitions);
       const partition = next(nowMs);
       current = partition;
       return () => partition;
@@ -54,11 +52,10 @@ export function createPartitioner(options: {
     },
     /** An order of the partition got its report, good or bad. */
     settled(partition: number): void {
-      const all = waiting[partition];
-      const oldest = all?.[0];
-      if (!all || !oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
+      const oldest = waiting[partition]?.[0];
+      if (!oldest) throw new Error(`partition ${partition} settled more orders than were sent to it`);
       oldest.unsettled -= 1;
-      if (oldest.unsettled === 0) all.shift();
+      if (oldest.unsettled === 0) waiting[partition]?.shift();
     },
     /** No order that is on its way gets a report any more. */
     forget(): void {

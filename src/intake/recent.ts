@@ -1,7 +1,4 @@
-/**
- * A bounded memory of what was acknowledged lately: for the answer to a repeated request, and to find out a key that comes
- * back with another order. It only spares work and informs: what protects is the ledger's unique key.
- */
+/** A bounded memory of what was acknowledged, for repeated requests and reused keys. The ledger's unique key is what protects. */
 
 /** Remembers the newest by id: at least half of `capacity`, and never more than that. */
 export function createRecent<Accepted>(capacity: number) {

@@ -17,7 +17,6 @@ export function createRepublisher(options: {
   available: (partition: number, nowMs: number) => boolean;
   send: (order: Pending, nowMs: number) => boolean;
 }) {
-  const { mostOrders, promptMs, available, send } = options;
   /** Of all orders that were acknowledged promptly, the one sent last: proof that its partition works. */
   let proof = { sentMs: Number.NEGATIVE_INFINITY, partition: 0 };
   /** Orders sent once more of which a copy is still on its way, be they answered or not. */
@@ -25,7 +24,7 @@ export function createRepublisher(options: {
 
   return {
     acknowledged({ sinceMs }: Pending, waitedMs: number, partition: number): void {
-      if (waitedMs < promptMs && sinceMs > proof.sentMs) proof = { sentMs: sinceMs, partition };
+      if (waitedMs < options.promptMs && sinceMs > proof.sentMs) proof = { sentMs: sinceMs, partition };
     },
     /** A copy of the order got its report. */
     settled({ republished, copies }: Pending): void {
@@ -38,13 +37,13 @@ export function createRepublisher(options: {
     /** @param pending all orders without an answer, the oldest first */
     republish(pending: Iterable<Pending>, nowMs: number): void {
       const { sentMs, partition } = proof;
-      if (!available(partition, nowMs)) return;
+      if (!options.available(partition, nowMs)) return;
       for (const order of pending) {
         if (nowMs - order.sinceMs < republishAfterMs || order.sinceMs >= sentMs) return;
         if (order.republished) continue;
-        if (doubled >= mostOrders * republishShare) return;
+        if (doubled >= options.mostOrders * republishShare) return;
         order.record.partition = partition;
-        order.republished = send(order, nowMs);
+        order.republished = options.send(order, nowMs);
         if (!order.republished) return;
         doubled += 1;
       }

@@ -10,26 +10,20 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
   const { log, timeoutMs, drain } = options;
   let draining = false;
 
-  function end(code: number): never {
-    log.flush();
-    process.exit(code);
-  }
-  function fail(fields: object, why: string, level: "error" | "fatal" = "error"): never {
+  function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
     log[level](fields, why);
-    end(1);
+    log.flush();
+    process.exit(level === "info" ? 0 : 1);
   }
-  const crash = (err: unknown) => fail({ err }, "unexpected error: ending at once", "fatal");
+  const crash = (err: unknown) => end("fatal", "unexpected error: ending at once", { err });
   function begin(signal: NodeJS.Signals): void {
-    if (draining) fail({ signal }, "second signal: ending at once, without a drain");
+    if (draining) end("error", "second signal: ending at once, without a drain", { signal });
     draining = true;
     log.info({ signal, timeoutMs }, "draining");
-    setTimeout(fail, timeoutMs, { timeoutMs }, "the drain outlasted its limit: ending without it");
+    setTimeout(end, timeoutMs, "error", "the drain outlasted its limit: ending without it", { timeoutMs });
     drain().then(
-      () => {
-        log.info("drained");
-        end(0);
-      },
-      (err) => fail({ err }, "the drain failed: ending without it"),
+      () => end("info", "drained"),
+      (err) => end("error", "the drain failed: ending without it", { err }),
     );
   }
 

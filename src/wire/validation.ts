@@ -11,14 +11,12 @@ export type Fault = { pointer: string; detail: string };
 /** An order as it travels on the topic: with its id and the time at which the producer took it in (RFC 3339). */
 export type PlacedOrder = Order & { id: string; placedAt: string };
 
-const orderCheck = TypeCompiler.Compile(orderSchema);
+const orders = TypeCompiler.Compile(orderSchema);
 const added = Type.Object({
   id: Type.String({ pattern: uuid.source }),
   placedAt: Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$" }),
 });
-const placedCheck = TypeCompiler.Compile(
-  Type.Composite([orderSchema, added], { additionalProperties: false }),
-);
+const placed = TypeCompiler.Compile(Type.Composite([orderSchema, added], { additionalProperties: false }));
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const maxFaults = 20;
 
@@ -36,7 +34,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 /** Every fault that keeps a value from being an order; none if it is one. */
 export const orderFaults = (value: unknown): Fault[] =>
-  orderCheck.Check(value) ? [] : faults(orderCheck.Errors(value));
+  orders.Check(value) ? [] : faults(orders.Errors(value));
 
 /**
  * A record's value to the order in it. A producer took it in, and may be of a later version: what this one does not know of
@@ -45,10 +43,10 @@ export const orderFaults = (value: unknown): Fault[] =>
  */
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
-  if (placedCheck.Check(document)) return document;
+  if (placed.Check(document)) return document;
   const isUnknownMember = ({ type }: ValueError) => type === ValueErrorType.ObjectAdditionalProperties;
-  if (Iterator.from(placedCheck.Errors(document)).every(isUnknownMember)) return document as PlacedOrder;
-  const found = faults(placedCheck.Errors(document)).map((one) => `${one.pointer || "/"} ${one.detail}`);
+  if (Iterator.from(placed.Errors(document)).every(isUnknownMember)) return document as PlacedOrder;
+  const found = faults(placed.Errors(document)).map((one) => `${one.pointer || "/"} ${one.detail}`);
   throw new Error(`not an order: ${found.join("; ")}`);
 }
 
