@@ -73,8 +73,6 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
-
 /** The database did not do its part, which says nothing about the order: try again later, for as long as it takes. */
 export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
