@@ -96,12 +96,6 @@ export class BatchError extends Error {
   }
 }
 
-/** How an entry that was not new relates to the row that is there. */
-export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" | "offset">): Verdict {
-  if (row.digest !== entry.digest) return "conflict";
-  return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
-}
-
 /** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
 const notForHandlers =
   /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
