@@ -13,8 +13,8 @@ import {
   type SqlValue,
   type Tx,
   type Verdict,
-  verdictOf,
 } from "../../src/ledger/ledger.ts";
+import { verdictOf } from "../../src/ledger/rows.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
 import type { Orders } from "./orders.ts";
 

@@ -1,7 +1,4 @@
-/**
- * All that is called of C: librdkafka's API (rdkafka.h) and the project's own functions (native/*.cc), through Bun's FFI.
- * The addon exports both, so that a client of node-rdkafka's can do what that does not bind.
- */
+/** What is called of C through Bun's FFI, for node-rdkafka does not bind it: librdkafka's API (rdkafka.h), and native/*.cc. */
 import { dlopen, FFIType, type Pointer } from "bun:ffi";
 import { library } from "./addon.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A member's places in a topic's log, with what node-rdkafka leaves out: the leader epoch, by which librdkafka notices
- * that a log was cut since (KIP-320), and a commit's metadata.
- */
+/** A member's places in a topic's log, with a commit's metadata, and the leader epoch, which tells of a log cut (KIP-320). */
 import { CString, type Pointer } from "bun:ffi";
 import type { Asking } from "./admin.ts";
 import { cText, errorText, rdkafka } from "./ffi.ts";
@@ -28,11 +25,9 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
       must(rdkafka.coffee_orders_unassign(client, name, lines(partitions.map((one) => [one])))),
-    /**
-     * Reads partitions that are taken on from their oldest record again. Blocks, for what is polled afterwards has to come
-     * from there. @throws Error with librdkafka's words
-     */
+    /** Reads partitions that are taken on from their oldest record again. @throws Error with librdkafka's words */
     rewind(partitions: readonly number[]): void {
+      // Blocks, for what is polled afterwards has to come from there.
       const places = lines(partitions.map((one) => [one, oldest]));
       must(rdkafka.coffee_orders_rewind(client, name, places, rewindTimeoutMs));
     },

@@ -92,8 +92,7 @@ function createEncoder() {
   const texts = new Bun.ArrayBufferSink();
   texts.start({ stream: true, asUint8Array: true });
   let numbers: number[] = [];
-  const lengthOf = (text: string | Buffer | null): number =>
-    text === null ? -1 : (texts.write(text) as number);
+  const lengthOf = (text: string | Buffer | null) => (text === null ? -1 : (texts.write(text) as number));
 
   function addHeaders(headers: RecordHeaders): void {
     const total = numbers.push(0) - 1;

@@ -62,7 +62,9 @@ export async function askOfTopic(
   const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
   const actual =
-    inSync === 1 || partitions.length === 0 ? undefined : await settingsOf(topic, client, timeoutMs);
+    denial || inSync === 1 || partitions.length === 0
+      ? undefined
+      : await settingsOf(topic, client, timeoutMs);
   const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   if (weak.length > 0)

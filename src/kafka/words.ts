@@ -1,7 +1,4 @@
-/**
- * librdkafka's own words of what keeps it from the brokers, which its errors leave out («broker transport failure»): a wrong
- * password, a mechanism, a certificate that it does not trust.
- */
+/** librdkafka's own words of what keeps it from the brokers, which its errors leave out: a wrong password, a certificate. */
 import { readFileSync } from "node:fs";
 import { connect } from "node:tls";
 import type { KafkaConfig } from "../config.ts";

@@ -73,8 +73,6 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
-export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
-
 /** The database did not do its part, which says nothing about the order: try again later, for as long as it takes. */
 export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
@@ -96,12 +94,6 @@ export class BatchError extends Error {
   ) {
     super("some orders of the batch failed", { cause });
   }
-}
-
-/** How an entry that was not new relates to the row that is there. */
-export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" | "offset">): Verdict {
-  if (row.digest !== entry.digest) return "conflict";
-  return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
 /** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */

@@ -1,7 +1,6 @@
 /** Which ledger a URL means. */
-
-import type { Ledger, LedgerOptions } from "./ledger.ts";
-import { createPostgresLedger } from "./postgres.ts";
+import type { Ledger } from "./ledger.ts";
+import { createPostgresLedger, type LedgerOptions } from "./postgres.ts";
 import { createSqliteLedger } from "./sqlite.ts";
 
 /** `postgres://…` or `sqlite:PATH`, as src/config.ts has checked. Connects when it is first used. */

@@ -1,15 +1,7 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
 import { createExpiry, generationsStep, keepGenerations } from "./generations.ts";
-import {
-  applyByCustomer,
-  BatchError,
-  type Ledger,
-  type LedgerOptions,
-  LedgerUnavailableError,
-  type SqlValue,
-  type Tx,
-} from "./ledger.ts";
+import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migratePostgres, migrationTimeoutMs } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
@@ -57,10 +49,9 @@ const askOf =
   async (statement, ...values) =>
     plain(await sql.unsafe(statement, values)) as never[];
 
-/**
- * @param connections transactions that can be under way at once; look-ups have two more
- * @param handlerTimeoutMs time that a handler may take inside a transaction, on top of the database's own
- */
+/** Transactions under way at once, beside two for look-ups; and ms of a handler in one, on top of the database's own time. */
+export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
+
 export function createPostgresLedger(url: string, { connections, handlerTimeoutMs }: LedgerOptions): Ledger {
   const connect = () =>
     new SQL({
@@ -104,9 +95,9 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
 
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const work = async (sql: SQL) => {
-        const execute = async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+        const execute: Tx = async (strings, ...values) => {
           try {
-            return plain(await sql(strings, ...values));
+            return plain<never>(await sql(strings, ...values));
           } catch (error) {
             if (codeOf(error) === statementCancelled)
               throw Object.assign(error as Error, { name: "TimeoutError" });
@@ -129,7 +120,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
-        await applyByCustomer(fresh, apply, execute as Tx, isCollateral);
+        await applyByCustomer(fresh, apply, execute, isCollateral);
         return verdicts;
       };
       // A statement may begin at the end of its handler's time, and has as much again.

@@ -3,14 +3,7 @@
  * What a database says in words of its own is a parameter.
  */
 import { partyOf } from "../order.ts";
-import {
-  type Burial,
-  type Entry,
-  type LedgerView,
-  type SqlValue,
-  type Verdict,
-  verdictOf,
-} from "./ledger.ts";
+import type { Burial, Entry, LedgerView, SqlValue, Verdict } from "./ledger.ts";
 
 /** Runs a statement with $1, $2, … @returns its rows, with whole numbers as numbers */
 export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row[]>;
@@ -25,6 +18,12 @@ export type Words = {
   count: string;
   now: string;
 };
+
+/** How an entry that was not new relates to the row that is there. */
+export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" | "offset">): Verdict {
+  if (row.digest !== entry.digest) return "conflict";
+  return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
+}
 
 /**
  * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two

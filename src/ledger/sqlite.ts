@@ -1,13 +1,6 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError } from "bun:sqlite";
-import {
-  applyByCustomer,
-  BatchError,
-  type Ledger,
-  LedgerUnavailableError,
-  type SqlValue,
-  type Tx,
-} from "./ledger.ts";
+import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migrateSqlite } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
@@ -104,17 +97,16 @@ export function createSqliteLedger(path: string): Ledger {
     return done.catch(blame);
   }
 
-  const execute = (async (strings: TemplateStringsArray, ...values: SqlValue[]) => {
+  const execute: Tx = async (strings, ...values) => {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;
     try {
-      return database()
-        .query(strings.join("?"))
-        .all(...values);
+      const query = database().query(strings.join("?"));
+      return query.all(...values) as never[];
     } catch (error) {
-      blame(error);
+      return blame(error);
     }
-  }) as Tx;
+  };
 
   return {
     async open(effect) {
