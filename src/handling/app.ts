@@ -48,9 +48,7 @@ export function createHandlingApp(
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
     const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch((error) => {
-      throw error instanceof LedgerUnavailableError
-        ? unavailable("the ledger can't be asked just now")
-        : error;
+      throw error instanceof LedgerUnavailableError ? unavailable("the ledger can't be asked now") : error;
     });
     if (view) return c.json(view);
     const work = waiting(id);

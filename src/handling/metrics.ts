@@ -48,10 +48,7 @@ export function createHandlingMetrics(registry: Registry) {
     lettersWaiting: gauge("letters_waiting", "Records given up whose dead letter is not acknowledged yet."),
     breakerOpen: gauge("handler_breaker_open", "1 while handling is held back because it fails for all."),
     handlerSeconds: seconds("order_handler_duration_seconds", "Time of one successful call of the handler."),
-    revokeSeconds: seconds(
-      "kafka_revocation_duration_seconds",
-      "Time from demand for partitions to release.",
-    ),
+    revokeSeconds: seconds("kafka_revocation_duration_seconds", "From demand for partitions to release."),
     ledgerUp: gauge("ledger_up", "1 while the ledger does its part."),
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
     position: ofPartition("kafka_partition_position", "Offset after the newest record taken on."),

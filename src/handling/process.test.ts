@@ -47,7 +47,7 @@ describe.concurrent("it is alive but not ready, says why, and needs no restart",
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
     // The database's own words are for the log.
-    const detail = "the ledger can't be asked just now";
+    const detail = "the ledger can't be asked now";
     const type = "urn:problem-type:coffee-orders:ledger_unavailable";
     expect(await answer.json()).toMatchObject({ type, detail });
     tier.signal("SIGTERM");

@@ -128,21 +128,17 @@ export function startConsumer(
  * topic's retention.ms after the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic
  * Configs»). A dead letter can be put back until it is gone, and read again then. A day is for the brokers' own pace.
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
- * @throws Error that says what to change, where a topic is too weak, a right is missing or LEDGER_RETENTION_DAYS is less; or when the brokers
- *   can't be asked
+ * @throws Error that says what to change: a topic, a right or LEDGER_RETENTION_DAYS; or that the brokers can't be asked
  */
 export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number> {
-  const { ORDERS_TOPIC, DEAD_TOPIC, LEDGER_RETENTION_DAYS: days } = config;
-  const topics = await Promise.all([
-    askOnce(config, ORDERS_TOPIC, "READ"),
-    askOnce(config, DEAD_TOPIC, "WRITE"),
-  ]);
+  const { ORDERS_TOPIC: orders, DEAD_TOPIC: dead, LEDGER_RETENTION_DAYS: days } = config;
+  const topics = await Promise.all([askOnce(config, orders, "READ"), askOnce(config, dead, "WRITE")]);
   for (const { fault } of topics) if (fault) throw new Error(fault);
   const neededMs = topics.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
   if (days * dayMs < neededMs)
     throw new Error(
-      `LEDGER_RETENTION_DAYS=${days} is less than the ${Math.ceil(neededMs / dayMs)} days for which an order can come again (retention.ms and segment.ms of ${ORDERS_TOPIC} and ${DEAD_TOPIC}): raise it, or lower those`,
+      `LEDGER_RETENTION_DAYS=${days} is less than the ${Math.ceil(neededMs / dayMs)} days for which an order can come again (retention.ms and segment.ms of ${orders} and ${dead}): raise it, or lower those`,
     );
   return days * dayMs;
 }

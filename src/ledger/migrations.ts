@@ -64,7 +64,7 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
   const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
   if (durable === "off")
     process.emitWarning(
-      "PostgreSQL's synchronous_commit is off: a crash of it loses orders whose offsets are committed",
+      "PostgreSQL's synchronous_commit is off: a crash loses orders with committed offsets",
     );
 }
 
