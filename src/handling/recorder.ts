@@ -26,14 +26,13 @@ type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
 /** Within it the limit doubles; from there up to the longest it stays; beyond, a batch might not end in its time. */
 const targetMs = 400;
 const longestMs = 700;
-const firstLimit = 64;
 
 /**
  * How many orders share a transaction: as many as their handlers, side by side, finish within a part of the time that a
  * batch has. The ledger's own time is left out: most of it is the same for one order as for a thousand.
  */
 export function createBatchLimit(maxOrders: number) {
-  let limit = Math.min(firstLimit, maxOrders);
+  let limit = Math.min(64, maxOrders);
   return {
     current: (): number => limit,
     succeeded(orders: number, handlersMs: number): void {

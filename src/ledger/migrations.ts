@@ -63,9 +63,7 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
   });
   const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
   if (durable === "off")
-    process.emitWarning(
-      "PostgreSQL's synchronous_commit is off: a crash loses orders with committed offsets",
-    );
+    process.emitWarning("PostgreSQL's synchronous_commit is off: a crash loses orders that were handled");
 }
 
 /** @param database with a transaction under way. @throws SchemaError, or what the database says of its own failures */
