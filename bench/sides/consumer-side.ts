@@ -84,6 +84,8 @@ async function consumer(takesMs: number): Promise<void> {
   while ((await sum(metrics.owned)) === 0) await Bun.sleep(pollMs);
   await ready();
   for (let told = 0; ; await Bun.sleep(pollMs)) {
+    // Reading this one sets the others.
+    await metrics.owned.get();
     const committed = await sum(metrics.committed);
     if (committed === told) continue;
     told = committed;
