@@ -17,14 +17,20 @@ const registry = createRegistry(config.INSTANCE);
 const metrics = createIntakeMetrics(registry);
 const intake = createIntake(config, log, metrics);
 const { app, routes } = createIntakeApp(config, { intake, metrics, registry, log });
-const server = startWith(() => serve(app, config, log, routes));
+let server: ReturnType<typeof serve> | undefined;
 
 onShutdown({
   log,
   timeoutMs: config.DRAIN_TIMEOUT_MS,
   async drain() {
     const givenUp = await intake.drain();
-    await server.stop();
+    await server?.stop();
     if (givenUp > 0) throw new Error(`${givenUp} orders had no report in time, and were answered as unknown`);
   },
 });
+
+// Whoever finds it by name takes it for ready until its first check is over, as HAProxy does. So it listens when it is ready;
+// where it is not by then, to say why.
+const listensAtMs = performance.now() + 3_000;
+while (intake.unready() !== undefined && performance.now() < listensAtMs) await Bun.sleep(10);
+server = startWith(() => serve(app, config, log, routes));

@@ -102,6 +102,12 @@ describe("it speaks HTTP to whoever asks it directly", () => {
   });
 });
 
+test("nobody reaches it before it is ready: who finds it by name takes it for that", async () => {
+  using cluster = startOrdersCluster();
+  await using tier = startTier("producer", cluster.env);
+  expect((await tier.fetch("/readyz")).status).toBe(200);
+});
+
 describe.concurrent("it is alive but not ready, says why, refuses orders, and needs no restart", () => {
   test("while Kafka is absent", async () => {
     using cluster = startOrdersCluster();
