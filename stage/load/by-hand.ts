@@ -5,7 +5,7 @@
  */
 import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
-import { place, type Try } from "../../proof/client/client.ts";
+import { place, postWhole } from "../../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { createRate } from "../readings.ts";
@@ -67,7 +67,7 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
 
   async function send(request: MixedRequest): Promise<void> {
     const beganMs = performance.now();
-    const how = request.sent.includes("-") ? {} : { post, repeatMs: repeatAfterMs };
+    const how = request.sent.includes("-") ? {} : { post: postWhole, repeatMs: repeatAfterMs };
     const answers = await place(url, request, stopping.signal, how);
     hear(answers, performance.now() - beganMs);
   }
@@ -121,15 +121,3 @@ function next(mix: Mix, run: string, n: number): MixedRequest {
   // Never the batches that the usual mix has now and then.
   return { ...requestOf(run, n + 3, Number.POSITIVE_INFINITY), repeated: mix === "keyed" };
 }
-
-/** A try over connections that are kept. */
-const post: Try = async (url, { path, key, body }, limitMs, stop) => {
-  const startedMs = Date.now();
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, limitMs))]);
-  const headers = { "content-type": "application/json", "idempotency-key": key };
-  const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal })
-    .then(async (response): Promise<[Response, string]> => [response, await response.text()])
-    .catch(() => [undefined, null] as const);
-  const retryAfter = answer?.headers.get("retry-after");
-  return { status: answer?.status ?? 0, text, retryAfter, startedMs, endedMs: Date.now() };
-};
