@@ -9,7 +9,15 @@ import { freePorts } from "../kit/ports.ts";
 import { until } from "../kit/until.ts";
 import { array, ask, type Door, int32, string } from "../ops/protocol.ts";
 import { openTopicReader } from "../ops/read-topic.ts";
-import { findController, grant, type Right, readRights, revoke, setPasswords } from "../ops/rights.ts";
+import {
+  beyond,
+  findController,
+  grant,
+  type Right,
+  readRights,
+  revoke,
+  setPasswords,
+} from "../ops/rights.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { anOrder } from "../src/sample.ts";
@@ -168,6 +176,24 @@ async function written(user: KafkaUser): Promise<string | undefined> {
     await producer.close(0);
   }
 }
+
+test("what a user has beyond the file is found; one that is taken away is not let in", async () => {
+  expect(await beyond(controller, given)).toEqual([]);
+  const more: Right = { user: "dead", kind: "group", name: "coffee-orders*", operation: "READ" };
+  await grant(controller, [more, { ...more, user: "somebody else" }]);
+  await until("it is found", async () => (await beyond(controller, given)).length > 0);
+  expect(await beyond(controller, given)).toEqual([more]);
+  await revoke(controller, [more]);
+  await until("it is gone", async () => (await beyond(controller, given)).length === 0);
+
+  const admission = { ...kafkaAdmission("producer"), username: "short-lived" };
+  await setPasswords(controller, { "short-lived": admission.password });
+  const admitted = () =>
+    Promise.all(doors.map((door) => findController({ ...door, admission }))).then(String, String);
+  await until("it is let in", async () => !(await admitted()).includes("not admitted"));
+  await setPasswords(controller, {}, ["short-lived"]);
+  await until("it is not", async () => (await admitted()).includes("short-lived is not admitted"));
+});
 
 const cases = given
   .filter(({ user }) => user === "producer" || user === "consumer")

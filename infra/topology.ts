@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
 import { edgeAccess, isSecured, kafkaAdmission, kafkaVariables, ledgerOptions } from "./secure/access.ts";
-import type { LedgerRole } from "./secure/names.ts";
+import type { KafkaUser, LedgerRole } from "./secure/names.ts";
 import { ensureSecrets } from "./secure/secrets.ts";
 
 const UP_LIMIT_MS = 180_000;
@@ -123,8 +123,8 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     access: () => (secured ? edgeAccess() : undefined),
     /** As whom a proof asks the brokers; undefined where they ask nobody. */
     admission: () => (secured ? kafkaAdmission("prove") : undefined),
-    /** The same for Kafka's client, as variables. */
-    kafkaVariables: () => (secured ? kafkaVariables("prove") : {}),
+    /** The same for Kafka's client, as variables. @param user where it is secured */
+    kafkaVariables: (user: KafkaUser = "prove") => (secured ? kafkaVariables(user) : {}),
     /** The ledger as seen from the host, to be closed by whoever asked for it. @param role where it is secured */
     ledger: async (role: LedgerRole = "prove") => {
       const { POSTGRES_PORT } = await ports();

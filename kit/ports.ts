@@ -1,5 +1,5 @@
 // Ports of this machine's loopback address: which are taken, and which are free for a second topology.
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 // Below the range from which Linux takes ports for outgoing connections: what is free here stays free.
 const FIRST = 20_080;
@@ -12,6 +12,17 @@ export function isTaken(port: number): Promise<boolean> {
   server.once("error", () => resolve(true));
   server.listen(port, "127.0.0.1", () => server.close(() => resolve(false)));
   return promise;
+}
+
+const connectLimitMs = 2_000;
+
+/** Whether somebody takes connections there; does not get in the way of who is about to. */
+export function listens(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect({ host: "127.0.0.1", port, timeout: connectLimitMs });
+  socket.once("connect", () => resolve(true));
+  for (const event of ["error", "timeout"]) socket.once(event, () => resolve(false));
+  return promise.finally(() => socket.destroy());
 }
 
 /** A free port for each name. Who asks next looks elsewhere: the port of a container that is down for a while is free, too. */

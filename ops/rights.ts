@@ -1,7 +1,8 @@
 /**
  * Makes the users of Kafka and gives them their rights, as a superuser (KAFKA_SASL_USERNAME): `bun ops/rights.ts FILE FOLDER`.
  * FILE has lines of user, kind (topic or group), name and operations; FOLDER has each user's password in `kafka-USER`. It may
- * run again: passwords become what they are there, rights that are there stay. Exit 1: why it can't be done.
+ * run again: passwords become what they are there, and the rights of these users what the file says. Exit 1: why it can't be
+ * done.
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -12,6 +13,7 @@ import { type Admission, array, ask, type Door, int32, saltedPassword, string } 
 
 const metadata = [3, 1] as const;
 const alterCredentials = [51, 0, "flexible"] as const;
+const describeAcls = [29, 1] as const;
 const createAcls = [30, 1] as const;
 const deleteAcls = [31, 1] as const;
 const iterations = 8_192;
@@ -24,6 +26,9 @@ const kinds = { topic: 2, group: 3 } as const;
 const literal = 3;
 const prefixed = 4;
 const allow = 3;
+const any = 1;
+/** A string that is null. */
+const none = Buffer.of(0xff, 0xff);
 
 /** One operation that one user may do. A name's last * stands for any text. */
 export interface Right {
@@ -64,6 +69,35 @@ export const revoke = (door: Door, rights: readonly Right[]): Promise<void> =>
     return told;
   });
 
+/** Rights that users have beyond these, of the kinds that there can be: users whom none of these names are left out. */
+export async function beyond(door: Door, rights: readonly Right[]): Promise<Right[]> {
+  const filter = [Buffer.of(any), none, Buffer.of(any), none, none, Buffer.of(any, any)];
+  const reader = await ask(door, describeAcls, Buffer.concat(filter));
+  reader.int32();
+  const [code, message] = [reader.int16(), reader.string()];
+  if (code !== 0) throw new Error(`rights can't be read: ${message} (${code})`);
+  const nameOf = <Name extends string>(of: Record<Name, number>, number: number) =>
+    (Object.keys(of) as Name[]).find((name) => of[name] === number);
+  const found = reader
+    .list(() => {
+      const [type, resource, pattern] = [reader.int8(), reader.string(), reader.int8()];
+      return reader.list(() => {
+        const [principal, host] = [reader.string(), reader.string()];
+        const [operation, permission] = [nameOf(operations, reader.int8()), reader.int8()];
+        const kind = nameOf(kinds, type);
+        if (!kind || !operation || permission !== allow || host !== "*") return [];
+        const name = pattern === prefixed ? `${resource}*` : resource;
+        return [{ user: principal.replace(/^User:/, ""), kind, name, operation }];
+      });
+    })
+    .flat(2);
+  const users = new Set(rights.map(({ user }) => user));
+  const wanted = new Set(rights.map((right) => JSON.stringify(ordered(right))));
+  return found.filter((right) => users.has(right.user) && !wanted.has(JSON.stringify(ordered(right))));
+}
+
+const ordered = ({ user, kind, name, operation }: Right) => [user, kind, name, operation];
+
 async function change(
   door: Door,
   request: typeof createAcls | typeof deleteAcls,
@@ -87,8 +121,15 @@ async function change(
     if (code !== 0) throw new Error(`rights were not changed: ${message} (${code})`);
 }
 
-/** Makes users, or gives them new passwords. @param door the controller's: with ZooKeeper no other broker does it */
-export async function setPasswords(door: Door, passwords: Record<string, string>): Promise<void> {
+/**
+ * Makes users, or gives them new passwords, and takes others away.
+ * @param door the controller's: with ZooKeeper no other broker does it
+ */
+export async function setPasswords(
+  door: Door,
+  passwords: Record<string, string>,
+  gone: readonly string[] = [],
+): Promise<void> {
   const compact = (content: Buffer | string) =>
     Buffer.concat([Buffer.of(Buffer.byteLength(content) + 1), Buffer.from(content as string)]);
   const users = Object.entries(passwords).map(([user, password]) => {
@@ -97,12 +138,14 @@ export async function setPasswords(door: Door, passwords: Record<string, string>
     const name = [compact(user), Buffer.of(scramSha512), int32(iterations)];
     return Buffer.concat([...name, compact(salt), compact(salted), Buffer.of(0)]);
   });
-  const body = Buffer.concat([Buffer.of(1, users.length + 1), ...users, Buffer.of(0)]);
+  const deletions = gone.map((user) => Buffer.concat([compact(user), Buffer.of(scramSha512, 0)]));
+  const counts = [deletions, users].map(({ length }) => Buffer.of(length + 1)) as [Buffer, Buffer];
+  const body = Buffer.concat([counts[0], ...deletions, counts[1], ...users, Buffer.of(0)]);
   const reader = await ask(door, alterCredentials, body);
   reader.int32();
   for (let left = reader.int8() - 1; left > 0; left -= 1) {
     const [user, code, message] = [reader.compactString(), reader.int16(), reader.compactString()];
-    if (code !== 0) throw new Error(`the user ${user} was not made: ${message} (${code})`);
+    if (code !== 0) throw new Error(`the user ${user} was not changed: ${message} (${code})`);
     reader.int8();
   }
 }
@@ -139,7 +182,11 @@ async function main(file: string, folder: string): Promise<void> {
       const controller = await findController({ host, port: Number(port), admission });
       await setPasswords(controller, passwords);
       await grant(controller, rights);
-      console.log(`${Object.keys(passwords).length} users, ${rights.length} rights`);
+      const taken = await beyond(controller, rights);
+      await revoke(controller, taken);
+      console.log(
+        `${Object.keys(passwords).length} users, ${rights.length} rights, ${taken.length} taken away`,
+      );
       return;
     } catch (error) {
       if (tries === patience.tries) throw error;

@@ -21,7 +21,7 @@ bun run chaos heal       undoes whatever was injected, by whomever
 bun run chaos show       who is there, and who has which role
 
 Faults:
-${faultNames.map((name) => `  ${name.padEnd(12)} ${faults[name].what}`).join("\n")}
+${faultNames.map((name) => `  ${name.padEnd(18)} ${faults[name].what}`).join("\n")}
 
 Tiers: ${tiers.join(", ")}; any one of the tier, or
   --nth 2                      its second

@@ -138,7 +138,7 @@ const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("U
 
 /** A secret may lie in a file, which NAME_FILE names: what is in the environment many can see. */
 function textOf(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const path = isSecret(name) && env[`${name}_FILE`];
+  const path = (isSecret(name) || name.endsWith("USERNAME")) && env[`${name}_FILE`];
   if (!path || env[name]) return env[name];
   try {
     return readFileSync(path, "utf8").trimEnd();

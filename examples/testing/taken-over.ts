@@ -14,7 +14,8 @@ const examples = join(root, "examples");
 export function takeOver(example: string, edit = (text: string) => text) {
   const tree = mkdtempSync(join(tmpdir(), "coffee-orders-example-"));
   const src = join(tree, "src");
-  for (const part of readdirSync(root).filter((name) => !name.startsWith(".") && name !== "out"))
+  const copied = (name: string) => name === ".dockerignore" || (!name.startsWith(".") && name !== "out");
+  for (const part of readdirSync(root).filter(copied))
     if (part === "node_modules") symlinkSync(join(root, part), join(tree, part));
     else
       cpSync(join(root, part), join(tree, part), {

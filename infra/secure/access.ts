@@ -1,7 +1,14 @@
 // How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
 // Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
 import { readFileSync } from "node:fs";
-import { type KafkaUser, type LedgerRole, ledgerRoles, loadPrincipals, secretPath } from "./names.ts";
+import {
+  type KafkaUser,
+  type LedgerRole,
+  ledgerRoles,
+  loadPrincipals,
+  type Principal,
+  secretPath,
+} from "./names.ts";
 
 /** What a client of the edge shows and trusts. */
 export interface EdgeAccess {
@@ -18,9 +25,9 @@ const ca = () => secret("ca.crt");
 /** Whether the secured topology is meant. */
 export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
 
-/** That of a load, whose principals may order for any customer. */
-export const edgeAccess = (): EdgeAccess => ({
-  keys: loadPrincipals.map((principal) => ({
+/** That of a load by default, whose principals may order for any customer. */
+export const edgeAccess = (of: readonly Principal[] = loadPrincipals): EdgeAccess => ({
+  keys: of.map((principal) => ({
     principal,
     token: secret(`api-key-${principal}`),
   })),

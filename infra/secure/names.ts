@@ -15,6 +15,7 @@ export type LedgerRole = keyof typeof ledgerRoles;
 
 /** Principals at the edge, each with an API key of its own; for whom each orders is in policy.txt. */
 export const principals = ["shop", "load-1", "load-2", "load-3"] as const;
+export type Principal = (typeof principals)[number];
 /** Those that a load orders as, by turns. */
 export const loadPrincipals = ["load-1", "load-2", "load-3"] as const;
 

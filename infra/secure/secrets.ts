@@ -38,6 +38,8 @@ function derive(folder: string): boolean {
   };
 
   for (const user of kafkaUsers) secret(`kafka-${user}`);
+  // By which name they go in: proof/faults/rotate.ts changes it for a while.
+  for (const tier of ["producer", "consumer"]) write(`kafka-${tier}-user`, tier);
   const broker = secret("kafka-broker");
   const zookeeper = secret("zookeeper-broker");
   const quorum = secret("zookeeper-quorum");
@@ -61,7 +63,7 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
   secret("ledger-superuser");
   for (const [name, role] of Object.entries(ledgerRoles)) {
     const password = secret(`ledger-${name}`);
-    write(`ledger-${name}-url`, `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`);
+    write(`ledger-${name}-url`, ledgerUrl(role, password));
   }
 
   const digestOf = (key: string) => new Bun.CryptoHasher("sha256").update(key).digest("hex");
@@ -74,6 +76,10 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
     write(file, own(`../kafka/${file}`) + own(file));
   return changed;
 }
+
+/** The ledger's URL as containers have it. */
+export const ledgerUrl = (role: string, password: string): string =>
+  `postgres://${role}:${password}@postgres:5432/coffee?sslmode=verify-full`;
 
 if (import.meta.main) {
   const usage = `bun run secrets     makes the secured topology's certificates and passwords, where they are missing or near their end

@@ -82,7 +82,7 @@ function table(): string {
 }
 
 /** From inside the container: where the topology is secured, a superuser is let in from nowhere else. */
-async function asSuperuser(topology: Topology, statement: string): Promise<string> {
+export async function asSuperuser(topology: Topology, statement: string): Promise<string> {
   const { POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres.environment;
   const [server] = await topology.containers("postgres");
   if (!server) throw new UserError("There is no ledger.");

@@ -12,6 +12,7 @@ import { partition } from "./partition.ts";
 import { pause } from "./pause.ts";
 import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
+import { rotateKafkaUsers, rotateLedgerUser } from "./rotate.ts";
 import { slow } from "./slow.ts";
 import { stop } from "./stop.ts";
 import { topicAnew } from "./topic-anew.ts";
@@ -28,6 +29,8 @@ const all = {
   overload,
   reload,
   restart,
+  "rotate-kafka-users": rotateKafkaUsers,
+  "rotate-ledger-user": rotateLedgerUser,
   kill,
   "kill-batches": killBatches,
   truncate,

@@ -20,7 +20,8 @@ export const topicAnew: Fault = {
   inject: async ({ topology }, targets, { cut }) => {
     const other = targets.find((one) => tierOf(one) !== "broker");
     if (other) throw new UserError(`${other.name} has no topic.`);
-    const config = await consumerOf(topology);
+    // Where it is secured, nobody whom an order passes may delete a topic.
+    const config = await consumerOf(topology, "broker");
     const reader = await openTopicReader(config, config.ORDERS_TOPIC);
     const kept = reader.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
     await reader.close();

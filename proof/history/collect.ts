@@ -3,6 +3,7 @@
  * from the ledger, past the tiers, whose word is on trial. Only orders of the client's record are kept.
  */
 import type { SQL } from "bun";
+import type { KafkaUser } from "../../infra/secure/names.ts";
 import type { Topology } from "../../infra/topology.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
@@ -91,7 +92,7 @@ export async function readable<T>(what: string, reading: PromiseLike<T>): Promis
 }
 
 /** The settings of a topology's consumers, as seen from the host. */
-export async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
+export async function consumerOf(topology: Topology, user?: KafkaUser): Promise<ConsumerConfig> {
   const { environment } = (await topology.config()).services.consumer;
   const { KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3 } = await topology.ports();
   const brokers = [KAFKA_PORT_1, KAFKA_PORT_2, KAFKA_PORT_3].map((port) => `127.0.0.1:${port}`);
@@ -102,7 +103,7 @@ export async function consumerOf(topology: Topology): Promise<ConsumerConfig> {
     ...others,
     ...ledger,
     KAFKA_BROKERS: brokers.join(),
-    ...topology.kafkaVariables(),
+    ...topology.kafkaVariables(user),
   });
 }
 

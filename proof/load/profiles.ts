@@ -39,6 +39,8 @@ const inPiecesShare = 0.05;
 const stallSeconds = 8;
 const usersAtOnce = 2_000;
 export const mostUsers = 2_700;
+/** Of an overload, which comes on top of a load: that one has so many less. */
+export const overloadUsers = 1_300;
 /** Beyond the client's own limit for an order, so that k6 interrupts none. */
 const gracefulStop = `${orderLimitMs / 1_000 + 10}s`;
 

@@ -196,6 +196,24 @@ const table = {
     holdMs: 10_000,
     goals: { failed: 0, drainedMs: 60_000 },
   },
+  // Only where there are users (SECURE=1); consumers that come back have what they had.
+  "rotate-kafka-users": {
+    fault: "rotate-kafka-users",
+    targets: [
+      { tier: "producer", count: "all" },
+      { tier: "consumer", count: "all" },
+    ],
+    injectMs: 240_000,
+    holdMs: 0,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "rotate-ledger-user": {
+    fault: "rotate-ledger-user",
+    targets: [{ tier: "consumer", count: "all" }],
+    injectMs: 120_000,
+    holdMs: 0,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({
@@ -218,7 +236,10 @@ const quick = [
   "zookeeper-kill-leader",
   "consumer-kill",
 ] as const;
-const notInFull: ReadonlySet<ScenarioName> = new Set(["none", "broker-slow", "broker-disk-full"]);
+const notInFull: ReadonlySet<ScenarioName> = new Set([
+  ...(["none", "broker-slow", "broker-disk-full"] as const),
+  ...(["rotate-kafka-users", "rotate-ledger-user"] as const),
+]);
 
 /**
  * The rounds that `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes.
@@ -236,6 +257,13 @@ const keepingAll: ReadonlySet<FaultName> = new Set([
   ...(["topic-anew", "effect-away", "poison"] as const),
 ]);
 
+/** Faults that take one down after the other. */
+export const oneByOne: ReadonlySet<FaultName> = new Set([
+  "restart",
+  "rotate-kafka-users",
+  "rotate-ledger-user",
+]);
+
 /** How many of a tier are gone at once while it lasts; `size` of them there are. */
 export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {
   if (keepingAll.has(fault)) return 0;
@@ -243,5 +271,5 @@ export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: numbe
     .filter((target) => target.tier === tier)
     .map(({ count = 1 }) => (count === "all" ? size : count));
   const together = counts.reduce((sum, count) => sum + count, 0);
-  return fault === "restart" ? Math.min(1, together) : together;
+  return oneByOne.has(fault) ? Math.min(1, together) : together;
 }

@@ -76,6 +76,8 @@ describe("what is drawn", () => {
       "broker-disk-full",
       "overload",
       "topic-anew",
+      "rotate-kafka-users",
+      "rotate-ledger-user",
       "everything-restart",
     ]);
   });

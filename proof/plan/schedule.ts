@@ -5,9 +5,10 @@
  * than one; a fault that is asked for by name comes, whatever it takes down.
  */
 
+import type { FaultName } from "../faults/registry.ts";
 import { type Tier, tiers } from "../system/system.ts";
 import { seeded, shuffled } from "./random.ts";
-import { downAtOnce, type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
+import { downAtOnce, oneByOne, type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
 
 /** As compose.yaml has them. */
 const tierSizes: Record<Tier, number> = {
@@ -92,15 +93,17 @@ export function keepsMajority(names: readonly ScenarioName[]): boolean {
   });
 }
 
+const never: ReadonlySet<FaultName> = new Set(["none", "disk-full", "overload", "truncate", "topic-anew"]);
+
 /** What fits the time that is left: one fault, or one time in three two at once, of different tiers. */
 function draw(random: () => number, leftMs: number, withoutMajority: boolean): ScenarioName[] {
   const count = random() < 1 / 3 ? 2 : 1;
   const drawn: ScenarioName[] = [];
   for (const name of shuffled(scenarioNames, random)) {
     const { fault, targets } = scenarios[name];
-    // A rolling restart waits for the whole system to be well, a full disk is not everywhere to be had; beside an
-    // overload nothing else could be seen.
-    const alone = ["restart", "none", "disk-full", "overload", "truncate", "topic-anew"].includes(fault);
+    // A rolling restart waits for the whole system to be well, a full disk and users are not everywhere to be had; beside
+    // an overload nothing else could be seen.
+    const alone = never.has(fault) || oneByOne.has(fault);
     const taken = new Set(drawn.flatMap((other) => scenarios[other].targets.map(({ tier }) => tier)));
     const together = [...drawn, name];
     if (alone || lengthOf(together) > leftMs || targets.some(({ tier }) => taken.has(tier))) continue;

@@ -5,11 +5,16 @@ import type { Run } from "./run.ts";
 
 /** The run in lines: what was told, what became of it, each fault, each tier. */
 export function summaryOf({ verdict, measures }: Run): string {
-  const { unknown } = verdict;
+  const { unknown, trespasses } = verdict;
   const lines = [
     `${counted(verdict.accepted, "order")} accepted, ${count(verdict.handled)} handled, ${counted(verdict.deadLettered, "dead letter")}, lost ${verdict.lost.length}${verdict.destroyed > 0 ? ` (${count(verdict.destroyed)} destroyed by a fault)` : ""}, ledger duplicates ${verdict.ledgerDuplicates.length}, phantoms ${verdict.phantoms.length}`,
     `refused ${count(verdict.refused)}, unknown ${count(unknown.handled + unknown.waiting + unknown.absent)} (${count(unknown.handled)} of them handled); first try failed ${count(verdict.firstTryFailed)}`,
     `redelivered ${count(verdict.redeliveries)}, topic duplicates ${count(verdict.topicDuplicates)}: recognised by the ledger`,
+    ...(trespasses
+      ? [
+          `between principals: ${trespasses.readsLetIn} of ${counted(trespasses.reads, "read")} and ${trespasses.writesLetIn} of ${counted(trespasses.writes, "write")} let in; ${counted(trespasses.ownReads, "order")} read by their own`,
+        ]
+      : []),
     ...(effectTable ? [] : ["effects are not counted: they lie elsewhere"]),
     ...verdict.faults.map((fault) => `BROKEN: ${fault}`),
   ];

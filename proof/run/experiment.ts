@@ -5,10 +5,11 @@ import { comesTrue } from "../../kit/until.ts";
 import type { ClientAnswer } from "../client/answers.ts";
 import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
-import { healAll } from "../faults/registry.ts";
+import { type FaultName, healAll } from "../faults/registry.ts";
 import { collect, readable, sampleCommits } from "../history/collect.ts";
 import type { Cut, History } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
+import { mostUsers, overloadUsers } from "../load/profiles.ts";
 import { startLoadRun } from "../load/run.ts";
 import { brokenPromises, failedUnprovoked, outcomesOf, type RoundOutcome, starved } from "../plan/goals.ts";
 import { scenarios } from "../plan/scenarios.ts";
@@ -18,8 +19,10 @@ import { measuresOf } from "../report/measures.ts";
 import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
+import type { Trespasses } from "../verdict/verdict.ts";
 import { conduct } from "./conduct.ts";
 import { settle } from "./settle.ts";
+import { startTrespassers, type Trespassed } from "./trespassers.ts";
 
 const wholeLimitMs = 120_000;
 const drainLimitMs = 120_000;
@@ -76,8 +79,10 @@ export async function experiment(
     const handled = waiting === 0 ? "everything accepted is" : `${waiting} accepted orders are not`;
     say("note", `${handled} handled`);
     await sampler.stop();
-    const history = await collect(system.topology, told.answers, sampler.commits, told.cuts);
-    return judged(schedule, history, events, told);
+    // Those that were forbidden are looked for as well.
+    const sent = [...told.answers, ...told.trespassed.forbidden];
+    const history = await collect(system.topology, sent, sampler.commits, told.cuts);
+    return judged(schedule, { ...history, client: told.answers }, events, told);
   } finally {
     await sampler.stop();
   }
@@ -99,6 +104,7 @@ type UnderLoad = {
   cuts: Cut[];
   /** What was not whole in time. */
   shortcomings: string[];
+  trespassed: Trespassed;
   /** When the load was ended. */
   stoppedMs: number;
 };
@@ -114,6 +120,8 @@ async function underLoad(
     access: system.access,
     profile: "steady",
     rate: ratePerS,
+    // What a fault sends on top has its connections from the same few.
+    ...(hasFault(schedule, "overload") && { users: mostUsers - overloadUsers }),
     // Ended by us; this only bounds it.
     durationSeconds: Math.ceil((2 * schedule.expectedMs) / 1_000) + 600,
   });
@@ -123,6 +131,7 @@ async function underLoad(
     (error) => over.abort(error),
   );
   const ending = AbortSignal.any([stop, over.signal]);
+  const trespassers = startTrespassers(system);
   const ofFaults: ClientAnswer[] = [];
   const cuts: Cut[] = [];
   let shortcomings: string[] | undefined;
@@ -147,44 +156,68 @@ async function underLoad(
       if (shortcomings === undefined) await healAll(system);
     } finally {
       stoppedMs = Date.now();
-      await load.stop();
+      await Promise.all([load.stop(), trespassers.stop()]);
     }
   }
-  return { answers: [...(await load.done).answers, ...ofFaults], cuts, shortcomings, stoppedMs };
+  const trespassed = await trespassers.stop();
+  const answers = [...(await load.done).answers, ...ofFaults, ...trespassed.answers];
+  return { answers, cuts, shortcomings, trespassed, stoppedMs };
 }
 
 /** Holds what was found against what the clients were told, and against the goals. */
 function judged(
-  { seed, rounds }: Schedule,
+  schedule: Schedule,
   history: History,
   events: RunEvent[],
-  { answers, shortcomings, stoppedMs }: UnderLoad,
+  { answers, shortcomings, trespassed, stoppedMs }: UnderLoad,
 ): Experiment {
   const verdict = reconcile(history);
+  const trespasses = judgedTrespasses(history, trespassed);
   const client = withoutCutShort(answers, stoppedMs);
   const measures = measuresOf({ ...history, client }, events);
   const outcomes = outcomesOf(history, measures);
   const unprovoked = failedUnprovoked(client, measures.recoveries).length;
-  const isPoison = rounds.some(({ steps }) =>
-    steps.some(({ scenario }) => scenarios[scenario].fault === "poison"),
-  );
+  const isPoison = hasFault(schedule, "poison");
   const wronglyDead = verdict.givenUp.filter((id) => !(isPoison && isPoisoned(id))).length;
   const unsafe = [
     ...verdict.faults,
     // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
     ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
+    ...(trespasses && trespasses.readsLetIn > 0
+      ? [`${trespasses.readsLetIn} orders were shown to another principal`]
+      : []),
+    ...(trespasses && trespasses.writesLetIn > 0
+      ? [`${trespasses.writesLetIn} orders came in where only another principal may order`]
+      : []),
   ];
   const unavailable = [
     ...brokenPromises(outcomes),
     ...(unprovoked > 0 ? [`${unprovoked} orders were not accepted while there was no fault`] : []),
     ...hungAtTheEnd(answers, stoppedMs),
     ...shortcomings,
+    ...(trespasses?.ownReads === 0 ? ["no principal could read its own orders"] : []),
   ];
   const broken = [...unsafe, ...unavailable];
   const slow = starved(client, measures.recoveries);
   const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
-  const final = { ...verdict, held: broken.length === 0, faults: broken };
-  return { run: { seed, events, history, verdict: final, measures }, outcomes, broken, untested };
+  const held = { held: broken.length === 0, faults: broken };
+  const final = { ...verdict, ...held, ...(trespasses && { trespasses }) };
+  return {
+    run: { seed: schedule.seed, events, history, verdict: final, measures },
+    outcomes,
+    broken,
+    untested,
+  };
+}
+
+const hasFault = ({ rounds }: Schedule, fault: FaultName): boolean =>
+  rounds.some(({ steps }) => steps.some(({ scenario }) => scenarios[scenario].fault === fault));
+
+/** What was tried, with what was refused and is there all the same; undefined where nobody is asked who orders. */
+function judgedTrespasses(history: History, { tried, forbidden }: Trespassed): Trespasses | undefined {
+  if (tried.writes === 0) return undefined;
+  const there = reconcile({ ...history, client: forbidden }).phantoms.length;
+  return { ...tried, writesLetIn: tried.writesLetIn + there };
 }
 
 /** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */

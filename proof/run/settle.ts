@@ -1,6 +1,7 @@
 // When the system is whole: every container well, every replica in sync, every consumer in a group at rest, and every
 // broker of that opinion. A fault is met by a whole system, or what is measured is the last fault's.
 import { type Container, stateOf, wellStates } from "../../infra/topology.ts";
+import { listens } from "../../kit/ports.ts";
 import { comesTrue } from "../../kit/until.ts";
 import type { Cluster } from "../system/cluster.ts";
 import { type System, tierOf } from "../system/system.ts";
@@ -22,7 +23,22 @@ export async function missing(system: System): Promise<string[]> {
   if (containers.length === 0) return ["nothing runs"];
   return unwell.some((one) => tierOf(one) === "broker")
     ? states
-    : [...states, ...(await ofKafka(system, containers))];
+    : [...states, ...(await unpublished(containers)), ...(await ofKafka(system, containers))];
+}
+
+/**
+ * The balancer's ports that nobody takes connections on though it runs: Docker's proxy, through which they are published,
+ * ends when it has no descriptor for one more connection, and nothing but a restart of the container brings it back.
+ */
+async function unpublished(containers: readonly Container[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const one of containers.filter((one) => tierOf(one) === "balancer" && stateOf(one) === "healthy"))
+    for (const port of one.ports)
+      if (port > 0 && !(await listens(port)))
+        found.push(
+          `Docker does not publish port ${port} of ${one.name} any more: docker restart ${one.name}`,
+        );
+  return found;
 }
 
 /** Waits until nothing is missing; what still is when the time is over, it gives back. */

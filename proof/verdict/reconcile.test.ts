@@ -24,13 +24,17 @@ test.each([
   expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: sampleId("b") }] });
 });
 
-test("an offset that goes back elsewhere, or long after a cut, is a regression all the same", () => {
-  const commits = [at(9, 1), at(1, 70_000)];
-  for (const cut of [
-    { atMs: 6, partition: 0, records: 1 },
-    { atMs: 69_999, partition: 1, records: 1 },
-  ])
-    expect(reconcile(history({ ...well, commits, cuts: [cut] })).offsetRegressions).toHaveLength(1);
+test("an offset that goes back elsewhere, or a second time long after a cut, is a regression all the same", () => {
+  const regressions = (partition: number, atMs: number, ...commits: ReturnType<typeof at>[]) =>
+    reconcile(history({ ...well, commits, cuts: [{ atMs, partition, records: 1 }] })).offsetRegressions
+      .length;
+  const once = [at(9, 1), at(1, 70_000)];
+  expect(regressions(1, 69_999, ...once)).toBe(1);
+  expect(regressions(0, 70_001, ...once)).toBe(1);
+  // Nothing was to be committed until then.
+  expect(regressions(0, 6, ...once)).toBe(0);
+  expect(regressions(0, 6, ...once, at(9, 70_001), at(1, 70_002))).toBe(1);
+  expect(regressions(0, 69_999, ...once, at(9, 70_001), at(1, 70_002))).toBe(0);
 });
 
 describe("the promise was kept", () => {

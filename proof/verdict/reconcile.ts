@@ -10,7 +10,8 @@
  * - phantom: every try was refused, and the order is in the log, the ledger or the dead letters all the same.
  * - unknown: the client can't tell; either outcome is right, and both are counted.
  * - ledger duplicate: an effect was applied more than once, whoever the client and whatever it was told.
- * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute.
+ * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute, nor one
+ *   that this partition's commits had not followed yet: where no orders come, they follow when some do.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
  * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
  *   called a fault, or accepted under another id.
@@ -114,14 +115,15 @@ const cutHeardMs = 60_000;
 
 function regressionsOf({ commits, cuts = [] }: History): Verdict["offsetRegressions"] {
   const newest = new Map<number, number>();
+  const followed = new Map<number, Cut>();
   return commits.flatMap(({ partition, offset: to, atMs }) => {
     const from = newest.get(partition) ?? 0;
     newest.set(partition, to);
-    const isCut = cuts.some(
-      (cut) =>
-        (cut.partition ?? partition) === partition && cut.atMs <= atMs && atMs <= cut.atMs + cutHeardMs,
-    );
-    return to < from && !isCut ? [{ partition, from, to, atMs }] : [];
+    if (to >= from) return [];
+    const cut = cuts.findLast((one) => (one.partition ?? partition) === partition && one.atMs <= atMs);
+    const isCut = cut && (atMs <= cut.atMs + cutHeardMs || followed.get(partition) !== cut);
+    if (cut) followed.set(partition, cut);
+    return isCut ? [] : [{ partition, from, to, atMs }];
   });
 }
 

@@ -45,6 +45,18 @@ export type Verdict = {
   skipped: { id: string; partition: number; offset: number }[];
   offsetRegressions: { partition: number; from: number; to: number; atMs: number }[];
   orderViolations: OrderViolation[];
+  /** Where the edge asks who orders. */
+  trespasses?: Trespasses;
+};
+
+/** What principals tried with what is another's: to read an order, and to write under its customer, with its key or not. */
+export type Trespasses = {
+  reads: number;
+  readsLetIn: number;
+  /** Orders that their owners could read meanwhile: without any, the rest says nothing. */
+  ownReads: number;
+  writes: number;
+  writesLetIn: number;
 };
 
 /** Two orders of a customer, by their ids, that changed places. */

@@ -7,13 +7,12 @@ import { thisMachine, which } from "../../../kit/machine.ts";
 import { UserError } from "../../../kit/user-error.ts";
 import type { ClientAnswer } from "../../history/history.ts";
 import { heldRate } from "../../load/held.ts";
+import { overloadUsers } from "../../load/profiles.ts";
 import { startLoadRun } from "../../load/run.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import { type Fault, inWords } from "../fault.ts";
 
 const seconds = 60;
-/** Connections: with those of the load that goes on, within what Docker's proxy takes (proof/load/profiles.ts). */
-const users = 2_000;
 /** So that a connection is free again for the next request, however long the system takes: an open loop. */
 const onlyTryMs = 2_000;
 /** More batches than usual: each connection waits for one request, and single orders alone would be no overload. */
@@ -29,8 +28,13 @@ export const overload: Fault = {
     const rate = Math.round(2 * (held + ratePerS) - ratePerS);
     const before = await ejections(system);
     const usual = { url, access, profile: "steady", rate, durationSeconds: seconds } as const;
-    const { answers, dropped } = await startLoadRun({ ...usual, users, batchEvery, onlyTryMs, stop: ending })
-      .done;
+    const { answers, dropped } = await startLoadRun({
+      ...usual,
+      users: overloadUsers,
+      batchEvery,
+      onlyTryMs,
+      stop: ending,
+    }).done;
     told?.(answers);
     ending.throwIfAborted();
     const ejected = (await ejections(system)) - before;

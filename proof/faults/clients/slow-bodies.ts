@@ -2,6 +2,7 @@
 // holds, for as long as it lasts. They run in containers of their own on the balancer's network, so that they have other
 // addresses than those who order: a published port would show the balancer one address for all.
 
+import { secretPath } from "../../../infra/secure/names.ts";
 import type { Container } from "../../../infra/topology.ts";
 import { capture, must } from "../../../kit/capture.ts";
 import { comesTrue } from "../../../kit/until.ts";
@@ -23,17 +24,20 @@ export const slowBodies: Fault = {
     const [balancer, ...others] = targets;
     const other = [balancer, ...others].find((one) => one && tierOf(one) !== "balancer");
     if (!balancer || other) throw new UserError(`Bodies are sent to the balancer, not to ${other?.name}.`);
-    if (system.access) throw new UserError("These clients have no key: not with SECURE=1.");
     const [network = ""] = await networksOf(balancer);
     const [producer] = await system.containers("producer");
     if (!producer) throw new UserError("There is no producer, whose image has Bun.");
     const image = await docker("inspect", "--format", "{{.Config.Image}}", producer.id);
     const code = await Bun.file(program).text();
+    // A principal's that no load orders as: what it may have at once is its own.
+    const shown = { "api-key": secretPath("api-key-shop"), "ca.crt": secretPath("ca.crt") };
+    const secrets = system.access ? Object.entries(shown) : [];
     const started = Array.from({ length: addresses }, () =>
       docker(
         ...["run", "--detach", "--rm", "--network", network, "--label", `${label}=${network}`],
+        ...secrets.flatMap(([name, path]) => ["--volume", `${path}:/run/secrets/${name}:ro`]),
         ...["--memory", "256m", "--log-driver", "json-file", image],
-        ...["-e", code, `http://${balancer.service}:8080`, String(bodiesEach)],
+        ...["-e", code, `${new URL(system.url).protocol}//${balancer.service}:8080`, String(bodiesEach)],
       ),
     );
     const ids = await Promise.all(started);

@@ -73,5 +73,8 @@ function tilesOf(verdict: Verdict): Tile[] {
     },
     { name: "redelivered", value: verdict.redeliveries },
     { name: "topic duplicates", value: verdict.topicDuplicates },
+    ...(verdict.trespasses
+      ? [promised("let in to another's", verdict.trespasses.readsLetIn + verdict.trespasses.writesLetIn)]
+      : []),
   ];
 }
