@@ -51,8 +51,9 @@ export type Stage = ReturnType<typeof openStage>;
 export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, seldomMs = 5_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
-  const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
-  const profiles = createProfiles({ url: source.url, hear: load.hear, changed: () => publish() });
+  const load: LoadByHand = startLoadByHand(source, (answer) => reconciler.take(answer));
+  const { url, access } = source;
+  const profiles = createProfiles({ url, access, hear: load.hear, changed: () => publish() });
   const oneOrder = createOneOrder(
     source,
     (answer) => reconciler.take(answer),

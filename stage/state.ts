@@ -149,8 +149,8 @@ export interface Band {
 }
 
 export interface StageState {
-  /** "containers" (make up), "embedded" (make demo) or "replay" (a recorded feed). */
-  kind: "containers" | "embedded" | "replay";
+  /** "containers" (make up), "secured" (make up SECURE=1), "embedded" (make demo) or "replay" (a recorded feed). */
+  kind: "containers" | "secured" | "embedded" | "replay";
   readOnly: boolean;
   /** Of the last reading, ms since the epoch. */
   atMs: number;

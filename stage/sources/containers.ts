@@ -6,10 +6,9 @@
 
 import type { Container, Topology } from "../../infra/topology.ts";
 import { linesOf } from "../../kit/lines.ts";
-import { UserError } from "../../kit/user-error.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
-import { askLog, isWhole, type LogView } from "../kafka.ts";
+import { askLog, type LogView, whole } from "../kafka.ts";
 import type { TierName } from "../state.ts";
 import { createPostgresLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf, type Said } from "./pages.ts";
@@ -30,14 +29,13 @@ const networked = (): readonly FaultName[] =>
 
 /** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
 export async function openContainers(topology: Topology): Promise<Source> {
-  if (topology.access()) throw new UserError("The stage does not show a secured topology (SECURE=1).");
   const system = await openSystem(topology);
-  const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
-    .environment;
-  const { ports, url } = system;
-  const ledgerUrl = `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`;
-  const postgres = createPostgresLook(ledgerUrl);
-  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]) }));
+  const { ports, url, access } = system;
+  const postgres = createPostgresLook(await topology.ledgerOptions("prove"), () =>
+    topology.ledgerOptions("owner"),
+  );
+  const admission = topology.admission();
+  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]), admission }));
   const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
   const roster = createRoster(system);
   const pages = (["producer", "consumer"] as const).flatMap((tier) =>
@@ -48,6 +46,11 @@ export async function openContainers(topology: Topology): Promise<Source> {
   );
   let ledgerWhy = "";
   let log: LogView | undefined;
+  let logWhy = "";
+  const silent = ({ message }: Error) => {
+    logWhy = message;
+    return undefined;
+  };
 
   /** What the instances said, by their own names: a container's is the beginning of its id. */
   async function heard(): Promise<{ said: Said[]; balancer: boolean }> {
@@ -62,7 +65,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
     const { containers, modes } = await roster.now();
     const running = new Set(containers.filter(({ state }) => state === "running").map(nameOf));
     const awake = brokers.filter(({ id }) => running.has(`kafka${id}`));
-    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(() => undefined)]);
+    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(silent)]);
     log = view;
     const seen = containers.map((one): Seen => {
       const tier = tierOf(one);
@@ -83,8 +86,9 @@ export async function openContainers(topology: Topology): Promise<Source> {
   }
 
   return {
-    kind: "containers",
+    kind: access ? "secured" : "containers",
     url,
+    access,
     look,
     evidence: {
       look: async (ids) => {
@@ -98,10 +102,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
         }
       },
       trace: postgres.trace,
-      offsets: async () => {
-        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
-        return log;
-      },
+      offsets: async () => whole(log, logWhy),
     },
     system,
     containers: async () => new Map((await roster.now()).containers.map((one) => [nameOf(one), one])),
@@ -118,10 +119,11 @@ export async function openContainers(topology: Topology): Promise<Source> {
     scale: async (tier, count) => {
       await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
     },
-    command: commandOf,
+    command: (...of) => (access ? `SECURE=1 ${commandOf(...of)}` : commandOf(...of)),
     operator: {
       KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
-      LEDGER_URL: ledgerUrl,
+      ...topology.kafkaVariables("dead"),
+      ...(await topology.ledgerVariables("prove")),
     },
     onChange: roster.onChange,
     close: async () => {
