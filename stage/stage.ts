@@ -103,6 +103,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       bands: actions.bands(),
       redrive: letters.view(),
       faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
+      withheld: { ...source.withheld },
       rolling: [...source.rolling],
       scalable: [...source.scalable],
     };

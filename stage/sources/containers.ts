@@ -21,11 +21,13 @@ const modesEveryMs = 60_000;
 const modesSoonMs = 3_000;
 const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
 
-/** Where the network of a container can be touched from here. */
-const networked = (): readonly FaultName[] =>
-  process.getuid?.() === 0 && ["nsenter", "tc", "iptables"].every((tool) => Bun.which(tool))
-    ? ["slow", "partition"]
-    : [];
+/** Faults of a container's network, and why there are none from here. */
+const networked: readonly FaultName[] = ["slow", "partition"];
+function whyNotNetworked(): string {
+  if (process.getuid?.() !== 0) return "the stage does not run as root";
+  const missing = ["nsenter", "tc", "iptables"].filter((tool) => !Bun.which(tool));
+  return missing.length > 0 ? `this machine lacks ${missing.join(", ")}` : "";
+}
 
 /** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
 export async function openContainers(topology: Topology): Promise<Source> {
@@ -38,6 +40,8 @@ export async function openContainers(topology: Topology): Promise<Source> {
   const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]), admission }));
   const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
   const roster = createRoster(system);
+  const why = whyNotNetworked();
+  const most = why === "" ? [...anyone, ...networked] : anyone;
   const pages = (["producer", "consumer"] as const).flatMap((tier) =>
     Array.from({ length: slots }, (_, at) => ({
       server: `${tier}${at + 1}`,
@@ -107,19 +111,16 @@ export async function openContainers(topology: Topology): Promise<Source> {
     system,
     containers: async () => new Map((await roster.now()).containers.map((one) => [nameOf(one), one])),
     faults: {
-      producer: [...anyone, ...networked()],
-      consumer: [...anyone, ...networked()],
-      broker: [...anyone, ...networked()],
-      zookeeper: [...anyone, ...networked()],
-      balancer: [...anyone, "reload"],
-      ledger: anyone,
+      ...{ producer: most, consumer: most, broker: most, zookeeper: most },
+      ...{ balancer: [...anyone, "reload"], ledger: anyone },
     },
+    withheld: why === "" ? {} : Object.fromEntries(networked.map((name) => [name, why])),
     rolling: ["producer", "consumer"],
     scalable: ["producer", "consumer"],
     scale: async (tier, count) => {
       await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
     },
-    command: (...of) => (access ? `SECURE=1 ${commandOf(...of)}` : commandOf(...of)),
+    command: access ? (...of) => inSecured(commandOf(...of)) : commandOf,
     operator: {
       KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
       ...topology.kafkaVariables("dead"),
@@ -159,6 +160,12 @@ function commandOf(what: FaultName | "heal" | "scale", tier: TierName, name: str
   const nth = /\d+$/.exec(name)?.[0];
   return `bun run chaos ${what} ${tier}${nth ? ` --nth ${nth}` : name ? "" : " --all"}${more}`;
 }
+
+/** The same command for the secured topology. */
+const inSecured = (command: string): string =>
+  command.startsWith("docker ")
+    ? command.replace("infra/compose.yaml", "infra/compose.yaml -f infra/secure/compose.yaml")
+    : `SECURE=1 ${command}`;
 
 /** What an event leaves of a container. Source: Docker's manual, «docker system events». */
 const stateAfter: Record<string, Container["state"]> = {

@@ -15,6 +15,8 @@ import type { Look, Seen, Source } from "./source.ts";
 /** Of a tier that was asked to end. */
 const stopLimitMs = 40_000;
 
+const noNetwork = "only containers (make up) have networks of their own";
+
 /** Opens a pipeline whose consumers have started. */
 export function openEmbedded(pipeline: Pipeline): Source {
   const { instances, bootstrap, balancerUrl, statsUrl, ledgerPath, pillars } = pipeline;
@@ -137,6 +139,7 @@ export function openEmbedded(pipeline: Pipeline): Source {
       producer: ["stop", "kill", "pause"],
       consumer: ["stop", "kill", "pause"],
     },
+    withheld: { slow: noNetwork, partition: noNetwork },
     rolling: ["producer", "consumer"],
     scalable: [],
     scale: () => Promise.reject(new Error("the embedded pipeline can not be scaled")),

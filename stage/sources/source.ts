@@ -41,6 +41,8 @@ export interface Source {
   /** Every instance as the faults know it, by its name here. */
   containers(): Promise<Map<string, Container>>;
   faults: Record<TierName, readonly FaultName[]>;
+  /** Why some that there could be are missing among those. */
+  withheld: Partial<Record<FaultName, string>>;
   /** The tiers that can be restarted one by one, and those that can be scaled. */
   rolling: readonly TierName[];
   scalable: readonly TierName[];

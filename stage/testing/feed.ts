@@ -100,6 +100,7 @@ export function createFeed(ratePerS: number) {
     system: {} as System,
     containers: async () => new Map(),
     faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
+    withheld: {},
     rolling: [],
     scalable: [],
     scale: async () => undefined,
