@@ -4,7 +4,14 @@
 import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
-import { edgeAccess, isSecured, kafkaAdmission, kafkaVariables, ledgerOptions } from "./secure/access.ts";
+import {
+  edgeAccess,
+  isSecured,
+  kafkaAdmission,
+  kafkaVariables,
+  ledgerOptions,
+  ledgerVariables,
+} from "./secure/access.ts";
 import type { KafkaUser, LedgerRole } from "./secure/names.ts";
 import { ensureSecrets } from "./secure/secrets.ts";
 
@@ -67,6 +74,15 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     return Object.fromEntries(published.map(([variable, port]) => [variable, Number(port.split(":")[1])]));
   }
 
+  async function ledgerOptionsOf(role: LedgerRole) {
+    const { POSTGRES_PORT } = await ports();
+    if (secured) return ledgerOptions(role, Number(POSTGRES_PORT));
+    const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = (await config()).services.postgres.environment;
+    return {
+      url: `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/${POSTGRES_DB}`,
+    };
+  }
+
   return {
     /** `docker compose` on this topology; resolves with its standard output. */
     compose,
@@ -125,17 +141,15 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     admission: () => (secured ? kafkaAdmission("prove") : undefined),
     /** The same for Kafka's client, as variables. @param user where it is secured */
     kafkaVariables: (user: KafkaUser = "prove") => (secured ? kafkaVariables(user) : {}),
-    /** The ledger as seen from the host, to be closed by whoever asked for it. @param role where it is secured */
-    ledger: async (role: LedgerRole = "prove") => {
-      const { POSTGRES_PORT } = await ports();
-      if (secured) return new Bun.SQL({ ...ledgerOptions(role, Number(POSTGRES_PORT)), max: 2 });
-      const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = (await config()).services.postgres
-        .environment;
-      return new Bun.SQL(
-        `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/${POSTGRES_DB}`,
-        { max: 2 },
-      );
+    /** For `Bun.SQL` on the ledger as seen from the host. @param role where it is secured */
+    ledgerOptions: ledgerOptionsOf,
+    /** The same as variables of src/config.ts. */
+    ledgerVariables: async (role: LedgerRole): Promise<Record<string, string>> => {
+      const { url } = await ledgerOptionsOf(role);
+      return secured ? ledgerVariables(role, url) : { LEDGER_URL: url };
     },
+    /** The ledger as seen from the host, to be closed by whoever asked for it. */
+    ledger: async (role: LedgerRole = "prove") => new Bun.SQL({ ...(await ledgerOptionsOf(role)), max: 2 }),
   };
 }
 

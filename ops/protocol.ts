@@ -95,8 +95,7 @@ async function admit(
   const first = `n=${username},r=${randomBytes(18).toString("base64")}`;
   const challenge = await say(`n,,${first}`);
   const [, nonce = "", salt = "", iterations = ""] = /^r=([^,]+),s=([^,]+),i=(\d+)/.exec(challenge) ?? [];
-  const salted = saltedPassword(password, Buffer.from(salt, "base64"), Number(iterations));
-  const key = hmac(salted, "Client Key");
+  const key = hmac(saltedOnce(password, salt, Number(iterations)), "Client Key");
   const last = `c=biws,r=${nonce}`;
   const signature = hmac(createHash("sha512").update(key).digest(), `${first},${challenge},${last}`);
   const proof = key.map((byte, at) => byte ^ (signature[at] as number));
@@ -104,6 +103,15 @@ async function admit(
 }
 
 const hmac = (key: Buffer, text: string) => createHmac("sha512", key).update(text).digest();
+
+/** The last of them. Whoever asks every second would spend most of it on thousands of rounds with always the same end. */
+let known: { of: string; salted: Buffer } = { of: "", salted: Buffer.alloc(0) };
+function saltedOnce(password: string, salt: string, iterations: number): Buffer {
+  const of = `${salt} ${iterations} ${password}`;
+  if (known.of !== of)
+    known = { of, salted: saltedPassword(password, Buffer.from(salt, "base64"), iterations) };
+  return known.salted;
+}
 
 /** Of SCRAM-SHA-512: what a broker is told instead of a password. */
 export const saltedPassword = (password: string, salt: Buffer, iterations: number): Buffer =>

@@ -41,11 +41,26 @@ export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
   return { ...cluster, ends: new Map((await Promise.all(asked)).flat()), committed: new Map(committed) };
 }
 
-/** Whether every partition of a view told its end, and the group its progress. */
-export const isWhole = ({ partitions, ends, committed }: LogView): boolean => {
-  const ours = partitions.filter((one) => one.topic === topic).length;
-  return ours > 0 && ends.size === ours && committed.size === ours;
-};
+/**
+ * A view in which every partition told its end, and the group its progress.
+ * @param why there is no view
+ * @throws Error with what is missing: a broker that is away, or a right, of which brokers say no more than this
+ */
+export function whole(view: LogView | undefined, why = "none answers"): LogView {
+  const ours = view?.partitions.filter((one) => one.topic === topic).length;
+  const lack =
+    view === undefined
+      ? why
+      : !ours
+        ? `they show no topic ${topic}`
+        : view.ends.size < ours
+          ? `${ours - view.ends.size} partitions do not tell their end`
+          : view.committed.size < ours
+            ? `of the group ${group} they say «${view.groupState}»`
+            : undefined;
+  if (view && lack === undefined) return view;
+  throw new Error(`the brokers do not tell how far the group has come: ${lack}`);
+}
 
 const int32 = (value: number) => {
   const bytes = Buffer.alloc(4);

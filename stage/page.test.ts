@@ -222,6 +222,8 @@ test.each([
     const page = await open({ colorScheme, viewport: { width, height: 800 } });
     await card(page, "consumer-1").click();
     await page.locator(".table summary").click();
+    expect(await page.getByRole("button", { name: "Slow down" }).isDisabled()).toBe(true);
+    expect(await page.locator(".inspector").textContent()).toContain("not to be had here: only containers");
     expect(await violations(page)).toEqual([]);
     const root = "document.documentElement";
     expect(await page.evaluate(`${root}.scrollWidth - ${root}.clientWidth`)).toBe(0);

@@ -111,10 +111,24 @@ test(
     await press(page, "Kill -9");
     await isState(page, "producer-2", "down");
     await page.locator(".struck", { hasText: /kill producer-2.*– now/ }).waitFor();
+    const downMs = Date.now();
+    await until("a second is over", () => Date.now() > downMs + 1_000);
     await press(page, "Heal everything");
     await isState(page, "producer-2", "up");
 
     const slider = page.getByLabel("Scroll back");
+    await slider.evaluate(
+      (input: { value: string; dispatchEvent(event: Event): void }, at) => {
+        input.value = at;
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+      },
+      String(downMs + 500),
+    );
+    await isState(page, "producer-2", "down");
+    await page.locator(".diagram .then", { hasText: "As it was at" }).waitFor();
+    await press(page, "Back to now");
+    await isState(page, "producer-2", "up");
+    expect(await page.locator(".diagram .then").count()).toBe(0);
     for (let steps = 0; steps < 4; steps += 1) await slider.press("ArrowLeft");
     const title = page.locator("#plots-title", { hasText: "up to" });
     const before = await title.textContent();

@@ -60,6 +60,9 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
 
   app.get("/events", (c) => stream(c, stage));
   app.get("/state", (c) => c.json(stage.state()));
+  app.get("/past", (c) =>
+    c.body(stage.past(Number(c.req.query("at"))) ?? "null", 200, { "content-type": "application/json" }),
+  );
   app.get("/order", async (c) => {
     const id = stage.oneOrder.idOf(c.req.query());
     if (id === undefined) return c.json({ error: "an order is found by id, or by customer and key" }, 400);

@@ -10,6 +10,7 @@ import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
 import { createProfiles } from "./load/profiles.ts";
 import { createLetters, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
+import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
@@ -51,8 +52,9 @@ export type Stage = ReturnType<typeof openStage>;
 export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, seldomMs = 5_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
-  const load: LoadByHand = startLoadByHand(source.url, (answer) => reconciler.take(answer));
-  const profiles = createProfiles({ url: source.url, hear: load.hear, changed: () => publish() });
+  const load: LoadByHand = startLoadByHand(source, (answer) => reconciler.take(answer));
+  const { url, access } = source;
+  const profiles = createProfiles({ url, access, hear: load.hear, changed: () => publish() });
   const oneOrder = createOneOrder(
     source,
     (answer) => reconciler.take(answer),
@@ -64,6 +66,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   let checking: Promise<void> | undefined;
   const pages = new Set<Page>();
   const samples: Sample[] = [];
+  const past = createPast(keptMs);
   const events = new Map<string, TimelineEvent>();
   let nextEvent = 1;
   let look: Look = { seen: [], log: undefined };
@@ -102,6 +105,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       bands: actions.bands(),
       redrive: letters.view(),
       faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
+      withheld: { ...source.withheld },
       rolling: [...source.rolling],
       scalable: [...source.scalable],
     };
@@ -131,7 +135,9 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await Promise.race([checking, Bun.sleep(checkWaitMs)]);
     acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
     const now = state();
-    for (const [kind, text] of changesOf(before, now)) note(kind, text);
+    const changes = changesOf(before, now);
+    for (const [kind, text] of changes) note(kind, text);
+    past.keep(now, changes.length > 0);
     before = now;
     publish({ ...now, events: Object.fromEntries(events) });
   }
@@ -201,6 +207,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
     },
     /** Takes what another client of the same system was told. */
     take: (answer: Answer): void => reconciler.take(answer),
+    /** How the topology was at a time, as JSON; undefined: nobody knows. */
+    past: past.at,
     /** All of it as a file of its own: an HTML page. */
     export: (): Promise<string> => exportOf(state(), samples),
     /** The way of one order. */

@@ -149,8 +149,8 @@ export interface Band {
 }
 
 export interface StageState {
-  /** "containers" (make up), "embedded" (make demo) or "replay" (a recorded feed). */
-  kind: "containers" | "embedded" | "replay";
+  /** "containers" (make up), "secured" (make up SECURE=1), "embedded" (make demo) or "replay" (a recorded feed). */
+  kind: "containers" | "secured" | "embedded" | "replay";
   readOnly: boolean;
   /** Of the last reading, ms since the epoch. */
   atMs: number;
@@ -169,8 +169,9 @@ export interface StageState {
   bands: Record<string, Band>;
   /** Absent: none so far. */
   redrive?: Redrive | undefined;
-  /** Faults that can be injected here, by tier. */
+  /** Faults that can be injected here, by tier; and why others, which could be elsewhere, can't. */
   faults: Record<string, string[]>;
+  withheld: Record<string, string>;
   /** Tiers that can be restarted one by one, and those that can be scaled. */
   rolling: string[];
   scalable: string[];

@@ -1,6 +1,6 @@
 // How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
 // Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import {
   type KafkaUser,
   type LedgerRole,
@@ -60,3 +60,10 @@ export const ledgerOptions = (role: LedgerRole, port: number) => ({
   url: `postgres://${ledgerRoles[role]}:${secret(`ledger-${role}`)}@127.0.0.1:${port}/coffee?sslmode=verify-full`,
   tls: { ca: ca() },
 });
+
+/** Variables of src/config.ts for such a URL. It lies in a file beside the other secrets: an environment others may see. */
+export function ledgerVariables(role: LedgerRole, url: string): Record<string, string> {
+  const path = secretPath(`ledger-${role}-here-url`);
+  writeFileSync(path, url);
+  return { LEDGER_URL_FILE: path, NODE_EXTRA_CA_CERTS: secretPath("ca.crt") };
+}

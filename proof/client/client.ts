@@ -52,21 +52,45 @@ export async function place(
   if (stop.aborted) told.interrupt(beganMs, Date.now());
   else if (request.repeated && told.accepted() && !(await comesTrue(() => stop.aborted, repeatMs)))
     told.hear(await post(url, request, orderLimitMs, stop));
-  const principal = access && turnOf(request.key, access.keys)?.principal;
-  return told.answers().map((answer) => ({ ...answer, ...(principal !== undefined && { principal }) }));
+  return told.answers().map(signedBy(access));
 }
 
+/** As whom an order or a request with this key is sent. */
+export const principalOf = (access: EdgeAccess | undefined, key: string): string | undefined =>
+  access && turnOf(key, access.keys)?.principal;
+
+/** What shows that. */
+export const bearerOf = (access: EdgeAccess | undefined, key: string) =>
+  access && { authorization: `Bearer ${turnOf(key, access.keys)?.token}` };
+
+/** Notes of an answer as whom its order was sent. */
+export const signedBy =
+  (access: EdgeAccess | undefined) =>
+  (answer: ClientAnswer): ClientAnswer => {
+    const principal = principalOf(access, answer.key);
+    return principal === undefined ? answer : { ...answer, principal };
+  };
+
 /** A try in one go, over connections that are kept. */
-export const postWhole: Try = async (url, { path, key, body }, limitMs, stop) => {
+export const postWholeAs =
+  (access?: EdgeAccess): Try =>
+  (...of) =>
+    postWhole(access, ...of);
+
+async function postWhole(
+  access: EdgeAccess | undefined,
+  ...[url, { path, key, body }, limitMs, stop]: Parameters<Try>
+) {
   const startedMs = Date.now();
   const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.max(1, limitMs))]);
-  const headers = { "content-type": "application/json", "idempotency-key": key };
-  const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal })
+  const headers = { "content-type": "application/json", "idempotency-key": key, ...bearerOf(access, key) };
+  const tls = access && { tls: { ca: access.ca } };
+  const [answer, text] = await fetch(url + path, { method: "POST", headers, body, signal, ...tls })
     .then(async (response): Promise<[Response, string]> => [response, await response.text()])
     .catch(() => [undefined, null] as const);
   const retryAfter = answer?.headers.get("retry-after");
   return { status: answer?.status ?? 0, text, retryAfter, startedMs, endedMs: Date.now() };
-};
+}
 
 /** On a connection of its own, in pieces where it is to come so. */
 const inPiecesAs =
@@ -85,8 +109,8 @@ async function postInPieces(
     resolve({ status, text, retryAfter, startedMs: sentMs ?? endedMs, endedMs });
   };
   const length = sent.endsWith("-chunked") ? {} : { "content-length": body.length };
-  const own = access && { authorization: `Bearer ${turnOf(key, access.keys)?.token}` };
-  const headers = { "content-type": "application/json", "idempotency-key": key, ...length, ...own };
+  const own = { "idempotency-key": key, ...bearerOf(access, key) };
+  const headers = { "content-type": "application/json", ...length, ...own };
   const request = access ? httpsRequest : httpRequest;
   const client = request(url + path, {
     method: "POST",

@@ -1,7 +1,7 @@
 // The demo's orders: a good client sends them at a steady rate, one by one, and keeps a record of what it was told of each in
 // the end. That record is what the verdict is made from.
 import { orderId } from "../../src/wire/order-id.ts";
-import { place, postWhole, type Try } from "../client/client.ts";
+import { place, postWholeAs, type Try } from "../client/client.ts";
 import { type MixedRequest, singleOf } from "../client/mix.ts";
 import type { FinalAnswer } from "./verdict.ts";
 
@@ -48,7 +48,7 @@ export function startClient(
   }, tickMs);
 
   const post: Try = async (...request) => {
-    const answer = await postWhole(...request);
+    const answer = await postWholeAs()(...request);
     if (answer.status !== 202) counts.failures += 1;
     return answer;
   };

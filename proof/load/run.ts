@@ -11,7 +11,8 @@ import { type Ending, run } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../client/answers.ts";
-import { turnOf, usualBatchEvery } from "../client/mix.ts";
+import { signedBy } from "../client/client.ts";
+import { usualBatchEvery } from "../client/mix.ts";
 import { maxRetries, orderLimitMs } from "../client/policy.ts";
 import { withoutK6 } from "./environment.ts";
 import { follow } from "./follow.ts";
@@ -95,7 +96,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
       JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
     );
     await Bun.write(files.record, "");
-    const followed = options.told && follow(files.record, options.told);
+    const { told } = options;
+    const followed = told && follow(files.record, (some) => told(some.map(signedBy(access))));
     const variables = {
       ...{ URL: url, RUN: runId, SUMMARY: files.summary },
       ...{ RETRIES: `${retries}`, LIMIT_MS: `${onlyTryMs ?? orderLimitMs}`, BATCH_EVERY: `${batchEvery}` },
@@ -122,10 +124,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries, access });
     await k6;
     const heard = readAnswers(await Bun.file(files.record).text());
-    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery).map((answer) => {
-      const principal = access && turnOf(answer.key, access.keys)?.principal;
-      return { ...answer, ...(principal !== undefined && { principal }) };
-    });
+    const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery).map(signedBy(access));
     const answers = [...ofK6, ...inPieces.answers];
     await followed?.end(answers);
     if (options.recordPath !== undefined)

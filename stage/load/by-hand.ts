@@ -3,9 +3,10 @@
  * told of each order in the end goes to whoever keeps the record. Requests that come in one go share connections; slow
  * bodies and chunks go through the load's own client.
  */
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
-import { place, postWhole } from "../../proof/client/client.ts";
+import { place, postWholeAs } from "../../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { createRate } from "../readings.ts";
@@ -29,12 +30,17 @@ export type LoadByHand = ReturnType<typeof startLoadByHand>;
 /**
  * Starts paused.
  * @param url of the balancer
+ * @param access what that asks for, where it does
  */
-export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
+export function startLoadByHand(
+  { url, access }: { url: string; access: EdgeAccess | undefined },
+  tell: (answer: Answer) => void,
+) {
   const run = crypto.randomUUID();
   const stopping = new AbortController();
   const wanted = { ratePerS: 100, paused: true, mix: "single" as Mix };
   const open = new Set<Promise<void>>();
+  const whole = { post: postWholeAs(access), repeatMs: repeatAfterMs };
   const times: [atMs: number, tookMs: number][] = [];
   const rate = createRate();
   let [sent, answered, burst, allowance] = [0, 0, 0, 0];
@@ -57,7 +63,8 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     lastMs = nowMs;
     while (open.size < mostOpen && (burst >= 1 || allowance >= 1)) {
       const request = next(wanted.mix, run, sent++);
-      if (burst >= 1) burst -= request.orders.length;
+      // A batch may be more than was left: the next burst owes nothing for it.
+      if (burst >= 1) burst = Math.max(0, burst - request.orders.length);
       else allowance -= request.orders.length;
       const done: Promise<void> = send(request).then(() => void open.delete(done));
       open.add(done);
@@ -67,7 +74,7 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
 
   async function send(request: MixedRequest): Promise<void> {
     const beganMs = performance.now();
-    const how = request.sent.includes("-") ? {} : { post: postWhole, repeatMs: repeatAfterMs };
+    const how = request.sent.includes("-") ? { access } : { access, ...whole };
     const answers = await place(url, request, stopping.signal, how);
     hear(answers, performance.now() - beganMs);
   }
@@ -76,8 +83,8 @@ export function startLoadByHand(url: string, tell: (answer: Answer) => void) {
     answered += answers.length;
     times.push([performance.now(), tookMs]);
     if (times.length > latencies) times.shift();
-    for (const { customer, key: own, fate, id: toldId } of answers)
-      tell({ id: orderId(customer, own), fate, toldId });
+    for (const { customer, key: own, principal, fate, id: toldId } of answers)
+      tell({ id: orderId(customer, own, principal), fate, toldId });
   }
 
   return {

@@ -3,6 +3,7 @@
  * Every answer goes to the same record as that of the load by hand, as it comes. One at a time; it ends by itself, when it is
  * told to, and with the stage.
  */
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { thisMachine, which } from "../../kit/machine.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { type LoadOptions, startLoadRun } from "../../proof/load/run.ts";
@@ -20,11 +21,13 @@ const profiles: Record<ProfileName, Pick<LoadOptions, "profile" | "rate" | "batc
 interface Surroundings {
   /** Of the balancer. */
   url: string;
+  /** What that asks for, where it does. */
+  access: EdgeAccess | undefined;
   hear(answers: readonly ClientAnswer[]): void;
   changed(): void;
 }
 
-export function createProfiles({ url, hear, changed }: Surroundings) {
+export function createProfiles({ url, access, hear, changed }: Surroundings) {
   let view: ProfileView | undefined;
   let stopping = new AbortController();
   let running: Promise<void> | undefined;
@@ -62,8 +65,8 @@ export function createProfiles({ url, hear, changed }: Surroundings) {
         ...{ answered: 0, accepted: 0, crossed: [], error: "" },
       };
       const mix = batchEvery === undefined ? {} : { batchEvery };
-      running = run({ url, profile, rate, durationSeconds, ...mix, stop: stopping.signal, told });
-      return `bun run load --profile ${profile} --rate ${rate} --duration ${durationSeconds}s`;
+      running = run({ url, access, profile, rate, durationSeconds, ...mix, stop: stopping.signal, told });
+      return `${access ? "SECURE=1 " : ""}bun run load --profile ${profile} --rate ${rate} --duration ${durationSeconds}s`;
     },
     view: () => view,
     /** Ends it, where it runs: what is under way is unknown then. */

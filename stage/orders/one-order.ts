@@ -2,6 +2,7 @@
  * The way of one order: placed by hand, or found by its id or by its customer and key. What the client saw, where Kafka has
  * it, who handled it when: each stop with its times and the code that does it.
  */
+import { bearerOf, principalOf } from "../../proof/client/client.ts";
 import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
 import type { Answer } from "../reconciler.ts";
 import type { Source } from "../sources/source.ts";
@@ -22,16 +23,25 @@ interface Placed {
 }
 
 export function createOneOrder(source: Source, tell: (answer: Answer) => void, state: () => StageState) {
+  const { access } = source;
   const placed = new Map<string, Placed>();
 
   /** Places an order as it is, whatever it says. @param body JSON; @returns its id */
   async function place(body: string): Promise<string> {
     const key = crypto.randomUUID();
-    const id = orderId(customerIn(body), orderKey(key));
+    const id = orderId(customerIn(body), orderKey(key), principalOf(access, key));
     const startedMs = Date.now();
-    const headers = { "content-type": "application/json", "idempotency-key": key };
+    const own = { "idempotency-key": key, ...bearerOf(access, key) };
+    const headers = { "content-type": "application/json", ...own };
+    const tls = access && { tls: { ca: access.ca } };
     const signal = AbortSignal.timeout(answerLimitMs);
-    const [httpStatus, text] = await fetch(`${source.url}/orders`, { method: "POST", headers, body, signal })
+    const [httpStatus, text] = await fetch(`${source.url}/orders`, {
+      method: "POST",
+      headers,
+      body,
+      signal,
+      ...tls,
+    })
       .then(async (answer): Promise<[number, string]> => [answer.status, await answer.text()])
       .catch((error): [number, string] => [0, `{"title":${JSON.stringify(error.message)}}`]);
     const document = documentIn(text);
@@ -109,9 +119,9 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
   return {
     place,
     find,
-    /** The id that is meant: itself, or by customer and key; undefined where it is neither. */
-    idOf({ id, customer, key }: Record<string, string | undefined>): string | undefined {
-      if (customer && key) return orderId(customer, orderKey(key));
+    /** The id that is meant: itself, or by customer, key and principal (that of a load, if none); undefined: it is neither. */
+    idOf({ id, customer, key, principal }: Record<string, string | undefined>): string | undefined {
+      if (customer && key) return orderId(customer, orderKey(key), principal || principalOf(access, key));
       return id && isUuid(id.toLowerCase()) ? id.toLowerCase() : undefined;
     },
   };

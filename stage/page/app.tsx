@@ -14,6 +14,7 @@ import { VerdictPanel } from "./verdict.tsx";
 const readOnly = part((now) => now.readOnly);
 const kinds = {
   containers: "the topology of make up",
+  secured: "the secured topology of make up SECURE=1: encrypted, and everybody in it known by a name",
   embedded: "the embedded pipeline of make demo; its brokers are a mock cluster, without ZooKeeper",
   replay: "a recorded feed",
 };

@@ -5,15 +5,15 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { EdgeName, Instance, Partition, TierName } from "../state.ts";
 import { startFlow } from "./flow.ts";
-import { count, ms, perS, seconds } from "./format.ts";
-import { chosen, part, state } from "./store.ts";
+import { clock, count, ms, perS, seconds } from "./format.ts";
+import { chosen, part, past, shown } from "./store.ts";
 
-const instances = part((now) => now.instances);
-const partitions = part((now) => now.partitions);
-const edges = part((now) => now.edges);
-const load = part((now) => now.load);
+const instances = part((now) => now.instances, shown);
+const partitions = part((now) => now.partitions, shown);
+const edges = part((now) => now.edges, shown);
+const load = part((now) => now.load, shown);
 const readOnly = part((now) => now.readOnly);
-const group = part((now) => now.group);
+const group = part((now) => now.group, shown);
 
 const titles: Record<TierName, string> = {
   balancer: "HAProxy",
@@ -26,10 +26,13 @@ const titles: Record<TierName, string> = {
 
 export function Diagram() {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => (canvas.current ? startFlow(canvas.current, state) : undefined), []);
+  useEffect(() => (canvas.current ? startFlow(canvas.current, shown) : undefined), []);
   return (
     <section class="diagram" aria-label="The topology">
       <canvas ref={canvas} />
+      {past.value && (
+        <p class="then">As it was at {clock(past.value.atMs)}. What is pressed here is done now.</p>
+      )}
       <div class="tier client">
         <h3>Client</h3>
         <div class="cards">

@@ -7,6 +7,7 @@ import { act, chosen, part, strike } from "./store.ts";
 const instances = part((now) => now.instances);
 const offered = part((now) => now.faults);
 const scalable = part((now) => now.scalable);
+const withheld = part((now) => now.withheld);
 const readOnly = part((now) => now.readOnly);
 
 const faults: Record<string, { label: string; what: string }> = {
@@ -14,6 +15,7 @@ const faults: Record<string, { label: string; what: string }> = {
   stop: { label: "Stop", what: "is asked to end: finishes its work first" },
   pause: { label: "Pause", what: "stands still with its connections open, and knows nothing of it" },
   slow: { label: "Slow down", what: "every packet it sends waits 100 ms, or its network is narrow" },
+  partition: { label: "Cut off", what: "packets between it and another one vanish" },
   reload: { label: "Reload", what: "reads its configuration again without losing a request" },
 };
 
@@ -104,7 +106,7 @@ function OfInstance({ name, one }: { name: string; one: Instance }) {
           )}
           {state !== "down" &&
             here
-              .filter((fault) => faults[fault] && !struck.includes(fault))
+              .filter((fault) => faults[fault] && fault !== "partition" && !struck.includes(fault))
               .map((fault) => (
                 <li key={fault}>
                   <button type="button" onClick={() => strike(fault, name)}>
@@ -116,6 +118,14 @@ function OfInstance({ name, one }: { name: string; one: Instance }) {
           {state !== "down" && here.includes("partition") && !struck.includes("partition") && (
             <CutOff name={name} />
           )}
+          {Object.entries(withheld.value ?? {}).map(([fault, reason]) => (
+            <li key={fault}>
+              <button type="button" disabled>
+                {faults[fault]?.label}
+              </button>
+              <span>not to be had here: {reason}</span>
+            </li>
+          ))}
         </ul>
       )}
     </>

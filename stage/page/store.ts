@@ -2,7 +2,8 @@
  * What the page knows: the stage's state as it was streamed, and the little that is the page's own. Each part is a signal,
  * so that only what has changed is drawn anew.
  */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
+import type { Past } from "../past.ts";
 import type { Sample, StageState } from "../state.ts";
 import { patched } from "./patch.ts";
 
@@ -21,9 +22,24 @@ export const backToMs = signal<number | undefined>(undefined);
 /** What came of the last action: the command that does the same, or why it was not done. */
 export const outcome = signal<{ text: string; failed: boolean } | undefined>(undefined);
 
+/** The topology as it was where one is scrolled back to. */
+export const past = signal<Past | undefined>(undefined);
+/** The state, with the topology as it is to be shown: now, or as it was then. */
+export const shown = computed(() => state.value && { ...state.value, ...past.value });
+
 /** A part of the state, which tells of a change only where it differs. */
-export const part = <T>(pick: (state: StageState) => T) =>
-  computed(() => (state.value === undefined ? undefined : pick(state.value)));
+export const part = <T>(pick: (state: StageState) => T, of: typeof shown = state) =>
+  computed(() => (of.value === undefined ? undefined : pick(of.value)));
+
+effect(() => {
+  const wantedMs = backToMs.value;
+  if (wantedMs === undefined) past.value = undefined;
+  else
+    void ask<Past>(`/past?at=${wantedMs}`).then((found) => {
+      // It may have been scrolled on meanwhile.
+      if (backToMs.peek() === wantedMs) past.value = found ?? undefined;
+    });
+});
 
 /** Listens to the stage for good; the browser itself comes back after a break. */
 export function connect(): void {

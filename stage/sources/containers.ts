@@ -6,10 +6,9 @@
 
 import type { Container, Topology } from "../../infra/topology.ts";
 import { linesOf } from "../../kit/lines.ts";
-import { UserError } from "../../kit/user-error.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
-import { askLog, isWhole, type LogView } from "../kafka.ts";
+import { askLog, type LogView, whole } from "../kafka.ts";
 import type { TierName } from "../state.ts";
 import { createPostgresLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf, type Said } from "./pages.ts";
@@ -22,24 +21,27 @@ const modesEveryMs = 60_000;
 const modesSoonMs = 3_000;
 const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
 
-/** Where the network of a container can be touched from here. */
-const networked = (): readonly FaultName[] =>
-  process.getuid?.() === 0 && ["nsenter", "tc", "iptables"].every((tool) => Bun.which(tool))
-    ? ["slow", "partition"]
-    : [];
+/** Faults of a container's network, and why there are none from here. */
+const networked: readonly FaultName[] = ["slow", "partition"];
+function whyNotNetworked(): string {
+  if (process.getuid?.() !== 0) return "the stage does not run as root";
+  const missing = ["nsenter", "tc", "iptables"].filter((tool) => !Bun.which(tool));
+  return missing.length > 0 ? `this machine lacks ${missing.join(", ")}` : "";
+}
 
 /** Opens a topology that runs. @throws UserError when nothing of it does, or its ports are not as the environment says */
 export async function openContainers(topology: Topology): Promise<Source> {
-  if (topology.access()) throw new UserError("The stage does not show a secured topology (SECURE=1).");
   const system = await openSystem(topology);
-  const { POSTGRES_PASSWORD, POSTGRES_USER, POSTGRES_DB } = (await topology.config()).services.postgres
-    .environment;
-  const { ports, url } = system;
-  const ledgerUrl = `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${ports.POSTGRES_PORT}/${POSTGRES_DB}`;
-  const postgres = createPostgresLook(ledgerUrl);
-  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]) }));
+  const { ports, url, access } = system;
+  const postgres = createPostgresLook(await topology.ledgerOptions("prove"), () =>
+    topology.ledgerOptions("owner"),
+  );
+  const admission = topology.admission();
+  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]), admission }));
   const operators = `http://127.0.0.1:${ports.LB_STATS_PORT}`;
   const roster = createRoster(system);
+  const why = whyNotNetworked();
+  const most = why === "" ? [...anyone, ...networked] : anyone;
   const pages = (["producer", "consumer"] as const).flatMap((tier) =>
     Array.from({ length: slots }, (_, at) => ({
       server: `${tier}${at + 1}`,
@@ -48,6 +50,11 @@ export async function openContainers(topology: Topology): Promise<Source> {
   );
   let ledgerWhy = "";
   let log: LogView | undefined;
+  let logWhy = "";
+  const silent = ({ message }: Error) => {
+    logWhy = message;
+    return undefined;
+  };
 
   /** What the instances said, by their own names: a container's is the beginning of its id. */
   async function heard(): Promise<{ said: Said[]; balancer: boolean }> {
@@ -62,7 +69,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
     const { containers, modes } = await roster.now();
     const running = new Set(containers.filter(({ state }) => state === "running").map(nameOf));
     const awake = brokers.filter(({ id }) => running.has(`kafka${id}`));
-    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(() => undefined)]);
+    const [{ said, balancer }, view] = await Promise.all([heard(), askLog(awake).catch(silent)]);
     log = view;
     const seen = containers.map((one): Seen => {
       const tier = tierOf(one);
@@ -83,8 +90,9 @@ export async function openContainers(topology: Topology): Promise<Source> {
   }
 
   return {
-    kind: "containers",
+    kind: access ? "secured" : "containers",
     url,
+    access,
     look,
     evidence: {
       look: async (ids) => {
@@ -98,30 +106,25 @@ export async function openContainers(topology: Topology): Promise<Source> {
         }
       },
       trace: postgres.trace,
-      offsets: async () => {
-        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
-        return log;
-      },
+      offsets: async () => whole(log, logWhy),
     },
     system,
     containers: async () => new Map((await roster.now()).containers.map((one) => [nameOf(one), one])),
     faults: {
-      producer: [...anyone, ...networked()],
-      consumer: [...anyone, ...networked()],
-      broker: [...anyone, ...networked()],
-      zookeeper: [...anyone, ...networked()],
-      balancer: [...anyone, "reload"],
-      ledger: anyone,
+      ...{ producer: most, consumer: most, broker: most, zookeeper: most },
+      ...{ balancer: [...anyone, "reload"], ledger: anyone },
     },
+    withheld: why === "" ? {} : Object.fromEntries(networked.map((name) => [name, why])),
     rolling: ["producer", "consumer"],
     scalable: ["producer", "consumer"],
     scale: async (tier, count) => {
       await topology.compose(["up", "-d", "--no-recreate", "--no-deps", "--scale", `${tier}=${count}`, tier]);
     },
-    command: commandOf,
+    command: access ? (...of) => inSecured(commandOf(...of)) : commandOf,
     operator: {
       KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
-      LEDGER_URL: ledgerUrl,
+      ...topology.kafkaVariables("dead"),
+      ...(await topology.ledgerVariables("prove")),
     },
     onChange: roster.onChange,
     close: async () => {
@@ -157,6 +160,12 @@ function commandOf(what: FaultName | "heal" | "scale", tier: TierName, name: str
   const nth = /\d+$/.exec(name)?.[0];
   return `bun run chaos ${what} ${tier}${nth ? ` --nth ${nth}` : name ? "" : " --all"}${more}`;
 }
+
+/** The same command for the secured topology. */
+const inSecured = (command: string): string =>
+  command.startsWith("docker ")
+    ? command.replace("infra/compose.yaml", "infra/compose.yaml -f infra/secure/compose.yaml")
+    : `SECURE=1 ${command}`;
 
 /** What an event leaves of a container. Source: Docker's manual, «docker system events». */
 const stateAfter: Record<string, Container["state"]> = {

@@ -7,13 +7,15 @@ import type { Container } from "../../infra/topology.ts";
 import type { Instance, Pipeline } from "../../proof/demo/pipeline.ts";
 import { askCluster, type Cluster } from "../../proof/system/cluster.ts";
 import type { System } from "../../proof/system/system.ts";
-import { askLog, isWhole, type LogView } from "../kafka.ts";
+import { askLog, type LogView, whole } from "../kafka.ts";
 import { createSqliteLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf } from "./pages.ts";
 import type { Look, Seen, Source } from "./source.ts";
 
 /** Of a tier that was asked to end. */
 const stopLimitMs = 40_000;
+
+const noNetwork = "only containers (make up) have networks of their own";
 
 /** Opens a pipeline whose consumers have started. */
 export function openEmbedded(pipeline: Pipeline): Source {
@@ -117,14 +119,12 @@ export function openEmbedded(pipeline: Pipeline): Source {
   return {
     kind: "embedded",
     url: balancerUrl,
+    access: undefined,
     look,
     evidence: {
       look: ledger.look,
       trace: ledger.trace,
-      offsets: async () => {
-        if (!log || !isWhole(log)) throw new Error("the brokers do not tell how far the group has come");
-        return log;
-      },
+      offsets: async () => whole(log),
     },
     // What the faults below and a rolling restart use of a system, and no more.
     system: {
@@ -139,6 +139,7 @@ export function openEmbedded(pipeline: Pipeline): Source {
       producer: ["stop", "kill", "pause"],
       consumer: ["stop", "kill", "pause"],
     },
+    withheld: { slow: noNetwork, partition: noNetwork },
     rolling: ["producer", "consumer"],
     scalable: [],
     scale: () => Promise.reject(new Error("the embedded pipeline can not be scaled")),

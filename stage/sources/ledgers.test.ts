@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { handler, migrations } from "../../src/handle.ts";
 import type { Handler } from "../../src/handling/handler.ts";
@@ -26,7 +27,7 @@ afterAll(() => {
 const kinds = {
   postgres: async () => {
     const url = await server.newDatabase();
-    return { url, look: createPostgresLook(url) };
+    return { url, look: createPostgresLook({ url }) };
   },
   sqlite: async () => {
     const path = join(folder, `${crypto.randomUUID()}.sqlite`);
@@ -113,3 +114,20 @@ test("a server that is away is told, and read again when it is back", async () =
   await until("it is read again", () => isThere().catch(() => false));
   await look.close();
 }, 60_000);
+
+test("who may only read has the index made by the owner, and says what it lacks where nobody made it", async () => {
+  const url = await server.newDatabase();
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 5_000 });
+  await ledger.open(migrations);
+  const entry = entryOf("a");
+  await ledger.record([entry], times(1));
+  await using owner = new SQL({ url, max: 1 });
+  await owner.unsafe("CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+  const reading = { url: url.replace("postgres@", "reader@") };
+  const alone = createPostgresLook(reading);
+  await expect(alone.look([entry.order.id])).rejects.toThrow("must be owner of table");
+  const look = createPostgresLook(reading, async () => ({ url }));
+  expect((await look.look([entry.order.id])).size).toBe(1);
+  expect((await look.trace(entry.order.id))?.effects).toBe(1);
+  for (const one of [alone, look, ledger]) await one.close();
+});

@@ -6,12 +6,15 @@ import type { Found, Trace } from "../reconciler.ts";
 
 const index = "stage_effects_by_order";
 const statementLimitMs = 5_000;
+const oneConnection = { max: 1, connectionTimeout: statementLimitMs / 1_000 };
 
 /**
  * In PostgreSQL. Effects are found by an index, which is the only thing that the stage adds to a system: without one
  * every look would read the whole table. It is not unique, and promises nothing.
+ * @param reading as whom everything is read
+ * @param owning as whom the index is made, once, where those are two
  */
-export function createPostgresLook(url: string) {
+export function createPostgresLook(reading: SQL.Options, owning = async () => reading) {
   let sql: SQL | undefined;
   let indexing: Promise<void> | undefined;
 
@@ -19,7 +22,7 @@ export function createPostgresLook(url: string) {
   function indexed(): Promise<void> {
     indexing ??= (async () => {
       if (effectTable === undefined) return;
-      await using own = new SQL({ url, max: 1, connectionTimeout: statementLimitMs / 1_000 });
+      await using own = new SQL({ ...(await owning()), ...oneConnection });
       await own.unsafe(`CREATE INDEX CONCURRENTLY IF NOT EXISTS ${index} ON ${effectTable} (order_id)`);
     })().catch((error) => {
       indexing = undefined;
@@ -29,7 +32,7 @@ export function createPostgresLook(url: string) {
   }
 
   const connected = () => {
-    sql ??= new SQL({ url, max: 1, connectionTimeout: statementLimitMs / 1_000 });
+    sql ??= new SQL({ ...reading, ...oneConnection });
     return sql;
   };
 

@@ -1,5 +1,6 @@
 /** What a stage needs of the system that it shows, whatever that runs on. */
 
+import type { EdgeAccess } from "../../infra/secure/access.ts";
 import type { Container } from "../../infra/topology.ts";
 import type { System } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults.ts";
@@ -30,6 +31,8 @@ export interface Source {
   kind: StageState["kind"];
   /** Of the balancer. */
   url: string;
+  /** What that asks for, where it does (SECURE=1). */
+  access: EdgeAccess | undefined;
   /** Looks at all of it, at most once a second. */
   look(): Promise<Look>;
   evidence: Evidence;
@@ -38,6 +41,8 @@ export interface Source {
   /** Every instance as the faults know it, by its name here. */
   containers(): Promise<Map<string, Container>>;
   faults: Record<TierName, readonly FaultName[]>;
+  /** Why some that there could be are missing among those. */
+  withheld: Partial<Record<FaultName, string>>;
   /** The tiers that can be restarted one by one, and those that can be scaled. */
   rolling: readonly TierName[];
   scalable: readonly TierName[];

@@ -86,6 +86,7 @@ export function createFeed(ratePerS: number) {
   const source: Source = {
     kind: "replay",
     url: "http://127.0.0.1:9",
+    access: undefined,
     look: async () => ({ seen: seenNow(), log: logNow() }),
     evidence: {
       look: async (ids) => {
@@ -99,6 +100,7 @@ export function createFeed(ratePerS: number) {
     system: {} as System,
     containers: async () => new Map(),
     faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
+    withheld: {},
     rolling: [],
     scalable: [],
     scale: async () => undefined,

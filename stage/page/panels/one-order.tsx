@@ -1,12 +1,13 @@
 /** One order: placed as it is written, or found again; its way from stop to stop, with the code of each. */
 import { signal } from "@preact/signals";
 import type { Stop, Way } from "../../state.ts";
-import { ask, placeOrder } from "../store.ts";
+import { ask, part, placeOrder } from "../store.ts";
 
 const sample = '{"customer": "c42", "coffee": "latte", "size": "medium", "quantity": 2}';
 const askEveryMs = 400;
 const patienceMs = 60_000;
 
+const secured = part((now) => now.kind === "secured");
 const way = signal<Way | undefined>(undefined);
 const trouble = signal("");
 /** The order that is being followed: another one ends that. */
@@ -58,14 +59,18 @@ export function OneOrder() {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            const [first = "", key = ""] = String(new FormData(event.currentTarget).get("which"))
+            const [first = "", key = "", principal = ""] = String(
+              new FormData(event.currentTarget).get("which"),
+            )
               .trim()
               .split(/\s+/);
-            void follow(new URLSearchParams(key ? { customer: first, key } : { id: first }).toString());
+            void follow(
+              new URLSearchParams(key ? { customer: first, key, principal } : { id: first }).toString(),
+            );
           }}
         >
           <label>
-            Its id, or customer and key
+            Its id, or customer and key{secured.value && ", and whose it is, if not the load's"}
             <input name="which" autocomplete="off" required />
           </label>
           <button type="submit">Find it</button>

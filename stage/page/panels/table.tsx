@@ -1,10 +1,10 @@
 /** The diagram as a table, for whoever can't see it or would rather read. */
 import type { ComponentChildren } from "preact";
 import { count, ms, perS, seconds } from "../format.ts";
-import { part } from "../store.ts";
+import { part, shown } from "../store.ts";
 
-const instances = part((now) => now.instances);
-const partitions = part((now) => now.partitions);
+const instances = part((now) => now.instances, shown);
+const partitions = part((now) => now.partitions, shown);
 
 function Table({ of, heads, children }: { of: string; heads: string[]; children: ComponentChildren }) {
   return (

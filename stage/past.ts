@@ -1,0 +1,29 @@
+/**
+ * The topology as it was, for whoever scrolls back: kept every few seconds and at each change, for as long as the plots go
+ * back, as text, so that memory is bounded: some 8 KB each.
+ */
+import type { StageState } from "./state.ts";
+
+const everyMs = 5_000;
+const mostKept = 400;
+
+/** What is kept of a state: all that the diagram draws. */
+export type Past = Pick<
+  StageState,
+  "atMs" | "instances" | "partitions" | "edges" | "controller" | "group" | "load"
+>;
+
+export function createPast(keptMs: number) {
+  const kept: { atMs: number; text: string }[] = [];
+  return {
+    /** Takes a state in, if it is time. @param changed something happened since the last one */
+    keep({ atMs, instances, partitions, edges, controller, group, load }: Past, changed: boolean): void {
+      if (!changed && atMs - (kept.at(-1)?.atMs ?? 0) < everyMs) return;
+      const past: Past = { atMs, instances, partitions, edges, controller, group, load };
+      kept.push({ atMs, text: JSON.stringify(past) });
+      while (kept.length > mostKept || (kept[0]?.atMs ?? atMs) < atMs - keptMs) kept.shift();
+    },
+    /** The newest of that time or before, or else the first; undefined: there is none. @returns a Past as JSON */
+    at: (atMs: number): string | undefined => (kept.findLast((one) => one.atMs <= atMs) ?? kept[0])?.text,
+  };
+}
