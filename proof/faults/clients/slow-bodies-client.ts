@@ -11,8 +11,9 @@ const { protocol, hostname, port } = new URL(url);
 const secret = (name: string) => readFileSync(`/run/secrets/${name}`, "utf8").trimEnd();
 const secured = protocol === "https:" && { ca: secret("ca.crt"), key: secret("api-key") };
 const trickleMs = 2_000;
-/** Whoever turns them away is not to be busy with that alone. */
-const againMs = 3_000;
+/** Whoever turns them away is not to be busy with that alone; a handshake of TLS costs both sides a part of a millisecond. */
+const againMs = secured ? 15_000 : 3_000;
+const apartMs = secured ? 8 : 0;
 /** Above the balancer's buffer: it is passed on to a producer, and goes on from there. */
 const beyondBuffer = 17_600;
 const lastsMs = 3_600_000;
@@ -45,6 +46,6 @@ function hold(n: number): void {
   });
 }
 
-for (let n = 0; n < Number(count); n += 1) hold(n);
+for (let n = 0; n < Number(count); n += 1) setTimeout(hold, n * apartMs, n);
 setInterval(() => console.log(`held ${held}`), 1_000);
 setTimeout(() => process.exit(0), lastsMs);

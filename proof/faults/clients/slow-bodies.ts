@@ -15,7 +15,7 @@ const bodiesEach = 750;
 const label = "coffee-orders.slow-bodies";
 const callLimitMs = 30_000;
 /** Until all of them are connected, or as many as will be. */
-const heldLimitMs = 8_000;
+const heldLimitMs = 12_000;
 const program = new URL("./slow-bodies-client.ts", import.meta.url);
 
 export const slowBodies: Fault = {
