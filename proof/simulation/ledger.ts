@@ -73,11 +73,7 @@ export function createSimulatedLedger(options: {
         entries.length > 1
           ? []
           : [[entries[0] as Entry, { place: "record", error: "check" } as Failure] as const];
-      throw new BatchError(
-        new Map(failures),
-        entries.length === 1,
-        new Error("violates a deferred constraint"),
-      );
+      throw new BatchError(new Map(failures), new Error("violates a deferred constraint"));
     }
     const breaks = random.chance(troubles.broken);
     if (breaks && random.chance(0.5)) throw unavailable();
@@ -116,18 +112,25 @@ export function createSimulatedLedger(options: {
         effects.set(id as string, (effects.get(id as string) ?? 0) + 1);
         return [];
       }) as Tx;
-      try {
-        await applyByCustomer(fresh, apply, execute);
-      } catch (error) {
+      const applied = applyByCustomer(
+        fresh,
+        apply,
+        execute,
+        () => false,
+        () => random.chance(0.5),
+      );
+      const { left, failures } = await applied.catch((error) => {
         unlock(entries, process);
         throw error;
-      }
+      });
+      const isLeft = ({ order }: Entry) => left.has(order.id);
+      const written = fresh.filter((entry) => !isLeft(entry));
       lock(entries, itself);
       await heard(
         clock,
-        commit(entries, fresh, effects).finally(() => unlock(entries, itself)),
+        commit(entries, written, effects).finally(() => unlock(entries, itself)),
       );
-      return verdicts;
+      return entries.map((entry, at) => (isLeft(entry) ? failures.get(entry) : verdicts[at]));
     }
 
     return {

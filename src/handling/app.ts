@@ -87,7 +87,6 @@ function createLookUps(ledger: Ledger) {
     const views = await Promise.race([ledger.find([...new Set(ids)]), late]);
     return (id) => views.get(id);
   });
-
   return async (id: string, waitMs: number, signal: AbortSignal): Promise<LedgerView | undefined> => {
     const endMs = clock.nowMs() + waitMs;
     for (;;) {

@@ -43,7 +43,6 @@ export function createBreaker(parts: {
     probeAtMs = clock.nowMs() + backoffMs(1, probeBaseMs, probeMaxMs, random);
     onChange(open);
   }
-
   return {
     /** What may begin now: everything, one probe, or nothing for so long. */
     admits(): { most: number; waitMs: number } {

@@ -50,7 +50,6 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
       underWay = false;
     }
   }
-
   return {
     /** Commits what is due, unless a commit is under way or it is too soon. @param urgent partitions are given up */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {

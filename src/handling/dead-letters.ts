@@ -76,7 +76,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       return { reason, code: refused?.code ?? 0, certain: refused !== undefined };
     }
   }
-
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     async bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {

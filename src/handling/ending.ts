@@ -95,6 +95,5 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       owner.running -= 1;
     }
   }
-
   return { conclude, giveUp };
 }

@@ -117,7 +117,6 @@ export function createGroupMember(
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
     else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
   }
-
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
     async run(): Promise<void> {

@@ -26,7 +26,6 @@ export function createHandlingMetrics(registry: Registry) {
     duplicate: counter("orders_duplicate_total", "Further records of an order that was handled already."),
     conflict: counter("orders_conflict_total", "Records with another order under a handled order's id."),
   };
-
   return {
     verdicts,
     restarts: counter(
@@ -87,6 +86,5 @@ export function tellOfPartitions(
       lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
     }
   }
-
   Object.assign(owned, { collect });
 }

@@ -36,7 +36,6 @@ export function createOffsetTracker(
   let newestMs = -1;
   let committed = start;
   let progressed = false;
-
   const oldest = (): Taken | undefined => open.values().next().value;
 
   return {

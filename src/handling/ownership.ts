@@ -78,7 +78,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
     owner.rewinding = true;
   }
-
   return {
     owned,
     takeOn,

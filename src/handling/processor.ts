@@ -69,7 +69,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     const views = await recorder.whileLedgerIsDown(works, () => ledger.find(ids));
     return ({ entry }) => views?.get(entry.order.id)?.status === "handled";
   });
-
   const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
     const ends = await recorder.record(works, () => Promise.resolve());
     return () => ends;
@@ -81,7 +80,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     await attempt(handler, work, deadline, tx);
     metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
   }
-
   return createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {

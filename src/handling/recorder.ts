@@ -79,7 +79,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   }
 
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
-  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork): Promise<Verdict[] | undefined> {
+  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
     let brokenOff = 0;
     return whileLedgerIsDown(works, async () => {
@@ -91,21 +91,21 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         endMs = clock.nowMs();
       };
       try {
-        const verdicts = await ledger.record([...byEntry.keys()], begin, timeoutMs);
+        const recorded = await ledger.record([...byEntry.keys()], begin, timeoutMs);
         // How long an order takes that goes alone says nothing of the others.
-        if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
-        return verdicts;
+        if (deadline && endMs && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
+        return recorded;
       } catch (error) {
         brokenOff = deadline ? brokenOff + 1 : 0;
         if (error instanceof BatchError || brokenOff < mostBrokenOff) throw error;
-        throw new BatchError(new Map(), false, error);
+        throw new BatchError(new Map(), error);
       } finally {
         deadline?.stop();
       }
     });
   }
 
-  /** Leaves out who failed and records the others; where not all culprits are known, by halves. */
+  /** Leaves out who failed and records the others; by halves where no culprit is known. */
   async function record(works: Work[], apply: ApplyWork): Promise<Ends> {
     const ends: Ends = new Map();
     const shared = works.length > 1;
@@ -116,35 +116,34 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
       // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
       if (works.length === 0 || lateRounds > 1) return;
-      try {
-        const verdicts = await transaction(works, timeoutMs, apply);
-        for (const [index, verdict] of verdicts?.entries() ?? []) ends.set(works[index] as Work, verdict);
-      } catch (error) {
+      const recorded = await transaction(works, timeoutMs, apply).catch((error) => {
         if (!(error instanceof BatchError)) throw error;
-        const rest: Work[] = [];
-        let late = 0;
-        for (const work of works) {
-          const failure = error.failures.get(work.entry) ?? (works.length === 1 && { error: error.cause });
-          if (failure) {
-            const fault = faultOf(failure.error);
-            const isLate = fault.kind === "late";
-            late += Number(isLate);
-            // The time of a batch is too short to count as an attempt's: who needs more goes alone.
-            if (shared && isLate) work.alone = true;
-            else ends.set(work, fault);
-            failedCustomers.add(work.customer);
-          } else rest.push(work);
-        }
-        lateRounds += Number(late > 0);
-        if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
-        const half = error.all ? rest.length : Math.ceil(rest.length / 2);
-        await part(rest.slice(0, half));
-        await part(rest.slice(half));
+        const lone = works.length === 1 ? { error: error.cause } : undefined;
+        return works.map(({ entry }) => error.failures.get(entry) ?? lone);
+      });
+      if (!recorded) return;
+      let late = 0;
+      for (const [index, work] of works.entries()) {
+        const end = recorded[index];
+        if (typeof end === "string") ends.set(work, end);
+        if (typeof end !== "object") continue;
+        const fault = faultOf(end.error);
+        const isLate = fault.kind === "late";
+        late += Number(isLate);
+        // The time of a batch is too short to count as an attempt's: who needs more goes alone.
+        if (shared && isLate) work.alone = true;
+        else ends.set(work, fault);
+        failedCustomers.add(work.customer);
       }
+      const rest = works.filter((_, index) => !recorded[index]);
+      lateRounds += Number(late > 0);
+      if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
+      const half = rest.length < works.length ? rest.length : Math.ceil(rest.length / 2);
+      await part(rest.slice(0, half));
+      await part(rest.slice(half));
     }
     await part(works);
     return ends;
   }
-
   return { record, whileLedgerIsDown, mostOrders: limit.current };
 }

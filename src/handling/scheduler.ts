@@ -33,11 +33,11 @@ export function createScheduler<Work extends Scheduled>(options: {
   let lastWasAlone = false;
   let stopWaiting: (() => void) | undefined;
 
-  /** While others could begin, what goes alone takes turns with them and has half of the room; else all but one. */
+  /** While others could begin, what goes alone takes turns with them and has a quarter of the room; else all but one. */
   function aloneIsNext(freshFirst: boolean): boolean {
     if (readyAlone.length === 0) return false;
     if (ready.length === 0) return runningAlone < Math.max(1, concurrency - 1);
-    return !freshFirst && !lastWasAlone && runningAlone < Math.ceil(concurrency / 2);
+    return !freshFirst && !lastWasAlone && runningAlone < Math.ceil(concurrency / 4);
   }
 
   function pump(): void {
@@ -101,7 +101,6 @@ export function createScheduler<Work extends Scheduled>(options: {
       });
     else (first.alone ? readyAlone : ready).push(queue);
   }
-
   return {
     /** Takes works on, in the order in which they were delivered. */
     push(works: readonly Work[]): void {

@@ -91,7 +91,6 @@ export function startConsumer(
     core = undefined;
     await consumer.close();
   }
-
   const working = work();
 
   return {

@@ -28,7 +28,6 @@ export async function readJsonBody(request: Request, maxBytes: number, timeoutMs
   if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
   // One with a declared length is read in one go, for a fifth of what a stream costs.
   const stream = declared === null ? request.body?.getReader() : undefined;
-
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     late.reject(new OutcomeError("body_timeout", `the body did not arrive within ${timeoutMs} ms`));

@@ -28,19 +28,16 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
 
   const inWords = (waiting: number, most: string) =>
     `${waiting} orders wait for their acknowledgement; ${most} may, half of them of batches`;
-
   const counting = (one: 1 | -1) => (kind: Kind, size: number, lane?: Lane) => {
     bytes[kind] += one * size;
     if (!lane) return;
     orders[kind] += one;
     lane.orders[kind] += one;
   };
-
   return {
     orders: () => sum(orders),
     bytes: () => sum(bytes),
     lowestLimit: () => lanes.reduce((least, { limit }) => Math.min(least, limit), mostOrders),
-
     lane(number: number): Lane {
       lanes[number] ??= {
         orders: { single: 0, batch: 0 },

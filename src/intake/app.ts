@@ -37,7 +37,6 @@ export function createIntakeApp(
     const result = await place(document, { ...given, key: orderKey(given.key) });
     return result instanceof OutcomeError ? problemResponse(result) : accepted(result);
   });
-
   const placeOrders = answering(async (request) => {
     const { document: documents, given } = await take(request, "batch", maxBatchBytes);
     if (!Array.isArray(documents) || documents.length === 0 || documents.length > maxBatchOrders)
@@ -45,7 +44,6 @@ export function createIntakeApp(
     const placed = documents.map((document, n) => place(document, { ...given, key: orderKey(given.key, n) }));
     return multiStatus(await Promise.all(placed));
   });
-
   const routes = { "/orders": { POST: placeOrder }, "/orders/batch": { POST: placeOrders } };
   for (const [path, { POST }] of Object.entries(routes)) {
     app.post(path, (c) => POST(c.req.raw));
@@ -117,7 +115,6 @@ export function createIntakeApp(
       return told;
     }
   }
-
   return { app, routes };
 }
 

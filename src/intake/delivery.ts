@@ -45,7 +45,6 @@ export function createDelivery(
       republisher.forget();
     },
   });
-
   const groups = createGroups<Pending>({
     windowMs: config.BATCH_WINDOW_MS,
     // By customer a group is a request for each partition, answered one by one: those who were answered come in between.
@@ -63,7 +62,6 @@ export function createDelivery(
       for (const [order, why] of send(orders, nowMs)) finish(order).reject(why);
     },
   });
-
   const republisher = createRepublisher({
     mostOrders,
     promptMs: availabilityTimeoutMs,
@@ -75,7 +73,6 @@ export function createDelivery(
       return why === undefined;
     },
   });
-
   const lookingAfter = setInterval(() => {
     const nowMs = performance.now();
     // Whatever its copies wait for: their own time limits begin when they are sent.
@@ -131,7 +128,6 @@ export function createDelivery(
     groups.settled(order.group);
     return order.answer;
   }
-
   return {
     obstacle: session.obstacle,
     /** The partition of a customer's orders, where the customer decides. */

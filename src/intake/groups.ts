@@ -62,7 +62,6 @@ export function createGroups<Item>(options: {
     sentMs = performance.now();
     send(items, newest);
   }
-
   return {
     /** Takes an item; it is sent within the window, with what arrives in the same turn of the event loop. */
     add(item: Item): void {

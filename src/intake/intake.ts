@@ -39,7 +39,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
     if (draining === "refusing") return new OutcomeError("draining", "this producer is shutting down");
     return delivery.obstacle() ?? admission.obstacle(kind, bytes, lane);
   }
-
   return {
     obstacle,
 

@@ -95,7 +95,6 @@ export function createOverload(targetMs: number, most: number) {
     else cut.atMs = nowMs;
     limit = Math.min(most, Math.max(fewestOrders, room));
   }
-
   return {
     /** How many orders may be under way. Asked before each: one that finds no room counts as refused. */
     limit(count: number, nowMs: number): number {

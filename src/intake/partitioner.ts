@@ -33,7 +33,6 @@ export function createPartitioner(options: {
     }
     return best;
   }
-
   return {
     available,
     /** The partitions for a group of orders, by customer. */

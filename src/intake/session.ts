@@ -126,7 +126,6 @@ export function createSession(
     broken.close(0).catch((error) => log.error({ err: error }, "closing the broken Kafka client"));
     void connect();
   }
-
   void connect();
 
   return {

@@ -113,7 +113,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     if (left > 0) waiting.set(lastCall, { onReport, left });
     return refused;
   }
-
   return {
     produceAll,
     flush,
@@ -124,7 +123,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       const [refusal] = produceAll([record], (_, report) => onReport(report));
       if (refusal) throw refusal[1];
     },
-
     metadata,
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
     async partitions(topic: string, timeoutMs: number): Promise<Kafka.PartitionMetadata[]> {

@@ -102,7 +102,6 @@ function createEncoder() {
         numbers[total] = (numbers[total] as number) + 1;
       }
   }
-
   return {
     add({ partition, key, value, headers, timestampMs = 0 }: OutgoingRecord): void {
       numbers.push(partition, timestampMs | 0, Math.floor(timestampMs / 2 ** 32));

@@ -52,11 +52,11 @@ export interface Ledger {
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.
    * @param statementTimeoutMs longest that one statement of `apply` may take, where the database can end it
-   * @returns a verdict for each entry, in their order
+   * @returns what became of each entry, in their order
    * @throws BatchError or LedgerUnavailableError; nothing was written then, or, if the connection broke during the
    *   commit, all of it (the next try finds the rows)
    */
-  record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Verdict[]>;
+  record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Recorded[]>;
   /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
   readonly longestApplyMs?: number;
   /** Notes a dead letter; repeating it changes nothing. */
@@ -81,15 +81,14 @@ export class LedgerUnavailableError extends Error {
 /** Why an entry failed, and where: in the handler, in one of its statements, or as a record that the database refuses. */
 export type Failure = { place: "handler" | "statement" | "record"; error: unknown };
 
-/**
- * A batch of which nothing was written, for some entries' sake. All that failed by themselves are in `failures`, unless
- * not `all` could be found: then others may be at fault too. None at all: the database does not say whose it was.
- */
+/** A failure is of one that was left out. So is, without a word, who comes after it: of its customer, or under its id. */
+export type Recorded = Verdict | Failure | undefined;
+
+/** A batch of which nothing was written, for the sake of those that failed. None: the database does not say whose it was. */
 export class BatchError extends Error {
   override name = "BatchError";
   constructor(
     readonly failures: ReadonlyMap<Entry, Failure>,
-    readonly all: boolean,
     cause?: unknown,
   ) {
     super("some orders of the batch failed", { cause });
@@ -102,8 +101,11 @@ const notForHandlers =
 
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
- * statements. One that failed dooms the transaction, on each database and also when the handler says nothing of it.
+ * statements. One that failed is left out where that may be, none of its statements succeeded, and its handler says so; else it
+ * dooms the transaction, on each database.
  * @param execute runs a statement; @param isCollateral whether its error says only that one before it failed
+ * @param mayLeaveOut asked at the end: whether a statement that failed undid nothing else
+ * @returns the ids of the orders that were left out, whose rows have to go, and what failed
  * @throws BatchError; LedgerUnavailableError when a statement met one
  */
 export async function applyByCustomer(
@@ -111,8 +113,11 @@ export async function applyByCustomer(
   apply: Apply,
   execute: Tx,
   isCollateral: (error: unknown) => boolean = () => false,
-): Promise<void> {
+  mayLeaveOut = () => true,
+) {
   const failures = new Map<Entry, Failure>();
+  /** Entries of which something succeeded: a statement, or all. */
+  const touched = new Set<Entry>();
   /** Entries whose statements failed for another's sake. */
   const struck = new Set<Entry>();
   /** Statements under way, the oldest first: that is the one that the database is at. */
@@ -131,7 +136,7 @@ export async function applyByCustomer(
       statements.set(rows, entry);
       // Also one that nobody waits for is heard.
       rows.then(
-        () => statements.delete(rows),
+        () => statements.delete(rows) && touched.add(entry),
         (error) => {
           statements.delete(rows);
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
@@ -156,16 +161,21 @@ export async function applyByCustomer(
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const customer = partyOf(entry.order);
-    const begin = () =>
-      apply(entry, txOf(entry)).catch((error) => {
+    const begin = async () => {
+      await apply(entry, txOf(entry)).catch((error) => {
         failed(entry, error);
         throw error;
       });
+      touched.add(entry);
+    };
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
   await Promise.allSettled(statements.keys());
   over = true;
   if (unavailable) throw unavailable;
-  if (failures.size > 0 || struck.size > 0) throw new BatchError(failures, struck.size === 0);
+  const spoilt = [...failures.keys()].some((entry) => touched.has(entry) || !mayLeaveOut());
+  if (spoilt || struck.size > 0) throw new BatchError(failures);
+  const left = new Set(entries.flatMap((entry) => (touched.has(entry) ? [] : entry.order.id)));
+  return { left, failures };
 }

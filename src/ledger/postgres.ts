@@ -19,6 +19,10 @@ const tables = [
 ];
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
+/** So many transactions are cautious after one of which an order failed. */
+const cautiousTransactions = 100;
+/** Savepoints at once: each holds a lock, and the server has some thousands for all. */
+const mostSavepoints = 16;
 /** Ends on the server what the client no longer waits for, before it stops waiting. */
 const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
@@ -67,6 +71,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       },
     });
   let pool = connect();
+  let cautious = 0;
 
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
   function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
@@ -86,18 +91,17 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
     pool = connect();
   }
-
   return {
     open(effect) {
       const migrate = (sql: SQL) => migratePostgres(sql, { ledger: tables, effect }, blame);
       return ask((sql) => sql.begin(migrate), migrationTimeoutMs);
     },
-
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
+      const isCautious = cautious > 0 && entries.length > 1;
       const work = async (sql: SQL) => {
         const execute: Tx = async (strings, ...values) => {
           try {
-            return plain<never>(await sql(strings, ...values));
+            return plain<never>(await sql(strings, ...values).execute());
           } catch (error) {
             if (codeOf(error) === statementCancelled)
               throw Object.assign(error as Error, { name: "TimeoutError" });
@@ -120,23 +124,49 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
-        await applyByCustomer(fresh, apply, execute, isCollateral);
-        return verdicts;
+        const tx = isCautious ? inSavepoints(sql, execute) : execute;
+        const { left, failures } = await applyByCustomer(fresh, apply, tx, isCollateral, () => isCautious);
+        if (isCautious) cautious = left.size > 0 ? cautiousTransactions : cautious - 1;
+        if (left.size === 0) return verdicts;
+        // Where a role may not do that, they are left out in a transaction that follows.
+        const leave = `DELETE FROM ledger_current WHERE ${words.among("id", "uuid")}`;
+        const gone = askOf(sql)(leave, JSON.stringify([...left]));
+        await gone.catch(() => Promise.reject(new BatchError(failures)));
+        return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
       };
       // A statement may begin at the end of its handler's time, and has as much again.
       const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
       return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
+        if (error instanceof BatchError && entries.length > 1) cautious = cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
-        throw new BatchError(new Map(), false, error);
+        throw new BatchError(new Map(), error);
       });
     },
-
     bury: async (burial) => void (await ask((sql) => bury(askOf(sql), words, burial))),
     find: (ids) => ask((sql) => find(askOf(sql), words, ids)),
-
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
+  };
+}
+
+/**
+ * Statements of which one that fails undoes nothing else, and none waits for another's answer: the newest savepoint `one` is
+ * behind the last that succeeded, so a return to it undoes the one that failed, or nothing.
+ */
+function inSavepoints(sql: SQL, execute: Tx): Tx {
+  let count = 0;
+  const say = (query: SQL.Query<unknown>) => void query.execute().catch(() => undefined);
+  return (strings, ...values) => {
+    const isFirst = count++ % mostSavepoints === 0;
+    if (isFirst && count > 1) say(sql`RELEASE SAVEPOINT several`);
+    if (isFirst) say(sql`SAVEPOINT several`);
+    if (isFirst) say(sql`SAVEPOINT one`);
+    const rows = execute<never>(strings, ...values);
+    // Is not made where the statement failed.
+    say(sql`SAVEPOINT one`);
+    say(sql`ROLLBACK TO SAVEPOINT one`);
+    return rows;
   };
 }
 

@@ -41,7 +41,7 @@ async function lockFile() {
 test("a lock that another process holds is waited for, and nothing else stands still", async () => {
   const holder = await lockFile();
   const entry = entryOf("c1");
-  let verdicts: string[] | undefined;
+  let verdicts: unknown[] | undefined;
   const record = ledger.record([entry], async () => {}).then((found) => (verdicts = found));
   try {
     // Others are served while it waits: a look-up, the event loop, another process' death.

@@ -107,7 +107,6 @@ export function createSqliteLedger(path: string): Ledger {
       return blame(error);
     }
   };
-
   return {
     async open(effect) {
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
@@ -115,31 +114,29 @@ export function createSqliteLedger(path: string): Ledger {
         await locked(`PRAGMA ${setting}`).catch(blame);
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
-
     record: (entries, apply) =>
       transaction(async () => {
         const { verdicts } = await insert(askOf(database()), words, entries);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        await applyByCustomer(fresh, apply, execute, (error) => error === rolledBack);
-        return verdicts;
+        const isCollateral = (error: unknown) => error === rolledBack;
+        const mayLeaveOut = () => entries.length > 1 && database().inTransaction;
+        const { left, failures } = await applyByCustomer(fresh, apply, execute, isCollateral, mayLeaveOut);
+        for (const id of left) database().query("DELETE FROM ledger WHERE id = $1").run(id);
+        return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
       }).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
-        if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code))
-          throw new BatchError(new Map(), false, error);
+        if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code)) throw new BatchError(new Map(), error);
         throw new LedgerUnavailableError(String(error), { cause: error });
       }),
-
     // The file has one writer: whoever holds it keeps all consumers from theirs.
     longestApplyMs: 1_000,
-
     bury: (burial) => transaction(async () => void (await bury(askOf(database()), words, burial))),
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);
       return Promise.try(() => find(askOf(reader()), words, ids)).catch(blame);
     },
-
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
       const done: string[] = [];
@@ -153,7 +150,6 @@ export function createSqliteLedger(path: string): Ledger {
       }
       return done;
     },
-
     async close() {
       await tail;
       opened?.close();

@@ -21,7 +21,6 @@ export function createGather<Item, Answer>(
     }
     running = false;
   }
-
   return (item) => {
     const answer = Promise.withResolvers<Answer>();
     waiting.push({ item, ...answer });

@@ -26,7 +26,6 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
       (err) => end("error", "the drain failed: ending without it", { err }),
     );
   }
-
   process.on("SIGTERM", begin).on("SIGINT", begin);
   process.on("uncaughtException", crash).on("unhandledRejection", crash);
 }
