@@ -131,6 +131,14 @@ describe("refused is", () => {
     ["a token that is over", bearer(current.token("acme", { exp: nowS() - 1 }))],
     ["a token that does not end", bearer(current.token("acme", { exp: undefined }))],
     ["a token that does not hold yet", bearer(current.token("acme", { nbf: nowS() + 60 }))],
+    ["a token that is over since before all time", bearer(current.token("acme", { exp: -1 }))],
+    ["a token whose end is a text", bearer(current.token("acme", { exp: "9999999999" }))],
+    ["a token that does not hold for long yet", bearer(current.token("acme", { nbf: 1e16 }))],
+    ["a token whose beginning is a list", bearer(current.token("acme", { nbf: [nowS() + 60] }))],
+    ["a token of a number", bearer(current.token("acme", { sub: 12345678 }))],
+    ["a token of two lines", bearer(current.token("acme\n"))],
+    ["a token that says more than is understood", bearer(current.token("acme", {}, { crit: ["exp"] }))],
+    ["a token that says another algorithm", bearer(current.token("acme", {}, { alg: "none" }))],
     ["another issuer's key", bearer(foreign.token("acme"))],
     ["another issuer's name", bearer(current.token("acme", { iss: "https://issuer.example" }))],
     ["another audience", bearer(current.token("acme", { aud: `${audience}2` }))],
@@ -142,6 +150,10 @@ describe("refused is", () => {
     ["a token that takes the public key for a shared one", bearer(confused())],
     ["text", bearer("a.b.c")],
   ])("%s", (_, headers) => expectRefused(headers));
+
+  test("a certificate with two names, or one of two lines", async () => {
+    for (const cn of ["acme/CN=till", "acme\n"]) await expectRefused({}, ca.certificate(cn));
+  });
 
   test("a look-up too, which has no fate", async () => {
     const refused = await ask({}, {}, `/orders/${id}`);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
-import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { type Balancer, fixedPort, startBalancer } from "../testing/balancer.ts";
 import { newApiKey, newCredentials } from "../testing/credentials.ts";
 import {
   connectHttp,
@@ -18,6 +18,7 @@ import { headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 const answer = (more = "") =>
   `HTTP/1.1 207 Multi-Status\r\nOrder-Fate: accepted\r\n${more}Content-Length: 2\r\n\r\n{}`;
 const order = JSON.stringify(sampleOrder());
+const lookUp = "/orders/79bb16df-55b5-8561-a257-5d4a740138a6";
 const credentials = newCredentials();
 const keys = { acme: newApiKey("acme"), bank: newApiKey("bank") };
 const LB_API_KEYS = credentials.write("keys", keys.acme.line + keys.bank.line);
@@ -89,6 +90,34 @@ test.each(clients)("orders of %s, of which a batch brings many", async (_, clien
   expect([status, headers.get("order-count")]).toEqual([207, null]);
 });
 
+test("who has an address of IPv6 has all of its network's, which is one client", async () => {
+  const port = fixedPort();
+  const limits = { LOOKUPS_PER_CLIENT: "1", BATCHES_PER_CLIENT: "1" };
+  const env = { ...limits, LB_OPEN: "1", LB_BIND: `127.0.0.1:${port} accept-proxy` };
+  const servers = { producers: [silent.port], consumers: [silent.port] };
+  await using balancer = await startBalancer({ ...servers, env });
+  const opened: HttpConnection[] = [];
+  const send = async (from: string, bytes: string) => {
+    const connection = await connectHttp(port);
+    opened.push(connection);
+    connection.write(`PROXY TCP6 ${from} 2001:db8::1 1000 80\r\n${bytes}`);
+    return connection;
+  };
+  for (const [backend, bytes] of [
+    ["batches", httpRequest(...request("/orders/batch", order))],
+    ["consumers", httpRequest("GET", lookUp)],
+  ] as const) {
+    const underWay = async () => Number((await balancer.row(backend, "BACKEND")).scur);
+    await send("2001:db8:0:1::1", bytes);
+    await until("the first is under way", async () => (await underWay()) === 1);
+    const other = await send("2001:db8:0:1:ffff::2", bytes);
+    expect((await other.answer()).status).toBe(429);
+    await send("2001:db8:0:2::1", bytes);
+    await until("another network's is too", async () => (await underWay()) === 2);
+  }
+  for (const connection of opened) connection.close();
+});
+
 test("an order on its own counts as one", async () => {
   const env = { ORDERS_PER_10S: "30" };
   await using balancer = await startBalancer({ producers: [producer.port], env });
@@ -141,7 +170,6 @@ test("whether a key was sent before is of its principal alone", async () => {
   for (const connection of opened) connection.close();
 });
 
-const lookUp = "/orders/79bb16df-55b5-8561-a257-5d4a740138a6";
 test.each([
   ["requests", "CONNECTIONS_PER_CLIENT", "POST", "/orders", "producers", true],
   ["batches", "BATCHES_PER_CLIENT", "POST", "/orders/batch", "batches", true],

@@ -1,9 +1,10 @@
 // What becomes of a request whose producer fails in the middle of it: sent again with the same key while that helps,
 // and when it does not, never called refused if anyone may have accepted it.
 import { describe, expect, test } from "bun:test";
+import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { type Balancer, startBalancer } from "../testing/balancer.ts";
-import { connectHttp, type HttpAnswer, NoAnswerError } from "../testing/http-connection.ts";
+import { connectHttp, type HttpAnswer, httpRequest, NoAnswerError } from "../testing/http-connection.ts";
 import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
 import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
@@ -184,7 +185,7 @@ test("the deadline is set once and goes with every try; no client can set it, no
 test("a key in quotes, with escapes and parameters, leads where it leads without", async () => {
   const producers = [1, 2, 3].map(() => startStandIn(accepted));
   await using balancer = await startBalancer({ producers: producers.map(({ port }) => port) });
-  const plain = [...keys, 'a"b', "a\\b", "with, a comma", "semi;colon"];
+  const plain = [...keys, 'a"b', "a\\b", "a\\\\b", "c\\\\d", 'e\\"f', "with, a comma", "semi;colon"];
   const quoted = (key: string) => `"${key.replace(/["\\]/g, "\\$&")}"`;
   const forms = [
     (key: string) => key,
@@ -281,6 +282,73 @@ describe("a key that was sent on before comes again, by a client that may not kn
     expectProblem(await post(balancer, again), "connection_lost");
   });
 
+  test("it is one too many by then, or does not come whole in time: neither 429 nor 408 refused", async () => {
+    using broken = startStandIn("close");
+    const replace = { "body time 10s": "body time 1s" };
+    const env = { REQUESTS_PER_10S: "5" };
+    await using balancer = await startBalancer({ producers: [broken.port], env, replace });
+    const late = async (key: string) => {
+      const connection = await connectHttp(balancer.port);
+      const headers = { ...jsonBody, "idempotency-key": key };
+      connection.write(httpRequest("POST", "/orders", headers, order).slice(0, -1));
+      const answer = await connection.answer();
+      connection.close();
+      return answer;
+    };
+    expectProblem(await post(balancer, again), "connection_lost");
+    expectProblem(await late("again"), "connection_lost");
+    expectProblem(await late("new"), "body_timeout");
+    const slow = late("meanwhile");
+    expectProblem(await post(balancer, { "idempotency-key": "meanwhile" }), "connection_lost");
+    expectProblem(await slow, "connection_lost");
+    expectProblem(await post(balancer, again), "connection_lost");
+    expectProblem(await post(balancer, { "idempotency-key": "new" }), "rate_limited");
+    await until("all is in the access log", () => balancer.accessLog().length === 7);
+    const fates = balancer.accessLog().map((line) => JSON.parse(line).fate);
+    expect(fates).toEqual(["unknown", "unknown", "refused", "unknown", "unknown", "unknown", "refused"]);
+  });
+
+  test("the balancer was reloaded since then, and has forgotten it: unknown as well", async () => {
+    using broken = startStandIn("close and listen no more");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    expectProblem(await post(balancer, again), "connection_lost");
+    await until("it is reloaded", async () => {
+      // Just after it has loaded a signal is lost now and then.
+      balancer.signal("SIGUSR2");
+      await Bun.sleep(500);
+      return balancer.log().includes("Proxy orders stopped");
+    });
+    expectProblem(await post(balancer, again), "connection_lost");
+    expectProblem(await post(balancer), "unavailable");
+  });
+
+  test("another try under it was accepted while the first was under way, which is refused: unknown, and so is the next", async () => {
+    const first = Promise.withResolvers<void>();
+    const told = ["refused", "accepted", "refused"];
+    let asked = 0;
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch({ url }) {
+        if (url.endsWith("/readyz")) return new Response("ready\n");
+        const fate = told[asked++] ?? "";
+        if (asked === 1) await first.promise;
+        return new Response("{}", {
+          status: fate === "refused" ? 503 : 202,
+          headers: { "order-fate": fate },
+        });
+      },
+    });
+    await using balancer = await startBalancer({ producers: [server.port as number] });
+    const slow = post(balancer, again);
+    await until("it has the first", () => asked === 1);
+    expect((await post(balancer, again)).status).toBe(202);
+    first.resolve();
+    expectProblem(await slow, "connection_lost");
+    expectProblem(await post(balancer, again), "connection_lost");
+    await server.stop(true);
+  });
+
   /** A producer that had the key and is gone; and then another one in its place, which refuses. */
   async function refusing(path: string, answer: Behaviour, keys: readonly string[]) {
     using broken = startStandIn("close");
@@ -290,6 +358,7 @@ describe("a key that was sent on before comes again, by a client that may not kn
     await balancer.producerIs(1, "DOWN");
     using shedding = startStandIn(answer, "127.0.0.1", broken.port);
     await balancer.producerIs(1, "UP");
+    await until("for batches too", async () => (await balancer.row("batches", "producer1")).status === "UP");
     const told: unknown[] = [];
     for (const key of keys) {
       const { status, body } = await post(

@@ -60,18 +60,16 @@ export function newCredentials() {
         path: ca,
         pem: readFileSync(ca, "utf8"),
         certificate(cn: string, { days = 1, names = "DNS:localhost,IP:127.0.0.1" } = {}) {
-          const [crt, key, csr] = ["crt", "key", "csr"].map((end) => at(`${name}-${cn}.${end}`)) as [
-            string,
-            string,
-            string,
-          ];
+          const [crt, key, csr] = ["crt", "key", "csr"].map((end) =>
+            at(`${name}-${encodeURIComponent(cn)}.${end}`),
+          ) as [string, string, string];
           openssl("req", ...newKey, "-subj", `/CN=${cn}`, "-keyout", key, "-out", csr);
           const extensions = at("names.cnf");
           writeFileSync(extensions, `subjectAltName=${names}\n`);
           const signing = ["-CA", ca, "-CAkey", caKey, "-CAcreateserial", "-extfile", extensions];
           openssl("x509", "-req", "-in", csr, ...signing, "-days", String(days), "-out", crt);
           const [cert, keyPem] = [readFileSync(crt, "utf8"), readFileSync(key, "utf8")];
-          const path = at(`${name}-${cn}.pem`);
+          const path = at(`${name}-${encodeURIComponent(cn)}.pem`);
           writeFileSync(path, cert + keyPem);
           return { path, cert, key: keyPem, madeMs: Date.now() };
         },

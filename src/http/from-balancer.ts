@@ -3,10 +3,11 @@
 /** `customers`: the customer that it may order for besides its own name; a `*` at its end is any text, as no name's is. */
 export type Principal = { name: string; customers: string };
 
-/** undefined where the balancer runs open: then anybody orders and reads for anybody. */
+/** undefined where the balancer runs open: then anybody is anybody. The policy is in UTF-8, of which Bun reads each byte as one character. */
 export function principalOf(headers: Headers): Principal | undefined {
   const name = headers.get("order-principal");
-  return name === null ? undefined : { name, customers: headers.get("order-customers") ?? "" };
+  const customers = headers.get("order-customers") ?? "";
+  return name === null ? undefined : { name, customers: Buffer.from(customers, "latin1").toString() };
 }
 
 /** Whether an order for this customer is the principal's to place. */

@@ -264,6 +264,7 @@ describe("a principal", () => {
     ["till", "*", ["till", "anybody"], []],
     ["acme", "shop", ["acme", "shop"], ["shop1", "*"]],
     ["a*", undefined, ["a*"], ["acme", "a", "*"]],
+    ["acme", Buffer.from("café/*").toString("latin1"), ["acme", "café/1"], ["cafÃ©/1", "cafe/1"]],
   ])("%s, who may order for %s, does for %j and not for %j", async (name, customers, own, others) => {
     const [of, headers] = [(party: string) => sampleOrder(0, party), as(name, customers)];
     for (const customer of own) expect((await intake.post(of(customer), headers)).status).toBe(202);

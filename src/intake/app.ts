@@ -126,8 +126,7 @@ function ofAllTries(error: OutcomeError): OutcomeError {
 }
 
 /** A body without a length may be as long as any. */
-const declaredBytes = (request: Request): number =>
-  Number(request.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
+const declaredBytes = (r: Request) => Number(r.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
 
 /** Before the body is there it ends the connection; the balancer, which would wait for the rest, answers from a header. */
 async function endingUpload(request: Request, answer: Response): Promise<Response> {
