@@ -37,7 +37,6 @@ export function createOffsetTracker(
   let committed = start;
   let progressed = false;
   const oldest = (): Taken | undefined => open.values().next().value;
-
   return {
     /** Whether an offset can only come from another log than the newest one. */
     goesBack: (offset: number): boolean => next !== undefined && offset < next,

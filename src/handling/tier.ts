@@ -92,7 +92,6 @@ export function startConsumer(
     await consumer.close();
   }
   const working = work();
-
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {

@@ -19,7 +19,6 @@ export function createIntakeMetrics(registry: Registry) {
   const shed = (cause: "bound" | "overload", orders = 1): void => ofShed.inc({ cause }, orders);
   for (const name of Object.keys(outcomes)) outcome(name as OutcomeName, 0);
   for (const cause of ["bound", "overload"] as const) shed(cause, 0);
-
   return {
     outcome,
     shed,

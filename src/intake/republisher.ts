@@ -21,7 +21,6 @@ export function createRepublisher(options: {
   let proof = { sentMs: Number.NEGATIVE_INFINITY, partition: 0 };
   /** Orders sent once more of which a copy is still on its way, be they answered or not. */
   let doubled = 0;
-
   return {
     acknowledged({ sinceMs }: Pending, waitedMs: number, partition: number): void {
       if (waitedMs < options.promptMs && sinceMs > proof.sentMs) proof = { sentMs: sinceMs, partition };

@@ -127,7 +127,6 @@ export function createSession(
     void connect();
   }
   void connect();
-
   return {
     /** Why nothing can be sent; undefined when it can. */
     obstacle(): OutcomeError | undefined {

@@ -66,7 +66,6 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   const asking = openAsking(handle);
   const named = (partitions: readonly number[]) => partitions.map((partition) => ({ topic, partition }));
   client.subscribe([topic]);
-
   return {
     ...openPlaces(handle, asking, config.CONSUMER_GROUP, topic),
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */

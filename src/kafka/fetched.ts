@@ -74,7 +74,6 @@ const partitionEnd = -191;
 export function openFetched(client: Pointer, topic: string) {
   const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
-
   return {
     /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {

@@ -22,7 +22,6 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
   const doubles = new Float64Array(atOnce * reportDoubles);
   const words = new Int32Array(doubles.buffer);
   rdkafka.coffee_orders_collect_reports(client);
-
   return {
     /** Serves whatever the client has to say, and hands on every report that there is. */
     poll(): void {

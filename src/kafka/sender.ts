@@ -45,7 +45,6 @@ export function openSender(client: Pointer, lingers: boolean) {
     return { headers, ...encoder.encoded() };
   }
   let shared = sharing(none);
-
   return {
     /** As a producer's `produceAll`. @param firstTag what the first one's report is known by, from 1 on; others by the next */
     send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {

@@ -23,7 +23,6 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
   const listening = (async () => {
     for await (const _ of Bun.file(readEnd).stream()) poll();
   })();
-
   return {
     /** Once; after that nothing is called. */
     async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
-import { BatchError, type Entry, type Ledger, LedgerUnavailableError } from "./ledger.ts";
+import { BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 let server: PostgresServer;
@@ -131,6 +131,15 @@ test("a statement that takes too long is ended on the server, and is the order's
       WHERE usename = 'consumer' AND state <> 'idle'`;
     expect(busy).toBe(0);
   });
+});
+
+test("where statement after statement takes too long, a cautious transaction does not wait for each", async () => {
+  const entries = Array.from({ length: 20 }, (_, index) => entryOf(`c${index}`));
+  await ledger.record(entries, () => Promise.reject(new Error("sour"))).catch((error) => error);
+  const slow = async (_: Entry, tx: Tx) => void (await tx`SELECT pg_sleep(600)`);
+  const error: BatchError = await ledger.record(entries, slow, 100).catch((error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  expect(error.failures.size).toBeLessThanOrEqual(4);
 });
 
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {

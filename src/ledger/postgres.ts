@@ -23,6 +23,8 @@ const answerTimeoutMs = 20_000;
 const cautiousTransactions = 100;
 /** Savepoints at once: each holds a lock, and the server has some thousands for all. */
 const mostSavepoints = 16;
+/** Statements under way in a cautious transaction: enough for the way there and back, and each may take all of its time. */
+const mostUnderWay = 4;
 /** Ends on the server what the client no longer waits for, before it stops waiting. */
 const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
@@ -151,21 +153,29 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
 }
 
 /**
- * Statements of which one that fails undoes nothing else, and none waits for another's answer: the newest savepoint `one` is
- * behind the last that succeeded, so a return to it undoes the one that failed, or nothing.
+ * Statements of which one that fails undoes nothing else, unless it took too long: then those behind it would, too. The newest
+ * savepoint `one` is behind the last that succeeded, so a return to it undoes the one that failed, or nothing.
  */
 function inSavepoints(sql: SQL, execute: Tx): Tx {
-  let count = 0;
+  const ends: Promise<unknown>[] = [];
+  let sent = 0;
+  let isLate = false;
   const say = (query: SQL.Query<unknown>) => void query.execute().catch(() => undefined);
   return (strings, ...values) => {
-    const isFirst = count++ % mostSavepoints === 0;
-    if (isFirst && count > 1) say(sql`RELEASE SAVEPOINT several`);
-    if (isFirst) say(sql`SAVEPOINT several`);
-    if (isFirst) say(sql`SAVEPOINT one`);
-    const rows = execute<never>(strings, ...values);
-    // Is not made where the statement failed.
-    say(sql`SAVEPOINT one`);
-    say(sql`ROLLBACK TO SAVEPOINT one`);
+    const rows = Promise.resolve(ends.at(-mostUnderWay)).then(() => {
+      if (isLate)
+        throw Object.assign(new Error("one before it took too long"), { errno: inFailedTransaction });
+      const isFirst = sent++ % mostSavepoints === 0;
+      if (isFirst && sent > 1) say(sql`RELEASE SAVEPOINT several`);
+      if (isFirst) say(sql`SAVEPOINT several`);
+      if (isFirst) say(sql`SAVEPOINT one`);
+      const rows = execute<never>(strings, ...values);
+      // Is not made where the statement failed.
+      say(sql`SAVEPOINT one`);
+      say(sql`ROLLBACK TO SAVEPOINT one`);
+      return rows;
+    });
+    ends.push(rows.catch(({ name }) => (isLate ||= name === "TimeoutError")));
     return rows;
   };
 }
