@@ -36,7 +36,7 @@ test("the link lets in once and leaves a cookie that other sites can't use", asy
   expect(await (await get("/", { cookie })).text()).toBe("the page");
 });
 
-test.each(["/", "/state", "/events", "/stage.js", "/letters", "/?token=another"])(
+test.each(["/", "/state", "/events", "/stage.js", "/letters", "/?token=another", "/?token=thé-token"])(
   "%s without the token: 401",
   async (path) => {
     expect((await get(path)).status).toBe(401);
