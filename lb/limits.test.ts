@@ -215,6 +215,18 @@ test("who sends too much is refused before anybody looks at its credential", asy
   connection.close();
 });
 
+test("who only connects may do so twice as often as it may ask, and is closed then; others are not", async () => {
+  const env = { REQUESTS_PER_10S: "5" };
+  await using balancer = await startBalancer({ producers: [producer.port], env });
+  const opened: HttpConnection[] = [];
+  for (let n = 0; n < 11; n += 1) opened.push(await connectHttp(balancer.port, "127.0.0.2"));
+  const oneMore = await connectHttp(balancer.port, "127.0.0.2");
+  opened.push(await connectHttp(balancer.port, "127.0.0.3"));
+  await until("it is closed", () => !oneMore.isOpen);
+  expect(opened.map(({ isOpen }) => isOpen)).not.toContain(false);
+  for (const connection of opened) connection.close();
+});
+
 test("a key that is too long is refused before anybody looks for its quotes, for that takes as long as it is", async () => {
   await using balancer = await startBalancer({ producers: [producer.port] });
   const connection = await connectHttp(balancer.port);

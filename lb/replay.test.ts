@@ -7,6 +7,7 @@ import { type Balancer, startBalancer } from "../testing/balancer.ts";
 import { connectHttp, type HttpAnswer, httpRequest, NoAnswerError } from "../testing/http-connection.ts";
 import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
+import { exchange } from "./testing/hostile-client.ts";
 import { type Behaviour, headerOf, type StandIn, startStandIn } from "./testing/stand-in.ts";
 
 const order = JSON.stringify(sampleOrder());
@@ -214,6 +215,23 @@ describe("where every try fails", () => {
     );
     // The first try and three more.
     expect(broken.requests.length).toBe(4);
+  });
+
+  test("so was it for a client that had ended its side: not 400 refused; a look-up's has no fate", async () => {
+    using broken = startStandIn("close later");
+    const servers = { producers: [broken.port], consumers: [broken.port] };
+    await using balancer = await startBalancer({ ...servers, env: { BATCHES_PER_CLIENT: "12" } });
+    const half = { halfClosed: true, localAddress: "127.0.0.1" };
+    const ask = async (...request: Parameters<typeof httpRequest>) => {
+      const bytes = Buffer.from(httpRequest(...request));
+      return (await exchange(balancer.port, [bytes], 1, half)).answers[0] as HttpAnswer;
+    };
+    // Where the end comes together with the request, as for most of some.
+    const paths = keys.flatMap(() => ["/orders", "/orders/batch"]);
+    for (const answer of await Promise.all(paths.map((path) => ask("POST", path, jsonBody, order))))
+      expectProblem(answer, "connection_lost");
+    const lookUp = await ask("GET", "/orders/79bb16df-55b5-8561-a257-5d4a740138a6");
+    expect([lookUp.status, lookUp.body]).toEqual([502, expect.not.stringContaining("fate")]);
   });
 
   test("it did not come in time: 504, unknown", async () => {

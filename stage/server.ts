@@ -40,10 +40,11 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
     name === `127.0.0.1:${port()}` || name === `localhost:${port()}`;
   // Browsers keep cookies by name, not by port.
   const cookie = () => `stage-${port()}`;
-  const isToken = (given: string | undefined) =>
-    given !== undefined &&
-    given.length === token.length &&
-    timingSafeEqual(Buffer.from(given), Buffer.from(token));
+  const expected = Buffer.from(token);
+  const isToken = (text = "") => {
+    const given = Buffer.from(text);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
 
   const guard: MiddlewareHandler = async (c, next) => {
     for (const [name, value] of Object.entries(headers)) c.header(name, value);

@@ -4,7 +4,13 @@
  */
 
 /** What it does with a request that has arrived whole. */
-export type Behaviour = "close" | "close and listen no more" | "hang" | "junk" | { answer: string };
+export type Behaviour =
+  | "close"
+  | "close later"
+  | "close and listen no more"
+  | "hang"
+  | "junk"
+  | { answer: string };
 
 export type StandIn = {
   readonly port: number;
@@ -36,6 +42,7 @@ export function startStandIn(behaviour: Behaviour, hostname = "127.0.0.1", port 
         }
         requests.push(request);
         if (behaviour === "hang") return;
+        if (behaviour === "close later") return void setTimeout(() => socket.end(), 300);
         if (behaviour === "junk") socket.write("no HTTP at all\r\n\r\n");
         else if (typeof behaviour === "object") socket.write(behaviour.answer);
         else if (behaviour === "close and listen no more") server.stop(true);

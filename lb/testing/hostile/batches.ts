@@ -60,14 +60,14 @@ export const batches: Case[] = [
     chunked(chunks(orders(300), { size: 1_000 }).replace(/0\r\n\r\n$/, "zz\r\n\r\n"), {
       target: "/orders/batch",
     }),
-    "malformed_request",
+    "connection_lost",
   ],
   [
     "a long batch whose last chunk is malformed, later",
     chunked(chunks(orders(300), { size: 1_000 }).replace(/0\r\n\r\n$/, `${later}zz\r\n\r\n`), {
       target: "/orders/batch",
     }),
-    "malformed_request",
+    "connection_lost",
   ],
   [
     "a long batch whose first chunk is malformed",
@@ -77,7 +77,7 @@ export const batches: Case[] = [
   [
     "a long batch whose trailers are malformed",
     chunked(chunks(orders(300), { size: 1_000, trailers: "no field\r\n" }), { target: "/orders/batch" }),
-    "malformed_request",
+    "connection_lost",
   ],
   [
     "a long batch whose trailers come later",
