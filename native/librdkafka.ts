@@ -68,6 +68,24 @@ struct rd_kafka_metadata_cache_entry *
 rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
   },
   /**
+   * Who asks for a group's offsets asks the coordinator that it knows, also when that says that it is another one by now. It
+   * forgets it only with the broker's connection: members that were given partitions could not take them on, for good.
+   */
+  {
+    file: "src/rdkafka_admin.c",
+    wrong: `                                          reply, NULL, &offsets, rd_false,
+                                          rd_true, rd_false);
+
+        if (unlikely(err != RD_KAFKA_RESP_ERR_NO_ERROR)) {
+`,
+    right: `                                          reply, NULL, &offsets, rd_false,
+                                          rd_true, rd_false);
+
+        if (unlikely(err != RD_KAFKA_RESP_ERR_NO_ERROR)) {
+                rd_kafka_coord_cache_evict(&rk->rk_coord_cache, rkb);
+`,
+  },
+  /**
    * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
    * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
    */
