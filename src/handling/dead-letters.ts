@@ -20,6 +20,8 @@ const tooLarge = [10, 18];
 const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
+/** The topic has fewer partitions than when it was opened. */
+const unknownPartition = -190;
 
 type Cause = { reason: string; attempts: number };
 
@@ -67,7 +69,8 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       return await promise;
     } catch (error) {
       const refused = error instanceof RefusedRecord ? error : undefined;
-      if (opened === mine && (!into || !refused || refused.reason === "client failed")) {
+      const isStale = refused?.reason === "client failed" || refused?.code === unknownPartition;
+      if (opened === mine && (!into || !refused || isStale)) {
         opened = undefined;
         // What is in flight there has its reports first.
         into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));

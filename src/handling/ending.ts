@@ -4,7 +4,10 @@
  * is nobody's fault, for as long as it takes.
  */
 import type { ConsumerConfig } from "../config.ts";
+import type { Burial } from "../ledger/ledger.ts";
 import { backoffMs } from "../runtime/clock.ts";
+import { createGather } from "../runtime/gather.ts";
+import { beside } from "../runtime/shutdown.ts";
 import { type Fault, oneLine } from "./attempt.ts";
 import type { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -32,7 +35,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       } else if (end) {
         metrics.verdicts[end].inc();
         handled += Number(end === "handled");
-        if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
+        if (end === "conflict") beside(giveUp(work, "conflict: another order was handled under the same id"));
         else work.tracker.finish(work.record);
       }
     }
@@ -58,7 +61,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       // As long as nothing else succeeds either, it may not be the order's fault.
       const alive = breaker.handledAtMs() >= (work.begunAtMs ?? nowMs);
       if (kind === "reject" || late || (alive && work.attempts >= config.HANDLER_ATTEMPTS)) {
-        void giveUp(work, reason);
+        beside(giveUp(work, reason));
         return false;
       }
     }
@@ -73,6 +76,14 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     return true;
   }
 
+  /** Rows of letters, many at once: thousands by themselves would keep everybody else from the ledger. */
+  const note = createGather(config.LEDGER_BATCH_ORDERS, async (letters: { work: Work; burial: Burial }[]) => {
+    const works = letters.map(({ work }) => work);
+    const burials = letters.map(({ burial }) => burial);
+    const noted = await recorder.whileLedgerIsDown(works, () => ledger.bury(...burials).then(() => true));
+    return () => noted;
+  });
+
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
     const { record, owner, tracker, attempts, orderId } = work;
@@ -82,7 +93,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     metrics.lettersWaiting.inc();
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);
-      const noted = await recorder.whileLedgerIsDown([work], () => ledger.bury(burial).then(() => true));
+      const noted = await note({ work, burial });
       // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!noted) return;
       log.error({ ...burial, reason: oneLine(work.forLog(why)) }, "dead letter");

@@ -126,7 +126,7 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 /** What metadata says; undefined where it is somebody else's. */
 function told({ offset, metadata }: CommittedOffset) {
   const [version, topicId, epoch, newestMs, ...runs] = metadata.split(",");
-  if (version !== form) return undefined;
+  if (version !== form || runs.some((run) => !/^[0-9a-z]+$/.test(run))) return undefined;
   const ranges: Finished["ranges"] = [];
   let at = offset;
   for (const [n, run] of runs.entries()) {

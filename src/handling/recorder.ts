@@ -17,6 +17,8 @@ const sharedTimeoutMs = 1_000;
 
 /** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
 const mostBrokenOff = 10;
+/** Fewer where others wait and it is known who met it first, and so goes alone. */
+const mostBrokenOffByOne = 3;
 
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
@@ -85,9 +87,17 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
+      let suspect: Entry | undefined;
       const begin = async (entry: Entry, tx: Tx) => {
         deadline ??= startDeadline(clock, timeoutMs);
-        await apply(byEntry.get(entry) as Work, deadline, tx);
+        const sinceMs = clock.nowMs();
+        const applied = apply(byEntry.get(entry) as Work, deadline, tx);
+        // It let nothing else go on, which is what the database ends transactions for.
+        if (clock.nowMs() > sinceMs + timeoutMs) [suspect, brokenOff] = [entry, mostBrokenOff];
+        await applied.catch((error) => {
+          suspect ??= entry;
+          throw error;
+        });
         endMs = clock.nowMs();
       };
       try {
@@ -96,9 +106,14 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         if (deadline && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return verdicts;
       } catch (error) {
+        if (error instanceof BatchError) throw error;
         brokenOff = deadline ? brokenOff + 1 : 0;
-        if (error instanceof BatchError || brokenOff < mostBrokenOff) throw error;
-        throw new BatchError(new Map(), false, error);
+        // A connection that breaks tells the transaction before those that are in it.
+        await clock.nextTurn();
+        if (works.length === 1) suspect = undefined;
+        if (brokenOff < (suspect ? mostBrokenOffByOne : mostBrokenOff)) throw error;
+        const known = new Map(suspect && [[suspect, { place: "ledger", error } as const]]);
+        throw new BatchError(known, suspect !== undefined, error);
       } finally {
         deadline?.stop();
       }
@@ -124,10 +139,11 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         const rest: Work[] = [];
         let late = 0;
         for (const work of works) {
-          const failure = error.failures.get(work.entry) ?? (works.length === 1 && { error: error.cause });
+          const cause = works.length === 1 && { place: undefined, error: error.cause };
+          const failure = error.failures.get(work.entry) ?? cause;
           if (failure) {
             const fault = faultOf(failure.error);
-            const isLate = fault.kind === "late";
+            const isLate = fault.kind === "late" || failure.place === "ledger";
             late += Number(isLate);
             // The time of a batch is too short to count as an attempt's: who needs more goes alone.
             if (shared && isLate) work.alone = true;

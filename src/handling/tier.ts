@@ -6,6 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
+import { beside } from "../runtime/shutdown.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
@@ -93,6 +94,7 @@ export function startConsumer(
   }
 
   const working = work();
+  beside(working);
 
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */

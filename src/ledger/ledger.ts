@@ -20,7 +20,8 @@ export type SqlValue = string | number | boolean | null;
 /**
  * The ledger's transaction, as a tagged template: tx`INSERT INTO tickets VALUES (${id})`. Resolves with the rows.
  * It commits together with the ledger row or not at all, refuses to be used after its end, and what would end it or change
- * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock).
+ * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock). Other orders are
+ * applied in the same one at the same time: until then settings are theirs too.
  */
 export type Tx = <Row = Record<string, SqlValue>>(
   strings: TemplateStringsArray,
@@ -59,8 +60,8 @@ export interface Ledger {
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Verdict[]>;
   /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
   readonly longestApplyMs?: number;
-  /** Notes a dead letter; repeating it changes nothing. */
-  bury(burial: Burial): Promise<void>;
+  /** Notes dead letters; repeating it changes nothing. */
+  bury(...burials: Burial[]): Promise<void>;
   /** What is known of orders; a handled one is handled, whatever befell its other records. Others are missing. */
   find(ids: readonly string[]): Promise<ReadonlyMap<string, LedgerView>>;
   /**
@@ -78,8 +79,8 @@ export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
 }
 
-/** Why an entry failed, and where: in the handler, in one of its statements, or as a record that the database refuses. */
-export type Failure = { place: "handler" | "statement" | "record"; error: unknown };
+/** Why an entry failed, and where: in the handler, a statement, as a record that the database refuses, or for the ledger. */
+export type Failure = { place: "handler" | "statement" | "record" | "ledger"; error: unknown };
 
 /**
  * A batch of which nothing was written, for some entries' sake. All that failed by themselves are in `failures`, unless

@@ -16,6 +16,8 @@ export type Words = {
   among: (column: string, type: "uuid" | "text") => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
+  /** The rows in `$1`, a JSON array of burials. */
+  burials: string;
   now: string;
 };
 
@@ -57,12 +59,13 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
 /** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
 type View<Status> = Extract<LedgerView, { status: Status }>;
 
-export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[]> => {
-  const { topic, partition, offset, orderId, reason, attempts } = burial;
-  const add = `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
-    VALUES ($1, $2, $3, $4, $5, $6, ${now}) ON CONFLICT DO NOTHING`;
-  return ask(add, topic, partition, offset, orderId, reason, attempts);
-};
+export const bury = (ask: Ask, { now, burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
+  ask(
+    `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
+    SELECT topic, "partition", "offset", "orderId", reason, attempts, ${now} FROM ${burials} WHERE true
+    ON CONFLICT DO NOTHING`,
+    JSON.stringify(letters),
+  );
 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
 export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {

@@ -5,9 +5,17 @@
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";
 
-/** Installs the handlers. `drain` finishes the work under way and closes what is open. */
-export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () => Promise<void> }): void {
-  const { log, timeoutMs, drain } = options;
+/**
+ * Installs the handlers. `drain` finishes the work under way and closes what is open.
+ * @param options.isStray whether an error that nobody waited for, or a rejection, breaks no invariant: it is told, no more
+ */
+export function onShutdown(options: {
+  log: Logger;
+  timeoutMs: number;
+  drain: () => Promise<void>;
+  isStray?: (rejected: boolean) => boolean;
+}): void {
+  const { log, timeoutMs, drain, isStray } = options;
   let draining = false;
 
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
@@ -15,7 +23,10 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
     log.flush();
     process.exit(level === "info" ? 0 : 1);
   }
-  const crash = (err: unknown) => end("fatal", "unexpected error: ending at once", { err });
+  const crash = (rejected: boolean) => (err: unknown) => {
+    if (!isStray?.(rejected)) end("fatal", "unexpected error: ending at once", { err });
+    log.error({ err }, "a handler left behind what failed, and did not wait for it");
+  };
   function begin(signal: NodeJS.Signals): void {
     if (draining) end("error", "second signal: ending at once, without a drain", { signal });
     draining = true;
@@ -28,8 +39,16 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
   }
 
   process.on("SIGTERM", begin).on("SIGINT", begin);
-  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+  process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
 }
+
+/** For what nobody waits for: that it fails is a broken invariant, also where other rejections are none. */
+export const beside = (work: Promise<unknown>): void =>
+  void work.catch((error) =>
+    setTimeout(() => {
+      throw error;
+    }),
+  );
 
 /** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
 export function startWith<Result>(step: () => Result): Result {
