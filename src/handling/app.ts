@@ -1,7 +1,4 @@
-/**
- * The consumer's HTTP interface: where an order is, and the instance's own paths. Every consumer tells what the ledger
- * knows and what the group has not come to; of an order that waits for another attempt only the one that has it.
- */
+/** The consumer's HTTP interface: where an order is. One that waits for another attempt only the consumer tells that has it. */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { principalOf } from "../http/from-balancer.ts";

@@ -7,7 +7,7 @@ import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
 
 const handlers = new AsyncLocalStorage<true>();
-/** Whether an error that nobody waited for is a handler's: of the rejections all are (`beside`), for they do not tell. */
+/** Whether an error that nobody waited for is a handler's. All rejections are, which do not tell: a tier reports its own. */
 export const isHandlers = (rejected: boolean): boolean => rejected || handlers.getStore() === true;
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */

@@ -2,7 +2,6 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { Tx } from "../ledger/ledger.ts";
 import { createGather } from "../runtime/gather.ts";
-import { beside } from "../runtime/shutdown.ts";
 import { attempt, type Deadline, faultOf, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import { createEnding, type ProcessorParts } from "./ending.ts";
@@ -32,7 +31,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       for (const work of works) {
         work.begunAtMs ??= clock.nowMs();
         work.owner.waiting.delete(work);
-        if ("fault" in work.decoded) beside(giveUp(work, `undecodable: ${work.decoded.fault}`));
+        if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);
       if (orders.length === 0) return conclude([], new Map());

@@ -1,7 +1,4 @@
-/**
- * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault it is
- * keeps no other from being handled. A ledger that is down is waited for.
- */
+/** Orders into the ledger, in as few transactions as it takes to tell who failed from who did not; waits while it is down. */
 import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
 import { backoffMs, type Clock } from "../runtime/clock.ts";
@@ -41,7 +38,6 @@ export function createBatchLimit(maxOrders: number) {
       if (handlersMs <= targetMs) limit = Math.max(limit, Math.min(orders * 2, maxOrders));
       else if (handlersMs > longestMs) limit = Math.max(1, Math.floor((orders * targetMs) / handlersMs));
     },
-    /** Many of a batch did not end in its time: orders go one by one. */
     brokenOff(): void {
       limit = 1;
     },

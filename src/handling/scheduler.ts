@@ -3,7 +3,6 @@
  * that waits for another attempt holds up its customer and nobody else; what failed once goes alone, in its share.
  */
 import type { Clock } from "../runtime/clock.ts";
-import { beside } from "../runtime/shutdown.ts";
 
 /** Not to be begun before its time (on the clock's scale); `alone`: in no batch with others. */
 type Scheduled = { readonly customer: string; readonly notBeforeMs: number; readonly alone: boolean };
@@ -88,7 +87,7 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       free();
     });
-    beside(done);
+    done.catch(reportError);
   }
 
   /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */

@@ -6,7 +6,6 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
-import { beside } from "../runtime/shutdown.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
@@ -14,12 +13,10 @@ import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 
 const retryMs = 1_000;
-/** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const rightsMs = 5_000;
 const dayMs = 86_400_000;
-/** Where nothing else is set: beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
 
 /** Starts at once. */
@@ -94,7 +91,7 @@ export function startConsumer(
   }
 
   const working = work();
-  beside(working);
+  working.catch(reportError);
 
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */
@@ -103,7 +100,6 @@ export function startConsumer(
       if (!core) return obstacle;
       return core.member.unready() ?? denial ?? deadLetters.unready();
     },
-    /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {

@@ -159,10 +159,9 @@ const codeOf = (error: unknown): string => String((error as { errno?: unknown } 
 const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));
 
 /**
- * The connection broke or could not be made: class 08 and the client's words; or PostgreSQL's classes 28 and 3D (not
- * admitted: role, database), 40 (rollback: deadlock, serialization), 53 (resources), 57 (operator intervention: shutdown,
- * cancel) and 58 (system); or 25006 (read-only, as a server is that has handed over) and 25P03, 25P04 (the transaction was
- * ended since it stood still, or took too long). Source: its manual, appendix A.
+ * The connection: class 08 and the client's words. Or PostgreSQL's 28 and 3D (role, database), 40 (rollback), 53 (resources),
+ * 57 (operator), 58 (system), 25006 (read-only, as one that has handed over), 25P03 and 25P04 (a transaction that stood still,
+ * or took too long). Source: its manual, appendix A.
  */
 const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53...|57...|58...)$/;
 const ofTheConnection =

@@ -1,7 +1,4 @@
-/**
- * The ledger's rows, as both databases have them: what is new gets one, what is not is counted, and each is found again.
- * What a database says in words of its own is a parameter.
- */
+/** The ledger's rows as both databases have them; what one says in words of its own is a parameter. */
 import { partyOf } from "../order.ts";
 import type { Burial, Entry, LedgerView, SqlValue, Verdict } from "./ledger.ts";
 
@@ -27,11 +24,7 @@ export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" 
   return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
-/**
- * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
- * consumers with overlapping batches do not deadlock.
- * @returns a verdict for each entry, in their order; and the tables of those that were there
- */
+/** A row for what is new, else a counted delivery; in the order of ids, or two with overlapping batches would deadlock. */
 export async function insert(ask: Ask, { insert, count }: Words, entries: readonly Entry[]) {
   const verdicts: Verdict[] = [];
   const tables = new Set<string>();

@@ -5,10 +5,7 @@
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";
 
-/**
- * Installs the handlers. `drain` finishes the work under way and closes what is open.
- * @param options.isStray whether an error that nobody waited for, or a rejection, breaks no invariant: it is told, no more
- */
+/** Installs the handlers. `isStray`: an error, or a rejection, that nobody waited for breaks no invariant, and is only told. */
 export function onShutdown(options: {
   log: Logger;
   timeoutMs: number;
@@ -41,14 +38,6 @@ export function onShutdown(options: {
   process.on("SIGTERM", begin).on("SIGINT", begin);
   process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
 }
-
-/** For what nobody waits for: that it fails is a broken invariant, also where other rejections are none. */
-export const beside = (work: Promise<unknown>): void =>
-  void work.catch((error) =>
-    setTimeout(() => {
-      throw error;
-    }),
-  );
 
 /** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
 export function startWith<Result>(step: () => Result): Result {
