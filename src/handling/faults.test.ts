@@ -293,6 +293,22 @@ test("an order that says RetryLater waits alone and visibly; one that is rejecte
   expect(letter?.headers).toMatchObject({ "dead.reason": "Reject: no such coffee", "dead.attempts": "1" });
 });
 
+test("effects that each say RetryLater at first are all done: probes are by turns fresh and of what failed", async () => {
+  const begun = new Set<string>();
+  await place.put(orders(60, "c"));
+  await using consumer = startTestConsumer(
+    { ...env, EFFECT_CONCURRENCY: "10" },
+    {
+      async effect({ id }) {
+        if (begun.has(id)) return;
+        begun.add(id);
+        throw new RetryLater("it was only begun");
+      },
+    },
+  );
+  await consumer.reaches("orders_handled_total", 60);
+});
+
 test("effects that fail are called again, and no others; one that was recorded is not called for a copy", async () => {
   const records = orders(600, "c");
   const bad = new Set(records.filter((_, n) => n % 50 === 0).map(idOf));
