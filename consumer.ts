@@ -5,6 +5,7 @@
 import { consumerConfig } from "./src/config.ts";
 import { handler, migrations } from "./src/handle.ts";
 import { createHandlingApp } from "./src/handling/app.ts";
+import { isHandlers } from "./src/handling/attempt.ts";
 import { createHandlingMetrics } from "./src/handling/metrics.ts";
 import { startConsumer } from "./src/handling/tier.ts";
 import { serve } from "./src/http/server.ts";
@@ -27,6 +28,7 @@ const server = startWith(() => serve(app, config, log));
 
 onShutdown({
   log,
+  isStray: isHandlers,
   timeoutMs: config.DRAIN_TIMEOUT_MS,
   async drain() {
     await consumer.drain();

@@ -1,10 +1,11 @@
 /**
- * A consumer as `consumer.ts` is one, whose handler writes the effect, says so in the log, and then never ends: what
- * has begun is not committed, however long one looks at it.
+ * A consumer as `consumer.ts` is one, whose handler writes the effect, leaves behind what fails without being waited for,
+ * says so in the log, and then never ends: what has begun is not committed, however long one looks at it.
  */
 import { consumerConfig } from "../src/config.ts";
 import { handler, migrations } from "../src/handle.ts";
 import { createHandlingApp } from "../src/handling/app.ts";
+import { isHandlers } from "../src/handling/attempt.ts";
 import { createHandlingMetrics } from "../src/handling/metrics.ts";
 import { startConsumer } from "../src/handling/tier.ts";
 import { serve } from "../src/http/server.ts";
@@ -25,6 +26,11 @@ const { unready, waiting, drain } = startConsumer(config, {
   handler: {
     async apply(order, context) {
       if ("apply" in handler) await handler.apply(order, context);
+      void Promise.reject(new Error("nobody waits for this"));
+      setTimeout(() => {
+        throw new Error("nor for this");
+      });
+      await Bun.sleep(10);
       log.info({ id: order.id }, "hanging");
       await new Promise(() => undefined);
     },
@@ -36,4 +42,4 @@ serve(
   config,
   log,
 );
-onShutdown({ log, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });
+onShutdown({ log, isStray: isHandlers, timeoutMs: config.DRAIN_TIMEOUT_MS, drain });

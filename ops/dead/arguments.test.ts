@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { UserError } from "../../kit/user-error.ts";
 import { readDeadCommand } from "./arguments.ts";
+import { letterOf } from "./letters.ts";
 
 const nowMs = Date.parse("2026-01-31T12:00:00Z");
 const read = (...argv: string[]) => readDeadCommand(argv, nowMs);
@@ -55,4 +56,10 @@ test.each<[string[], RegExp]>([
 ])("%p makes no sense, and the message says why", (argv, message) => {
   expect(() => read(...argv)).toThrow(message);
   expect(() => read(...argv)).toThrow(UserError);
+});
+
+test("a letter of any time is listed: what strangers wrote ends no command", () => {
+  const stranger = { topic: "t", partition: 0, offset: 0, key: null, value: null, headers: [] };
+  for (const timestampMs of [-1, 0, 2 ** 63])
+    expect(letterOf({ ...stranger, timestampMs }).deadAt).toMatch(/Z$/);
 });

@@ -1,12 +1,9 @@
-/**
- * The consumer's HTTP interface: where an order is, and the instance's own paths. Every consumer tells what the ledger
- * knows and what the group has not come to; of an order that waits for another attempt only the one that has it.
- */
+/** The consumer's HTTP interface: where an order is. One that waits for another attempt only the consumer tells that has it. */
 import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { principalOf } from "../http/from-balancer.ts";
 import { createApp } from "../http/server.ts";
-import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
+import type { Ledger, LedgerView } from "../ledger/ledger.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
@@ -47,8 +44,8 @@ export function createHandlingApp(
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
-    const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch((error) => {
-      throw error instanceof LedgerUnavailableError ? unavailable("the ledger can't be asked now") : error;
+    const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch(() => {
+      throw unavailable("the ledger can't be asked now");
     });
     if (view) return c.json(view);
     const work = waiting(id);
@@ -69,7 +66,7 @@ const unavailable = (detail: string) => new OutcomeError("ledger_unavailable", d
 
 /** RFC 7240, 4.3: how long the client would wait, as far as it may; 0: not at all. */
 function preferredWaitS(prefer = ""): number {
-  const [, seconds = "0"] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
+  const [, seconds = "0"] = /(?:^|[,;])\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
   return Math.min(Number(seconds), mostWaitS);
 }
 
@@ -82,7 +79,7 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
 function createLookUps(ledger: Ledger) {
   const find = createGather(Number.POSITIVE_INFINITY, async (ids: string[]) => {
     const late = clock.sleep(lookUpTimeoutMs).then(() => {
-      throw new LedgerUnavailableError(`no answer within ${lookUpTimeoutMs} ms`);
+      throw new Error(`no answer within ${lookUpTimeoutMs} ms`);
     });
     const views = await Promise.race([ledger.find([...new Set(ids)]), late]);
     return (id) => views.get(id);

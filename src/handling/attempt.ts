@@ -1,8 +1,14 @@
 /** One call of a handler, which ends in its time whatever the handler does, and what its failure says. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Tx } from "../ledger/ledger.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { PlacedOrder } from "../wire/validation.ts";
 import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
+
+const handlers = new AsyncLocalStorage<true>();
+/** Whether an error that nobody waited for is a handler's. All rejections are, which do not tell: a tier reports its own. */
+export const isHandlers = (rejected: boolean): boolean => rejected || handlers.getStore() === true;
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
 export type Deadline = ReturnType<typeof startDeadline>;
@@ -11,13 +17,19 @@ export function startDeadline(clock: Clock, timeoutMs: number) {
   const controller = new AbortController();
   const { promise: reached, reject } = Promise.withResolvers<never>();
   reached.catch(() => undefined);
-  const stop = clock.timer(timeoutMs, () => {
+  const startMs = clock.nowMs();
+  let stop = clock.timer(timeoutMs, () => {
+    // The process stood still, e.g. in one handler: that was no time of the others'.
+    if (clock.nowMs() > startMs + 1.5 * timeoutMs) stop = clock.timer(timeoutMs, end);
+    else end();
+  });
+  function end(): void {
     const error = new DOMException(`not handled within ${timeoutMs} ms`, "TimeoutError");
     // First: what handlers make of the signal comes later.
     reject(error);
     controller.abort(error);
-  });
-  return { startMs: clock.nowMs(), signal: controller.signal, reached, stop };
+  }
+  return { startMs, signal: controller.signal, reached, stop: () => stop() };
 }
 
 /** Calls the handler. @throws its error, or the deadline's when that comes first */
@@ -31,13 +43,19 @@ export function attempt(handler: Handler, work: Work, deadline: Deadline, tx?: T
       return AbortSignal.any([deadline.signal, work.owner.stopped.signal]);
     },
   };
-  const { order } = work.entry;
+  const order = copyOf(work.entry.order);
   // One that is no async function may throw, or give what begins only when it is waited for.
   const call = Promise.try(() =>
-    "effect" in handler ? handler.effect(order, context) : handler.apply(order, context),
+    handlers.run(true, () =>
+      "effect" in handler ? handler.effect(order, context) : handler.apply(order, context),
+    ),
   );
   return Promise.race([call, deadline.reached]);
 }
+
+/** What a handler does to its order reaches neither the ledger's row nor the next attempt. */
+const copyOf = (order: PlacedOrder): PlacedOrder =>
+  Object.values(order).some((value) => typeof value === "object") ? structuredClone(order) : { ...order };
 
 /** Whose fault a failure is; late: the order's time was over, be it its handler's or a statement's. */
 export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };

@@ -1,7 +1,6 @@
 /**
- * Holds handling back while it fails for all: a dependency that is down, a bad deploy. Closed, it lets all begin and looks for
- * that; open, only a probe now and then, and no order is at fault: the attempts that opened it are given back, and the first
- * order that is handled closes it.
+ * Holds handling back while it fails for all. Open, it lets a probe begin now and then, and no order is at fault: the attempts
+ * that opened it are given back, and the first order that is handled closes it.
  */
 import { backoffMs, type Clock } from "../runtime/clock.ts";
 import type { Work } from "./work.ts";

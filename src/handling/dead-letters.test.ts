@@ -273,6 +273,17 @@ test("without permission letters are held, and go when there is one; the reason 
   await letters.close();
 });
 
+test("a topic that has fewer partitions than it had gets its letters all the same", async () => {
+  const config = kafkaConfig(kafkaEnv());
+  const letters = lettersOn(config);
+  await letters.bury(delivered(7, garbage), cause, never);
+  // Made anew, as far as can be told.
+  config.DEAD_TOPIC = `${place.deadTopic}.small`;
+  cluster.createTopic(config.DEAD_TOPIC, { partitions: 3, replicationFactor: 3 });
+  await letters.bury(delivered(7, garbage), cause, never);
+  await letters.close();
+});
+
 test("letters for a partition without a leader hold up none of another", async () => {
   const letters = lettersOn(kafkaConfig(kafkaEnv()));
   cluster.setPartitionLeader(place.deadTopic, 0, -1);

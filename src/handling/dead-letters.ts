@@ -1,7 +1,6 @@
 /**
- * Where records go that can't be handled: the dead-letter topic. A letter counts only when Kafka acknowledged it, on as many
- * replicas as an order. Each ends by itself: one that is refused for its own sake goes with less and less in it, as a stub in
- * the end; one that can't be sent at all is held, and the consumer unready, until that is healed.
+ * Where records go that can't be handled. A letter counts when it is acknowledged as an order is. Refused for its own sake it
+ * goes with less and less in it; one that can't be sent at all is held, and the consumer unready, until that is healed.
  */
 import type { KafkaConfig } from "../config.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";
@@ -20,6 +19,8 @@ const tooLarge = [10, 18];
 const ofTheLetter = [...tooLarge, 2, 4, 32, 43, 87, -186];
 /** Another record of the same batch was invalid (KIP-467). */
 const ofAnother = -138;
+/** The topic has fewer partitions than when it was opened. */
+const unknownPartition = -190;
 
 type Cause = { reason: string; attempts: number };
 
@@ -67,9 +68,9 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       return await promise;
     } catch (error) {
       const refused = error instanceof RefusedRecord ? error : undefined;
-      if (opened === mine && (!into || !refused || refused.reason === "client failed")) {
+      const isStale = refused?.reason === "client failed" || refused?.code === unknownPartition;
+      if (opened === mine && (!into || !refused || isStale)) {
         opened = undefined;
-        // What is in flight there has its reports first.
         into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));
       }
       const reason = error instanceof Error ? error.message : "not told";
@@ -115,10 +116,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   };
 }
 
-/**
- * The record's own key, value, headers and timestamp, and after its headers ours, of which the first says how many are the
- * record's: so what it was is known to the byte. @param cut a place in `cuts`; @param at when, ms since the epoch
- */
+/** The record as it was, and after its headers ours, of which the first says how many are its. @param cut a place in `cuts` */
 function letterOf(record: DeliveredRecord, { reason, attempts }: Cause, cut: number, at: number) {
   const { key, value, timestampMs, topic, partition, offset } = record;
   const left = new Set<string>(cuts[cut]);

@@ -1,10 +1,8 @@
-/**
- * How records end. Each ends in exactly one of two ways, and only then is it finished: its effect and ledger row are
- * committed (or were already), or its dead letter is acknowledged. One that fails is tried again after a while, unless that
- * is nobody's fault, for as long as it takes.
- */
+/** How a record ends: its effect and row are committed, or its dead letter is acknowledged; until then it is tried again. */
 import type { ConsumerConfig } from "../config.ts";
+import type { Burial } from "../ledger/ledger.ts";
 import { backoffMs } from "../runtime/clock.ts";
+import { createGather } from "../runtime/gather.ts";
 import { type Fault, oneLine } from "./attempt.ts";
 import type { createBreaker } from "./breaker.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -73,6 +71,14 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     return true;
   }
 
+  /** Rows of letters, many at once: thousands by themselves would keep everybody else from the ledger. */
+  const note = createGather(config.LEDGER_BATCH_ORDERS, async (letters: [Work, Burial][]) => {
+    const bury = () => ledger.bury(...letters.map(([, burial]) => burial)).then(() => true);
+    const works = letters.map(([work]) => work);
+    const noted = await recorder.whileLedgerIsDown(works, bury);
+    return () => noted;
+  });
+
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
     const { record, owner, tracker, attempts, orderId } = work;
@@ -82,14 +88,14 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     metrics.lettersWaiting.inc();
     try {
       await deadLetters.bury(record, burial, owner.revoked.signal);
-      const noted = await recorder.whileLedgerIsDown([work], () => ledger.bury(burial).then(() => true));
+      const noted = await note([work, burial]);
       // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!noted) return;
       log.error({ ...burial, reason: oneLine(work.forLog(why)) }, "dead letter");
       metrics.dead.inc();
       tracker.finish(record);
     } catch (error) {
-      if (!owner.leaving) throw error;
+      if (!owner.leaving) reportError(error);
     } finally {
       metrics.lettersWaiting.dec();
       owner.running -= 1;

@@ -6,6 +6,7 @@ import { until } from "../../kit/until.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { idOf, newPlace, type Place, recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
+import type { Tx } from "../ledger/ledger.ts";
 import { type Order, partyOf } from "../order.ts";
 import { Reject, RetryLater } from "./handler.ts";
 
@@ -110,6 +111,81 @@ test("records that only the database refuses have their attempts and their lette
   for (const { headers } of await place.letters()) expect(headers["dead.reason"]).toContain("out of range");
 });
 
+test("thousands of letters are few transactions, or nobody else would get to the ledger", async () => {
+  await using sql = new SQL({ url: env.LEDGER_URL as string, max: 1 });
+  const transactions = async () => Number((await sql`SELECT pg_current_xact_id()::text AS id`)[0].id);
+  const before = await transactions();
+  await place.put(Array.from({ length: 2_000 }, (_, n) => ({ value: "junk", partition: n % 12 })));
+  await using consumer = startTestConsumer(env);
+  await consumer.reaches("orders_dead_total", 2_000);
+  expect((await transactions()) - before).toBeLessThan(500);
+});
+
+const breaking = {
+  "ends its session": (tx: Tx) => tx`SELECT pg_terminate_backend(pg_backend_pid())`,
+  "says what a database says": (tx: Tx) => tx`DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''40001''; END'`,
+  // Until PostgreSQL ends a transaction that stands still.
+  "lets nothing else go on": async () => Bun.sleepSync(2_300),
+};
+test.each(Object.entries(breaking))(
+  "who %s is found among the others, who do not wait for that",
+  async (_, break_) => {
+    const calls = new Map<string, number>();
+    await place.put([recordOf("bad", { customer: "bad" }), ...orders(40, "good")]);
+    const consumer = startTestConsumer(
+      { ...env, HANDLER_TIMEOUT_MS: "200" },
+      async (order, { tx }) => {
+        const party = partyOf(order);
+        calls.set(party, (calls.get(party) ?? 0) + 1);
+        if (isBad(order)) await break_(tx);
+        await tx`INSERT INTO tickets (order_id) VALUES (${order.id})`;
+      },
+      tickets,
+    );
+    await consumer.reaches("orders_handled_total", 40);
+    calls.delete("bad");
+    expect(Math.max(...calls.values())).toBeLessThan(6);
+    void consumer.drain();
+  },
+);
+
+test("a handler that lets nothing else go on for longer than the others have costs none of them an attempt", async () => {
+  const calls = new Map<string, number>();
+  await place.put([recordOf("bad", { customer: "bad" }), ...orders(20, "good")]);
+  await using sql = new SQL({ url: env.LEDGER_URL as string, max: 20 });
+  await Promise.all(Array.from({ length: 20 }, () => sql`SELECT pg_sleep(0.01)`));
+  await using consumer = startTestConsumer(
+    { ...env, HANDLER_TIMEOUT_MS: "1000" },
+    {
+      async effect(order) {
+        calls.set(order.id, (calls.get(order.id) ?? 0) + 1);
+        await (isBad(order) ? Bun.sleep(300) : sql`SELECT pg_sleep(0.5)`);
+        if (isBad(order)) Bun.sleepSync(1_500);
+        else await sql`SELECT pg_sleep(0.2)`;
+      },
+    },
+  );
+  await consumer.reaches("orders_handled_total", 21);
+  expect(calls.values().toArray()).toEqual(Array(21).fill(1));
+});
+
+test("what a handler does to its order reaches neither its row nor its next attempt", async () => {
+  const seen: string[] = [];
+  const record = recordOf("1");
+  await place.put([record]);
+  await using consumer = startTestConsumer(env, {
+    async effect(order) {
+      seen.push(order.id);
+      order.id = "changed";
+      order.customer = "changed";
+      if (seen.length < 2) throw new Error("again");
+    },
+  });
+  await consumer.reaches("orders_handled_total", 1);
+  expect(seen).toEqual([idOf(record), idOf(record)]);
+  expect((await consumer.ledger.find([idOf(record)])).get(idOf(record))).toMatchObject({ status: "handled" });
+});
+
 test("several statements that fail in one transaction: each is its order's, and the good ones are handled once", async () => {
   const good = orders(400, "good");
   await place.put([...orders(12, "bad"), ...good]);
@@ -210,10 +286,27 @@ test("an order that says RetryLater waits alone and visibly; one that is rejecte
   await consumer.reaches("orders_dead_total", 1);
   await until("it was tried often", () => tries > 6);
   expect(await consumer.metric("orders_dead_total")).toBe(1);
-  const metrics = await (await consumer.request("/metrics")).text();
-  expect(metrics).toMatch(/^orders_waiting\{.*for="dependency".*\} [01]$/m);
+  const metrics = async () => (await consumer.request("/metrics")).text();
+  const waits = /^orders_waiting\{.*for="dependency".*\} 1$/m;
+  await until("it is seen to wait", async () => waits.test(await metrics()));
   const [letter] = await place.letters();
   expect(letter?.headers).toMatchObject({ "dead.reason": "Reject: no such coffee", "dead.attempts": "1" });
+});
+
+test("effects that each say RetryLater at first are all done: probes are by turns fresh and of what failed", async () => {
+  const begun = new Set<string>();
+  await place.put(orders(60, "c"));
+  await using consumer = startTestConsumer(
+    { ...env, EFFECT_CONCURRENCY: "10" },
+    {
+      async effect({ id }) {
+        if (begun.has(id)) return;
+        begun.add(id);
+        throw new RetryLater("it was only begun");
+      },
+    },
+  );
+  await consumer.reaches("orders_handled_total", 60);
 });
 
 test("effects that fail are called again, and no others; one that was recorded is not called for a copy", async () => {

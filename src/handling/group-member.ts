@@ -5,7 +5,6 @@
  * - taking on: it asks from where, for partitions that it was assigned.
  * - releasing: of partitions that were revoked nothing more is begun; they are let go when what ran has ended and all that is
  *   finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
- * Leaving, it asks to have all revoked, meets the last demands in these same states, and ends.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
@@ -96,8 +95,7 @@ export function createGroupMember(
   }
 
   async function poll(): Promise<void> {
-    // With a full batch for all and two to go on with it takes a single record now and then: that polls, and the others
-    // wait with librdkafka, where they are smaller and what is fetched is bounded.
+    // With enough in hand it takes one record now and then: that polls, and the others wait with librdkafka, where it is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
     const isBusy = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
     const waitMs = isBusy ? busyMs : idleMs;
@@ -141,7 +139,6 @@ export function createGroupMember(
       const stillS = Math.round((clock.nowMs() - progressAtMs) / 1_000);
       return stillS > noProgressS ? `no order was finished for ${stillS} s, and there are some` : outside;
     },
-    /** An order that waits for another attempt. */
     waiting: (id: string): Work | undefined =>
       owned
         .values()

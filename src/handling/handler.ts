@@ -1,7 +1,4 @@
-/**
- * What a handler is: the contract that src/handle.ts fulfils, and whoever replaces it. Whose fault a failure is, the
- * handler says by what it throws: nothing is guessed.
- */
+/** The contract that src/handle.ts fulfils. Whose fault a failure is, a handler says by what it throws: nothing is guessed. */
 import type { Tx } from "../ledger/ledger.ts";
 import type { PlacedOrder } from "../wire/validation.ts";
 
@@ -14,9 +11,9 @@ type HandlerContext = {
 };
 
 /**
- * Handles one order. `apply` works in the ledger's transaction, many orders in one: for effects in the ledger's
- * database. `effect` works outside of any transaction, with a concurrency of its own: for effects elsewhere. They may
- * throw RetryLater or Reject; anything else is an attempt that failed, to be tried again later.
+ * Handles one order. `apply` works in the ledger's transaction, many orders in one: for effects in the ledger's database.
+ * `effect` works outside of any transaction, with a concurrency of its own: for effects elsewhere. They may throw RetryLater or
+ * Reject; anything else is an attempt that failed, to be tried again. What they begin and do not wait for can only be logged.
  */
 export type Handler =
   | { apply(order: PlacedOrder, context: HandlerContext & { tx: Tx }): Promise<void> }

@@ -135,6 +135,15 @@ test("what a later leader wrote, or another topic holds, is another record under
   expect([0, 1, 2, 3].map((offset) => add(anew, offset, 4) === undefined)).toEqual(Array(4).fill(false));
 });
 
+test("metadata that is not of this form says nothing of what is finished", () => {
+  for (const runs of ["!,5", "1,", "1,-2", "NaN,NaN"]) {
+    const metadata = `1,${topic()},9,9,${runs}`;
+    const tracker = createOffsetTracker({ offset: 0, leaderEpoch: 1, metadata }, topic);
+    for (let offset = 0; offset < 9; offset += 1) expect(add(tracker, offset)).toBeDefined();
+    expect(tracker.due()?.metadata ?? "").not.toContain("NaN");
+  }
+});
+
 test("offsets that do not grow belong to another log; a hole does not", () => {
   const tracker = createOffsetTracker({ offset: 7, leaderEpoch: 1, metadata: "" }, topic);
   expect([6, 7, 9].map(tracker.goesBack)).toEqual([true, false, false]);

@@ -1,7 +1,6 @@
 /**
- * The commit rule for one partition, for as long as its log is the same one: what is committed is the offset of the first
- * record that is not finished, and as metadata which of those behind it are. An offset that is not larger than the newest one
- * is another record: the log was cut there. Pure: it knows neither Kafka nor time.
+ * The commit rule for one partition and one log: the offset of the first record that is not finished, and as metadata which of
+ * those behind it are. An offset that is not larger than the newest is another record: the log was cut there.
  */
 import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset } from "../kafka/places.ts";
@@ -18,10 +17,7 @@ export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 const maxMetadata = 4_000;
 const form = "1";
 
-/**
- * @param start what was committed, and so where reading begins; undefined: at the oldest record there is
- * @param topicId of the topic that is read, "-" where the brokers tell none: metadata of another one says nothing
- */
+/** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
   start: CommittedOffset | undefined,
   topicId: () => string,
@@ -98,10 +94,7 @@ export function createOffsetTracker(
 /** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
 type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, to: number][] };
 
-/**
- * From the committed offset on, by turns how many are not finished and how many are, in base 36, as far as there is room:
- * what lies between the unfinished, and what an earlier owner told of offsets that have not come again.
- */
+/** From the committed offset on, by turns how many are not finished and how many are, in base 36, as far as there is room. */
 function encoded(head: string, offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
   let text = head;
   let at = offset;
@@ -124,7 +117,7 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 /** What metadata says; undefined where it is somebody else's. */
 function told({ offset, metadata }: CommittedOffset) {
   const [version, topicId, epoch, newestMs, ...runs] = metadata.split(",");
-  if (version !== form) return undefined;
+  if (version !== form || runs.some((run) => !/^[0-9a-z]+$/.test(run))) return undefined;
   const ranges: Finished["ranges"] = [];
   let at = offset;
   for (const [n, run] of runs.entries()) {

@@ -1,8 +1,4 @@
-/**
- * Which partitions are owned, and whether their logs are still the same ones: where a log was cut, or the topic made anew, all
- * that is in it now is taken on. librdkafka finds a cut by the leader's epoch (KIP-320); another topic only its id tells
- * (KIP-516), once it has grown beyond the old place.
- */
+/** Which partitions are owned, and whether their logs are still the same: where one is not, all in it is taken on. */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer } from "../kafka/consumer.ts";
 import type { DeliveredRecord } from "../kafka/fetched.ts";

@@ -84,7 +84,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {
       const { most, waitMs } = breaker.admits();
-      return { most: Math.min(most, effects ? 1 : recorder.mostOrders()), waitMs, freshFirst: most === 1 };
+      return { most: Math.min(most, effects ? 1 : recorder.mostOrders()), waitMs };
     },
     run,
     clock,

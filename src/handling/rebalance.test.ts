@@ -107,7 +107,7 @@ describe.concurrent("a hand-over", () => {
     await until("all are committed", async () => (await place.committed()) === 60, waitMs);
   });
 
-  test("kill -9 in the middle of the handler: delivered again, and the effect is there once", async () => {
+  test("kill -9 in the middle of a handler, and of nothing less: delivered again, and the effect is there once", async () => {
     using place = newPlace(cluster);
     const records = recordsOf(10, 1, 1);
     await place.put(records);

@@ -1,7 +1,4 @@
-/**
- * Orders into the ledger, in as few transactions as it takes to tell who failed from who did not: an order whose fault it is
- * keeps no other from being handled. A ledger that is down is waited for.
- */
+/** Orders into the ledger, in as few transactions as it takes to tell who failed from who did not; waits while it is down. */
 import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
 import { backoffMs, type Clock } from "../runtime/clock.ts";
@@ -17,6 +14,8 @@ const sharedTimeoutMs = 1_000;
 
 /** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
 const mostBrokenOff = 10;
+/** Fewer where others wait and it is known who met it first, and so goes alone. */
+const mostBrokenOffByOne = 3;
 
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
@@ -39,7 +38,6 @@ export function createBatchLimit(maxOrders: number) {
       if (handlersMs <= targetMs) limit = Math.max(limit, Math.min(orders * 2, maxOrders));
       else if (handlersMs > longestMs) limit = Math.max(1, Math.floor((orders * targetMs) / handlersMs));
     },
-    /** Many of a batch did not end in its time: orders go one by one. */
     brokenOff(): void {
       limit = 1;
     },
@@ -85,9 +83,17 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
+      let suspect: Entry | undefined;
       const begin = async (entry: Entry, tx: Tx) => {
         deadline ??= startDeadline(clock, timeoutMs);
-        await apply(byEntry.get(entry) as Work, deadline, tx);
+        const sinceMs = clock.nowMs();
+        const applied = apply(byEntry.get(entry) as Work, deadline, tx);
+        // It let nothing else go on, which is what the database ends transactions for.
+        if (clock.nowMs() > sinceMs + timeoutMs) [suspect, brokenOff] = [entry, mostBrokenOff];
+        await applied.catch((error) => {
+          suspect ??= entry;
+          throw error;
+        });
         endMs = clock.nowMs();
       };
       try {
@@ -96,9 +102,13 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         if (deadline && endMs && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return recorded;
       } catch (error) {
+        if (error instanceof BatchError) throw error;
         brokenOff = deadline ? brokenOff + 1 : 0;
-        if (error instanceof BatchError || brokenOff < mostBrokenOff) throw error;
-        throw new BatchError(new Map(), error);
+        // A connection that breaks tells the transaction before those that are in it.
+        await clock.nextTurn();
+        if (works.length === 1) suspect = undefined;
+        if (brokenOff < (suspect ? mostBrokenOffByOne : mostBrokenOff)) throw error;
+        throw new BatchError(new Map(suspect && [[suspect, { place: "ledger", error }]]), error);
       } finally {
         deadline?.stop();
       }
@@ -118,7 +128,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       if (works.length === 0 || lateRounds > 1) return;
       const recorded = await transaction(works, timeoutMs, apply).catch((error) => {
         if (!(error instanceof BatchError)) throw error;
-        const lone = works.length === 1 ? { error: error.cause } : undefined;
+        const lone = works.length === 1 ? { place: undefined, error: error.cause } : undefined;
         return works.map(({ entry }) => error.failures.get(entry) ?? lone);
       });
       if (!recorded) return;
@@ -128,7 +138,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         if (typeof end === "string") ends.set(work, end);
         if (typeof end !== "object") continue;
         const fault = faultOf(end.error);
-        const isLate = fault.kind === "late";
+        const isLate = fault.kind === "late" || end.place === "ledger";
         late += Number(isLate);
         // The time of a batch is too short to count as an attempt's: who needs more goes alone.
         if (shared && isLate) work.alone = true;

@@ -40,7 +40,7 @@ function createRun(concurrency: number, limit: number) {
 
   const scheduler = createScheduler<Work>({
     concurrency,
-    admits: () => ({ most: limit, waitMs: 0, freshFirst: false }),
+    admits: () => ({ most: limit, waitMs: 0 }),
     clock,
     run(works) {
       expect(works.length).toBeWithin(1, limit + 1);

@@ -11,13 +11,13 @@ type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
 /**
  * @param options.concurrency batches at once
- * @param options.admits asked before each batch: most works in it; none for so long; fresh ones before what failed once
+ * @param options.admits asked before each batch: most works in it; none for so long
  * @param options.run handles a batch, keeping each customer's order, and resolves with the works that have to be
  *   tried again, in the order given; must not reject. Calls `free` when another batch may begin, its end at the latest
  */
 export function createScheduler<Work extends Scheduled>(options: {
   concurrency: number;
-  admits: () => { most: number; waitMs: number; freshFirst: boolean };
+  admits: () => { most: number; waitMs: number };
   run: (batch: Work[], free: () => void) => Promise<Work[]>;
   clock: Clock;
 }) {
@@ -34,21 +34,21 @@ export function createScheduler<Work extends Scheduled>(options: {
   let stopWaiting: (() => void) | undefined;
 
   /** While others could begin, what goes alone takes turns with them and has a quarter of the room; else all but one. */
-  function aloneIsNext(freshFirst: boolean): boolean {
+  function aloneIsNext(): boolean {
     if (readyAlone.length === 0) return false;
     if (ready.length === 0) return runningAlone < Math.max(1, concurrency - 1);
-    return !freshFirst && !lastWasAlone && runningAlone < Math.ceil(concurrency / 4);
+    return !lastWasAlone && runningAlone < Math.ceil(concurrency / 4);
   }
 
   function pump(): void {
     while (running < concurrency && ready.length + readyAlone.length > 0) {
-      const { most, waitMs, freshFirst } = admits();
+      const { most, waitMs } = admits();
       if (most < 1) {
         stopWaiting?.();
         stopWaiting = clock.timer(waitMs, pump);
         return;
       }
-      const alone = aloneIsNext(freshFirst);
+      const alone = aloneIsNext();
       if (!alone && ready.length === 0) return;
       lastWasAlone = alone;
       begin(alone ? readyAlone : ready, alone ? 1 : most);
@@ -78,7 +78,7 @@ export function createScheduler<Work extends Scheduled>(options: {
       held = false;
       pump();
     };
-    void run(batch, free).then((again) => {
+    const done = run(batch, free).then((again) => {
       runningWorks -= batch.length;
       for (const queue of taken) {
         if (again.length > 0)
@@ -87,6 +87,7 @@ export function createScheduler<Work extends Scheduled>(options: {
       }
       free();
     });
+    done.catch(reportError);
   }
 
   /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */

@@ -13,12 +13,10 @@ import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 
 const retryMs = 1_000;
-/** Somebody waits for the answer. */
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const rightsMs = 5_000;
 const dayMs = 86_400_000;
-/** Where nothing else is set: beyond what can come again. */
 const retentionMarginMs = 30 * dayMs;
 
 /** Starts at once. */
@@ -92,6 +90,8 @@ export function startConsumer(
     await consumer.close();
   }
   const working = work();
+  working.catch(reportError);
+
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {
@@ -99,7 +99,6 @@ export function startConsumer(
       if (!core) return obstacle;
       return core.member.unready() ?? denial ?? deadLetters.unready();
     },
-    /** What this consumer knows of an order that waits for another attempt. */
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {

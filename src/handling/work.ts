@@ -28,7 +28,6 @@ export function ownPartition(partition: number, start: CommittedOffset | undefin
     stopped: new AbortController(),
     /** Records whose handling, or whose dead letter, has begun and not ended. */
     running: 0,
-    /** Orders that wait for another attempt. */
     waiting: new Set<Work>(),
     paused: false,
     /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
@@ -77,8 +76,6 @@ export class Work {
       this.customer = `\u0000${partition}/${offset}`;
     }
   }
-
-  /** The order in a record that could be decoded. */
   get entry(): Entry {
     if ("entry" in this.decoded) return this.decoded.entry;
     throw new Error("an undecodable record has no order");

@@ -14,10 +14,7 @@ export type Rebalance = { kind: "assign" | "revoke"; partitions: number[] };
 
 export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
 
-/**
- * Connects a member and joins the group. Each demand, told by a poll, must be met with `assign` or `unassign`, in order.
- * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open
- */
+/** Connects and joins. Each demand is met by `assign` or `unassign`, in order. @throws Error if no broker answers within 5 s */
 export function openConsumer(
   config: ConsumerConfig,
   options: { onRebalance: (rebalance: Rebalance) => void; onError: (message: string) => void },

@@ -42,15 +42,12 @@ export class DeliveredRecord {
     this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
   }
-
   get key(): Buffer | null {
     return part(this.batch, this.layout.keyAt, this.layout.keyBytes);
   }
-
   get value(): Buffer | null {
     return part(this.batch, valueAt(this.layout), this.layout.valueBytes);
   }
-
   get headers(): RecordHeaders {
     const found: RecordHeaders = [];
     for (let at = headersAt(this.layout); at < endOf(this.layout); ) {

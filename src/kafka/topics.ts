@@ -133,10 +133,7 @@ function entriesOf(event: Pointer): Map<string, string> {
   return found;
 }
 
-/**
- * Which right is missing, in words, as the brokers tell it (KIP-430): nothing is read or written for it. undefined where none is,
- * or they do not tell. @throws Error when none answers in time
- */
+/** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
 export async function missingRight(
   { ask, metadata }: Pick<KafkaProducer, "ask" | "metadata">,
   config: Pick<KafkaConfig, "MIN_INSYNC_REPLICAS">,

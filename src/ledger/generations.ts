@@ -36,11 +36,9 @@ const shortestLockMs = 500;
 const lettersAtOnce = 10_000;
 
 /**
- * Ends the current generation when it is old enough, removes dead letters' rows that are older than the retention, and
- * drops the oldest generation when every row is; each in a transaction of its own. What another consumer is at is left to
- * it, and all of it to the tables' owner. @param begin runs a transaction
- * @param longestLockMs whoever records waits behind who waits for a table's lock: half a second, and twice as long, up to
- *   this, each time that the table was in use
+ * Ends the current generation when it is old enough, removes old rows of dead letters, and drops the oldest generation when all
+ * of it is old; each in a transaction of its own, unless another consumer is at it, and only as the tables' owner.
+ * @param longestLockMs whoever records waits behind who waits for a lock: half a second, doubled up to this while it is in use
  */
 export function createExpiry(
   begin: (work: (sql: SQL) => Promise<string[]>) => Promise<string[]>,
@@ -70,10 +68,7 @@ export function createExpiry(
   };
 }
 
-/**
- * Notes that orders of ended generations came once more, and may come again for as long as if they were new. At most once
- * a day, since this holds up who notes the same. @param tables where their rows are, by name
- */
+/** Orders of ended generations came, and may come again as if new: noted once a day, for it holds up who notes the same. */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
   await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
     WHERE name IN (SELECT name FROM ledger_generations

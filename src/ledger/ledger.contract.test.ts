@@ -269,8 +269,9 @@ describe.each([
     const entry = entryOf("c1");
     const place = { topic: "orders", partition: 3, offset: entry.offset, orderId: entry.order.id };
     const burial = { ...place, reason: "the milk is sour", attempts: 5 };
-    await ledger.bury(burial);
-    await ledger.bury(burial);
+    const burials = [{ ...burial, partition: 1, orderId: null }, burial];
+    await ledger.bury(...burials);
+    await ledger.bury(...burials);
     expect(await viewOf(ledger, entry.order.id)).toMatchObject({
       status: "dead",
       reason: "the milk is sour",

@@ -1,7 +1,4 @@
-/**
- * The ledger: one row for each handled order, written in the same transaction as the order's effect. Its unique key, the
- * order's id, is what makes the effect once-only. This is the contract; `ledger.contract.test.ts` holds each ledger to it.
- */
+/** The ledger's contract: a row for each handled order, in its effect's transaction; the key, its id, makes that once-only. */
 import { partyOf } from "../order.ts";
 import type { PlacedOrder } from "../wire/validation.ts";
 
@@ -20,7 +17,8 @@ export type SqlValue = string | number | boolean | null;
 /**
  * The ledger's transaction, as a tagged template: tx`INSERT INTO tickets VALUES (${id})`. Resolves with the rows.
  * It commits together with the ledger row or not at all, refuses to be used after its end, and what would end it or change
- * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock).
+ * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock). Other orders are
+ * applied in the same one at the same time: until then settings are theirs too.
  */
 export type Tx = <Row = Record<string, SqlValue>>(
   strings: TemplateStringsArray,
@@ -32,7 +30,6 @@ export type LedgerView =
   | ({ id: string; status: "handled"; handledAt: string; deliveries: number } & Omit<Place, "topic">)
   | ({ id: string; status: "dead"; deadAt: string; reason: string; attempts: number } & Place);
 
-/** Where a record is, or where it was given up. */
 type Place = { topic: string; partition: number; offset: number };
 
 /** A record that was given up. */
@@ -42,32 +39,25 @@ export type Burial = Place & { orderId: string | null; reason: string; attempts:
 export type Apply = (entry: Entry, tx: Tx) => Promise<void>;
 
 export interface Ledger {
-  /**
-   * Brings the ledger's tables and those of the effect to where this version needs them: see ./migrations.ts.
-   * @param effectMigrations numbered by their place from 1; each one or more statements, applied once
-   * @throws SchemaError when the database is not what they say, or LedgerUnavailableError
-   */
+  /** Brings its tables and the effect's to where this version needs them: ./migrations.ts. @throws SchemaError or as `find` */
   open(effectMigrations: readonly string[]): Promise<void>;
   /**
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.
    * @param statementTimeoutMs longest that one statement of `apply` may take, where the database can end it
    * @returns what became of each entry, in their order
-   * @throws BatchError or LedgerUnavailableError; nothing was written then, or, if the connection broke during the
-   *   commit, all of it (the next try finds the rows)
+   * @throws BatchError or LedgerUnavailableError: nothing was written, or all where a connection broke in the commit
    */
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Recorded[]>;
   /** Longest that an `apply` may hold a transaction, ms, where it keeps others from theirs. */
   readonly longestApplyMs?: number;
-  /** Notes a dead letter; repeating it changes nothing. */
-  bury(burial: Burial): Promise<void>;
-  /** What is known of orders; a handled one is handled, whatever befell its other records. Others are missing. */
+  /** Notes dead letters; repeating it changes nothing. */
+  bury(...burials: Burial[]): Promise<void>;
+  /** What is known of orders; a handled one is, whatever befell its other records. @throws LedgerUnavailableError */
   find(ids: readonly string[]): Promise<ReadonlyMap<string, LedgerView>>;
   /**
-   * Forgets what is older and did not come once more since, in steps that keep nobody from recording for more than a moment.
-   * An order that comes after it is a new one. A row may stay for half as long again. May be called by all at once.
-   * @returns what was done, in words
-   * @throws LedgerUnavailableError, which may be for a part of it
+   * Forgets what is older and did not come since, in steps that hold up nobody for long; it may stay for half as long again. All
+   * may call it at once. @returns what was done, in words. @throws LedgerUnavailableError, which may be for a part of it
    */
   expire(retentionMs: number): Promise<string[]>;
   close(): Promise<void>;
@@ -78,8 +68,8 @@ export class LedgerUnavailableError extends Error {
   override name = "LedgerUnavailableError";
 }
 
-/** Why an entry failed, and where: in the handler, in one of its statements, or as a record that the database refuses. */
-export type Failure = { place: "handler" | "statement" | "record"; error: unknown };
+/** Why an entry failed, and where: in the handler, a statement, as a record that the database refuses, or for the ledger. */
+export type Failure = { place: "handler" | "statement" | "record" | "ledger"; error: unknown };
 
 /** A failure is of one that was left out. So is, without a word, who comes after it: of its customer, or under its id. */
 export type Recorded = Verdict | Failure | undefined;

@@ -1,7 +1,6 @@
 /**
- * The tables of the ledger and of the effect, in numbered steps: each is applied once to a database, in order, by
- * whoever starts first. A consumer does not start on tables that are not what its steps make: it would fail order after
- * order. So tables that are there without a step noted (made by CREATE TABLE IF NOT EXISTS) are adopted if they fit.
+ * The tables of the ledger and of the effect, in numbered steps: each is applied once, in order, by whoever starts first. No
+ * consumer starts on tables that are not what its steps make. Those that have no step noted are adopted if they fit.
  */
 import { Database } from "bun:sqlite";
 import type { SQL } from "bun";

@@ -217,6 +217,15 @@ test("a constraint that is found at the commit is the record's, whosever it is",
   expect((error.cause as { errno: string }).errno).toBe("23505");
 });
 
+test("a transaction that PostgreSQL ended, since it stood still, is nobody's fault", async () => {
+  const still = ledger.record([entryOf("a")], async (_, tx) => {
+    await tx`SET LOCAL idle_in_transaction_session_timeout = 20`;
+    await Bun.sleep(200);
+    await tx`SELECT 1`;
+  });
+  await expect(still).rejects.toThrow(LedgerUnavailableError);
+});
+
 test("what the record is to blame for is not the ledger's failure", async () => {
   const faulty = ledger.record([entryOf("c1")], async ({ order }, tx) => {
     await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
@@ -225,4 +234,10 @@ test("what the record is to blame for is not the ledger's failure", async () => 
   const impossible = entryOf("c1");
   impossible.order.placedAt = "2026-99-99T00:00:00Z";
   await expect(ledger.record([impossible], async () => {})).rejects.not.toThrow(LedgerUnavailableError);
+  await asOperator((sql) =>
+    sql.unsafe(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+      CREATE TRIGGER refuse BEFORE INSERT ON ledger_current FOR EACH ROW WHEN (NEW.customer = 'sour') EXECUTE FUNCTION refuse()`),
+  );
+  const refused = ledger.record([entryOf("sour"), entryOf("good")], async () => {});
+  await expect(refused).rejects.toThrow(BatchError);
 });

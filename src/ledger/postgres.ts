@@ -47,6 +47,8 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
+  burials: `json_to_recordset($1::text::json) AS one
+    (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
   now: "now()",
 });
 const words = wordsWith(ownStatementTimeoutMs);
@@ -145,7 +147,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         throw new BatchError(new Map(), error);
       });
     },
-    bury: async (burial) => void (await ask((sql) => bury(askOf(sql), words, burial))),
+    bury: async (...letters) => void (await ask((sql) => bury(askOf(sql), words, letters))),
     find: (ids) => ask((sql) => find(askOf(sql), words, ids)),
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
@@ -193,15 +195,15 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
 const statementCancelled = "57014";
 const inFailedTransaction = "25P02";
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
-/** Whether it was the record's content that the ledger's own statement failed for: data, or a constraint. */
-const isOfRecord = (error: unknown): boolean => /^2[23]/.test(codeOf(error));
+/** Whether it was the record's content that the ledger's own statement failed for: data, a constraint, or a trigger. */
+const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));
 
 /**
- * The connection broke or could not be made: class 08 and the client's words; or PostgreSQL's classes 28 and 3D (not
- * admitted: role, database), 40 (rollback: deadlock, serialization), 53 (resources), 57 (operator intervention: shutdown,
- * cancel) and 58 (system), or 25006 (read-only, as a server is that has handed over). Source: its manual, appendix A.
+ * The connection: class 08 and the client's words. Or PostgreSQL's 28 and 3D (role, database), 40 (rollback), 53 (resources),
+ * 57 (operator), 58 (system), 25006 (read-only, as one that has handed over), 25P03 and 25P04 (a transaction that stood still,
+ * or took too long). Source: its manual, appendix A.
  */
-const ofTheServer = /^(08...|25006|28...|3D...|40...|53...|57...|58...)$/;
+const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53...|57...|58...)$/;
 const ofTheConnection =
   /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 

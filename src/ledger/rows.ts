@@ -1,7 +1,4 @@
-/**
- * The ledger's rows, as both databases have them: what is new gets one, what is not is counted, and each is found again.
- * What a database says in words of its own is a parameter.
- */
+/** The ledger's rows as both databases have them; what one says in words of its own is a parameter. */
 import { partyOf } from "../order.ts";
 import type { Burial, Entry, LedgerView, SqlValue, Verdict } from "./ledger.ts";
 
@@ -16,6 +13,8 @@ export type Words = {
   among: (column: string, type: "uuid" | "text") => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
+  /** The rows in `$1`, a JSON array of burials. */
+  burials: string;
   now: string;
 };
 
@@ -25,11 +24,7 @@ export function verdictOf(entry: Entry, row: Pick<Entry, "digest" | "partition" 
   return row.partition === entry.partition && row.offset === entry.offset ? "redelivered" : "duplicate";
 }
 
-/**
- * Inserts what is new and counts a delivery for what is not. Rows are locked in the order of their ids, so that two
- * consumers with overlapping batches do not deadlock.
- * @returns a verdict for each entry, in their order; and the tables of those that were there
- */
+/** A row for what is new, else a counted delivery; in the order of ids, or two with overlapping batches would deadlock. */
 export async function insert(ask: Ask, { insert, count }: Words, entries: readonly Entry[]) {
   const verdicts: Verdict[] = [];
   const tables = new Set<string>();
@@ -57,12 +52,13 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
 /** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
 type View<Status> = Extract<LedgerView, { status: Status }>;
 
-export const bury = (ask: Ask, { now }: Words, burial: Burial): Promise<unknown[]> => {
-  const { topic, partition, offset, orderId, reason, attempts } = burial;
-  const add = `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
-    VALUES ($1, $2, $3, $4, $5, $6, ${now}) ON CONFLICT DO NOTHING`;
-  return ask(add, topic, partition, offset, orderId, reason, attempts);
-};
+export const bury = (ask: Ask, { now, burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
+  ask(
+    `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
+    SELECT topic, "partition", "offset", "orderId", reason, attempts, ${now} FROM ${burials} WHERE true
+    ON CONFLICT DO NOTHING`,
+    JSON.stringify(letters),
+  );
 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
 export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {

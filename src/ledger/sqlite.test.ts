@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
-import { type BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
+import { BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 const options = { connections: 1, handlerTimeoutMs: 10_000 };
@@ -92,6 +92,18 @@ test("what the order is to blame for is not the ledger's failure", async () => {
     await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
   });
   await expect(record).rejects.not.toThrow(LedgerUnavailableError);
+});
+
+test("several statements in one are refused, for only the first would be run; what only looks like that is not", async () => {
+  const several = ledger.record([entryOf("c1")], async (_, tx) => {
+    await tx`INSERT INTO effects VALUES ('one', 'a'); INSERT INTO effects VALUES ('two', 'b')`;
+  });
+  await expect(several).rejects.toThrow(BatchError);
+  const one = ledger.record([entryOf("c1")], async (_, tx) => {
+    await tx`INSERT INTO effects VALUES ('one;two', 'it''s; "a"') /* ; b */; -- ; c
+    ;`;
+  });
+  expect(await one).toEqual(["handled"]);
 });
 
 test("a statement that ends the transaction takes no other's effect out of it", async () => {

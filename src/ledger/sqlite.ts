@@ -26,6 +26,9 @@ const expiring = [
   ["dead_letters", 'topic, "partition", "offset"', "dead_at < ?1"],
 ] as const;
 const rolledBack = new Error("another's statement ended the transaction");
+/** SQLite's client runs the first of several statements and says nothing of the others. */
+const ofNoStatement = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--.*|\/\*[\s\S]*?\*\//g;
+const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(sql.replace(ofNoStatement, ""));
 const lockWaitMs = 10;
 const lockTimeoutMs = 20_000;
 
@@ -40,6 +43,8 @@ const words: Words = {
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
+  burials: `(SELECT value->>'topic' AS topic, value->>'partition' AS "partition", value->>'offset' AS "offset",
+    value->>'orderId' AS "orderId", value->>'reason' AS reason, value->>'attempts' AS attempts FROM json_each($1))`,
   now,
 };
 const askOf =
@@ -101,8 +106,11 @@ export function createSqliteLedger(path: string): Ledger {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;
     try {
-      const query = database().query(strings.join("?"));
-      return query.all(...values) as never[];
+      const sql = strings.join("?");
+      if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
+      return database()
+        .query(sql)
+        .all(...values) as never[];
     } catch (error) {
       return blame(error);
     }
@@ -131,7 +139,7 @@ export function createSqliteLedger(path: string): Ledger {
       }),
     // The file has one writer: whoever holds it keeps all consumers from theirs.
     longestApplyMs: 1_000,
-    bury: (burial) => transaction(async () => void (await bury(askOf(database()), words, burial))),
+    bury: (...letters) => transaction(async () => void (await bury(askOf(database()), words, letters))),
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);

@@ -5,9 +5,14 @@
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";
 
-/** Installs the handlers. `drain` finishes the work under way and closes what is open. */
-export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () => Promise<void> }): void {
-  const { log, timeoutMs, drain } = options;
+/** Installs the handlers. `isStray`: an error, or a rejection, that nobody waited for breaks no invariant, and is only told. */
+export function onShutdown(options: {
+  log: Logger;
+  timeoutMs: number;
+  drain: () => Promise<void>;
+  isStray?: (rejected: boolean) => boolean;
+}): void {
+  const { log, timeoutMs, drain, isStray } = options;
   let draining = false;
 
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
@@ -15,7 +20,10 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
     log.flush();
     process.exit(level === "info" ? 0 : 1);
   }
-  const crash = (err: unknown) => end("fatal", "unexpected error: ending at once", { err });
+  const crash = (rejected: boolean) => (err: unknown) => {
+    if (!isStray?.(rejected)) end("fatal", "unexpected error: ending at once", { err });
+    log.error({ err }, "a handler left behind what failed, and did not wait for it");
+  };
   function begin(signal: NodeJS.Signals): void {
     if (draining) end("error", "second signal: ending at once, without a drain", { signal });
     draining = true;
@@ -27,7 +35,7 @@ export function onShutdown(options: { log: Logger; timeoutMs: number; drain: () 
     );
   }
   process.on("SIGTERM", begin).on("SIGINT", begin);
-  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+  process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
 }
 
 /** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
