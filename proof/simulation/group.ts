@@ -73,7 +73,8 @@ export function createGroup(options: {
     if (kind === "revoke") {
       for (const partition of client.demand.partitions) client.owned.delete(partition);
       client.generation += 1;
-      if (!client.inGroup && !client.leaving) client.inGroup = true;
+      // Who lost its session is in again when it has given up everything, not after a revoke of before.
+      if (!client.leaving && client.positions.size === 0) client.inGroup = true;
     }
     client.demand = undefined;
     world.timer(random.int(1, 300), balance);
@@ -88,7 +89,7 @@ export function createGroup(options: {
     world.timer(random.int(1, 500), balance);
     if (!client.process.alive) return void clients.delete(client);
     const hear = (): void => {
-      if (!client.process.alive) return;
+      if (!client.process.alive || client.inGroup) return;
       if (client.demand && client.demanded) return void world.timer(200, hear);
       const partitions = [...client.positions.keys()];
       if (partitions.length > 0) demand(client, { kind: "revoke", partitions });

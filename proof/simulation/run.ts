@@ -5,8 +5,11 @@
 import { faultsOf } from "./faults.ts";
 import { createWorld } from "./world.ts";
 
-/** How long everything may take once nothing is wrong any more, virtual. */
-const healedMs = 600_000;
+/**
+ * How long everything may take once nothing is wrong any more, virtual. Who breaks the ledger's connection each time is
+ * given up after two minutes and more (8 attempts, each of 10 transactions), and that again for each time that it was read.
+ */
+const healedMs = 1_800_000;
 /** Then it is looked at once more: what comes late may still spoil it. */
 const afterwardsMs = 2_000;
 

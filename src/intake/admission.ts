@@ -46,7 +46,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       };
       return lanes[number];
     },
-
     /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */
     obstacle(kind: Kind, moreBytes: number, lane: Lane | undefined): OutcomeError | undefined {
       let detail: string | undefined;
@@ -62,7 +61,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       metrics.shed(overloaded ? "overload" : "bound");
       return new OutcomeError("overloaded", detail);
     },
-
     /** An order of a lane, or a body that is about to be read. Every call has its `leave`. */
     enter: counting(1),
     leave: counting(-1),

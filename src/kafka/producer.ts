@@ -117,7 +117,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     produceAll,
     flush,
     ask: asking.ask,
-
     /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
       const [refusal] = produceAll([record], (_, report) => onReport(report));
@@ -129,7 +128,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       const { topics } = await metadata(topic, timeoutMs);
       return topics.find(({ name }) => name === topic)?.partitions ?? [];
     },
-
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);
