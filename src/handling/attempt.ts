@@ -54,8 +54,10 @@ export function attempt(handler: Handler, work: Work, deadline: Deadline, tx?: T
 }
 
 /** What a handler does to its order reaches neither the ledger's row nor the next attempt. */
-const copyOf = (order: PlacedOrder): PlacedOrder =>
-  Object.values(order).some((value) => typeof value === "object") ? structuredClone(order) : { ...order };
+function copyOf(order: PlacedOrder): PlacedOrder {
+  for (const name in order) if (typeof order[name as never] === "object") return structuredClone(order);
+  return { ...order };
+}
 
 /** Whose fault a failure is; late: the order's time was over, be it its handler's or a statement's. */
 export type Fault = { kind: "later" | "reject" | "late" | "attempt"; reason: string };

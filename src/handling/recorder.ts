@@ -90,10 +90,12 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         const applied = apply(byEntry.get(entry) as Work, deadline, tx);
         // It let nothing else go on, which is what the database ends transactions for.
         if (clock.nowMs() > sinceMs + timeoutMs) [suspect, brokenOff] = [entry, mostBrokenOff];
-        await applied.catch((error) => {
+        try {
+          await applied;
+        } catch (error) {
           suspect ??= entry;
           throw error;
-        });
+        }
         endMs = clock.nowMs();
       };
       try {

@@ -1,7 +1,4 @@
-/**
- * Who is handled next: customers side by side, one customer's orders in order, at most so many batches at once. An order
- * that waits for another attempt holds up its customer and nobody else; what failed once goes alone, in its share.
- */
+/** Who is next: customers side by side, one's orders in order; who waits holds up nobody else; what failed once goes alone. */
 import type { Clock } from "../runtime/clock.ts";
 
 /** Not to be begun before its time (on the clock's scale); `alone`: in no batch with others. */
