@@ -11,7 +11,7 @@ const rooms = /^(src|kit|ops|proof)\//;
 /** What starts the tiers, brokers or databases by its own ways; whoever imports from testing/ does. */
 const startsMore =
   /^src\/kafka\/|^proof\/(demo|load|simulation|system)\/|^proof\/[^/]+$|^proof\/client\/client|^kit\/child|\/e2e/;
-const importsTesting = /from "(\.\.\/)+testing\/(?!entries|overload-model)/;
+const importsTesting = /from "(\.\.\/)+testing\/(?!entries|overload-)/;
 
 /** Bun hides its arguments from tests; a worker of `--parallel` has its parent's. */
 const wordsOf = (process: string | number) =>

@@ -18,13 +18,16 @@ export function randomOf(seed: number): () => number {
 /**
  * Brokers. `singly`: first come, first served. `groups`: what is held goes together when nothing is
  * under way or after 50 ms; brokers take one group after the other, each with a time of its own besides its orders'. `lumps`: as singly, but the reports come
- * together, so many ms apart. `far`: each takes so long, beside any number of others.
+ * together, so many ms apart. `far`: each takes so long, beside any number of others. `leaders`: three, each with a queue of
+ * its own, of which one has a share of its capacity only or reports late; `passedOver` as the batch partitioner does. `late`:
+ * a share of all reports comes so much later.
  */
-export type Brokers = { perSecond: number } & (
+export type Brokers = { perSecond: number; late?: { share: number; byMs: number } } & (
   | { kind: "singly" }
   | { kind: "groups"; overheadMs: number }
   | { kind: "lumps"; everyMs: number }
   | { kind: "far"; delayMs: number }
+  | { kind: "leaders"; slowShare: number; slowByMs: number; passedOver: boolean }
 );
 
 /**
@@ -32,7 +35,16 @@ export type Brokers = { perSecond: number } & (
  * spread at random, or in requests of `batch` orders. `again`: who is refused tries again after a second, a bit earlier
  * or later.
  */
-export type Phase = { seconds: number; share: number; perSecond: number; batch?: number; again?: boolean };
+export type Phase = {
+  seconds: number;
+  share: Course;
+  perSecond: Course;
+  batch?: number;
+  again?: boolean;
+};
+/** The same all the time, or by milliseconds since the phase began. */
+export type Course = number | ((ms: number) => number);
+const at = (course: Course, ms: number) => (typeof course === "number" ? course : course(ms));
 
 /** An order's end: when it came, what it waited; refused by the bound or by a limit below it. */
 type End = { atMs: number; waitedMs: number };
@@ -41,17 +53,22 @@ export type Told = {
   refused: { atMs: number; limit: number }[];
   /** By phase, when it ended. */
   endsMs: number[];
-  limits: { atMs: number; limit: number; inFlight: number }[];
+  /** Looked at each `lookMs`: the limit, what is under way, and how many were acknowledged and refused so far. */
+  limits: { atMs: number; limit: number; inFlight: number; acknowledged: number; refused: number }[];
 };
 
 function later(schedule: number[][], atMs: number, sinceMs: number): void {
-  const at = schedule[atMs - epochMs];
+  const tick = Math.floor(atMs) - epochMs;
+  const at = schedule[tick];
   if (at) at.push(sinceMs);
-  else schedule[atMs - epochMs] = [sinceMs];
+  else schedule[tick] = [sinceMs];
 }
 
 const mostHeldMs = 50;
+/** As the batch partitioner does. */
+const passedOverAfterMs = 300;
 export const epochMs = 1_000_000;
+export const lookMs = 250;
 
 /** What becomes of the orders of these phases, one after another. */
 export function simulate(options: Model, ...phases: readonly Phase[]): Told {
@@ -76,6 +93,7 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
   let left = 0;
   let sent = 0;
   let inFlight = 0;
+  const leaders = [true, false, false].map((isSlow) => ({ isSlow, queue: [] as number[], served: 0 }));
   /** Reports that are on their way back, by when they arrive. */
   const reports: number[][] = [];
 
@@ -83,7 +101,12 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
     const limit = Math.min(bound, limiter.limit(inFlight, nowMs));
     if (inFlight < limit) {
       inFlight += 1;
-      queue.push(nowMs);
+      if (brokers.kind === "leaders") {
+        const ageMs = ({ queue }: (typeof leaders)[number]) => nowMs - (queue[0] ?? nowMs);
+        const youngestMs = brokers.passedOver ? Math.min(...leaders.map(ageMs)) : Number.POSITIVE_INFINITY;
+        const open = leaders.filter((one) => ageMs(one) <= Math.max(passedOverAfterMs, youngestMs));
+        open[Math.floor(random() * open.length)]?.queue.push(nowMs);
+      } else queue.push(nowMs);
       return;
     }
     told.refused.push({ atMs: nowMs, limit });
@@ -92,10 +115,15 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
     later(retries, atMs, nowMs);
   }
 
+  function report(sinceMs: number, delayMs = 2 + Math.floor(exponential(4))): void {
+    const lateMs = brokers.late && random() < brokers.late.share ? brokers.late.byMs : 0;
+    later(reports, nowMs + delayMs + lateMs, sinceMs);
+  }
+
   /** Brokers are done with the oldest so many; their reports take a while to come. */
   function done(count: number): void {
     for (let n = 0; n < count && head < queue.length; n += 1) {
-      later(reports, nowMs + 2 + Math.floor(exponential(4)), queue[head] as number);
+      report(queue[head] as number);
       head += 1;
     }
   }
@@ -103,6 +131,19 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
   function work(share: number, phaseMs: number): void {
     if (brokers.kind === "far") {
       while (share > 0 && head < queue.length && nowMs - (queue[head] as number) >= brokers.delayMs) done(1);
+    } else if (brokers.kind === "leaders") {
+      for (const leader of leaders) {
+        const ofThese = leader.isSlow ? brokers.slowShare : 1;
+        leader.served = Math.min(
+          leader.served + (share * ofThese * brokers.perSecond) / (1_000 * leaders.length),
+          leader.queue.length,
+        );
+        for (; leader.served >= 1; leader.served -= 1)
+          report(
+            leader.queue.shift() as number,
+            2 + Math.floor(exponential(4)) + (leader.isSlow ? brokers.slowByMs : 0),
+          );
+      }
     } else if (brokers.kind === "groups") {
       left -= share;
       if (groups.length > 0 && left <= 0) done(groups.shift() as number);
@@ -125,29 +166,36 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
   /** A millisecond: reports come back, who was refused tries again, new orders come, brokers work. */
   function tick(share: number, again: boolean, come: () => void): void {
     nowMs += 1;
-    const at = nowMs - epochMs;
-    for (const sinceMs of reports[at] ?? []) {
+    const tickMs = nowMs - epochMs;
+    for (const sinceMs of reports[tickMs] ?? []) {
       inFlight -= 1;
       limiter.acknowledged(nowMs - sinceMs, nowMs);
       told.acknowledged.push({ atMs: nowMs, waitedMs: nowMs - sinceMs });
     }
-    delete reports[at];
-    for (const _ of retries[at] ?? []) offer(again);
-    delete retries[at];
+    delete reports[tickMs];
+    for (const _ of retries[tickMs] ?? []) offer(again);
+    delete retries[tickMs];
     come();
-    work(share, at);
-    if (at % 250 === 0)
-      told.limits.push({ atMs: nowMs, limit: Math.min(bound, limiter.limit(inFlight, nowMs)), inFlight });
+    work(share, tickMs);
+    if (tickMs % lookMs === 0)
+      told.limits.push({
+        atMs: nowMs,
+        limit: Math.min(bound, limiter.limit(inFlight, nowMs)),
+        inFlight,
+        acknowledged: told.acknowledged.length,
+        refused: told.refused.length,
+      });
   }
 
   return {
     told,
     /** Goes on by a phase. */
     run({ seconds, share, perSecond, batch = 1, again = false }: Phase): void {
-      const pauseMs = () => exponential((1_000 * batch) / perSecond);
+      const sinceMs = nowMs;
+      const pauseMs = () => exponential((1_000 * batch) / at(perSecond, nowMs - sinceMs));
       let nextMs = nowMs + pauseMs();
       for (const endMs = nowMs + 1_000 * seconds; nowMs < endMs; )
-        tick(share, again, () => {
+        tick(at(share, nowMs - sinceMs), again, () => {
           for (; nextMs <= nowMs; nextMs += pauseMs()) for (let n = 0; n < batch; n += 1) offer(again);
         });
       told.endsMs.push(nowMs);

@@ -40,7 +40,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
     orders: () => sum(orders),
     bytes: () => sum(bytes),
     lowestLimit: () => lanes.reduce((least, { limit }) => Math.min(least, limit), mostOrders),
-
     lane(number: number): Lane {
       lanes[number] ??= {
         orders: { single: 0, batch: 0 },
@@ -49,7 +48,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       };
       return lanes[number];
     },
-
     /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */
     obstacle(kind: Kind, moreBytes: number, lane: Lane | undefined): OutcomeError | undefined {
       let detail: string | undefined;
@@ -65,7 +63,6 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       metrics.shed(overloaded ? "overload" : "bound");
       return new OutcomeError("overloaded", detail);
     },
-
     /** An order of a lane, or a body that is about to be read. Every call has its `leave`. */
     enter: counting(1),
     leave: counting(-1),

@@ -42,20 +42,17 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
 
   return {
     obstacle,
-
     /** Keeps room for a body that is about to be read. @returns what gives it back, once the body is gone */
     reserve(kind: Kind, bytes: number): () => void {
       admission.enter(kind, bytes);
       return () => admission.leave(kind, bytes);
     },
-
     /** Why the balancer should send nothing here; undefined when it should. A full producer sheds but stays. */
     unready(): string | undefined {
       if (draining !== "no") return "draining";
       const unusable = delivery.obstacle();
       return unusable?.outcome === "too_few_replicas" ? undefined : unusable?.reason;
     },
-
     /**
      * Sends an order and waits for its report, at most until its deadline. A repeated request joins the one in flight,
      * with its deadline, or is answered from memory. @throws OutcomeError refused, or as a rejection refused or unknown
@@ -77,7 +74,6 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       delivery.add(taken);
       return taken.answer.promise;
     },
-
     /**
      * Becomes unready, serves until the balancer has noticed, then refuses, waits for what is under way and closes.
      * @returns how many orders had no report by then, and were answered as unknown while that could still be sent

@@ -1,128 +1,30 @@
-// In virtual time against modelled brokers and a bounded queue: many seeds, of which a failure names its own.
+// In virtual time against modelled brokers and a bounded queue. More seeds: `bun proof/simulation/overload.ts`.
 import { describe, expect, test } from "bun:test";
-import {
-  type Brokers,
-  epochMs,
-  type Phase,
-  randomOf,
-  simulate,
-  type Told,
-} from "../../testing/overload-model.ts";
+import { type Brokers, epochMs } from "../../testing/overload-model.ts";
+import { shapes } from "../../testing/overload-shapes.ts";
+import { meet, targetMs, waitOf, within } from "../../testing/overload-worlds.ts";
 import { createOverload } from "./overload.ts";
 
-const targetMs = 1_000;
-const limitless = { limit: () => Number.POSITIVE_INFINITY, refused() {}, acknowledged() {} };
 const singly: Brokers = { kind: "singly", perSecond: 500 };
+const few = [1, 2, 3];
+/** They found what others did not. */
+const found: Record<string, number[]> = {
+  "capacity falls to 0.9": [67, 96, 311],
+  "capacity falls to 0.6": [91],
+  "capacity falls to 0.3": [273],
+  "capacity falls to 0.1": [21, 114],
+  "capacity goes down slowly, and comes back": [4, 14],
+};
 
-type World = { seed: number; brokers: Brokers; bound: number };
-
-const meet = ({ seed, brokers, bound }: World, ...phases: Phase[]): Told =>
-  simulate({ seed, brokers, bound, limiter: createOverload(targetMs, bound) }, ...phases);
-
-/** Brokers of any kind, and a bound. */
-function worldOf(seed: number): World {
-  const random = randomOf(seed);
-  const upTo = (most: number) => Math.ceil(most * random());
-  const perSecond = 300 + upTo(1_700);
-  const kinds: Brokers[] = [
-    { kind: "singly", perSecond },
-    { kind: "groups", perSecond, overheadMs: upTo(5) },
-    { kind: "lumps", perSecond, everyMs: 50 + upTo(350) },
-  ];
-  return {
-    seed,
-    brokers: kinds[seed % kinds.length] as Brokers,
-    bound: [200, 2_000, 4_000][upTo(3) - 1] as number,
-  };
-}
-
-/** What comes through in each second with the fixed limit at which orders wait for the target. */
-function capacityOf({ seed, brokers, bound }: World, share: number): number {
-  const seconds = 10;
-  let perSecond = brokers.perSecond * share;
-  for (let round = 0; round < 2; round += 1) {
-    const limit = Math.max(16, perSecond * (targetMs / 1_000));
-    const limiter = { ...limitless, limit: () => limit };
-    const told = simulate(
-      { seed, brokers, bound, limiter },
-      { seconds, share, perSecond: 3 * perSecond + 20 },
-    );
-    perSecond = within(told, epochMs + 2_000, epochMs + 1_000 * seconds).length / (seconds - 2);
-  }
-  return perSecond;
-}
-
-const within = ({ acknowledged }: Told, fromMs: number, toMs: number) =>
-  acknowledged.filter(({ atMs }) => atMs > fromMs && atMs <= toMs);
-const waits = (ends: { waitedMs: number }[]) => ends.map(({ waitedMs }) => waitedMs).sort((a, b) => a - b);
-const of = (sorted: number[], share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-const sheddedBelow = (bound: number, { refused }: Told) => refused.filter(({ limit }) => limit < bound);
-const endOf = ({ endsMs }: Told, phase: number) => endsMs[phase] as number;
-/** The last ones found what others did not. */
-const seeds = [1, 2, 3, 4, 8, 16, 58, 62];
-
-describe.each([0.9, 0.6, 0.3, 0.1, 0.05])("capacity falls to a share of %p", (share) => {
-  test.each(seeds)("seed %p: it is used, no queue stands, and when it is back so is everything", (n) => {
-    const world = worldOf(1_000 * n + Math.round(100 * share));
-    const random = randomOf(world.seed);
-    const batch = [1, 1, 10, 50][Math.floor(4 * random())] as number;
-    const again = random() < 0.5;
-    const [full, left] = [capacityOf(world, 1), capacityOf(world, share)];
-    const usual = { share: 1, perSecond: 0.6 * full };
-    const perSecond = Math.max((1.15 + random()) * left, 0.9 * full);
-    const seconds = 25;
-    const told = meet(
-      world,
-      { seconds: 8, ...usual },
-      { seconds, share, perSecond, batch, again },
-      { seconds: 20, ...usual },
-    );
-    const [fellMs, roseMs] = [endOf(told, 0), endOf(told, 1)];
-    expect(told.refused.filter(({ atMs }) => atMs <= fellMs)).toEqual([]);
-
-    expect(within(told, fellMs + 5_000, roseMs).length / (seconds - 5)).toBeGreaterThan(0.9 * left);
-
-    // What comes at once, or is answered at once, has to be worked off before its last is.
-    const grainMs =
-      (1_000 * Math.max(batch, world.brokers.kind === "groups" ? 0.05 * perSecond : 0)) / left +
-      (world.brokers.kind === "lumps" ? world.brokers.everyMs : 0);
-    const slowMs = told.acknowledged.find(({ atMs, waitedMs }) => atMs > fellMs && waitedMs > targetMs)?.atMs;
-    const settledMs = (slowMs ?? roseMs) + 5_000;
-    const taken = within(told, settledMs, roseMs).filter(({ atMs, waitedMs }) => atMs - waitedMs > settledMs);
-    expect(of(waits(taken), 0.5)).toBeLessThan(1.1 * targetMs + grainMs);
-    expect(of(waits(taken), 0.99)).toBeLessThan(1.5 * targetMs + 2 * grainMs);
-
-    // Beside what had been let in.
-    const { inFlight } = told.limits.findLast(({ atMs }) => atMs <= roseMs) ?? { inFlight: 0 };
-    const recoveredMs = roseMs + 5_000 + (1_000 * inFlight) / full;
-    expect(told.refused.filter(({ atMs }) => atMs > recoveredMs)).toEqual([]);
-  });
+describe.each(Object.entries(shapes))("%s", (name, shape) => {
+  test.each([...few, ...(found[name] ?? [])])("seed %p", (seed) => expect(shape(seed)).toEqual([]));
 });
 
-describe("a stall is no overload: nothing is refused below the bound, neither in it nor while its backlog goes down", () => {
-  test.each(seeds)("seed %p, after usual times and at the start", (seed) => {
-    const world = worldOf(seed);
-    const random = randomOf(seed);
-    const perSecond = (0.3 + 0.4 * random()) * capacityOf(world, 1);
-    const batch = random() < 0.5 ? 1 : 10;
-    for (const seconds of [2, 10])
-      for (const before of [
-        { seconds: 8, share: 1 },
-        { seconds: 1, share: 0 },
-      ]) {
-        const stall = { seconds, share: 0, perSecond, batch };
-        const after = { seconds: 30, share: 1, perSecond, batch };
-        const told = meet(world, { ...before, perSecond }, stall, after);
-        expect(sheddedBelow(world.bound, told)).toEqual([]);
-      }
-  });
-});
-
-test("nor while those come again whom the bound refused in a stall", () => {
+test("nothing is shed while those come again whom the bound refused in a stall", () => {
   const busy = { seconds: 10, share: 1, perSecond: 250, again: true };
   const told = meet({ seed: 1, brokers: singly, bound: 2_000 }, busy, { ...busy, share: 0 }, busy, busy);
   expect(told.refused.length).toBeGreaterThan(1_000);
-  expect(sheddedBelow(2_000, told)).toEqual([]);
+  expect(told.refused.filter(({ limit }) => limit < 2_000)).toEqual([]);
 });
 
 test("a start in overload is bounded within seconds, be it a start in a stall too", () => {
@@ -132,10 +34,10 @@ test("a start in overload is bounded within seconds, be it a start in a stall to
       const phases = stalled > 0 ? [{ ...busy, seconds: stalled, share: 0 }, busy] : [busy];
       const told = meet({ seed: 1, brokers: singly, bound }, ...phases);
       const settledMs = epochMs + 1_000 * stalled + 5_000 + (stalled > 0 ? (1_000 * bound) / 500 : 0);
-      const taken = told.acknowledged.filter(({ atMs, waitedMs }) => atMs - waitedMs > settledMs);
-      expect(of(waits(taken), 0.5)).toBeWithin(900, 1_100);
-      expect(of(waits(taken), 0.99)).toBeLessThan(1.5 * targetMs);
-      expect(within(told, settledMs, endOf(told, phases.length - 1)).length).toBeGreaterThan(0.9 * 500 * 15);
+      const endMs = told.endsMs.at(-1) as number;
+      expect(waitOf(told, settledMs, endMs, 0.5)).toBeWithin(900, 1_100);
+      expect(waitOf(told, settledMs, endMs, 0.99)).toBeLessThan(1.5 * targetMs);
+      expect(within(told, settledMs, endMs).length).toBeGreaterThan(0.9 * 500 * 15);
     }
 });
 

@@ -3,41 +3,42 @@
  * target. An order that is taken then waits about that long, and the others are refused at once.
  *
  * The control law is a gradient on acknowledgement time (Netflix's concurrency-limits, Envoy's adaptive concurrency filter):
- * - Waits below the target raise the limit by the square root of target / wait.
- * - Waits above it set the limit to throughput × target (Little's law), if ever more wait, or orders are refused. What was
- *   sent before that is not judged again.
- * - Only if all waited long, for three windows of half the target: where some are quick (CoDel, RFC 8289, looks at it too), one
- *   partition waits, and what is over sooner is a hiccup.
+ * - Waits below the target raise the limit by the square root of target / wait; in overload no further than throughput allows.
+ * - Waits above it set the limit to throughput × target (Little's law), in overload. What was sent before that is not judged again.
+ * - It begins when all waited long for a while (where some are quick one partition waits: CoDel, RFC 8289, looks at it too;
+ *   what is over sooner is a hiccup) and more wait than in a backlog that goes down by itself. It ends as slowly.
  * - A stall (an election) is no overload: what was taken in one is ignored, for as long as the stall was.
- * - If a lower limit shortens no wait, it is not the queue that takes so long: the cut is undone and the target raised above
- *   that wait. It goes back slowly, so that the same is tried again.
+ * - If a lower limit changes no wait, it is not the queue that takes so long: the cut is undone and the target raised above
+ *   that wait. It goes back slowly, so that the same is tried again; at once, if the waits rise with the limit.
  */
 export type Overload = ReturnType<typeof createOverload>;
 
-/** Always let in: enough for a group, and to see by that it is over. */
+/** Always let in: enough for a group, and to see by that it is over. Of fewer than a quarter nothing is judged. */
 const fewestOrders = 16;
-/** A backlog that goes down by itself is never more than this part of what may wait, and so many deviations, above its low. */
-const excessShare = 1 / 2;
-const deviations = 4;
-/** Windows in a row in which even the quickest waited for half the target. */
-const slowWindows = 3;
-/** A stall is a silence of the target, and of so many times the longest lately: acknowledgements may come in lumps. */
-const stallFactor = 2;
-/** What is left in each window of the longest silence. */
+/** Targets for which even the quickest wait for half of it, or for which they do not and none is refused. */
+const decidingTargets = 1.5;
+/** A stall is a silence of the target, and of twice the longest lately, of which so much is left in each window. */
 const silenceKept = 0.8;
 /** A wait counts for so many targets at most: a few old orders do not decide. */
 const longestTargets = 4;
 /** A limit lowered to less than this part should show in the waits, and by more than that part of what is expected. */
 const tellingShare = 0.85;
-const inertShare = 0.25;
-/** So far above waits that are not the queue's the target is raised; and what is left of that in each window. */
+const inertShare = 0.15;
+/** So far above what is measured the target and the limit are raised. Of the target's raise, this is left in each window. */
 const raisedBy = 1.25;
 const raiseKept = 0.98;
 const never = Number.NEGATIVE_INFINITY;
 
-/** A window: its beginning, acknowledgements, and the waits of those that count. */
-const begun = (fromMs: number) => {
-  return { fromMs, acknowledged: 0, counted: 0, waitedMs: 0, quickestMs: Number.POSITIVE_INFINITY };
+/** A window: its beginning, acknowledgements per ms in the one before, its own, and the waits of those that count. */
+const begun = (fromMs: number, rateBefore = Number.POSITIVE_INFINITY) => {
+  return {
+    fromMs,
+    rateBefore,
+    acknowledged: 0,
+    counted: 0,
+    waitedMs: 0,
+    quickestMs: Number.POSITIVE_INFINITY,
+  };
 };
 
 /** @param targetMs what an order may wait for its acknowledgement; @param most orders under way, whatever happens */
@@ -49,11 +50,12 @@ export function createOverload(targetMs: number, most: number) {
   let heardMs = never;
   let longestSilenceMs = 0;
   let stall = { endMs: never, ignoredToMs: never };
+  /** It is overload, and for how long it has looked otherwise. */
+  let lasts = false;
+  let otherwiseMs = 0;
   /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
   let cut: { atMs: number; waitMs: number; inFlight: number } | undefined;
   let span = begun(0);
-  /** Windows in a row in which all waited long. */
-  let slow = 0;
   /** Since waits were last good: orders refused, and the fewest under way. */
   let refused = 0;
   let low = 0;
@@ -64,36 +66,46 @@ export function createOverload(targetMs: number, most: number) {
   }
 
   function judge(nowMs: number): void {
-    const { fromMs, acknowledged, counted, waitedMs, quickestMs } = span;
-    const meanMs = waitedMs / counted;
+    const spanMs = nowMs - span.fromMs;
+    const meanMs = span.waitedMs / span.counted;
+    const rate = span.acknowledged / spanMs;
     longestSilenceMs *= silenceKept;
     goalMs = Math.max(targetMs, goalMs * raiseKept);
     if (meanMs < goalMs) {
-      limit = Math.min(most, limit * Math.sqrt(goalMs / meanMs));
+      otherwiseMs = lasts && refused === 0 && meanMs < goalMs / 2 ? otherwiseMs + spanMs : 0;
+      lasts &&= otherwiseMs < decidingTargets * goalMs;
+      // Waits are short in a lull too.
+      const usable = lasts ? Math.max(limit, (raisedBy * goalMs * (rate + span.rateBefore)) / 2) : most;
+      limit = Math.min(most, usable, limit * Math.sqrt(goalMs / meanMs));
       cut = undefined;
-      slow = 0;
       calm();
       return;
     }
+    // A window may begin with a lump and end without: the lower of two; and by what waits how long.
+    const capacity = Math.min(rate, span.rateBefore, inFlight / meanMs);
+    // A backlog that goes down by itself is never so much above its low: that grows with lumps, and has four deviations.
+    const drains = capacity * (goalMs / 4 + longestSilenceMs / 2) + 4 * Math.sqrt(inFlight);
     low = Math.min(low, inFlight);
-    slow = quickestMs < goalMs / 2 ? 0 : slow + 1;
-    if (slow < (cut ? 1 : slowWindows)) return;
-    // By what is acknowledged in this window, which may begin with a lump and end without; and by what waits how long.
-    const room = goalMs * Math.min(acknowledged / (nowMs - fromMs), inFlight / meanMs);
-    if (refused + inFlight - low < excessShare * room + deviations * Math.sqrt(room)) return;
+    const excess = refused + inFlight - low;
+    const allWait = span.quickestMs >= goalMs / 2;
+    otherwiseMs = !lasts && allWait ? otherwiseMs + spanMs : 0;
+    if (lasts ? !allWait || excess < 1 : otherwiseMs < decidingTargets * goalMs || excess < drains) return;
     calm();
     // The limit becomes what there is room for, unless the waits show that lowering it does not help.
-    const left = cut ? limit / cut.inFlight : 1;
-    if (cut && left < tellingShare && meanMs > cut.waitMs * (1 - inertShare * (1 - left))) {
+    const left = limit / (cut?.inFlight ?? limit);
+    const change = meanMs / (cut?.waitMs ?? meanMs);
+    if (cut && left < tellingShare && change > 1 - inertShare * (1 - left) && change < raisedBy) {
       limit = Math.min(most, cut.inFlight);
       goalMs = raisedBy * meanMs;
       cut = undefined;
       return;
     }
-    if (!cut) cut = { atMs: nowMs, waitMs: (inFlight * goalMs) / room, inFlight };
+    lasts = true;
+    goalMs = targetMs;
+    if (!cut) cut = { atMs: nowMs, waitMs: Math.max(meanMs, inFlight / rate), inFlight };
     else if (left < tellingShare) cut = { atMs: nowMs, waitMs: meanMs, inFlight: limit };
     else cut.atMs = nowMs;
-    limit = Math.min(most, Math.max(fewestOrders, room));
+    limit = Math.min(most, Math.max(fewestOrders, goalMs * capacity));
   }
 
   return {
@@ -103,6 +115,7 @@ export function createOverload(targetMs: number, most: number) {
       if (count === 0 && nowMs - heardMs >= targetMs) {
         // Nothing was under way for a while: what is known is of the past.
         limit = most;
+        lasts = false;
         cut = undefined;
         calm();
         span = begun(nowMs);
@@ -120,15 +133,16 @@ export function createOverload(targetMs: number, most: number) {
       inFlight -= 1;
       const silenceMs = heardMs === never ? 0 : nowMs - heardMs;
       heardMs = nowMs;
-      if (silenceMs >= Math.max(targetMs, stallFactor * longestSilenceMs)) {
+      if (silenceMs >= Math.max(targetMs, 2 * longestSilenceMs)) {
         stall = { endMs: nowMs, ignoredToMs: nowMs + silenceMs };
         span = begun(nowMs);
         calm();
       }
       longestSilenceMs = Math.max(longestSilenceMs, silenceMs);
-      if (nowMs - span.fromMs >= goalMs / 2) {
-        if (span.counted > 0) judge(nowMs);
-        span = begun(nowMs);
+      const spanMs = nowMs - span.fromMs;
+      if (spanMs >= goalMs / 2 && span.counted >= fewestOrders / 4) {
+        judge(nowMs);
+        span = begun(nowMs, span.acknowledged / spanMs);
       }
       span.acknowledged += 1;
       const sinceMs = nowMs - waited;

@@ -139,7 +139,6 @@ export function createSession(
       if (partitions.every(({ isrs }) => isrs.length < leastReplicas))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
     },
-
     /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */
     produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
       const client = kafka;
@@ -150,13 +149,11 @@ export function createSession(
       if (failed) queueMicrotask(() => client === kafka && replace(client, failed.message));
       return refused.map(([n, why]) => [n, refusalOf(why)]);
     },
-
     /** Opens no more clients, and waits until every record has its report, at most for so long. */
     async flush(timeoutMs: number): Promise<void> {
       closed = true;
       await kafka?.flush(timeoutMs);
     },
-
     /** Disconnects for good, after `flush`. What is unacknowledged then stays unknown. */
     close: async (): Promise<void> => kafka?.close(0),
   };

@@ -118,20 +118,17 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     produceAll,
     flush,
     ask: asking.ask,
-
     /** Queues one record, as `produceAll` does. @throws RefusedRecord, or Error after `close`: not queued. */
     produce(record: OutgoingRecord, onReport: (report: Report) => void): void {
       const [refusal] = produceAll([record], (_, report) => onReport(report));
       if (refusal) throw refusal[1];
     },
-
     metadata,
     /** The state of every partition of a topic. @throws Error when no broker answers in time. */
     async partitions(topic: string, timeoutMs: number): Promise<Kafka.PartitionMetadata[]> {
       const { topics } = await metadata(topic, timeoutMs);
       return topics.find(({ name }) => name === topic)?.partitions ?? [];
     },
-
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);

@@ -70,7 +70,6 @@ export function openSender(client: Pointer, lingers: boolean) {
         if (errors[n] !== 0) refused.push([n, refusal(errors[n] as Pointer)]);
       return refused;
     },
-
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
       topics.clear();
