@@ -9,8 +9,9 @@ const singly: Brokers = { kind: "singly", perSecond: 500 };
 const few = [1, 2, 3];
 /** They found what others did not. */
 const found: Record<string, number[]> = {
-  "capacity falls to 0.9": [14, 67, 96],
+  "capacity falls to 0.9": [67, 96, 311],
   "capacity falls to 0.6": [91],
+  "capacity falls to 0.3": [273],
   "capacity falls to 0.1": [21, 114],
   "capacity goes down slowly, and comes back": [4, 14],
 };
