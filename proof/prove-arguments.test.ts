@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { scenarioNames, scenarioSuites } from "./plan/scenarios.ts";
+import { scenarioNames } from "./plan/scenarios.ts";
+import { scenarioSuites } from "./plan/suites.ts";
 import { settingsOf, usage } from "./prove-arguments.ts";
 
 const of = (line: string) => {

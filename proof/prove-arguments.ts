@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { knownWord, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
-import { type ScenarioName, scenarioNames, scenarioSuites } from "./plan/scenarios.ts";
+import { type ScenarioName, scenarioNames } from "./plan/scenarios.ts";
 import type { ScheduleOptions } from "./plan/schedule.ts";
+import { scenarioSuites } from "./plan/suites.ts";
 
 export interface ProofSettings extends ScheduleOptions {
   /** Undefined: as much as fits the machine. */

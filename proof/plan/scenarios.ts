@@ -229,28 +229,6 @@ export type ScenarioName = keyof typeof table;
 export const scenarios: Readonly<Record<ScenarioName, Scenario>> = table;
 export const scenarioNames = Object.keys(table) as ScenarioName[];
 
-const quick = [
-  "producer-kill",
-  "balancer-reload",
-  "broker-kill-leader",
-  "zookeeper-kill-leader",
-  "consumer-kill",
-] as const;
-const notInFull: ReadonlySet<ScenarioName> = new Set([
-  ...(["none", "broker-slow", "broker-disk-full"] as const),
-  ...(["rotate-kafka-users", "rotate-ledger-user"] as const),
-]);
-
-/**
- * The rounds that `--suite` names: `full` has every row of the target table, `quick` one of each tier in a few minutes.
- */
-export const scenarioSuites: Readonly<Record<"quick" | "full", readonly (readonly ScenarioName[])[]>> = {
-  quick: quick.map((name) => [name]),
-  full: scenarioNames
-    .filter((name) => !notInFull.has(name))
-    .map((name) => (name === "slow-bodies" ? [name, "broker-kill-leader"] : [name])),
-};
-
 /** Faults that take nobody down. */
 const keepingAll: ReadonlySet<FaultName> = new Set([
   ...(["none", "reload", "slow", "slow-bodies", "overload"] as const),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type ScenarioName, scenarioNames, scenarioSuites, scenarios } from "./scenarios.ts";
+import { type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
 import { keepsMajority, plan } from "./schedule.ts";
+import { scenarioSuites } from "./suites.ts";
 
 const seeds = fc.string({ minLength: 1 });
 const durations = fc.integer({ min: 90_000, max: 3_600_000 });
