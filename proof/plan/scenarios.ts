@@ -1,7 +1,6 @@
 // The faults that `prove` knows by name: what is done to whom, for how long, and what is to come of it. The promise
 // itself is not repeated here: nothing lost, doubled or falsely accepted holds for every one of them.
 import type { FaultName } from "../faults/registry.ts";
-import type { Tier } from "../system/system.ts";
 import type { Scenario } from "./scenario.ts";
 
 const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
@@ -228,26 +227,3 @@ const table = {
 export type ScenarioName = keyof typeof table;
 export const scenarios: Readonly<Record<ScenarioName, Scenario>> = table;
 export const scenarioNames = Object.keys(table) as ScenarioName[];
-
-/** Faults that take nobody down. */
-const keepingAll: ReadonlySet<FaultName> = new Set([
-  ...(["none", "reload", "slow", "slow-bodies", "overload"] as const),
-  ...(["topic-anew", "effect-away", "poison"] as const),
-]);
-
-/** Faults that take one down after the other. */
-export const oneByOne: ReadonlySet<FaultName> = new Set([
-  "restart",
-  "rotate-kafka-users",
-  "rotate-ledger-user",
-]);
-
-/** How many of a tier are gone at once while it lasts; `size` of them there are. */
-export function downAtOnce({ fault, targets }: Scenario, tier: Tier, size: number): number {
-  if (keepingAll.has(fault)) return 0;
-  const counts = targets
-    .filter((target) => target.tier === tier)
-    .map(({ count = 1 }) => (count === "all" ? size : count));
-  const together = counts.reduce((sum, count) => sum + count, 0);
-  return oneByOne.has(fault) ? Math.min(1, together) : together;
-}

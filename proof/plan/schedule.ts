@@ -8,7 +8,8 @@
 import type { FaultName } from "../faults/registry.ts";
 import { type Tier, tiers } from "../system/system.ts";
 import { seeded, shuffled } from "./random.ts";
-import { downAtOnce, oneByOne, type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
+import { type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
+import { downAtOnce, oneByOne } from "./taken-down.ts";
 
 /** As compose.yaml has them. */
 const tierSizes: Record<Tier, number> = {
