@@ -1,6 +1,5 @@
 // The faults that `prove` knows by name: what is done to whom, for how long, and what is to come of it. The promise
 // itself is not repeated here: nothing lost, doubled or falsely accepted holds for every one of them.
-import type { FaultName } from "../faults/registry.ts";
 import type { Scenario } from "./scenario.ts";
 
 const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
