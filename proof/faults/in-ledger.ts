@@ -15,8 +15,8 @@ const poisonedOneIn = 50;
 /** Nobody else waits for so long in vain: it is the commit that waits for a replica that there is not. */
 const inCommit = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
 
-/** Whether an order is refused for good while `poison` lasts. */
-export const isPoisoned = (id: string): boolean => Number.parseInt(id.slice(0, 4), 16) % poisonedOneIn === 0;
+/** Whether an order is refused for good while `poison` lasts. An id begins with its principal's digits. */
+export const isPoisoned = (id: string): boolean => Number.parseInt(id.slice(-4), 16) % poisonedOneIn === 0;
 
 export const effectAway: Fault = {
   what: "takes away the table that every order's effect is written to",
@@ -37,7 +37,7 @@ export const poison: Fault = {
   inject: async ({ topology }, targets) => {
     await inLedger(topology, targets, async (sql) => {
       await sql.unsafe(`CREATE OR REPLACE FUNCTION poisoned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF ('x' || left(NEW.order_id, 4))::bit(16)::int % ${poisonedOneIn} = 0 THEN
+        IF ('x' || right(NEW.order_id, 4))::bit(16)::int % ${poisonedOneIn} = 0 THEN
           RAISE EXCEPTION 'this order is poisoned';
         END IF; RETURN NEW; END $$`);
       await sql.unsafe(`CREATE TRIGGER poisoned BEFORE INSERT ON ${table()}
