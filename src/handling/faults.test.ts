@@ -176,8 +176,7 @@ test("what a handler does to its order reaches neither its row nor its next atte
   await using consumer = startTestConsumer(env, {
     async effect(order) {
       seen.push(order.id);
-      order.id = "changed";
-      order.customer = "changed";
+      for (const name of Object.keys(order)) Object.assign(order, { [name]: "changed" });
       if (seen.length < 2) throw new Error("again");
     },
   });
