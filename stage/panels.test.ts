@@ -117,6 +117,9 @@ test(
     await isState(page, "producer-2", "up");
 
     const slider = page.getByLabel("Scroll back");
+    // The newest second and a half is now; and the slider goes by seconds.
+    const isPast = async () => Number(await slider.getAttribute("max")) > downMs + 500 + 1_000 + 1_500;
+    await until("it is past", isPast);
     await slider.evaluate(
       (input: { value: string; dispatchEvent(event: Event): void }, at) => {
         input.value = at;
