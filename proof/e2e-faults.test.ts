@@ -183,6 +183,8 @@ test(
       using taken = takeOver("parcels");
       env.APP_IMAGE = "coffee-orders/app:parcels";
       await must([process.execPath, join(taken.tree, "infra/images.ts")], { limitMs: IMAGES_LIMIT_MS, env });
+      // The ledger has the tables of the other effect.
+      await topology.down({ volumes: true });
       await topology.up();
       await whole();
       const argv = ["--suite", "quick", "--rate", "150", "--out", folder, ...project];
