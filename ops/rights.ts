@@ -92,11 +92,11 @@ export async function beyond(door: Door, rights: readonly Right[]): Promise<Righ
     })
     .flat(2);
   const users = new Set(rights.map(({ user }) => user));
-  const wanted = new Set(rights.map((right) => JSON.stringify(ordered(right))));
-  return found.filter((right) => users.has(right.user) && !wanted.has(JSON.stringify(ordered(right))));
+  const wanted = new Set(rights.map(textOf));
+  return found.filter((right) => users.has(right.user) && !wanted.has(textOf(right)));
 }
 
-const ordered = ({ user, kind, name, operation }: Right) => [user, kind, name, operation];
+const textOf = ({ user, kind, name, operation }: Right) => [user, kind, name, operation].join(" ");
 
 async function change(
   door: Door,

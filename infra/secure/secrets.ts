@@ -32,8 +32,7 @@ function derive(folder: string): boolean {
   };
   const secret = (name: string): string => {
     const path = join(folder, name);
-    if (!existsSync(path))
-      writeFileSync(path, Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url"));
+    if (!existsSync(path)) writeFileSync(path, newPassword());
     return readFileSync(path, "utf8").trimEnd();
   };
 
@@ -76,6 +75,10 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
     write(file, own(`../kafka/${file}`) + own(file));
   return changed;
 }
+
+/** 192 random bits. */
+export const newPassword = (): string =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
 
 /** The ledger's URL as containers have it. */
 export const ledgerUrl = (role: string, password: string): string =>

@@ -1,12 +1,11 @@
 // Users change while orders flow, by the steps of docs/operations.md: a second user that may do the same, each instance
 // restarted as that one after the other, the first user taken away. Then back in the same way, under a new password: so at
 // the end all is as it was, but for that.
-import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { kafkaAdmission } from "../../infra/secure/access.ts";
 import { ledgerRoles, secretPath } from "../../infra/secure/names.ts";
-import { ledgerUrl } from "../../infra/secure/secrets.ts";
+import { ledgerUrl, newPassword } from "../../infra/secure/secrets.ts";
 import type { Container } from "../../infra/topology.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { findController, grant, readRights, revoke, setPasswords } from "../../ops/rights.ts";
@@ -17,7 +16,6 @@ import { restart } from "./restart.ts";
 
 const rightsFile = join(import.meta.dir, "../../infra/secure/rights.txt");
 const tiersOfUsers = ["producer", "consumer"] as const;
-const newPassword = () => randomBytes(24).toString("base64url");
 /** In place: a file that is replaced is another one to a container. */
 const write = (name: string, text: string) => writeFileSync(secretPath(name), text);
 

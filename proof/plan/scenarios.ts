@@ -4,6 +4,7 @@ import type { Scenario } from "./scenario.ts";
 
 const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
 const takeover = { failed: 0, unseenMs: 15_000 };
+const bothTiers = (["producer", "consumer"] as const).map((tier) => ({ tier, count: "all" as const }));
 
 const table = {
   none: {
@@ -53,10 +54,7 @@ const table = {
   },
   "tiers-restart": {
     fault: "restart",
-    targets: [
-      { tier: "producer", count: "all" },
-      { tier: "consumer", count: "all" },
-    ],
+    targets: bothTiers,
     holdMs: 0,
     goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
   },
@@ -197,10 +195,7 @@ const table = {
   // Only where there are users (SECURE=1); consumers that come back have what they had.
   "rotate-kafka-users": {
     fault: "rotate-kafka-users",
-    targets: [
-      { tier: "producer", count: "all" },
-      { tier: "consumer", count: "all" },
-    ],
+    targets: bothTiers,
     injectMs: 240_000,
     holdMs: 0,
     goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
