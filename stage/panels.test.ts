@@ -8,7 +8,7 @@ import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
-import { card, figure, isState, pagesOfTests, press, violations } from "./testing/on-page.ts";
+import { card, figure, isState, pagesOfTests, press, reads, violations } from "./testing/on-page.ts";
 
 const limitMs = 60_000;
 const { embedded, mean, open } = pagesOfTests();
@@ -177,7 +177,7 @@ test(
     const [first, before] = [processes(), await figure(page, "sent")];
     await press(page, "steady");
     await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
-    expect(await page.locator(".outcome code").textContent()).toStartWith("bun run load --profile steady");
+    await reads(page, ".outcome code", /^bun run load --profile steady/);
     await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50, 30_000);
 
     let mostAway = 0;

@@ -51,6 +51,9 @@ export const figure = async (page: Page, name: string): Promise<number> => {
 export const card = (page: Page, name: string) => page.locator(`[data-node="${name}"]`);
 export const isState = (page: Page, name: string, state: string) =>
   page.locator(`[data-node="${name}"].${state}`).waitFor({ timeout: 30_000 });
+/** Waits until the page says it: it does some time after the server knows, where the machine is busy. */
+export const reads = (page: Page, selector: string, hasText: string | RegExp, timeout = 30_000) =>
+  page.locator(selector).filter({ hasText }).waitFor({ timeout });
 export const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
 
 /** The violations that axe-core finds, in words. */
