@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { principalOf } from "../http/from-balancer.ts";
 import { createApp } from "../http/server.ts";
-import type { Ledger, LedgerView } from "../ledger/ledger.ts";
+import { type Ledger, LedgerUnavailableError, type LedgerView } from "../ledger/ledger.ts";
 import { OutcomeError } from "../outcomes.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
@@ -44,7 +44,9 @@ export function createHandlingApp(
     // Before the ledger is asked: what is committed then has its row.
     const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
-    const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch(() => {
+    const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch((error) => {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+      log.warn({ err: error }, "the ledger can't be asked now");
       throw unavailable("the ledger can't be asked now");
     });
     if (view) return c.json(view);
@@ -79,7 +81,7 @@ function placeOf(partition = "", offset = ""): { partition: number; offset: numb
 function createLookUps(ledger: Ledger) {
   const find = createGather(Number.POSITIVE_INFINITY, async (ids: string[]) => {
     const late = clock.sleep(lookUpTimeoutMs).then(() => {
-      throw new Error(`no answer within ${lookUpTimeoutMs} ms`);
+      throw new LedgerUnavailableError(`no answer within ${lookUpTimeoutMs} ms`);
     });
     const views = await Promise.race([ledger.find([...new Set(ids)]), late]);
     return (id) => views.get(id);

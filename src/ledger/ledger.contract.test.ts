@@ -8,7 +8,7 @@ import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { partyOf } from "../order.ts";
-import { BatchError, type Entry, type Ledger, type Tx } from "./ledger.ts";
+import { BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
 let server: PostgresServer;
@@ -35,6 +35,12 @@ const effectsOf = async (ledger: Ledger, id: string): Promise<number> => {
   return found;
 };
 
+const emptyFile = async (): Promise<string> => {
+  const path = join(directory, "empty.sqlite");
+  new Database(path, { create: true }).run("CREATE TABLE another (id TEXT)");
+  return `sqlite:${path}`;
+};
+
 const failureOf = async (recording: Promise<unknown>): Promise<BatchError> => {
   const error: unknown = await recording.catch((error) => error);
   expect(error).toBeInstanceOf(BatchError);
@@ -42,9 +48,9 @@ const failureOf = async (recording: Promise<unknown>): Promise<BatchError> => {
 };
 
 describe.each([
-  ["sqlite", () => `sqlite:${join(directory, "ledger.sqlite")}`],
-  ["postgres", () => server.url],
-])("%s", (_, url) => {
+  ["sqlite", () => `sqlite:${join(directory, "ledger.sqlite")}`, () => emptyFile()],
+  ["postgres", () => server.url, () => server.newDatabase()],
+])("%s", (_, url, emptyUrl) => {
   let ledger: Ledger;
   let other: Ledger;
   beforeAll(async () => {
@@ -299,6 +305,12 @@ describe.each([
       ...{ topic: "orders", partition: 3, offset: dead.offset },
     });
     expect(await ledger.find([])).toEqual(new Map());
+  });
+
+  test("a look-up that the database refuses is the ledger's failure, whatever it says", async () => {
+    const empty = createLedger(await emptyUrl(), { connections: 4, handlerTimeoutMs: 10_000 });
+    await expect(empty.find([entryOf("c1").order.id])).rejects.toThrow(LedgerUnavailableError);
+    await empty.close();
   });
 
   test("any text that JSON carries is kept as it is", async () => {

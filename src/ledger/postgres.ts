@@ -148,7 +148,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       });
     },
     bury: async (...letters) => void (await ask((sql) => bury(askOf(sql), words, letters))),
-    find: (ids) => ask((sql) => find(askOf(sql), words, ids)),
+    find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, sqlState)),
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
@@ -194,6 +194,7 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
 /** PostgreSQL's error codes; source: its manual, appendix A. */
 const statementCancelled = "57014";
 const inFailedTransaction = "25P02";
+const sqlState = /^[\dA-Z]{5}$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
 /** Whether it was the record's content that the ledger's own statement failed for: data, a constraint, or a trigger. */
 const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));
@@ -207,10 +208,10 @@ const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53...|57...|58...)
 const ofTheConnection =
   /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 
-/** Throws the error as the contract names it: the database's own failures apart from all others. */
-function blame(error: unknown): never {
+/** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
+function blame(error: unknown, its = ofTheServer): never {
   const { code, message } = error as { code?: unknown; message: string };
-  if (ofTheServer.test(codeOf(error)) || ofTheConnection.test(String(code)))
+  if (its.test(codeOf(error)) || ofTheConnection.test(String(code)))
     throw new LedgerUnavailableError(message, { cause: error });
   throw error;
 }

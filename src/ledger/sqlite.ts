@@ -108,9 +108,7 @@ export function createSqliteLedger(path: string): Ledger {
     try {
       const sql = strings.join("?");
       if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
-      return database()
-        .query(sql)
-        .all(...values) as never[];
+      return await askOf(database())<never>(sql, ...values);
     } catch (error) {
       return blame(error);
     }
@@ -143,7 +141,7 @@ export function createSqliteLedger(path: string): Ledger {
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);
-      return Promise.try(() => find(askOf(reader()), words, ids)).catch(blame);
+      return Promise.try(() => find(askOf(reader()), words, ids)).catch((error) => blame(error, /^SQLITE/));
     },
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
@@ -170,9 +168,9 @@ export function createSqliteLedger(path: string): Ledger {
 const ofTheFile =
   /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/;
 
-/** Throws the error as the contract names it: the file's own failures apart from all others. */
-function blame(error: unknown): never {
-  if (error instanceof SQLiteError && ofTheFile.test(error.code ?? ""))
+/** Throws the error as the contract names it: the file's own failures apart from all others; `its`: which those are. */
+function blame(error: unknown, its = ofTheFile): never {
+  if (error instanceof SQLiteError && its.test(error.code ?? ""))
     throw new LedgerUnavailableError(String(error), { cause: error });
   throw error;
 }
