@@ -50,7 +50,8 @@ describe.concurrent("it is alive but not ready, says why, and needs no restart",
     const detail = "the ledger can't be asked now";
     const type = "urn:problem-type:coffee-orders:ledger_unavailable";
     expect(await answer.json()).toMatchObject({ type, detail });
-    expect(tier.log.find(({ msg }) => msg === detail)?.err).toMatchObject({ type: "LedgerUnavailableError" });
+    const said = () => tier.log.find(({ msg }) => msg === detail)?.err;
+    expect(await until("the log says why", said)).toMatchObject({ type: "LedgerUnavailableError" });
     tier.signal("SIGTERM");
     expect(await tier.exited).toBe(0);
   });
