@@ -31,6 +31,8 @@ type Program = {
   env?: Record<string, string>;
   /** Orders that it accepts are not on the topic. */
   withoutKafka?: true;
+  /** It has the product's metrics; else it says at /accepted how many it accepted. */
+  metrics?: true;
   /** Takes minutes to make. */
   compiled?: true;
 };
@@ -39,6 +41,7 @@ const bun = process.execPath;
 /** Batches may have half of what may be in flight: so thirty requests of a hundred orders fit, as ever. */
 const product = (env: Record<string, string> = {}): Program => ({
   argv: [bun, join(root, "producer.ts")],
+  metrics: true,
   env: { MAX_IN_FLIGHT_ORDERS: "8000", ...env },
 });
 const nodePeer = (name: string): Program => ({ argv: [peerNode, peerScript(name)] });
@@ -47,7 +50,8 @@ const nodePeer = (name: string): Program => ({ argv: [peerNode, peerScript(name)
 export const programs = {
   "coffee-orders": product(),
   "coffee-orders, by customer": product({ PARTITIONER: "customer" }),
-  "no Kafka": { argv: [bun, join(import.meta.dir, "ceiling.ts")], withoutKafka: true },
+  "no Kafka": { argv: [bun, join(import.meta.dir, "ceiling.ts")], withoutKafka: true, metrics: true },
+  floor: { argv: [bun, join(import.meta.dir, "floor.ts")], withoutKafka: true },
   "Fastify + @platformatic/kafka": nodePeer("platformatic"),
   "Go + franz-go": { argv: [goPeer], compiled: true },
   "Go + franz-go, by customer": { argv: [goPeer], env: { BY_CUSTOMER: "1" }, compiled: true },
@@ -70,14 +74,13 @@ export async function startSide(name: SideName, env: Record<string, string>): Pr
     stderr: "inherit",
   });
   const url = `http://127.0.0.1:${port}`;
-  const ours = program.argv[0] === bun;
   const side: Side = {
     name,
     port,
     pids: { producer: [child.pid] },
     appends: !program.withoutKafka,
     async accepted() {
-      if (!ours) return { orders: Number(await (await ask(`${url}/accepted`)).text()), copies: 0 };
+      if (!program.metrics) return { orders: Number(await (await ask(`${url}/accepted`)).text()), copies: 0 };
       const metrics = await (await ask(`${url}/metrics`)).text();
       const accepted = metrics.replaceAll(/^(?!.*outcome="accepted").*\n/gm, "");
       return {
