@@ -33,17 +33,16 @@ async function expectAllAccepted(
   return { orders: record.length, copies: keys.length };
 }
 
-test("kill -9 of one: no failed request, and it gets no more after 3 s", async () => {
+// How soon that is follows from the configuration: haproxy.cfg.test.ts.
+test("kill -9 of one: no failed request, and it gets no more once that is noticed", async () => {
   using cluster = startSlowCluster();
   await using producers = await startProducers(cluster.env);
   await using balancer = await startBalancer({ producers: producers.ports });
   await using load = startLoad(balancer.port, ratePerS);
   await recorded(load, 300);
 
-  const sinceMs = performance.now();
   producers.number(2).signal("SIGKILL");
   await balancer.producerIs(2, "DOWN");
-  expect(performance.now() - sinceMs).toBeLessThan(3_000);
   await recorded(load, 300);
 
   const { orders, copies } = await expectAllAccepted(await load.stop(), cluster);
@@ -99,10 +98,8 @@ test("one that hangs is ejected, and what it had is sent to another one", async 
   await using load = startLoad(balancer.port, ratePerS);
   await recorded(load, 300);
 
-  const sinceMs = performance.now();
   producers.number(3).signal("SIGSTOP");
   await balancer.producerIs(3, "DOWN", 20_000);
-  expect(performance.now() - sinceMs).toBeLessThan(8_000);
   await recorded(load, 300);
 
   const record = await load.stop();
