@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { must } from "../../kit/capture.ts";
+import { checkout } from "../../kit/checkout.ts";
 
 const downLimitMs = 60_000;
 
@@ -11,11 +12,13 @@ const downLimitMs = 60_000;
 export const composeWith =
   (env: Record<string, string>) =>
   (args: string[], limitMs: number, stop?: AbortSignal): Promise<string> =>
-    must(["docker", "compose", "-f", join(import.meta.dir, "compose.yaml"), ...args], {
-      limitMs,
-      env,
-      ...(stop && { stop }),
-    });
+    must(
+      [
+        ...["docker", "compose", "-p", `coffee-orders-bench-${checkout}`],
+        ...["-f", join(import.meta.dir, "compose.yaml"), ...args],
+      ],
+      { limitMs, env, ...(stop && { stop }) },
+    );
 
 /** Removes the brokers and their data, whoever started them. */
 export async function removeBrokers(): Promise<void> {

@@ -1,9 +1,10 @@
 // The suites of `make test`, in the order in which they run. Every test file belongs to exactly one of them.
+import { checkout } from "../../kit/checkout.ts";
 import { removeBrokers } from "../brokers/compose.ts";
 import { openTopology } from "../topology.ts";
 
-/** The Compose project of the end-to-end tests: beside the usual one, not in its place. */
-export const e2eProject = "coffee-orders-e2e";
+/** The Compose project of the end-to-end tests: beside the usual one and those of other checkouts, not in their place. */
+export const e2eProject = `coffee-orders-e2e-${checkout}`;
 
 export interface Suite {
   name: string;
