@@ -100,7 +100,7 @@ async function reloadWhole(system: System, balancer: Container, options: FaultOp
   const isTaken = async () => (await workers()).some((worker) => !old.has(worker));
   for (let signal = 1; ; signal += 1) {
     await reload.inject(system, [balancer], options);
-    if (await comesTrue(isTaken, takenLimitMs)) break;
+    if (await comesTrue(isTaken, takenLimitMs, 250)) break;
     if (signal === signals) throw new UserError(`${balancer.name} does not read its files again.`);
   }
   const isOver = async () => !(await workers()).some((worker) => old.has(worker));
