@@ -21,11 +21,12 @@ import {
 import { kafkaConfig } from "../src/config.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { anOrder } from "../src/sample.ts";
+import { newCredentials } from "../testing/credentials.ts";
 import { startIntake } from "../testing/intake.ts";
 import { startTestConsumer, temporaryLedger } from "../testing/test-consumer.ts";
 import { ensureImages } from "./images.ts";
 import { kafkaAdmission, kafkaVariables } from "./secure/access.ts";
-import type { KafkaUser } from "./secure/names.ts";
+import { type KafkaUser, secretPath } from "./secure/names.ts";
 import { e2eProject } from "./test/suites.ts";
 import { openTopology, type Topology } from "./topology.ts";
 
@@ -38,8 +39,11 @@ const given = readRights(readFileSync(join(import.meta.dir, "secure", "rights.tx
 
 setDefaultTimeout(60_000);
 
+const credentials = newCredentials();
+const clientsCa = credentials.newCa("clients");
 let topology: Topology;
 let bootstrap: string;
+let knownDoors: string;
 let doors: Door[];
 let controller: Door;
 
@@ -48,8 +52,15 @@ beforeAll(async () => {
   const secured = { project: e2eProject, env: { SECURE: "1" } };
   const names = Object.keys(await openTopology(secured).ports());
   await openTopology(secured).down({ volumes: true });
-  const overrides = [join(import.meta.dir, "secure", "testing", "quick-checks.yaml")];
-  topology = openTopology({ ...secured, overrides, env: { ...secured.env, ...(await freePorts(names)) } });
+  const overrides = ["quick-checks.yaml", "client-certificates.yaml"].map((file) =>
+    join(import.meta.dir, "secure", "testing", file),
+  );
+  const known = await freePorts(["KNOWN_PORT_1", "KNOWN_PORT_2", "KNOWN_PORT_3"]);
+  const env = { ...secured.env, ...(await freePorts(names)), ...known, CLIENTS_CA: clientsCa.path };
+  knownDoors = Object.values(known)
+    .map((port) => `127.0.0.1:${port}`)
+    .join(",");
+  topology = openTopology({ ...secured, overrides, env });
   await topology.up([...brokers, "topics"]);
   const ports = Object.entries(await topology.ports()).filter(([name]) => name.startsWith("KAFKA_PORT"));
   bootstrap = ports.map(([, port]) => `127.0.0.1:${port}`).join(",");
@@ -59,6 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await topology?.down({ volumes: true });
+  credentials[Symbol.dispose]();
 }, 300_000);
 
 /** Variables of a tier as that user, made for a test with the password of another. */
@@ -85,10 +97,10 @@ async function denials(): Promise<string[]> {
   return log.split("\n").filter((line) => line.includes(" is Denied "));
 }
 
-/** A tier as that user: whether it is ready, or why not. */
-function startAs(tier: string, user: string) {
+/** A tier: whether it is ready, or why not. */
+function start(tier: string, env: Record<string, string>) {
   if (tier === "producer") {
-    const intake = startIntake(envOf(user, "producer"));
+    const intake = startIntake(env);
     const unready = async () => {
       const answer = await intake.request("/readyz");
       return answer.ok ? undefined : answer.text();
@@ -96,11 +108,7 @@ function startAs(tier: string, user: string) {
     return { unready, [Symbol.asyncDispose]: () => intake[Symbol.asyncDispose]() };
   }
   const ledger = temporaryLedger();
-  const consumer = startTestConsumer({
-    ...envOf(user, "producer"),
-    CONSUMER_GROUP: user,
-    LEDGER_URL: ledger.url,
-  });
+  const consumer = startTestConsumer({ ...env, LEDGER_URL: ledger.url });
   return {
     unready: async () => consumer.unready(),
     async [Symbol.asyncDispose]() {
@@ -195,6 +203,47 @@ test("what a user has beyond the file is found; one that is taken away is not le
   await until("it is not", async () => (await admitted()).includes("short-lived is not admitted"));
 });
 
+test("by a certificate a tier is known and may work; without one, or with another CA's, it is not, and says why", async () => {
+  const known = clientsCa.certificate("known");
+  const user = "CN=known";
+  await grant(controller, [...rightsAs("producer", user), ...rightsAs("consumer", user)]);
+  const showing = (certificate?: string) => ({
+    KAFKA_BROKERS: knownDoors,
+    KAFKA_SECURITY_PROTOCOL: "ssl",
+    KAFKA_SSL_CA_LOCATION: secretPath("ca.crt"),
+    CONSUMER_GROUP: user,
+    ...(certificate && { KAFKA_SSL_CERTIFICATE_LOCATION: certificate, KAFKA_SSL_KEY_LOCATION: certificate }),
+  });
+  using ledger = temporaryLedger();
+  const handled = new Set<string>();
+  await using consumer = startTestConsumer(
+    { ...showing(known.path), LEDGER_URL: ledger.url },
+    async ({ id }) => {
+      handled.add(id);
+    },
+  );
+  await using intake = startIntake(showing(known.path));
+  await intake.ready();
+  const { id } = (await (await intake.post(anOrder)).json()) as { id: string };
+  await until("it is handled", () => handled.has(id));
+  expect(consumer.unready()).toBeUndefined();
+
+  const foreign = credentials.newCa("strangers").certificate("known");
+  const required = "alert (certificate required|bad certificate)";
+  await Promise.all(
+    (
+      [
+        ["producer", showing(), required],
+        ["consumer", showing(foreign.path), `${required}.*: No matching issuer found`],
+      ] as const
+    ).map(async ([tier, env, words]) => {
+      await using one = start(tier, env);
+      const says = async () => new RegExp(words).test((await one.unready()) ?? "");
+      await until(`the ${tier} says ${words}`, says, NOTICED_MS);
+    }),
+  );
+});
+
 const cases = given
   .filter(({ user }) => user === "producer" || user === "consumer")
   .map(({ user: tier }, n) => ({ tier, user: `${tier}-${n}` }));
@@ -209,7 +258,7 @@ test("each right that is taken away is missed by name, and what is there again i
       const first = cases.findIndex((one) => one.tier === tier);
       const right = rights[n - first] as Right;
       await grant(controller, rights);
-      await using one = startAs(tier, user);
+      await using one = start(tier, { ...envOf(user, "producer"), CONSUMER_GROUP: user });
       await until(`${user} is ready`, async () => (await one.unready()) === undefined);
       await revoke(controller, [right]);
       let told: string | undefined;

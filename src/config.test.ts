@@ -102,9 +102,13 @@ test.each([
 });
 
 describe("what only makes sense together", () => {
+  const ssl = { KAFKA_SECURITY_PROTOCOL: "ssl" };
   test.each<[string, Record<string, string>]>([
     ["KAFKA_SASL_USERNAME", { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", KAFKA_SASL_PASSWORD: "p" }],
     ["KAFKA_SASL_PASSWORD", { KAFKA_SECURITY_PROTOCOL: "sasl_ssl", KAFKA_SASL_USERNAME: "u" }],
+    ["KAFKA_SSL_KEY_LOCATION is missing", { ...ssl, KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem" }],
+    ["KAFKA_SSL_CERTIFICATE_LOCATION is missing", { ...ssl, KAFKA_SSL_KEY_LOCATION: "k.pem" }],
+    ["set it to ssl", { KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem", KAFKA_SSL_KEY_LOCATION: "c.pem" }],
     ["MIN_INSYNC_REPLICAS", { REPLICATION_FACTOR: "1" }],
     ["MIN_INSYNC_REPLICAS", { MIN_INSYNC_REPLICAS: "4" }],
     ["DEAD_TOPIC", { ORDERS_TOPIC: "t", DEAD_TOPIC: "t" }],

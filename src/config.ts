@@ -39,6 +39,9 @@ const kafka = {
   KAFKA_SASL_USERNAME: Type.Optional(text("SASL user")),
   KAFKA_SASL_PASSWORD: Type.Optional(text("SASL password")),
   KAFKA_SSL_CA_LOCATION: Type.Optional(text("file of the CA that signed the brokers' certificates")),
+  KAFKA_SSL_CERTIFICATE_LOCATION: Type.Optional(text("PEM file of the certificate that brokers are shown")),
+  KAFKA_SSL_KEY_LOCATION: Type.Optional(text("PEM file of the key of KAFKA_SSL_CERTIFICATE_LOCATION")),
+  KAFKA_SSL_KEY_PASSWORD: Type.Optional(text("password of KAFKA_SSL_KEY_LOCATION, where it has one")),
   ORDERS_TOPIC: text("topic of accepted orders", { default: "orders" }),
   DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead" }),
   TOPIC_PARTITIONS: whole("partitions of a topic that is created", 12, 1, 1_000),
@@ -115,11 +118,17 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   });
   const value = Value.Default(schema, Object.fromEntries(given)) as Record<string, unknown>;
   const faulty = new Set([...Value.Errors(schema, value)].map(({ path }) => path.slice(1)));
-  if (value.KAFKA_SECURITY_PROTOCOL?.toString().startsWith("sasl"))
-    for (const name of ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"])
-      if (value[name] === undefined) faulty.add(name);
+  const { KAFKA_SECURITY_PROTOCOL: protocol, KAFKA_SSL_CERTIFICATE_LOCATION: certificate } = value;
+  const needed = [
+    ...(String(protocol).startsWith("sasl") ? ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"] : []),
+    ...(value.KAFKA_SSL_KEY_LOCATION ? ["KAFKA_SSL_CERTIFICATE_LOCATION"] : []),
+    ...(certificate || value.KAFKA_SSL_KEY_PASSWORD ? ["KAFKA_SSL_KEY_LOCATION"] : []),
+  ];
+  for (const name of needed) if (value[name] === undefined) faulty.add(name);
   const faults = [...faulty].map((name) => faultOf(name, schema.properties[name] ?? {}, textOf(name, env)));
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
+  if (certificate && !String(protocol).endsWith("ssl"))
+    faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} shows no certificate: set it to ssl or sasl_ssl`);
   if (Number(inSync) > Number(replicas))
     faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
   if (ORDERS_TOPIC === DEAD_TOPIC)

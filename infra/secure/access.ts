@@ -29,7 +29,10 @@ export const isSecured = (env: Record<string, string | undefined>): boolean => e
 export const edgeAccess = (of: readonly Principal[] = loadPrincipals): EdgeAccess => ({
   keys: of.map((principal) => ({
     principal,
-    token: secret(`api-key-${principal}`),
+    // Read anew each time: it may change while orders are sent (proof/faults/rotations/edge.ts).
+    get token() {
+      return secret(`api-key-${principal}`);
+    },
   })),
   caPath: secretPath("ca.crt"),
   ca: ca(),

@@ -58,8 +58,10 @@ test("certificates are for a week, of one CA whose key is gone, for each server'
     for (const known of [host, "localhost"]) expect(certificate(file).checkHost(known)).toBe(known);
     expect(certificate(file).checkIP("127.0.0.1")).toBe("127.0.0.1");
   }
+  expect(certificate("edge-next.pem").verify(ca.publicKey)).toBe(true);
+  expect(certificate("edge-next.pem").fingerprint).not.toBe(certificate("edge.pem").fingerprint);
   expect(Object.values(all()).filter((text) => text.includes("PRIVATE KEY"))).toHaveLength(
-    Object.keys(servers).length,
+    Object.keys(servers).length + 1,
   );
   await put("coffee-orders-development-ca", 1);
   const passwords = read("kafka-producer");
@@ -71,6 +73,7 @@ test("certificates are for a week, of one CA whose key is gone, for each server'
 test("another CA's certificates are told to be near their end, and left as they are", async () => {
   await ensureSecrets(folder);
   await put("another", 30);
+  rmSync(join(folder, "edge-next.pem"));
   expect(await ensureSecrets(folder)).toBe(false);
   await put("another", 1);
   const before = all();

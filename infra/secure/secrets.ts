@@ -37,7 +37,7 @@ function derive(folder: string): boolean {
   };
 
   for (const user of kafkaUsers) secret(`kafka-${user}`);
-  // By which name they go in: proof/faults/rotate.ts changes it for a while.
+  // By which name they go in: proof/faults/rotations/users.ts changes it for a while.
   for (const tier of ["producer", "consumer"]) write(`kafka-${tier}-user`, tier);
   const broker = secret("kafka-broker");
   const zookeeper = secret("zookeeper-broker");
@@ -65,9 +65,7 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
     write(`ledger-${name}-url`, ledgerUrl(role, password));
   }
 
-  const digestOf = (key: string) => new Bun.CryptoHasher("sha256").update(key).digest("hex");
-  const lines = principals.map((name) => `${digestOf(secret(`api-key-${name}`))} ${name}\n`);
-  write("api-keys", lines.join(""));
+  write("api-keys", principals.map((name) => apiKeyLine(secret(`api-key-${name}`), name)).join(""));
 
   const own = (file: string) => readFileSync(join(import.meta.dir, file), "utf8");
   // Of two lines with one name Kafka and ZooKeeper take the last.
@@ -79,6 +77,10 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
 /** 192 random bits. */
 export const newPassword = (): string =>
   Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
+
+/** What the balancer has of an API key. */
+export const apiKeyLine = (key: string, principal: string): string =>
+  `${new Bun.CryptoHasher("sha256").update(key).digest("hex")} ${principal}\n`;
 
 /** The ledger's URL as containers have it. */
 export const ledgerUrl = (role: string, password: string): string =>

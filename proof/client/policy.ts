@@ -7,6 +7,8 @@
 export const orderLimitMs = 35_000;
 export const maxRetries = 3;
 /** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */
+/** How often a client whose key may change looks which it is to show. */
+export const keysEveryMs = 2_000;
 const retryBaseMs = 500;
 const retryFactor = 3;
 

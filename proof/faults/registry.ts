@@ -12,7 +12,8 @@ import { partition } from "./partition.ts";
 import { pause } from "./pause.ts";
 import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
-import { rotateKafkaUsers, rotateLedgerUser } from "./rotate.ts";
+import { rotateApiKeys, rotateEdgeCertificate } from "./rotations/edge.ts";
+import { rotateKafkaUsers, rotateLedgerUser } from "./rotations/users.ts";
 import { slow } from "./slow.ts";
 import { stop } from "./stop.ts";
 import { topicAnew } from "./topic-anew.ts";
@@ -31,6 +32,8 @@ const all = {
   restart,
   "rotate-kafka-users": rotateKafkaUsers,
   "rotate-ledger-user": rotateLedgerUser,
+  "rotate-edge-certificate": rotateEdgeCertificate,
+  "rotate-api-keys": rotateApiKeys,
   kill,
   "kill-batches": killBatches,
   truncate,

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { capture } from "../../kit/capture.ts";
 import { until } from "../../kit/until.ts";
 import { orderId } from "../../src/wire/order-id.ts";
+import { newCredentials } from "../../testing/credentials.ts";
 import { readAnswers } from "../client/answers.ts";
 import { type LoadOptions, startLoadRun } from "./run.ts";
 
@@ -212,6 +213,35 @@ describe("k6's client", () => {
       const { answers } = await running.done;
       expect(new Set(answers.map(({ fate }) => fate))).toEqual(new Set(["accepted", "unknown"]));
       never.resolve(new Response());
+    },
+    TEST_LIMIT_MS,
+  );
+
+  test(
+    "shows the keys that there are now, where they change",
+    async () => {
+      using credentials = newCredentials();
+      const ca = credentials.newCa("ca");
+      const { cert, key } = ca.certificate("edge");
+      const shown: string[] = [];
+      const server = Bun.serve({
+        ...{ hostname: "127.0.0.1", port: 0, tls: { cert, key } },
+        async fetch({ headers }) {
+          const isOfK6 = !headers.get("idempotency-key")?.includes("-p");
+          if (isOfK6) shown.push(headers.get("authorization") ?? "");
+          return Response.json(outcome("c0", headers.get("idempotency-key") ?? ""), { status: 202 });
+        },
+      });
+      opened.push(server);
+      const keys = [{ principal: "acme", token: "old" }];
+      const access = { keys, caPath: ca.path, ca: ca.pem };
+      const options = { ...small, access, url: `https://127.0.0.1:${server.port}`, durationSeconds: 60 };
+      const running = startLoadRun({ ...options, keysChange: true });
+      await until("it orders", () => shown.includes("Bearer old"));
+      for (const one of keys) one.token = "new";
+      const lately = (token: string) => shown.slice(-10).every((one) => one === `Bearer ${token}`);
+      await until("it shows the new one alone", () => shown.length >= 10 && lately("new"));
+      await running.stop();
     },
     TEST_LIMIT_MS,
   );

@@ -10,7 +10,7 @@ import http from "k6/http";
 import { Rate } from "k6/metrics";
 import { lineOf } from "../client/answers.ts";
 import { type MixedRequest, repeatAfterMs, requestOf, turnOf } from "../client/mix.ts";
-import { waitBeforeRetryMs } from "../client/policy.ts";
+import { keysEveryMs, waitBeforeRetryMs } from "../client/policy.ts";
 import { createTold } from "../client/told.ts";
 import { summarize } from "./thresholds.ts";
 
@@ -20,13 +20,15 @@ const failed = new Rate("tries_failed");
 const retries = Number(__ENV.RETRIES);
 const limitMs = Number(__ENV.LIMIT_MS);
 const batchEvery = Number(__ENV.BATCH_EVERY);
-const tokens = __ENV.TOKENS ? __ENV.TOKENS.split(",") : [];
+let tokens = __ENV.TOKENS ? __ENV.TOKENS.split(",") : [];
+let tokensMs = Date.now();
 
 export default function () {
   const request = requestOf(`${__ENV.RUN}`, exec.scenario.iterationInTest, batchEvery);
   const told = createTold(request);
   const deadlineMs = Date.now() + limitMs;
   const send = () => {
+    if (__ENV.TOKENS_URL && Date.now() > tokensMs + keysEveryMs) askForTokens(__ENV.TOKENS_URL);
     const startedMs = Date.now();
     const answer = post(request, deadlineMs - startedMs);
     told.hear({ status: answer.status, text: answer.body as string | null, startedMs, endedMs: Date.now() });
@@ -46,6 +48,13 @@ export default function () {
   const answers = told.answers();
   for (const { fate } of answers) accepted.add(fate === "accepted");
   console.log(answers.map(lineOf).join("\n"));
+}
+
+/** Where there is no answer it goes on with those that it has. */
+function askForTokens(url: string) {
+  tokensMs = Date.now();
+  const { status, body } = http.get(url, { timeout: keysEveryMs });
+  if (status === 200) tokens = (body as string).split(",");
 }
 
 function post({ path, key, body }: MixedRequest, timeout: number) {

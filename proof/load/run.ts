@@ -1,7 +1,7 @@
 /**
  * Puts load on the balancer, with k6 and beside it with what k6 can't send, and brings back what the clients were told,
  * order by order. k6 runs in a process group of its own and never outlives the load. Loads that run at once share
- * nothing: each has its own run id in every key, its own files, and no port.
+ * nothing: each has its own run id in every key, its own files, and no port that another could want.
  */
 import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,6 +37,8 @@ export type LoadOptions = {
   batchEvery?: number;
   /** Clients that wait for an answer no longer than this, and never try again; good clients by default. */
   onlyTryMs?: number;
+  /** Has k6 ask for the keys that it shows again and again, since they change meanwhile. */
+  keysChange?: boolean;
   /** Where the client's record is kept when it is whole; nowhere by default. */
   recordPath?: string;
   /** Told of each order's final answer, once, soon after it came. */
@@ -90,6 +92,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
   try {
     const { url, profile, rate, durationSeconds, users = mostUsers } = options;
     const { access, onlyTryMs, batchEvery = usualBatchEvery } = options;
+    using keys = options.keysChange && access ? serveKeys(access) : undefined;
     const retries = onlyTryMs === undefined ? maxRetries : 0;
     await Bun.write(
       files.config,
@@ -108,7 +111,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
         limitMs: (durationSeconds + besidesSeconds) * 1_000,
         stop,
         // Collecting garbage less often saves k6 a tenth of its CPU, which here is the system's as well.
-        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())), ...k6Access(access) },
+        env: { GOGC: "400", ...withoutK6(withTools(thisMachine())), ...k6Access(access, keys?.url) },
         output: hidden ?? "inherit",
       }),
       stop,
@@ -141,8 +144,25 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
 }
 
 /** Not on its command line, which everybody on the machine can read. SSL_CERT_FILE is Go's own (crypto/x509). */
-const k6Access = (access: EdgeAccess | undefined): Record<string, string> =>
-  access ? { SSL_CERT_FILE: access.caPath, TOKENS: access.keys.map(({ token }) => token).join(",") } : {};
+const k6Access = (access?: EdgeAccess, keysUrl?: string): Record<string, string> => ({
+  ...(access && { SSL_CERT_FILE: access.caPath, TOKENS: tokensOf(access) }),
+  ...(keysUrl && { TOKENS_URL: keysUrl }),
+});
+const tokensOf = ({ keys }: EdgeAccess) => keys.map(({ token }) => token).join(",");
+
+/** Tells k6 the keys as they are now. Nobody else knows the path. */
+function serveKeys(access: EdgeAccess) {
+  const path = `/${crypto.randomUUID()}`;
+  const server = Bun.serve({
+    ...{ hostname: "127.0.0.1", port: 0, idleTimeout: 0 },
+    fetch: ({ url }) =>
+      url.endsWith(path) ? new Response(tokensOf(access)) : new Response("", { status: 404 }),
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}${path}`,
+    [Symbol.dispose]: () => void server.stop(true),
+  };
+}
 
 function k6Command(
   variables: Record<string, string>,

@@ -207,6 +207,20 @@ const table = {
     holdMs: 0,
     goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
   },
+  "rotate-edge-certificate": {
+    fault: "rotate-edge-certificate",
+    targets: [{ tier: "balancer" }],
+    injectMs: 60_000,
+    holdMs: 5_000,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
+  "rotate-api-keys": {
+    fault: "rotate-api-keys",
+    targets: [{ tier: "balancer" }],
+    injectMs: 60_000,
+    holdMs: 5_000,
+    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+  },
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({

@@ -79,6 +79,8 @@ describe("what is drawn", () => {
       "topic-anew",
       "rotate-kafka-users",
       "rotate-ledger-user",
+      "rotate-edge-certificate",
+      "rotate-api-keys",
       "everything-restart",
     ]);
   });

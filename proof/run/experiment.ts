@@ -116,8 +116,7 @@ async function underLoad(
   { ratePerS, tell, stop }: ExperimentOptions,
 ): Promise<UnderLoad> {
   const load = startLoadRun({
-    url: system.url,
-    access: system.access,
+    ...{ url: system.url, access: system.access, keysChange: hasFault(schedule, "rotate-api-keys") },
     profile: "steady",
     rate: ratePerS,
     // What a fault sends on top has its connections from the same few.

@@ -9,13 +9,13 @@ import { listen } from "./words.ts";
 export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
   "bootstrap.servers": config.KAFKA_BROKERS,
   "client.id": "coffee-orders",
-  "security.protocol": config.KAFKA_SECURITY_PROTOCOL,
-  ...(config.KAFKA_SSL_CA_LOCATION !== undefined && { "ssl.ca.location": config.KAFKA_SSL_CA_LOCATION }),
-  ...(config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") && {
-    "sasl.mechanisms": config.KAFKA_SASL_MECHANISM,
-    "sasl.username": config.KAFKA_SASL_USERNAME,
-    "sasl.password": config.KAFKA_SASL_PASSWORD,
-  }),
+  // KAFKA_SSL_CA_LOCATION is ssl.ca.location, and so is each of them; librdkafka warns of SASL's where that is off.
+  ...Object.fromEntries(
+    Object.entries(config)
+      .filter(([name]) => /^KAFKA_S(ECURITY|SL|ASL)_/.test(name))
+      .filter(([name]) => config.KAFKA_SECURITY_PROTOCOL.startsWith("sasl") || !name.startsWith("KAFKA_SASL"))
+      .map(([name, value]) => [name.slice("KAFKA_".length).toLowerCase().replaceAll("_", "."), value]),
+  ),
   // A request to a paused or vanished broker is given up before the order's own time limit is over.
   "socket.timeout.ms": 10_000,
   "socket.connection.setup.timeout.ms": 5_000,

@@ -1,5 +1,8 @@
 /** Why no broker lets a client in, in librdkafka's own words: each cause has its own. */
 import { afterAll, expect, test } from "bun:test";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { createServer } from "node:tls";
 import { until } from "../../kit/until.ts";
 import { newCredentials } from "../../testing/credentials.ts";
 import { startRefusingBroker } from "../../testing/refusing-broker.ts";
@@ -10,7 +13,7 @@ const credentials = newCredentials();
 afterAll(() => credentials[Symbol.dispose]());
 
 /** What a client says that comes to no broker, in the end and meanwhile. */
-async function refused(env: Record<string, string>) {
+async function refused(env: NodeJS.ProcessEnv) {
   const told: string[] = [];
   const options = { lingerMs: 0, deliveryTimeoutMs: 1_000, onError: (words: string) => told.push(words) };
   const error = await openProducer(kafkaConfig(env), options).then(
@@ -20,7 +23,7 @@ async function refused(env: Record<string, string>) {
   return { error, told };
 }
 
-test.each([
+test.concurrent.each([
   ["wrong password", "PLAIN", "Invalid username or password"],
   ["wrong mechanism", "SCRAM-SHA-512", "broker's supported mechanisms: SCRAM-SHA-512"],
 ])("%s", async (_, mechanism, words) => {
@@ -37,7 +40,7 @@ test.each([
   expect(error + told).not.toContain("wrong");
 });
 
-test("a certificate of an unknown CA, one that is over, and one of another name", async () => {
+test.concurrent("a certificate of an unknown CA, one that is over, and one of another name", async () => {
   const [ca, other] = [credentials.newCa("ca"), credentials.newCa("other")];
   const over = ca.certificate("over", { days: 0 });
   const cases = [
@@ -61,7 +64,45 @@ test("a certificate of an unknown CA, one that is over, and one of another name"
   await Promise.all(cases.map(check));
 }, 30_000);
 
-test("nobody there", async () => {
+test.concurrent("a broker that wants a certificate: none, one of another CA, files that make none; and the right one", async () => {
+  const [ca, other] = [credentials.newCa("brokers"), credentials.newCa("strangers")];
+  const [{ cert, key, path }, own, foreign] = [
+    ca.certificate("broker"),
+    ca.certificate("own"),
+    other.certificate("foreign"),
+  ];
+  const shown: string[] = [];
+  const options = { cert, key, ca: ca.pem, requestCert: true, rejectUnauthorized: true };
+  const broker = createServer(options, (socket) => {
+    shown.push(socket.getPeerCertificate().subject.CN as string);
+    socket.destroy();
+  });
+  await new Promise<void>((listening) => broker.listen(0, "127.0.0.1", listening));
+  const showing = (certificate?: string, keyPath = certificate) =>
+    refused({
+      KAFKA_BROKERS: `127.0.0.1:${(broker.address() as AddressInfo).port}`,
+      KAFKA_SECURITY_PROTOCOL: "ssl",
+      KAFKA_SSL_CA_LOCATION: ca.path,
+      ...(certificate && { KAFKA_SSL_CERTIFICATE_LOCATION: certificate, KAFKA_SSL_KEY_LOCATION: keyPath }),
+    });
+  const noFile = join(dirname(own.path), "none.pem");
+  const cases = [
+    [[], /alert certificate required/],
+    [[foreign.path], /alert certificate required.*: No matching issuer found/],
+    [[noFile, own.path], /ssl\.certificate\.location failed/],
+    [[own.path, noFile], /ssl\.key\.location failed/],
+    [[own.path, path], /ssl\.key\.location failed: .*key values mismatch/],
+    // Let in, but nobody speaks Kafka there.
+    [[own.path], /broker transport failure/],
+  ] as const;
+  await Promise.all(
+    cases.map(async ([files, words]) => expect((await showing(...files)).error).toMatch(words)),
+  );
+  expect(new Set(shown)).toEqual(new Set(["own"]));
+  broker.close();
+}, 30_000);
+
+test.concurrent("nobody there", async () => {
   const { error } = await refused({ KAFKA_BROKERS: "127.0.0.1:1" });
   expect(error).toContain("Connection refused");
 });

@@ -28,42 +28,33 @@ export function listen(
     toldAtMs.set(words, nowMs);
     return true;
   }
-  async function hear(message: string): Promise<void> {
-    const said = message.replace(/^\[thrd:[^\]]*\]: |\s*\(after \d+ms in state .*\)$/g, "");
+  async function hear(said: string): Promise<void> {
     if (!isNew(said)) return;
     newest = said;
-    if (/certificate verify failed/.test(said)) newest = await mistrust(said, config);
+    // Where the CA's file can't be read any more there is nothing to add.
+    if (/certificate verify failed/.test(said)) newest = await mistrust(said, config).catch(() => said);
     if (newest === said || isNew(newest)) tell(newest);
   }
   client.on("event.error", ({ message }) => {
     if (!wordless.test(message)) tell(message);
   });
+  let before = "";
   client.on("event.log", ({ fac, message }) => {
-    if (fac === "FAIL") void hear(message);
+    const said = message.replace(/^\[thrd:[^\]]*\]: |\s*\(after \d+ms in state .*\)$/g, "");
+    // Comes just before a failure of TLS: that the broker wants another CA's certificate than this client could show.
+    if (fac === "SSL") before = `: ${said}`;
+    if (fac === "FAIL") void hear(/SSL/.test(said) ? said + before : said);
   });
   return () => newest;
 }
 
-/** librdkafka does not say what is wrong with a certificate: the same handshake made once more does. */
-function mistrust(words: string, config: KafkaConfig): Promise<string> {
+/** librdkafka does not say what is wrong with a certificate: the same handshake made once more does. @throws Error */
+async function mistrust(words: string, { KAFKA_SSL_CA_LOCATION: file }: KafkaConfig): Promise<string> {
   const [, broker = "", host = "", port] = /^\w+:\/\/(\[?([^/\]]*?)\]?:(\d+))/.exec(words) ?? [];
   const { promise, resolve } = Promise.withResolvers<string>();
-  try {
-    const socket = connect({
-      host,
-      port: Number(port),
-      ...(config.KAFKA_SSL_CA_LOCATION !== undefined && { ca: readFileSync(config.KAFKA_SSL_CA_LOCATION) }),
-      timeout: probeTimeoutMs,
-    });
-    const end = (why = words) => {
-      socket.destroy();
-      resolve(why);
-    };
-    socket.on("error", ({ message }) => end(`${broker}: its certificate is not trusted: ${message}`));
-    socket.on("secureConnect", () => end()).on("timeout", () => end());
-  } catch {
-    // The file can't be read, which librdkafka has said before.
-    resolve(words);
-  }
-  return promise;
+  const ca = file && readFileSync(file);
+  const socket = connect({ host, port: Number(port), ...(ca && { ca }), timeout: probeTimeoutMs });
+  socket.on("error", ({ message }) => resolve(`${broker}: its certificate is not trusted: ${message}`));
+  socket.on("secureConnect", () => resolve(words)).on("timeout", () => resolve(words));
+  return promise.finally(() => socket.destroy());
 }

@@ -3,18 +3,18 @@
 // the end all is as it was, but for that.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { kafkaAdmission } from "../../infra/secure/access.ts";
-import { ledgerRoles, secretPath } from "../../infra/secure/names.ts";
-import { ledgerUrl, newPassword } from "../../infra/secure/secrets.ts";
-import type { Container } from "../../infra/topology.ts";
-import { UserError } from "../../kit/user-error.ts";
-import { findController, grant, readRights, revoke, setPasswords } from "../../ops/rights.ts";
-import { type System, type Tier, tierOf } from "../system/system.ts";
-import { type Fault, startAgain } from "./fault.ts";
-import { asSuperuser } from "./in-ledger.ts";
-import { restart } from "./restart.ts";
+import { kafkaAdmission } from "../../../infra/secure/access.ts";
+import { ledgerRoles, secretPath } from "../../../infra/secure/names.ts";
+import { ledgerUrl, newPassword } from "../../../infra/secure/secrets.ts";
+import type { Container } from "../../../infra/topology.ts";
+import { UserError } from "../../../kit/user-error.ts";
+import { findController, grant, readRights, revoke, setPasswords } from "../../../ops/rights.ts";
+import { type System, type Tier, tierOf } from "../../system/system.ts";
+import { type Fault, startAgain } from "../fault.ts";
+import { asSuperuser } from "../in-ledger.ts";
+import { restart } from "../restart.ts";
 
-const rightsFile = join(import.meta.dir, "../../infra/secure/rights.txt");
+const rightsFile = join(import.meta.dir, "../../../infra/secure/rights.txt");
 const tiersOfUsers = ["producer", "consumer"] as const;
 /** In place: a file that is replaced is another one to a container. */
 const write = (name: string, text: string) => writeFileSync(secretPath(name), text);
