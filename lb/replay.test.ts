@@ -66,7 +66,7 @@ test("the balancer gives an order without a key one before its first try, and te
   const answers = await Promise.all(keys.map(() => post(balancer)));
 
   const told = answers.map(({ headers }) => headers.get("idempotency-key") ?? "none");
-  for (const key of told) expect(key).toMatch(/^[0-9a-f]{32}$/);
+  for (const key of told) expect(key).toMatch(/^lb-[0-9a-f]{32}$/);
   expect(new Set(told).size).toBe(keys.length);
   expect(keysOf(good).sort()).toEqual(told.sort());
   expect(broken.requests.length).toBeGreaterThan(0);
@@ -279,11 +279,16 @@ describe("a key that was sent on before comes again, by a client that may not kn
     using broken = startStandIn("close");
     await using balancer = await startBalancer({ producers: [broken.port] });
     expectProblem(await post(balancer, again), "connection_lost");
+    const given = (await post(balancer)).headers.get("idempotency-key") ?? "";
     broken[Symbol.dispose]();
     await balancer.producerIs(1, "DOWN");
-    expectProblem(await post(balancer, again), "connection_lost");
-    // What never was sent on is refused each time.
+    for (const key of ["again", given])
+      expectProblem(await post(balancer, { "idempotency-key": key }), "connection_lost");
+    // What never was sent on is refused each time, and told no key that it might come again with.
     for (const _ of [1, 2]) expectProblem(await post(balancer, { "idempotency-key": "new" }), "unavailable");
+    const unsent = await post(balancer);
+    expectProblem(unsent, "unavailable");
+    expect(unsent.headers.get("idempotency-key")).toBeNull();
   });
 
   test("so many keys came since then that it is forgotten: unknown as well", async () => {
@@ -365,6 +370,37 @@ describe("a key that was sent on before comes again, by a client that may not kn
     expectProblem(await slow, "connection_lost");
     expectProblem(await post(balancer, again), "connection_lost");
     await server.stop(true);
+  });
+
+  test("two come under one key at the same moment, on two threads: who is refused knows of who is accepted", async () => {
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        if (request.method === "GET") return new Response("ready\n");
+        const accepted = (await request.text()) === "first";
+        await Bun.sleep(accepted ? 0 : 30);
+        const headers = { "order-fate": accepted ? "accepted" : "refused" };
+        return new Response("{}", { status: accepted ? 202 : 503, headers });
+      },
+    });
+    await using balancer = await startBalancer({
+      producers: [server.port as number],
+      replace: { "    maxconn 9000": "    maxconn 9000\n    nbthread 8" },
+    });
+    const connections = await Promise.all(Array.from({ length: 64 }, () => connectHttp(balancer.port)));
+    const told: string[] = [];
+    for (let round = 0; round < 60; round += 1)
+      await Promise.all(
+        connections.map(async (connection, n) => {
+          const headers = { ...jsonBody, "idempotency-key": `${round}-${n >> 1}` };
+          const order = n % 2 === 0 ? "first" : "other";
+          told.push(`${order} ${(await connection.request("POST", "/orders", headers, order)).status}`);
+        }),
+      );
+    for (const connection of connections) connection.close();
+    await server.stop(true);
+    expect(new Set(told)).toEqual(new Set(["first 202", "other 502"]));
   });
 
   /** A producer that had the key and is gone; and then another one in its place, which refuses. */
