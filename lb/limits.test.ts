@@ -212,6 +212,8 @@ test("who sends too much is refused before anybody looks at its credential", asy
   for (let n = 0; n < 7; n += 1)
     statuses.push((await connection.request("POST", "/orders", wrong, order)).status);
   expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
+  const look = await connection.request("GET", lookUp);
+  expect([look.status, "fate" in JSON.parse(look.body)]).toEqual([429, false]);
   connection.close();
 });
 

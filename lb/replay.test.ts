@@ -234,6 +234,16 @@ describe("where every try fails", () => {
     expect([lookUp.status, lookUp.body]).toEqual([502, expect.not.stringContaining("fate")]);
   });
 
+  test("nor is it what a consumer's HTTP server says by itself, without a document", async () => {
+    using broken = startStandIn(says("400 Bad Request", undefined, ""));
+    await using balancer = await startBalancer({ producers: [broken.port], consumers: [broken.port] });
+    const connection = await connectHttp(balancer.port);
+    const answer = await connection.request("GET", "/orders/79bb16df-55b5-8561-a257-5d4a740138a6");
+    connection.close();
+    expect([answer.status, JSON.parse(answer.body).type]).toEqual([502, expect.stringMatching(/_lost$/)]);
+    expect(answer.body).not.toContain("fate");
+  });
+
   test("it did not come in time: 504, unknown", async () => {
     using broken = startStandIn("hang");
     await using balancer = await startBalancer({ producers: [broken.port], replace: shortTimeLimit });

@@ -40,6 +40,11 @@ export const heads: Case[] = [
     "headers_too_large",
   ],
   ["a header of 9 KB", request({ lines: [`X: ${"x".repeat(9_000)}`] }), "headers_too_large"],
+  [
+    "a header of 9 KB, look-up",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { lines: [`X: ${"x".repeat(9_000)}`] }),
+    "headers_too_large",
+  ],
   ["a header of 9 KB, batch", batch(orders(2), { lines: [`X: ${"x".repeat(9_000)}`] }), "headers_too_large"],
   ["a header of 15 KB", request({ lines: [`X: ${"x".repeat(15_000)}`] }), "headers_too_large"],
   ["a header of 17 KB", request({ lines: [`X: ${"x".repeat(17_000)}`] }), { own: 400 }],
@@ -58,6 +63,11 @@ export const heads: Case[] = [
   ["a Cookie of 8 KB", request({ lines: [`Cookie: c=${"x".repeat(8_190)}`] }), "headers_too_large"],
   ["a NUL in a header", request({ lines: ["X: a\0b"] }), "malformed_request"],
   ["a control byte in a header", request({ lines: ["X: a\u0001b"] }), "malformed_request"],
+  [
+    "a control byte in a header, look-up",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { lines: ["X: a\u0001b"] }),
+    "malformed_request",
+  ],
   ["a DEL in a header", request({ lines: ["X: a\u007fb"] }), "malformed_request"],
   ["a bare CR in a header", request({ lines: ["X: a\rb"] }), { own: 400 }],
   ["8-bit bytes in a header", request({ lines: ["X: a\u00e9\u00ff"] }), "accepted"],
