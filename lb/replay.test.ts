@@ -352,6 +352,15 @@ describe("a key that was sent on before comes again, by a client that may not kn
     expectProblem(await post(balancer), "unavailable");
   });
 
+  test("the balancer was started a moment ago, and may have sent it on before: unknown as well", async () => {
+    using broken = startStandIn("close");
+    await using balancer = await startBalancer({ producers: [broken.port], env: { LB_FRESH: "0" } });
+    broken[Symbol.dispose]();
+    await balancer.producerIs(1, "DOWN");
+    expectProblem(await post(balancer, again), "connection_lost");
+    expectProblem(await post(balancer), "unavailable");
+  });
+
   test("another try under it was accepted while the first was under way, which is refused: unknown, and so is the next", async () => {
     const first = Promise.withResolvers<void>();
     const told = ["refused", "accepted", "refused"];
