@@ -242,7 +242,7 @@ test("a key that is too long is refused before anybody looks for its quotes, for
   const connection = await connectHttp(balancer.port);
   const ask = (length: number) =>
     connection.request("POST", "/orders", { ...jsonBody, "idempotency-key": "\\".repeat(length) }, order);
-  expect((await ask(1_024)).status).toBe(207);
-  expectProblem(await ask(1_025), "malformed_key");
+  expect((await ask(255)).status).toBe(207);
+  expectProblem(await ask(256), "malformed_key");
   connection.close();
 });
