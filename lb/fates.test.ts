@@ -102,7 +102,7 @@ test("all producers hang: an order is answered within 30 s, and unknown", async 
   }
 }, 90_000);
 
-test("a key in quotes meets the same without them: the second order is told that the key is taken", async () => {
+test("a key in quotes meets the same without them: the second order is told that the key is taken, also in a batch", async () => {
   using cluster = startCluster();
   await using producers = await startProducers(cluster.env);
   await using balancer = await startBalancer({ producers: producers.ports });
@@ -127,4 +127,17 @@ test("a key in quotes meets the same without them: the second order is told that
     ]);
   }
   expect(await cluster.read("orders")).toHaveLength(20);
+  const batch = async (key: string, quantity: number) => {
+    const connection = await connectHttp(balancer.port);
+    const orders = JSON.stringify([sampleOrder(1), { ...sampleOrder(2), quantity }]);
+    const headers = { ...jsonBody, "idempotency-key": key };
+    const { body } = await connection.request("POST", "/orders/batch", headers, orders);
+    connection.close();
+    return JSON.parse(body).outcomes.map(({ status }: Outcome) => status);
+  };
+  for (let n = 0; n < 10; n += 1)
+    expect([await batch(`b${n}`, 1), await batch(`"b${n}"`, 2)]).toEqual([
+      [202, 202],
+      [202, 422],
+    ]);
 });

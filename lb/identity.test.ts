@@ -126,6 +126,7 @@ describe("refused is", () => {
     ["who only says who it is", { "order-principal": "acme" }],
     ["a wrong key", bearer(newApiKey("bank").key)],
     ["a key's digest", bearer(keys.bank.line.slice(0, 64))],
+    ["two keys", bearer(`${keys.bank.key}, Bearer ${keys.till.key}`)],
     ["a key under another scheme", { authorization: `Basic ${keys.bank.key}` }],
     ["a principal that is no name", bearer(keys.odd.key)],
     ["a token that is over", bearer(current.token("acme", { exp: nowS() - 1 }))],

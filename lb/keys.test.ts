@@ -23,7 +23,9 @@ async function keysOf(replace: Record<string, string>): Promise<string[]> {
   for (let n = 0; n < 8; n += 1)
     await connection.request("POST", "/orders", jsonBody, JSON.stringify(sampleOrder()));
   connection.close();
-  return producer.requests.map((one) => (headerOf(one, "idempotency-key") ?? "").replaceAll("-", ""));
+  return producer.requests.map((one) =>
+    (headerOf(one, "idempotency-key") ?? "").replace(/^lb-/, "").replaceAll("-", ""),
+  );
 }
 
 const mask = (1n << 64n) - 1n;

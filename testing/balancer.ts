@@ -52,6 +52,7 @@ export async function startBalancer(options: {
       LB_PORT: String(port),
       LB_STATS_BIND: `127.0.0.1:${operatorsPort}`,
       LB_KEY_SECRET: keySecret(),
+      LB_FRESH: "1",
       ...addresses("PRODUCER", producers),
       ...addresses("CONSUMER", consumers),
       ...env,

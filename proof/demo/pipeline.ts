@@ -88,6 +88,7 @@ export async function startPipeline(
     env: {
       LB_PORT: String(lbPort),
       LB_STATS_BIND: `127.0.0.1:${lbStatsPort}`,
+      LB_FRESH: "1",
       LB_KEY_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64"),
       ...Object.fromEntries(
         programs.map(({ tier, number, address }) => [`${tier.toUpperCase()}_${number}`, address]),

@@ -177,5 +177,7 @@ test("a wait ends with what is known then, and is no longer than may be", async 
   await ledger.record([entry], async () => {});
   const answer = await get(`/orders/${entry.order.id}`, "wait=100000000000");
   expect(answer.headers.get("preference-applied")).toBe("wait=20");
-  expect((await get(`/orders/${entry.order.id}`, "wait=soon")).headers.has("preference-applied")).toBe(false);
+  // Neither a number, nor a preference but a parameter of another (RFC 7240, 2).
+  for (const wish of ["wait=soon", "respond-async; wait=20"])
+    expect((await get(`/orders/${entry.order.id}`, wish)).headers.has("preference-applied")).toBe(false);
 });

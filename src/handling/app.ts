@@ -68,7 +68,7 @@ const unavailable = (detail: string) => new OutcomeError("ledger_unavailable", d
 
 /** RFC 7240, 4.3: how long the client would wait, as far as it may; 0: not at all. */
 function preferredWaitS(prefer = ""): number {
-  const [, seconds = "0"] = /(?:^|[,;])\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
+  const [, seconds = "0"] = /(?:^|,)\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
   return Math.min(Number(seconds), mostWaitS);
 }
 

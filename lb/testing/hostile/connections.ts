@@ -121,6 +121,13 @@ export const connections: Case[] = [
     ...many(50, "accepted" as const),
   ],
   ["smuggled: in a body that is a request", request({ body: request({ body: order(1) }) }), "malformed_body"],
+  [
+    "in a row after a look-up with a length of zeros",
+    request({ method: "GET", target: "/openapi.json", length: "0".repeat(30), body: "" }) +
+      request({ body: order(1) }),
+    { status: 200 },
+    "accepted",
+  ],
   ["half closed after the request", request() + halfClose, "accepted"],
   ["half closed after a chunked one", codings("chunked") + halfClose, "accepted"],
   ["half closed after a batch", batch(orders(2)) + halfClose, { batch: many(2, "accepted") }],

@@ -1,5 +1,16 @@
 /** Where a body ends: lengths of every kind, and bodies that are not as long as they say. */
-import { batch, bodiless, type Case, chunked, chunks, halfClose, order, orders, request } from "./bytes.ts";
+import {
+  batch,
+  bodiless,
+  type Case,
+  chunked,
+  chunks,
+  halfClose,
+  many,
+  order,
+  orders,
+  request,
+} from "./bytes.ts";
 
 export const framing: Case[] = [
   ["a good order", request(), "accepted"],
@@ -65,5 +76,20 @@ export const framing: Case[] = [
   ["a length with blanks around", request({ length: `\t ${order().length} \t` }), "accepted"],
   ["two lengths in one line", request({ length: `${order().length}, 5` }), { own: 400 }],
   ["a length by an underscore", request({ lines: ["Content_Length: 5"] }), "accepted"],
+  [
+    "a look-up with a length of thirty zeros",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { length: "0".repeat(30) }),
+    "not_found",
+  ],
+  [
+    "a look-up with a body",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { length: 1, body: "x" }),
+    "body_too_large",
+  ],
+  [
+    "a long batch whose length has thirty leading zeros",
+    batch(orders(300), { length: `${"0".repeat(30)}${orders(300).length}` }),
+    { batch: many(300, "accepted") },
+  ],
   ["a length and chunks", chunked(chunks(order()), { lines: ["Content-Length: 5"] }), "accepted"],
 ];

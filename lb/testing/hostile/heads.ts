@@ -1,5 +1,17 @@
 /** How a head is written: headers too many or too long, forbidden bytes, lines that end in other ways. */
-import { batch, bodiless, type Case, fields, halfClose, many, order, orders, request } from "./bytes.ts";
+import {
+  batch,
+  bodiless,
+  type Case,
+  chunked,
+  chunks,
+  fields,
+  halfClose,
+  many,
+  order,
+  orders,
+  request,
+} from "./bytes.ts";
 
 /** What only the balancer and the producers tell each other. */
 export const internal = [
@@ -40,9 +52,29 @@ export const heads: Case[] = [
     "headers_too_large",
   ],
   ["a header of 9 KB", request({ lines: [`X: ${"x".repeat(9_000)}`] }), "headers_too_large"],
+  [
+    "a header of 9 KB, look-up",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { lines: [`X: ${"x".repeat(9_000)}`] }),
+    "headers_too_large",
+  ],
   ["a header of 9 KB, batch", batch(orders(2), { lines: [`X: ${"x".repeat(9_000)}`] }), "headers_too_large"],
   ["a header of 15 KB", request({ lines: [`X: ${"x".repeat(15_000)}`] }), "headers_too_large"],
   ["a header of 17 KB", request({ lines: [`X: ${"x".repeat(17_000)}`] }), { own: 400 }],
+  [
+    "a header of 9 KB that is taken out, an order of 8 KB",
+    request({ lines: [`Order-Principal: ${"x".repeat(9_000)}`], body: order().padEnd(8_192) }),
+    "headers_too_large",
+  ],
+  [
+    "a header of 7 KB that is taken out, a batch of 12 KB",
+    batch(orders(2).padEnd(12_500), { lines: [`Order-Customers: ${"x".repeat(7_000)}`] }),
+    { batch: many(2, "accepted") },
+  ],
+  [
+    "a Host of 6 KB, a batch of 12 KB in chunks",
+    chunked(chunks(orders(2).padEnd(12_500)), { target: "/orders/batch", host: "h".repeat(6_000) }),
+    { batch: many(2, "accepted") },
+  ],
   ["a header's name of 7 KB", request({ lines: [`${"x".repeat(7_000)}: x`] }), { own: 400 }],
   ["all headers that are the balancer's own", request({ lines: internal }), "accepted"],
   [
@@ -58,6 +90,11 @@ export const heads: Case[] = [
   ["a Cookie of 8 KB", request({ lines: [`Cookie: c=${"x".repeat(8_190)}`] }), "headers_too_large"],
   ["a NUL in a header", request({ lines: ["X: a\0b"] }), "malformed_request"],
   ["a control byte in a header", request({ lines: ["X: a\u0001b"] }), "malformed_request"],
+  [
+    "a control byte in a header, look-up",
+    bodiless("GET", "/orders/00000000-0000-4000-8000-000000000000", { lines: ["X: a\u0001b"] }),
+    "malformed_request",
+  ],
   ["a DEL in a header", request({ lines: ["X: a\u007fb"] }), "malformed_request"],
   ["a bare CR in a header", request({ lines: ["X: a\rb"] }), { own: 400 }],
   ["8-bit bytes in a header", request({ lines: ["X: a\u00e9\u00ff"] }), "accepted"],

@@ -25,6 +25,11 @@ export const keys: Case[] = [
   ["a key of 255 characters", keyed("CASE".padEnd(255, "k")), "accepted"],
   ["a key of 256 characters", keyed("CASE".padEnd(256, "k")), "malformed_key"],
   ["a key of 4,000 characters", keyed("CASE".padEnd(4_000, "k")), "malformed_key"],
+  [
+    "a key of 1,000 characters, long batch",
+    batch(orders(300), { lines: [`Idempotency-Key: ${"CASE".padEnd(1_000, "k")}`] }),
+    "malformed_key",
+  ],
   ["a key of one character", keyed("k"), "accepted"],
   ["a key of one backslash", keyed("\\"), "accepted"],
   ["a quoted key with a wrong escape", keyed('"CASE\\b"'), "malformed_key"],

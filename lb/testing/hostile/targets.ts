@@ -88,6 +88,11 @@ export const targets: Case[] = [
   ["a URI of 2 KB", request({ target: `/orders?${"x".repeat(2_000)}` }), "uri_too_long"],
   ["a URI of 7 KB", request({ target: `/orders?${"x".repeat(7_000)}` }), "uri_too_long"],
   ["a URI of 2 KB, look-up", bodiless("GET", `/openapi.json?${"x".repeat(2_000)}`), "uri_too_long"],
+  [
+    "a URI of 2 KB, of an order",
+    bodiless("GET", `/orders/00000000-0000-4000-8000-000000000000?${"x".repeat(2_000)}`),
+    "uri_too_long",
+  ],
   ["a URI of 17 KB", request({ target: `/orders?${"x".repeat(17_000)}` }), { own: 400 }],
   ["an id in capitals", bodiless("GET", "/orders/B98A142B-6AD9-8A04-B1CE-B0407A8EC501"), "not_found"],
   ["an id of hyphens", bodiless("GET", `/orders/${"-".repeat(36)}`), "not_found"],

@@ -15,6 +15,10 @@ export const versions: Case[] = [
   ["a Host with a user", request({ host: "user@coffee-orders" }), "malformed_request"],
   ["a Host with a control byte", request({ host: "a\u0001b" }), "malformed_request"],
   ["a Host that is no host", request({ host: "a b/c?d" }), "malformed_request"],
+  ["a Host with an apostrophe and an escape", request({ host: "it's%41" }), "accepted"],
+  ...["a:b:c", "a:8o", "a:-1", "::1", "[::1", "[::1]x", "[]", "a]", "%", "a%zz"].map(
+    (host): Case => [`a Host ${host}`, request({ host }), "malformed_request"],
+  ),
   ["HTTP/1.0 with Host", request({ version: "HTTP/1.0" }), "accepted"],
   ["HTTP/1.0 without Host", request({ version: "HTTP/1.0", host: undefined }), "accepted"],
   [
