@@ -76,7 +76,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     });
   let pool = connect();
   let cautious = 0;
-
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
   function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
     const used = pool;

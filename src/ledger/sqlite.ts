@@ -67,7 +67,6 @@ export function createSqliteLedger(path: string): Ledger {
     openedToLook ??= new Database(path, { readonly: true });
     return openedToLook;
   };
-
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
     const deadline = Date.now() + lockTimeoutMs;
@@ -82,7 +81,6 @@ export function createSqliteLedger(path: string): Ledger {
       }
     }
   }
-
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
     const before = tail;
