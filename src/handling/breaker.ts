@@ -48,7 +48,6 @@ export function createBreaker(parts: {
     onChange(open);
   }
   const outlasts = () => sinceMs !== undefined && clock.nowMs() > sinceMs + longestOutageMs;
-
   return {
     /** What may begin now: everything, one probe, or nothing for so long. */
     admits(): { most: number; waitMs: number } {

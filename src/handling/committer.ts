@@ -9,10 +9,9 @@ const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
-/** librdkafka's. `lost`: partitions are another member's by now, who begins at the last commit; the ledger knows the rest. */
+/** librdkafka's. Lost: to another member, who begins at the last commit. During a rebalance: it succeeds a little later. */
 const words = {
   lost: /assignment lost|unknown member|fenced|not in an active group/i,
-  // The group agrees on a new generation: the same commit succeeds a little later.
   rebalance: /generation id|rebalance in progress/i,
   tooLong: /metadata string too large/i,
 };

@@ -66,7 +66,6 @@ export function tellOfPartitions(
 ): void {
   const { metrics, consumer, clock } = parts;
   const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
-
   const collect = () => {
     owned.set(partitions.size);
     for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();

@@ -87,7 +87,6 @@ export function startConsumer(
   }
   const working = work();
   working.catch(reportError);
-
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {

@@ -118,7 +118,6 @@ export async function applyByCustomer(
   const statements = new Map<Promise<unknown>, Entry>();
   let unavailable: LedgerUnavailableError | undefined;
   let over = false;
-
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
       const forbidden =

@@ -87,7 +87,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     const answer = Promise.race([Promise.try(work, used), late]);
     return answer.catch(blame).finally(() => clearTimeout(timer));
   }
-
   function replacePool(): void {
     pool
       .close({ timeout: 0 })

@@ -57,7 +57,6 @@ export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
   let tail: Promise<unknown> = Promise.resolve();
-
   const database = (): Database => {
     opened ??= new Database(path, { create: true, strict: true });
     return opened;
@@ -99,7 +98,6 @@ export function createSqliteLedger(path: string): Ledger {
     tail = done.catch(() => undefined);
     return done.catch(blame);
   }
-
   const execute: Tx = async (strings, ...values) => {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;
