@@ -1,9 +1,7 @@
 /**
- * What handling an order means. Replace this file: the rest of the project needs only `handler`, `migrations` and
- * `effectTable`.
- *
- * An effect in the ledger's own database is an `apply`, through `tx`: it is committed together with the ledger's row,
- * so it happens once. An effect elsewhere (an HTTP call, a mail) is an `effect`: examples/http-call.ts.
+ * What handling an order means. Replace this file: the rest needs only `handler`, `migrations` and `effectTable`. An effect in
+ * the ledger's own database is an `apply`, through `tx`: it is committed together with the ledger's row, so it happens once.
+ * An effect elsewhere (an HTTP call, a mail) is an `effect`: examples/http-call.ts.
  */
 import type { Handler } from "./handling/handler.ts";
 

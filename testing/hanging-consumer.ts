@@ -14,6 +14,11 @@ import { createLogger } from "../src/runtime/log.ts";
 import { createRegistry } from "../src/runtime/metrics.ts";
 import { onShutdown } from "../src/runtime/shutdown.ts";
 
+const unreadable = new Proxy(new Error(), {
+  get() {
+    throw new Error("whoever looks at it fails");
+  },
+});
 const config = consumerConfig();
 const log = createLogger("consumer", config);
 const registry = createRegistry(config.INSTANCE);
@@ -27,6 +32,7 @@ const { unready, waiting, drain } = startConsumer(config, {
     async apply(order, context) {
       if ("apply" in handler) await handler.apply(order, context);
       void Promise.reject(new Error("nobody waits for this"));
+      void Promise.reject(unreadable);
       setTimeout(() => {
         throw new Error("nor for this");
       });

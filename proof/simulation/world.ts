@@ -16,9 +16,8 @@ import { createOrders } from "./orders.ts";
 const goodEveryMs = 5_000;
 const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
 
-/** Letters that an outage may cost where it is not declared as one, if it strikes so many customers. */
+/** Letters that an outage may cost where it is not declared as one. */
 const handful = 10;
-const manyCustomers = 8;
 
 /** One for all worlds: making it takes longer than a world. */
 const metrics = createHandlingMetrics(new Registry());
@@ -143,8 +142,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     },
     checker,
     fail,
-    /** Few customers may just have bad orders: nobody can tell. */
-    lettersOfOutage: customers < manyCustomers ? Number.POSITIVE_INFINITY : handful,
+    lettersOfOutage: handful,
     broken: () => broken,
     placed: () => placed,
   };

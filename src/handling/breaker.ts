@@ -6,7 +6,7 @@ import { backoffMs, type Clock } from "../runtime/clock.ts";
 import type { Work } from "./work.ts";
 
 /** Whose attempt failed. */
-type Failed = Pick<Work, "customer" | "failures" | "attempts" | "begunAtMs" | "failedAtMs">;
+type Failed = Pick<Work, "customer" | "failures">;
 
 /** Open when so many first attempts failed, of so many customers, and none was handled for the window or one for so many. */
 const fewestFailed = 10;
@@ -19,6 +19,8 @@ const mostFailed = 200;
 const probeBaseMs = 500;
 const probeMaxMs = 10_000;
 
+const isFirst = ({ failures }: Pick<Work, "failures">): boolean => failures === 0;
+
 /** @param parts.onChange is told each change, before anything else happens */
 export function createBreaker(parts: {
   clock: Clock;
@@ -29,19 +31,23 @@ export function createBreaker(parts: {
   /** The newest whose first attempts failed; each that is handled makes up for some of them. */
   let failing: Failed[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;
+  let recoveredAtMs = Number.NEGATIVE_INFINITY;
   let open = false;
-  let openedAtMs = 0;
+  let openings = 0;
+  /** Since when nothing but failures came, and whether somebody was given up all the same. */
+  let sinceMs: number | undefined;
+  let doubted = false;
   let probes = 0;
   let probeAtMs = 0;
-
   function change(to: boolean): void {
     open = to;
-    if (open) openedAtMs = clock.nowMs();
+    openings += Number(open);
     failing = [];
     probes = 0;
     probeAtMs = clock.nowMs() + backoffMs(1, probeBaseMs, probeMaxMs, random);
     onChange(open);
   }
+  const outlasts = () => sinceMs !== undefined && clock.nowMs() > sinceMs + longestOutageMs;
   return {
     /** What may begin now: everything, one probe, or nothing for so long. */
     admits(): { most: number; waitMs: number } {
@@ -52,27 +58,43 @@ export function createBreaker(parts: {
       probeAtMs = nowMs + probeMaxMs;
       return { most: 1, waitMs: 0 };
     },
-    handledAtMs: (): number => handledAtMs,
+    /** Whether an order whose attempts are spent, or which is late, is to be given up. */
+    mayGiveUp(
+      { begunAtMs = 0 }: Pick<Work, "begunAtMs">,
+      { spent, late }: Record<"spent" | "late", boolean>,
+    ) {
+      // Where some are handled that had failed before, it may be, too, in its time.
+      if (handledAtMs >= begunAtMs) return late || (spent && recoveredAtMs < begunAtMs);
+      // Nothing else was handled since: one order may be bad, and all of them only after a long time.
+      const may = late && (!doubted || outlasts());
+      doubted ||= may;
+      return may;
+    },
+    /** What was counted before it opened counts no more. */
+    giveBack(work: Pick<Work, "openings" | "attempts" | "begunAtMs" | "failedAtMs">): void {
+      if (work.openings !== openings)
+        Object.assign(work, { openings, attempts: 0, begunAtMs: undefined, failedAtMs: undefined });
+    },
     /** Notes how attempts ended, before they are counted. @returns whether those that failed are the orders' own */
-    note(handled: number, failed: Failed[]): boolean {
+    note(handled: Pick<Work, "failures" | "attempts">[], failed: Failed[]): boolean {
       const nowMs = clock.nowMs();
       const wasOpen = open;
-      if (handled > 0) handledAtMs = nowMs;
-      if (open && handled > 0) change(false);
+      if (handled.length > 0) [handledAtMs, sinceMs, doubted] = [nowMs, undefined, false];
+      if (failed.length > 0) sinceMs ??= nowMs;
+      if (handled.some(({ attempts }) => attempts > 0)) recoveredAtMs = nowMs;
+      if (open && handled.length > 0) change(false);
       if (open) {
         probes += Number(failed.length > 0);
         // A probe that said nothing, e.g. a record that was handled before, is followed by the next at once.
         probeAtMs = failed.length > 0 ? nowMs + backoffMs(probes, probeBaseMs, probeMaxMs, random) : nowMs;
       }
-      if (wasOpen)
-        return nowMs > openedAtMs + longestOutageMs && failed.every(({ failures }) => failures > 0);
-      failing.push(...failed.filter(({ failures }) => failures === 0));
-      failing = failing.slice(Math.max(handled * failedForHandled, failing.length - mostFailed));
+      if (wasOpen) return outlasts() && failed.every(({ failures }) => failures > 0);
+      failing.push(...failed.filter(isFirst));
+      const made = handled.filter(isFirst).length * failedForHandled;
+      failing = failing.slice(Math.max(made, failing.length - mostFailed));
       const customers = new Set(failing.map(({ customer }) => customer));
       const nearlyAll = failing.length >= fewestFailed || handledAtMs < nowMs - windowMs;
       if (failed.length === 0 || customers.size < fewestCustomers || !nearlyAll) return true;
-      for (const work of failing)
-        Object.assign(work, { attempts: 0, begunAtMs: undefined, failedAtMs: undefined });
       change(true);
       return false;
     },

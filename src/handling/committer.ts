@@ -9,19 +9,17 @@ const urgentIntervalMs = 50;
 const afterFailureMs = 500;
 const timeoutMs = 10_000;
 
-/** librdkafka's, for failures that are harmless. */
+/** librdkafka's. Lost: to another member, who begins at the last commit. During a rebalance: it succeeds a little later. */
 const words = {
-  /** The partitions are another member's by now, who begins at the last commit; the ledger knows the rest. */
   lost: /assignment lost|unknown member|fenced|not in an active group/i,
-  /** The group agrees on a new generation: the same commit succeeds a little later. */
   rebalance: /generation id|rebalance in progress/i,
+  tooLong: /metadata string too large/i,
 };
 
 export function createCommitter({ consumer, metrics, log, clock }: OwnershipParts) {
   let underWay = false;
   let notBeforeMs = 0;
   let lastMs = Number.NEGATIVE_INFINITY;
-
   /** Each partition with its log of now: what is acknowledged late must not count for the one after it. */
   const dueOf = (partitions: Iterable<OwnedPartition>) =>
     [...partitions].flatMap((owner) => {
@@ -29,7 +27,6 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
       const due = owner.lost ? undefined : offsets.due();
       return due ? [{ owner, offsets, commit: { partition, ...due } }] : [];
     });
-
   async function send(dues: ReturnType<typeof dueOf>): Promise<void> {
     underWay = true;
     lastMs = clock.nowMs();
@@ -41,6 +38,7 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
     } catch (error) {
       const kafka = (error as Error).message;
       const reason = (["lost", "rebalance"] as const).find((one) => words[one].test(kafka)) ?? "other";
+      if (words.tooLong.test(kafka)) for (const { offsets } of dues) offsets.shorten();
       if (reason === "lost") for (const { owner } of dues) owner.lost = owner.leaving;
       metrics.commitFailures.inc({ reason });
       const level = reason === "rebalance" ? "debug" : "warn";

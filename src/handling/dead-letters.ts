@@ -48,7 +48,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   let opened: ReturnType<typeof openLetterBox> | undefined;
   /** Records whose letters can't be sent for now, and why. */
   const held = new Map<DeliveredRecord, string>();
-
   /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
   async function send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
     // Opened when it is first needed, and anew when that failed or its client met a fatal error.

@@ -18,10 +18,9 @@ type Parts = ProcessorParts & {
 
 export function createEnding(config: ConsumerConfig, parts: Parts) {
   const { ledger, deadLetters, handler, metrics, log, clock, random, recorder, breaker } = parts;
-
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
-    let handled = 0;
+    const handled: Work[] = [];
     const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
@@ -29,18 +28,17 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
         if (end.kind !== "reject") failed.push(work);
       } else if (end) {
         metrics.verdicts[end].inc();
-        handled += Number(end === "handled");
+        if (end === "handled" && !("effect" in handler)) handled.push(work);
         if (end === "conflict") void giveUp(work, "conflict: another order was handled under the same id");
         else work.tracker.finish(work.record);
       }
     }
-    const ownFault = breaker.note("effect" in handler ? 0 : handled, failed);
+    const ownFault = breaker.note(handled, failed);
     return works.filter((work) => {
       const end = ends.get(work);
       return typeof end === "object" ? isPutOff(work, end, ownFault) : end === undefined;
     });
   }
-
   /** Puts off an order that failed. @returns false when it is given up, or nothing is to be done for it any more */
   function isPutOff(work: Work, { kind, reason }: Fault, ownFault: boolean): boolean {
     if (work.owner.leaving) return false;
@@ -53,9 +51,8 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       work.attempts += 1;
       work.failedAtMs ??= nowMs;
       const late = work.notBeforeMs > work.failedAtMs + config.RETRY_TIMEOUT_MS;
-      // As long as nothing else succeeds either, it may not be the order's fault.
-      const alive = breaker.handledAtMs() >= (work.begunAtMs ?? nowMs);
-      if (kind === "reject" || late || (alive && work.attempts >= config.HANDLER_ATTEMPTS)) {
+      const spent = work.attempts >= config.HANDLER_ATTEMPTS;
+      if (kind === "reject" || breaker.mayGiveUp(work, { spent, late })) {
         void giveUp(work, reason);
         return false;
       }
@@ -64,13 +61,11 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     work.waitsFor = counted ? "attempt" : "dependency";
     work.reason = oneLine(reason);
     work.owner.waiting.add(work);
-    const { id: orderId } = work.entry.order;
-    const delayMs = Math.round(work.notBeforeMs - nowMs);
-    const told = { orderId, attempt: work.attempts, reason: oneLine(work.forLog(reason)), delayMs };
-    log.warn(told, "handling failed, trying again later");
+    const { orderId, attempts: attempt } = work;
+    const told = { orderId, attempt, delayMs: Math.round(work.notBeforeMs - nowMs) };
+    log.warn({ ...told, reason: oneLine(work.forLog(reason)) }, "handling failed, trying again later");
     return true;
   }
-
   /** Rows of letters, many at once: thousands by themselves would keep everybody else from the ledger. */
   const note = createGather(config.LEDGER_BATCH_ORDERS, async (letters: [Work, Burial][]) => {
     const bury = () => ledger.bury(...letters.map(([, burial]) => burial)).then(() => true);
@@ -78,7 +73,6 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     const noted = await recorder.whileLedgerIsDown(works, bury);
     return () => noted;
   });
-
   /** A letter, then its row, and only then is the record finished: beside the batches, for that may take long. */
   async function giveUp(work: Work, why: string): Promise<void> {
     const { record, owner, tracker, attempts, orderId } = work;

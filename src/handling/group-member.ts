@@ -50,7 +50,6 @@ export function createGroupMember(
   let polledAtMs = clock.nowMs();
   let progressAtMs = polledAtMs;
   let heldBefore = 0;
-
   function meetDemands(): void {
     if (state.is === "releasing") letGo(state);
     const demand = state.is === "owning" ? demands.shift() : undefined;
@@ -66,7 +65,6 @@ export function createGroupMember(
       });
     }
   }
-
   function revoke(demanded: readonly number[]): void {
     const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
     for (const { revoked, waiting } of partitions) {
@@ -76,7 +74,6 @@ export function createGroupMember(
     processor.drop(({ owner }) => owner.leaving);
     state = { is: "releasing", partitions, sinceMs: clock.nowMs() };
   }
-
   /** Lets go when nothing of theirs runs and what is finished is committed, or when that takes too long. */
   function letGo({ partitions, sinceMs }: State & { is: "releasing" }): void {
     const running = partitions.some((owner) => owner.running > 0);
@@ -93,7 +90,6 @@ export function createGroupMember(
     metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
     state = { is: "owning" };
   }
-
   async function poll(): Promise<void> {
     // With enough in hand it takes one record now and then: that polls, and the others wait with librdkafka, where it is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;

@@ -66,8 +66,7 @@ export function tellOfPartitions(
 ): void {
   const { metrics, consumer, clock } = parts;
   const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
-
-  function collect(): void {
+  const collect = () => {
     owned.set(partitions.size);
     for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
     for (const { partition, offsets, ...owner } of partitions.values()) {
@@ -85,6 +84,6 @@ export function tellOfPartitions(
       end.set(place, newest);
       lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
     }
-  }
+  };
   Object.assign(owned, { collect });
 }

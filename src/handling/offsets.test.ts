@@ -195,6 +195,9 @@ test("metadata stays within what a broker takes, and what is left out is handled
   const taken = slots.map(({ offset }) => offset).filter((offset) => add(next, offset) !== undefined);
   expect(taken.filter((offset) => offset % 2 === 0)).toHaveLength(10_000);
   expect(taken.length).toBeLessThan(19_500);
+  // Where the brokers take less, none of it is told.
+  tracker.shorten();
+  expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 4).join());
 });
 
 test.each(["", "somebody else's", "1", `1,${topic()},x`, `1,${topic()},4,0,zz`, "2,?,?,1,1"])(

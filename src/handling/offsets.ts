@@ -32,6 +32,7 @@ export function createOffsetTracker(
   let newestMs = -1;
   let committed = start;
   let progressed = false;
+  let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
   return {
     /** Whether an offset can only come from another log than the newest one. */
@@ -79,12 +80,16 @@ export function createOffsetTracker(
       const offset = unfinished?.offset ?? next;
       const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
       const head = `${form},${topicId()},${newestEpoch},${knownMs}`;
-      const metadata = encoded(head, offset, next, open.keys(), known);
+      const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
+    /** The brokers take less metadata than they do by default: none of what is finished. */
+    shorten(): void {
+      brief = true;
+    },
     acknowledged(commit: CommittedOffset): void {
       committed = commit;
     },

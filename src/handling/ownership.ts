@@ -20,7 +20,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   let topicId: string | undefined;
   let rewindAtMs = 0;
   const toldId = () => topicId ?? "-";
-
   /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
     for (;;) {
@@ -42,7 +41,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       }
     }
   }
-
   /** Begins an ownership. @returns where reading begins */
   function own(partition: number, committed: CommittedOffset | undefined, leaves: boolean): Start {
     const of = committed && topicOf(committed);
@@ -55,12 +53,10 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     owned.set(partition, owner);
     return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };
   }
-
   function restarted(reason: "truncated" | "recreated" | "retention", where: Record<string, unknown>): void {
     metrics.restarts.inc({ reason });
     log.warn({ reason, ...where }, "the log is another one than before: what is in it is taken on anew");
   }
-
   /** Learns the topic's id. Another one than before: every partition is read from its beginning. */
   function topicIs(id: string | undefined): void {
     if (id === undefined || id === topicId) return;
@@ -68,7 +64,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     topicId = id;
     if (isOther) for (const owner of owned.values()) beginAnew(owner);
   }
-
   function beginAnew(owner: OwnedPartition): void {
     restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
     owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);

@@ -23,12 +23,12 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     },
   });
   const { conclude, giveUp } = createEnding(config, { ...parts, recorder, breaker });
-
   async function run(batch: Work[], free: () => void): Promise<Work[]> {
     const works = batch.filter(({ owner }) => !owner.leaving);
     for (const { owner } of works) owner.running += 1;
     try {
       for (const work of works) {
+        breaker.giveBack(work);
         work.begunAtMs ??= clock.nowMs();
         work.owner.waiting.delete(work);
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
@@ -41,7 +41,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       for (const { owner } of works) owner.running -= 1;
     }
   }
-
   /** An effect elsewhere, then its row. The customer's next order waits for both, another customer's for the first. */
   async function effect(work: Work, free: () => void): Promise<Work[]> {
     // Should the row fail, the effect is not repeated for that.
@@ -51,7 +50,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       const deadline = startDeadline(clock, config.HANDLER_TIMEOUT_MS);
       try {
         await handled(work, deadline);
-        breaker.note(1, []);
+        breaker.note([work], []);
         work.effected = true;
       } catch (error) {
         return conclude([work], new Map([[work, faultOf(error)]]));
@@ -62,7 +61,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     free();
     return conclude([work], await record(work));
   }
-
   /** Which orders the ledger has already: their effect is done. */
   const isKnown = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
     const ids = works.map(({ entry }) => entry.order.id);
@@ -73,7 +71,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     const ends = await recorder.record(works, () => Promise.resolve());
     return () => ends;
   });
-
   /** Calls the handler, and observes how long that takes. */
   async function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
     const sinceMs = clock.nowMs();

@@ -58,7 +58,6 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
   const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;
   const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, longestApplyMs);
-
   /** Repeats what failed for the ledger's sake. @returns undefined when every partition was taken away @throws BatchError */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T | undefined> {
     for (let failures = 1; failures === 1 || works.some(({ owner }) => !owner.leaving); failures += 1) {
@@ -75,7 +74,6 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     }
     return undefined;
   }
-
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
@@ -116,7 +114,6 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       }
     });
   }
-
   /** Leaves out who failed and records the others; by halves where no culprit is known. */
   async function record(works: Work[], apply: ApplyWork): Promise<Ends> {
     const ends: Ends = new Map();

@@ -29,14 +29,12 @@ export function createScheduler<Work extends Scheduled>(options: {
   let runningWorks = 0;
   let lastWasAlone = false;
   let stopWaiting: (() => void) | undefined;
-
   /** While others could begin, what goes alone takes turns with them and has a quarter of the room; else all but one. */
   function aloneIsNext(): boolean {
     if (readyAlone.length === 0) return false;
     if (ready.length === 0) return runningAlone < Math.max(1, concurrency - 1);
     return !lastWasAlone && runningAlone < Math.ceil(concurrency / 4);
   }
-
   function pump(): void {
     while (running < concurrency && ready.length + readyAlone.length > 0) {
       const { most, waitMs } = admits();
@@ -51,7 +49,6 @@ export function createScheduler<Work extends Scheduled>(options: {
       begin(alone ? readyAlone : ready, alone ? 1 : most);
     }
   }
-
   function begin(from: Queue<Work>[], most: number): void {
     const alone = Number(from === readyAlone);
     const nowMs = clock.nowMs();
@@ -86,7 +83,6 @@ export function createScheduler<Work extends Scheduled>(options: {
     });
     done.catch(reportError);
   }
-
   /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */
   function release(queue: Queue<Work>): void {
     const first = queue.waiting[0];

@@ -30,7 +30,6 @@ export function startConsumer(
   let obstacle = "starting";
   let draining = false;
   let denial: string | undefined;
-
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     while (!draining) {
@@ -45,7 +44,6 @@ export function startConsumer(
     }
     return undefined;
   }
-
   /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
     try {
@@ -56,14 +54,12 @@ export function startConsumer(
       log.warn({ err: error }, "the ledger keeps what is older than its retention, until the next time");
     }
   }
-
   async function watchRights(): Promise<void> {
     denial = await core?.consumer.missingRight(rightsMs).catch((error) => {
       log.debug({ err: error }, "no broker tells which rights there are");
       return denial;
     });
   }
-
   async function work(): Promise<void> {
     const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
@@ -91,7 +87,6 @@ export function startConsumer(
   }
   const working = work();
   working.catch(reportError);
-
   return {
     /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {

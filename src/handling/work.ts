@@ -42,10 +42,11 @@ export class Work {
   readonly decoded: { entry: Entry } | { fault: string };
   /** Orders of one customer are handled in order; an undecodable record is a customer of its own. */
   readonly customer: string;
-  /** Attempts that failed and were counted; when the first of them began, and failed. */
+  /** Attempts that failed and were counted; when the first of them began, and failed; how often the breaker had opened. */
   attempts = 0;
   begunAtMs: number | undefined;
   failedAtMs: number | undefined;
+  openings = 0;
   /** All failures, whosever fault they were: they make the next wait longer. */
   failures = 0;
   /** When the next attempt may begin, whether it waits for that itself or for a dependency, and why the last failed. */
@@ -56,7 +57,6 @@ export class Work {
   alone = false;
   /** Its effect elsewhere is done, and only not recorded yet. */
   effected = false;
-
   /** Whatever is in the record, this does not throw: what can't be decoded says so. @param tracker that took it on */
   constructor(
     readonly record: DeliveredRecord,
@@ -80,14 +80,12 @@ export class Work {
     if ("entry" in this.decoded) return this.decoded.entry;
     throw new Error("an undecodable record has no order");
   }
-
   /** Also of a record that this version can't decode, e.g. of a later one: its key is the order's id. */
   get orderId(): string | null {
     if ("entry" in this.decoded) return this.decoded.entry.order.id;
     const key = this.record.key?.toString("latin1") ?? "";
     return isUuid(key) ? key : null;
   }
-
   /** A reason without what the order says, which errors of handlers and databases repeat: no log has a customer's words. */
   forLog(reason: string): string {
     if ("fault" in this.decoded) return "undecodable: its letter says why";

@@ -4,7 +4,7 @@ import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
 import { consumerConfig } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
-import type { DeliveredRecord } from "./fetched.ts";
+import { DeliveredRecord } from "./fetched.ts";
 import { openProducer } from "./producer.ts";
 import type { OutgoingRecord } from "./sender.ts";
 
@@ -159,3 +159,14 @@ test("who waits is woken by a record, long before the time is over", async () =>
   });
   await member.close();
 }, 30_000);
+
+test("a record counts with what becomes of it: a text once more, and objects many times; a short one as it is", () => {
+  const bytesOf = (text: string) => {
+    const layout = { keyAt: 0, keyBytes: -1, valueBytes: text.length, headerBytes: 0 };
+    return new DeliveredRecord("orders", 0, 0, 0, 0, Buffer.from(text), layout).bytes;
+  };
+  expect(bytesOf("x".repeat(10_000))).toBe(20_000);
+  expect(bytesOf("[],".repeat(10_000))).toBeGreaterThan(1_000_000);
+  expect(bytesOf('{"a":1}'.repeat(10_000))).toBeGreaterThan(1_500_000);
+  expect(bytesOf("[],")).toBe(6);
+});

@@ -8,12 +8,15 @@ const headBytes = 40;
 const headWords = 10;
 const headDoubles = 5;
 const lengthBytes = 4;
+/** Values up to that come in such numbers that looking into them would cost, and the number of records bounds them. */
+const short = 512;
 
 /** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
 type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
 const valueAt = ({ keyAt, keyBytes }: Layout): number => keyAt + Math.max(0, keyBytes);
 const headersAt = (layout: Layout): number => valueAt(layout) + Math.max(0, layout.valueBytes);
 const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes;
+const sizeOf = (layout: Layout): number => endOf(layout) - layout.keyAt;
 const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
   bytes < 0 ? null : batch.subarray(at, at + bytes);
 
@@ -29,16 +32,17 @@ export class DeliveredRecord {
     readonly timestampMs: number,
     private batch: Buffer,
     private layout: Layout,
+    private counted?: number,
   ) {}
-
-  /** Of key, value and headers. */
+  /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
   get bytes(): number {
-    return endOf(this.layout) - this.layout.keyAt;
+    this.counted ??=
+      sizeOf(this.layout) + decodedBytes(this.batch, valueAt(this.layout), this.layout.valueBytes);
+    return this.counted;
   }
-
   /** Copies its bytes, once: those of the others are let go. */
   own(): void {
-    if (this.batch.length === this.bytes) return;
+    if (this.batch.length === sizeOf(this.layout)) return;
     this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
     this.layout = { ...this.layout, keyAt: 0 };
   }
@@ -59,6 +63,16 @@ export class DeliveredRecord {
     }
     return found;
   }
+}
+
+/** The text once more, and objects: of JSON that is little but brackets they take thirty times as much (JavaScriptCore). */
+function decodedBytes(batch: Buffer, valueAt: number, length: number): number {
+  let sum = Math.max(0, length);
+  for (let at = valueAt; length > short && at < valueAt + length; at += 1) {
+    const byte = batch[at];
+    sum += byte === 0x5b || byte === 0x7b ? 100 : byte === 0x3a ? 60 : 0;
+  }
+  return sum;
 }
 
 /** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */

@@ -91,13 +91,11 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
   const polls = setInterval(reports.poll, 100);
-
   /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
-
   /**
    * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
    * for one partition leave in one request if they fit.

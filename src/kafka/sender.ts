@@ -91,7 +91,6 @@ function createEncoder() {
   texts.start({ stream: true, asUint8Array: true });
   let numbers: number[] = [];
   const lengthOf = (text: string | Buffer | null) => (text === null ? -1 : (texts.write(text) as number));
-
   function addHeaders(headers: RecordHeaders): void {
     const total = numbers.push(0) - 1;
     for (const header of headers)

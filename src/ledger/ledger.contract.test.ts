@@ -171,6 +171,11 @@ describe.each([
   test("a handler that would end the transaction, undo others' statements or change the connection is refused", async () => {
     const statements = [
       "COMMIT",
+      "SET LOCAL statement_timeout = 0",
+      "SELECT set_config('search_path', 'elsewhere', false)",
+      "SELECT pg_advisory_lock(1)",
+      "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+      "CREATE TEMP TABLE scratch (id text)",
       "rollback",
       "; -- all\n/* of it */ END",
       "SAVEPOINT a",
@@ -180,7 +185,8 @@ describe.each([
       const [good, bad] = [entryOf("c1"), entryOf("c2")];
       const failing = ledger.record([good, bad], async (entry, tx) => {
         await write(entry, tx);
-        if (entry === bad) await tx([statement] as never).catch(() => undefined);
+        const strings = Object.defineProperty([statement] as never, "raw", { value: [statement] });
+        if (entry === bad) await tx(strings).catch(() => undefined);
       });
       const { failures } = await failureOf(failing);
       expect([...failures.keys()]).toEqual([bad]);

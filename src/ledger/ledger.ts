@@ -89,6 +89,10 @@ export class BatchError extends Error {
 const notForHandlers =
   /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
 
+/** What would outlast the transaction on its connection, or would have no end on the server. */
+const ofTheSession =
+  /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s+(OR\s+REPLACE\s+)?((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
  * statements. One that failed is left out where that may be, none of its statements succeeded, and its handler says so; else it
@@ -114,10 +118,10 @@ export async function applyByCustomer(
   const statements = new Map<Promise<unknown>, Entry>();
   let unavailable: LedgerUnavailableError | undefined;
   let over = false;
-
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const forbidden = notForHandlers.exec(strings[0] ?? "")?.[3];
+      const forbidden =
+        notForHandlers.exec(strings[0] ?? "")?.[3] ?? ofTheSession.exec(strings.join("?"))?.[0].trim();
       const fault = over
         ? "the ledger's transaction is over"
         : forbidden && `${forbidden} is not for handlers`;
@@ -136,7 +140,6 @@ export async function applyByCustomer(
       );
       return rows;
     }) as Tx;
-
   /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
   const failed = (entry: Entry, error: unknown) => {
     const own = failures.get(entry);
@@ -146,7 +149,6 @@ export async function applyByCustomer(
     if (!own && (heldUp || struck.has(entry))) struck.add(entry);
     else failures.set(entry, { place: "handler", error });
   };
-
   /** The last of each customer's effects that is not done. */
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {

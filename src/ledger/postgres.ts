@@ -76,7 +76,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     });
   let pool = connect();
   let cautious = 0;
-
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
   function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
     const used = pool;
@@ -88,7 +87,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     const answer = Promise.race([Promise.try(work, used), late]);
     return answer.catch(blame).finally(() => clearTimeout(timer));
   }
-
   function replacePool(): void {
     pool
       .close({ timeout: 0 })

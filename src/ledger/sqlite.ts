@@ -57,7 +57,6 @@ export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
   let tail: Promise<unknown> = Promise.resolve();
-
   const database = (): Database => {
     opened ??= new Database(path, { create: true, strict: true });
     return opened;
@@ -67,7 +66,6 @@ export function createSqliteLedger(path: string): Ledger {
     openedToLook ??= new Database(path, { readonly: true });
     return openedToLook;
   };
-
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
     const deadline = Date.now() + lockTimeoutMs;
@@ -82,7 +80,6 @@ export function createSqliteLedger(path: string): Ledger {
       }
     }
   }
-
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
     const before = tail;
@@ -101,7 +98,6 @@ export function createSqliteLedger(path: string): Ledger {
     tail = done.catch(() => undefined);
     return done.catch(blame);
   }
-
   const execute: Tx = async (strings, ...values) => {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;

@@ -22,7 +22,11 @@ export function onShutdown(options: {
   }
   const crash = (rejected: boolean) => (err: unknown) => {
     if (!isStray?.(rejected)) end("fatal", "unexpected error: ending at once", { err });
-    log.error({ err }, "a handler left behind what failed, and did not wait for it");
+    try {
+      log.error({ err }, "a handler left behind what failed, and did not wait for it");
+    } catch {
+      log.error("a handler left behind what failed, and can't even be told");
+    }
   };
   function begin(signal: NodeJS.Signals): void {
     if (draining) end("error", "second signal: ending at once, without a drain", { signal });
