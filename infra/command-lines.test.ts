@@ -12,11 +12,19 @@ const commands = {
   ...{ dev: "proof/demo/dev.ts", stage: "stage/main.ts", bench: "bench/main.ts" },
 };
 
-test.each(Object.entries(commands))("bun run %s", async (name, entry) => {
-  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 30_000, cwd });
+const ofMake = { up: "infra/up.ts", down: "infra/down.ts", demo: "stage/demo.ts" };
+const lines = [
+  ...Object.entries(commands).map(([name, entry]) => [`bun run ${name}`, entry] as const),
+  ...Object.entries(ofMake).map(([name, entry]) => [`make ${name}`, entry] as const),
+];
+/** Where a word is taken for none, there is nothing to start or end containers with, and no demo. */
+const env = { PATH: "/nowhere", DEMO_SECONDS: "0" };
+
+test.each(lines)("%s", async (name, entry) => {
+  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 30_000, cwd, env });
   const [helped, misspelt] = await Promise.all([run("--help"), run("--hepl")]);
-  expect(helped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(`bun run ${name}`) });
+  expect(helped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(name) });
   expect(misspelt).toMatchObject({ code: 2, stdout: "" });
   expect(misspelt.stderr).toContain("--hepl");
-  expect(misspelt.stderr).toContain(`bun run ${name}`);
+  expect(misspelt.stderr).toContain(name);
 });

@@ -3,6 +3,7 @@
  * the demo goes on without. STAGE_PORT moves it.
  */
 import { ownToken, stagePort } from "../infra/stage-service.ts";
+import { ownCommandLine } from "../kit/arguments.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { runCommand } from "../proof/demo/command.ts";
@@ -10,6 +11,9 @@ import type { OpenOnlooker } from "../proof/demo/run.ts";
 import { serveStage } from "./server.ts";
 import { openEmbedded } from "./sources/embedded.ts";
 import { openStage } from "./stage.ts";
+
+const usage = "make demo   DEMO_SECONDS, DEMO_RATE, LB_PORT, LB_STATS_PORT and STAGE_PORT change it";
+ownCommandLine(usage, {}, () => undefined);
 
 const openOnlooker: OpenOnlooker = async (pipeline) => {
   const port = stagePort(process.env);
