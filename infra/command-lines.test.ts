@@ -28,3 +28,16 @@ test.each(lines)("%s", async (name, entry) => {
   expect(misspelt.stderr).toContain("--hepl");
   expect(misspelt.stderr).toContain(name);
 });
+
+test.each([
+  ["proof/load/main.ts", ["--url", "http://127.0.0.1:1"], {}, "make up"],
+  ["proof/demo/dev.ts", [], { HTTP_PORT: "x" }, "HTTP_PORT=x: a port is expected"],
+  ["stage/demo.ts", [], { STAGE_PORT: "x" }, "STAGE_PORT=x: a port is expected"],
+])("%s says in words what keeps it from beginning", async (entry, args, variables, words) => {
+  const run = await capture([process.execPath, entry, ...args], {
+    ...{ limitMs: 30_000, cwd, env: { ...env, ...variables } },
+  });
+  expect(run.code).toBeGreaterThan(0);
+  expect(run.stderr).toContain(words);
+  expect(run.stderr).not.toMatch(/^ +at /m);
+});

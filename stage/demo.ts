@@ -13,10 +13,9 @@ import { openEmbedded } from "./sources/embedded.ts";
 import { openStage } from "./stage.ts";
 
 const usage = "make demo   DEMO_SECONDS, DEMO_RATE, LB_PORT, LB_STATS_PORT and STAGE_PORT change it";
-ownCommandLine(usage, {}, () => undefined);
+const port = ownCommandLine(usage, {}, () => stagePort(process.env));
 
 const openOnlooker: OpenOnlooker = async (pipeline) => {
-  const port = stagePort(process.env);
   if (port !== 0 && (await isTaken(port)))
     return {
       told: `the stage is left out: port ${port} is taken, and STAGE_PORT moves it`,
