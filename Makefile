@@ -11,7 +11,7 @@ up: ## the whole topology on containers: 3 brokers, 3 ZooKeeper nodes, producers
 	@$(bun) infra/setup/main.ts up && exec "$$bun" infra/up.ts
 
 down: ## stops what make up started, and keeps its data (VOLUMES=1 removes them too)
-	@$(bun) infra/down.ts $(if $(VOLUMES),--volumes)
+	@$(bun) infra/down.ts $(if $(filter 1,$(VOLUMES)),--volumes)
 
 test: ## every check and test (SUITES="unit lb" for some of them)
 	@$(bun) infra/test/main.ts $(SUITES)

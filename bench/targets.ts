@@ -34,9 +34,9 @@ const limits = {
   heap: "what Bun's heap and malloc hold between collections; no more lives on at the end than at the start",
 };
 
-/** Every target whose benchmark has been run. */
+/** Every target whose benchmark has been run. One of whose sides has no figure was not met. */
 export function verdicts(all: All): TargetVerdict[] {
-  return [
+  const found = [
     ...direct(all),
     ...balanced(all),
     ...overload(all),
@@ -47,6 +47,9 @@ export function verdicts(all: All): TargetVerdict[] {
     ...memory(all),
     ...topology(all),
   ];
+  return found.map((one) =>
+    one.measured.includes("NaN") ? { ...one, measured: "no figure", limit: "not measured yet" } : one,
+  );
 }
 
 const times = (measure: string, cost: number, least: number, target: number): TargetVerdict => ({

@@ -3,10 +3,10 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { must } from "../kit/capture.ts";
 import { freePorts } from "../kit/ports.ts";
+import { takeOver } from "../proof/testing/taken-over.ts";
 import { startOrdersCluster } from "../testing/kafka.ts";
 import { startPostgres } from "../testing/postgres.ts";
 import { startTier } from "../testing/tier-process.ts";
-import { takeOver } from "./testing/taken-over.ts";
 
 test("parcels are loaded, and each is handled once", async () => {
   using taken = takeOver("parcels");

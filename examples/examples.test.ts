@@ -1,7 +1,7 @@
 /** Whoever takes this over replaces three files. With each example in their place all compiles, and tests and demo hold. */
 import { afterAll, expect, test } from "bun:test";
 import { must } from "../kit/capture.ts";
-import { takeOver } from "./testing/taken-over.ts";
+import { takeOver } from "../proof/testing/taken-over.ts";
 
 const limitMs = 300_000;
 /** Where examples/http-call.ts orders. */

@@ -12,11 +12,32 @@ const commands = {
   ...{ dev: "proof/demo/dev.ts", stage: "stage/main.ts", bench: "bench/main.ts" },
 };
 
-test.each(Object.entries(commands))("bun run %s", async (name, entry) => {
-  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 30_000, cwd });
+const ofMake = { up: "infra/up.ts", down: "infra/down.ts", demo: "stage/demo.ts" };
+const lines = [
+  ...Object.entries(commands).map(([name, entry]) => [`bun run ${name}`, entry] as const),
+  ...Object.entries(ofMake).map(([name, entry]) => [`make ${name}`, entry] as const),
+];
+/** Where a word is taken for none, there is nothing to start or end containers with, and no demo. */
+const env = { PATH: "/nowhere", DEMO_SECONDS: "0" };
+
+test.each(lines)("%s", async (name, entry) => {
+  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 30_000, cwd, env });
   const [helped, misspelt] = await Promise.all([run("--help"), run("--hepl")]);
-  expect(helped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(`bun run ${name}`) });
+  expect(helped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(name) });
   expect(misspelt).toMatchObject({ code: 2, stdout: "" });
   expect(misspelt.stderr).toContain("--hepl");
-  expect(misspelt.stderr).toContain(`bun run ${name}`);
+  expect(misspelt.stderr).toContain(name);
+});
+
+test.each([
+  ["proof/load/main.ts", ["--url", "http://127.0.0.1:1"], {}, "make up"],
+  ["proof/demo/dev.ts", [], { HTTP_PORT: "x" }, "HTTP_PORT=x: a port is expected"],
+  ["stage/demo.ts", [], { STAGE_PORT: "x" }, "STAGE_PORT=x: a port is expected"],
+])("%s says in words what keeps it from beginning", async (entry, args, variables, words) => {
+  const run = await capture([process.execPath, entry, ...args], {
+    ...{ limitMs: 30_000, cwd, env: { ...env, ...variables } },
+  });
+  expect(run.code).toBeGreaterThan(0);
+  expect(run.stderr).toContain(words);
+  expect(run.stderr).not.toMatch(/^ +at /m);
 });

@@ -1,12 +1,16 @@
 // `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
 // the next time, unless --volumes says otherwise.
+import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
 import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
-const volumes = Bun.argv.includes("--volumes");
+const usage =
+  "make down [VOLUMES=1]   ends what make up started, and keeps the data, or with VOLUMES=1 removes them";
+const options = { volumes: { type: "boolean", default: false } } as const;
+const { volumes } = ownCommandLine(usage, options, (given) => given);
 const stop = stopWhenTold();
 const topology = openTopology({ stop });
 try {

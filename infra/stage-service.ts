@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { startInBackground } from "../kit/background.ts";
 import { cachePath, type Machine } from "../kit/machine.ts";
+import { portOf } from "../kit/ports.ts";
 import { tail } from "../kit/step.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
@@ -21,12 +22,8 @@ interface Note {
 }
 
 /** Where the stage listens. @throws UserError */
-export function stagePort(env: Record<string, string | undefined>): number {
-  const given = env.STAGE_PORT || String(usualPort);
-  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535)
-    throw new UserError(`STAGE_PORT=${given}: a port is expected`);
-  return Number(given);
-}
+export const stagePort = (env: Record<string, string | undefined>): number =>
+  portOf("STAGE_PORT", env.STAGE_PORT || String(usualPort));
 
 /** This user's token, the same at each start, so that a page that is open outlives a restart. */
 export async function ownToken(machine: Machine): Promise<string> {

@@ -1,5 +1,6 @@
 // `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
 // it can't, it says which port or which container, and what that one said last.
+import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
@@ -11,6 +12,12 @@ import { fetchOptions } from "./secure/access.ts";
 import { secretPath } from "./secure/names.ts";
 import { endService, startService } from "./stage-service.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
+
+ownCommandLine(
+  "make up [SECURE=1]   takes no options: infra/compose.yaml names the variables",
+  {},
+  () => undefined,
+);
 
 const POLL_MS = 500;
 const ROUTE_LIMIT_MS = 20_000;

@@ -2,6 +2,8 @@
 // whole tree is ended at its time limit, when we are told to stop, and whatever it left running when it is done.
 
 const living = new Set<number>();
+/** Within it two signals are one: a Ctrl-C comes twice, from the terminal and from `bun run`, which hands it on. */
+const echoMs = 200;
 
 export interface RunOptions {
   limitMs: number;
@@ -62,9 +64,12 @@ export async function run(argv: string[], options: RunOptions): Promise<Ending> 
  */
 export function stopWhenTold(): AbortSignal {
   const controller = new AbortController();
+  let toldMs = Number.NEGATIVE_INFINITY;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
+      if (performance.now() - toldMs < echoMs) return;
       if (controller.signal.aborted) process.exit(130);
+      toldMs = performance.now();
       controller.abort(new Stopped(signal));
     });
   }

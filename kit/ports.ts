@@ -1,9 +1,17 @@
 // Ports of this machine's loopback address: which are taken, and which are free for a second topology.
 import { connect, createServer } from "node:net";
+import { UserError } from "./user-error.ts";
 
 // Below the range from which Linux takes ports for outgoing connections: what is free here stays free.
 const FIRST = 20_080;
 const LAST = 32_000;
+
+/** The port that a variable names, 0 for any. @throws UserError */
+export function portOf(variable: string, given: string): number {
+  if (!/^\d{1,5}$/.test(given) || Number(given) > 65_535)
+    throw new UserError(`${variable}=${given}: a port is expected`);
+  return Number(given);
+}
 
 /** Whether somebody listens there already. */
 export function isTaken(port: number): Promise<boolean> {

@@ -11,6 +11,7 @@ import { createTopic } from "./create-topic.ts";
 const usage = `bun run topics
 Creates the topics where they are missing and verifies that they are as strong as configured. What they are called and how
 strong they are to be comes from the same variables as for the tiers: KAFKA_BROKERS, ORDERS_TOPIC, DEAD_TOPIC, …
+Brokers that do not answer are tried for a minute.
 Exit code: 0 both can be relied on; 1 why not, for whoever is not admitted within 10 s; 2 the command was not understood.`;
 ownCommandLine(usage, {}, () => undefined);
 
@@ -44,9 +45,9 @@ async function check(topic: string): Promise<string | undefined> {
   return fault;
 }
 
-/** Brokers that are only just starting are waited for. */
+/** Brokers that are only just starting are waited for, and it is said why. */
 async function untilDeadline<T>(step: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let told = ""; ; ) {
     try {
       return await step();
     } catch (error) {
@@ -55,6 +56,8 @@ async function untilDeadline<T>(step: () => Promise<T>): Promise<T> {
         console.error(`Kafka at ${config.KAFKA_BROKERS}: ${message}`);
         process.exit(1);
       }
+      if (message !== told) console.error(`Kafka at ${config.KAFKA_BROKERS}, tried for a minute: ${message}`);
+      told = message;
       await Bun.sleep(1_000);
     }
   }

@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { takeOver } from "../examples/testing/taken-over.ts";
 import { ensureImages } from "../infra/images.ts";
 import { e2eProject } from "../infra/test/suites.ts";
 import { type Container, openTopology, type Topology } from "../infra/topology.ts";
@@ -23,6 +22,7 @@ import { conduct } from "./run/conduct.ts";
 import { settle } from "./run/settle.ts";
 import { openSystem, type System, type Tier } from "./system/system.ts";
 import { findTargets } from "./system/targets.ts";
+import { takeOver } from "./testing/taken-over.ts";
 import { reconcile } from "./verdict/reconcile.ts";
 
 const WHOLE_LIMIT_MS = 120_000;

@@ -38,8 +38,6 @@ export interface Surroundings {
   note(kind: TimelineEvent["kind"], text: string): void;
 }
 
-export type Actions = ReturnType<typeof createActions>;
-
 export function createActions({ source, instances, note }: Surroundings) {
   const offered = new Set<string>(Object.values(source.faults).flat());
   const bands = new Map<string, Band>();

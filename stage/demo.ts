@@ -3,6 +3,7 @@
  * the demo goes on without. STAGE_PORT moves it.
  */
 import { ownToken, stagePort } from "../infra/stage-service.ts";
+import { ownCommandLine } from "../kit/arguments.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { runCommand } from "../proof/demo/command.ts";
@@ -11,8 +12,10 @@ import { serveStage } from "./server.ts";
 import { openEmbedded } from "./sources/embedded.ts";
 import { openStage } from "./stage.ts";
 
+const usage = "make demo   DEMO_SECONDS, DEMO_RATE, LB_PORT, LB_STATS_PORT and STAGE_PORT change it";
+const port = ownCommandLine(usage, {}, () => stagePort(process.env));
+
 const openOnlooker: OpenOnlooker = async (pipeline) => {
-  const port = stagePort(process.env);
   if (port !== 0 && (await isTaken(port)))
     return {
       told: `the stage is left out: port ${port} is taken, and STAGE_PORT moves it`,

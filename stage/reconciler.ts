@@ -74,8 +74,6 @@ const blindAfterMs = 10_000;
 /** Ids in one question to the ledger. */
 const lookAtOnce = 4_000;
 
-export type Reconciler = ReturnType<typeof createReconciler>;
-
 export function createReconciler(evidence: Evidence, options: Options = {}) {
   const { quietMs = 25_000, mostKept = 400_000, now = Date.now } = options;
   const kept = new Map<string, Kept>();

@@ -4,8 +4,7 @@
  * what is not known is absent, and what changes often is kept in objects by name.
  */
 
-export const tierNames = ["balancer", "producer", "broker", "zookeeper", "consumer", "ledger"] as const;
-export type TierName = (typeof tierNames)[number];
+export type TierName = "balancer" | "producer" | "broker" | "zookeeper" | "consumer" | "ledger";
 
 export type InstanceState = "up" | "unready" | "draining" | "paused" | "down";
 
@@ -49,8 +48,7 @@ export interface Edge {
 }
 
 /** Client to balancer, balancer to producers, and so on to the ledger. */
-export const edgeNames = ["placed", "balanced", "appended", "polled", "handled"] as const;
-export type EdgeName = (typeof edgeNames)[number];
+export type EdgeName = "placed" | "balanced" | "appended" | "polled" | "handled";
 
 export interface Verdict {
   /** "good": all accounted for; "waiting": some take longer; "broken": the promise is; "blind": it can't be known. */

@@ -19,6 +19,8 @@ export type TierProcess = {
   /** Everything it wrote to standard error so far. */
   stderr(): string;
   signal(signal: NodeJS.Signals): void;
+  /** Sends it again and again. @returns the exit code */
+  toldToTheEnd(signal: NodeJS.Signals): Promise<number>;
   /** Asks it over HTTP; waits until it listens. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Waits until /readyz answers 200. */
@@ -63,6 +65,10 @@ export function startTier(
     exited,
     stderr: () => errors,
     signal: (signal) => child.kill(signal),
+    async toldToTheEnd(signal) {
+      await until(`the ${entry} ends`, () => child.kill(signal) ?? child.exitCode !== null);
+      return exited;
+    },
     fetch: get,
     async ready(timeoutMs = 15_000) {
       await until(`the ${entry} is ready`, async () => (await get("/readyz")).ok, timeoutMs);

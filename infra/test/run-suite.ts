@@ -24,7 +24,7 @@ export interface SuiteCircumstances {
 }
 
 /** The test files below `root`. */
-export function testFiles(root: string): string[] {
+function testFiles(root: string): string[] {
   return [...new Bun.Glob("**/*.test.{ts,tsx}").scanSync({ cwd: root })]
     .filter((file) => !/(^|\/)node_modules\//.test(file))
     .sort();

@@ -127,9 +127,12 @@ describe("nothing is left", () => {
     async () => {
       const demo = startDemo();
       expect(await demo.says("all are up")).toBe(true);
+      // So that what was accepted stays unhandled.
+      for (const { pid } of processesOf(folder).filter(({ env }) => env.INSTANCE?.startsWith("consumer")))
+        process.kill(pid, "SIGSTOP");
       demo.child.kill("SIGINT");
       expect(await demo.says("stopped: waiting for what was accepted")).toBe(true);
-      demo.child.kill("SIGINT");
+      expect(await comesTrue(() => demo.child.kill("SIGINT") ?? demo.child.exitCode !== null)).toBe(true);
       expect(await demo.end()).toBe(130);
       await expectNothingLeft();
     },

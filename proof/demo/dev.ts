@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
-import { freePorts, isTaken } from "../../kit/ports.ts";
+import { freePorts, isTaken, portOf } from "../../kit/ports.ts";
 import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { bootstrapOf } from "./pipeline.ts";
@@ -35,7 +35,7 @@ process.on("exit", () => {
 });
 
 try {
-  await dev(process.env.HTTP_PORT || "3000");
+  await dev(portOf("HTTP_PORT", process.env.HTTP_PORT || "3000"));
 } catch (error) {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.error(error.message);
@@ -45,14 +45,14 @@ try {
   await processes.stop(graceMs);
 }
 
-async function dev(port: string): Promise<void> {
-  if (await isTaken(Number(port))) throw new UserError(`Port ${port} is taken; HTTP_PORT moves it.`);
+async function dev(port: number): Promise<void> {
+  if (await isTaken(port)) throw new UserError(`Port ${port} is taken; HTTP_PORT moves it.`);
   const argv = [process.execPath, join(root, "native", "mock-server.ts"), "0"];
   const bootstrap = await bootstrapOf(processes.start({ name: "mock-cluster", argv }), stop);
   const free = Object.values(await freePorts(["one", "another"]));
-  const consumer = free.find((one) => one !== port) ?? "";
+  const consumer = free.find((one) => one !== String(port)) ?? "";
   const common = { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", DRAIN_NOTICE_MS: "0" };
-  const tiers = { producer: port, consumer } as const;
+  const tiers = { producer: String(port), consumer } as const;
   const ledger = join(folder, "ledger.sqlite");
   console.log(`Orders: http://127.0.0.1:${port}/orders   look-ups: http://127.0.0.1:${consumer}/orders/ID`);
   console.log(`Ledger: ${ledger}`);

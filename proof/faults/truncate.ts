@@ -52,7 +52,7 @@ async function newestLog(container: Container): Promise<Log> {
 }
 
 /** The record batches of a segment, whole ones only. Source: Kafka's message format, version 2. */
-export function batchesIn(segment: Buffer): Batch[] {
+function batchesIn(segment: Buffer): Batch[] {
   const found: Batch[] = [];
   for (let at = 0; at + 61 <= segment.length; ) {
     const baseOffset = Number(segment.readBigInt64BE(at));

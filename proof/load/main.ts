@@ -26,6 +26,8 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
   const ignored = ignoredVariables(thisMachine().env);
   if (ignored) console.error(ignored);
   const { profile, durationSeconds, url, access } = settings;
+  if (await nobodyIsAt(url))
+    throw new Error(`Nobody takes connections at ${url}: make up; or --url names another balancer.`);
   const usual = profileDefaults[profile];
   const given = settings.rate ?? ("rate" in usual ? usual.rate : undefined);
   // A ramp is to go beyond what is held.
@@ -50,4 +52,10 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
   // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
   const good = profile === "ramp" ? once : held;
   return good && result.crossed.length === 0 ? 0 : 1;
+}
+
+/** Said at once: to send orders to nobody for ten seconds tells less. */
+async function nobodyIsAt(url: string): Promise<boolean> {
+  const refused = (error: Error & { code?: string }) => /refused/i.test(error.code ?? "");
+  return fetch(url).then(() => false, refused);
 }

@@ -18,8 +18,6 @@ export class Broken extends Error {
   override name = "Broken";
 }
 
-export type Checker = ReturnType<typeof createChecker>;
-
 export function createChecker(parts: {
   kafka: () => Kafka;
   ledger: LedgerModel;

@@ -104,8 +104,7 @@ describe.concurrent("its end", () => {
     await until("its handler hangs", () => tier.log.some(({ msg }) => msg === "hanging"), waitMs);
     tier.signal("SIGTERM");
     await unready(tier, "draining");
-    tier.signal("SIGTERM");
-    expect(await tier.exited).toBe(1);
+    expect(await tier.toldToTheEnd("SIGTERM")).toBe(1);
   });
 
   test("a port that is taken: one message, exit 1", async () => {

@@ -17,14 +17,8 @@ export function createRegistry(instance: string): Registry {
 
 /** What a metric is when it is asked for. */
 export function gaugeOfNow(registry: Registry, name: string, help: string, now: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(now());
-    },
-  });
+  const collect = (): void => gauge.set(now());
+  const gauge = new Gauge({ name, help, registers: [registry], collect });
 }
 
 /** A histogram of how long something takes, in seconds. */

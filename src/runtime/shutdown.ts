@@ -5,6 +5,9 @@
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";
 
+/** Within it two signals are one: a Ctrl-C comes twice, from the terminal and from `bun run`, which hands it on. */
+const echoMs = 200;
+
 /** Installs the handlers. `isStray`: an error, or a rejection, that nobody waited for breaks no invariant, and is only told. */
 export function onShutdown(options: {
   log: Logger;
@@ -13,7 +16,7 @@ export function onShutdown(options: {
   isStray?: (rejected: boolean) => boolean;
 }): void {
   const { log, timeoutMs, drain, isStray } = options;
-  let draining = false;
+  let begunMs = Number.NEGATIVE_INFINITY;
 
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
     log[level](fields, why);
@@ -29,8 +32,9 @@ export function onShutdown(options: {
     }
   };
   function begin(signal: NodeJS.Signals): void {
-    if (draining) end("error", "second signal: ending at once, without a drain", { signal });
-    draining = true;
+    if (performance.now() - begunMs < echoMs) return;
+    if (begunMs > 0) end("error", "second signal: ending at once, without a drain", { signal });
+    begunMs = performance.now();
     log.info({ signal, timeoutMs }, "draining");
     setTimeout(end, timeoutMs, "error", "the drain outlasted its limit: ending without it", { timeoutMs });
     drain().then(

@@ -28,8 +28,8 @@ export function takeOver(example: string, edit = (text: string) => text) {
   } else {
     for (const file of readdirSync(join(examples, example)))
       cpSync(join(examples, example, file), join(src, file));
-    // It tested the order that was there.
-    rmSync(join(src, "order.test.ts"));
+    // What is of the order that was there, as docs/upgrading.md says.
+    for (const path of ["src/order.test.ts", "examples"]) rmSync(join(tree, path), { recursive: true });
   }
   return { tree, [Symbol.dispose]: () => rmSync(tree, { recursive: true, force: true }) };
 }
