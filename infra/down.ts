@@ -4,6 +4,7 @@ import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
+import { isSecured } from "./secure/access.ts";
 import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
@@ -11,17 +12,18 @@ const usage =
   "make down [VOLUMES=1]   ends what make up started, and keeps the data, or with VOLUMES=1 removes them";
 const options = { volumes: { type: "boolean", default: false } } as const;
 const { volumes } = ownCommandLine(usage, options, (given) => given);
+/** The usual topology and the secured one are apart, each with its data. */
+const nothing = `Nothing is up here${isSecured(process.env) ? "" : "; `make down SECURE=1` ends the secured topology"}.`;
 const stop = stopWhenTold();
 const topology = openTopology({ stop });
 try {
   await endService(thisMachine(stop), (await topology.config()).name);
-  console.error("Stopping: producers and consumers finish their work first ...");
+  const isUp = (await topology.containers()).length > 0;
+  console.error(isUp ? "Stopping: producers and consumers finish their work first ..." : nothing);
   await topology.down({ volumes });
-  console.error(
-    volumes
-      ? "Removed, with the data."
-      : "Removed. The data are kept for the next `make up`; `make down VOLUMES=1` removes them.",
-  );
+  if (volumes) console.error("Removed, with the data.");
+  else if (isUp)
+    console.error("Removed. The data are kept for the next `make up`; `make down VOLUMES=1` removes them.");
 } catch (error) {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;
   console.error(error.message);

@@ -45,7 +45,9 @@ async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): 
   const schedule = plan(settings);
   const { seed, rounds, expectedMs } = schedule;
   const minutes = Math.ceil(expectedMs / 60_000);
-  machine.say(`seed ${seed}: ${rounds.length} rounds of faults, about ${minutes} min`);
+  machine.say(
+    `seed ${seed}: ${rounds.length === 1 ? "1 round" : `${rounds.length} rounds`} of faults, about ${minutes} min`,
+  );
   const fillable = rounds.some(({ steps }) =>
     steps.some(({ scenario }) => scenarios[scenario].fault === "disk-full"),
   );
