@@ -490,7 +490,7 @@ export interface operations {
                     "application/json": components["schemas"]["ToCome"] | components["schemas"]["Waiting"] | components["schemas"]["Handled"] | components["schemas"]["Dead"];
                 };
             };
-            /** @description malformed_request (refused): The request is not valid HTTP */
+            /** @description malformed_request: The request is not valid HTTP */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -499,7 +499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unauthenticated (refused): Nobody known is asking */
+            /** @description unauthenticated: Nobody known is asking */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -517,7 +517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description body_too_large (refused): The body is too large */
+            /** @description body_too_large: The body is too large */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -526,7 +526,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description uri_too_long (refused): The URI is too long */
+            /** @description uri_too_long: The URI is too long */
             414: {
                 headers: {
                     [name: string]: unknown;
@@ -535,7 +535,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited (refused): Too many requests from this client */
+            /** @description rate_limited: Too many requests from this client */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -544,7 +544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description headers_too_large (refused): The headers are too large */
+            /** @description headers_too_large: The headers are too large */
             431: {
                 headers: {
                     [name: string]: unknown;
@@ -553,7 +553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description internal_error (unknown): An unexpected error */
+            /** @description internal_error: An unexpected error */
             500: {
                 headers: {
                     [name: string]: unknown;
@@ -562,7 +562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description connection_lost (unknown): The answer was lost */
+            /** @description connection_lost: The answer was lost */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -571,7 +571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable (refused): No instance can take the request; ledger_unavailable: The ledger is unavailable */
+            /** @description unavailable: No instance can take the request; ledger_unavailable: The ledger is unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -580,7 +580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description answer_timeout (unknown): The answer did not come in time */
+            /** @description answer_timeout: The answer did not come in time */
             504: {
                 headers: {
                     [name: string]: unknown;

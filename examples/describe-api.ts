@@ -64,11 +64,11 @@ const [both, ofOrders, ofLookUps] = [
   names.slice(names.indexOf("not_found"), names.indexOf("method_not_allowed")),
 ];
 
-/** What a client may be answered with besides, by status. */
-function problems(names: OutcomeName[]) {
+/** What a client may be answered with besides, by status. @param haveFate of an order; a look-up has none */
+function problems(names: OutcomeName[], haveFate: boolean) {
   const told = names.map((name) => {
     const { status, fate, title } = outcomes[name];
-    return { status, text: `${name}${fate ? ` (${fate})` : ""}: ${title}` };
+    return { status, text: `${name}${haveFate && fate ? ` (${fate})` : ""}: ${title}` };
   });
   const answers = [...Map.groupBy(told, ({ status }) => status)].map(([status, group]) => {
     const description = group.map(({ text }) => text).join("; ");
@@ -101,7 +101,7 @@ const placing = (body: "Order" | "Batch", more: object, responses: object) => ({
       return { name, in: "header", description, schema };
     }),
     requestBody: { required: true, ...content(isJson, ref(body)) },
-    responses: { ...responses, ...problems([...both, ...ofOrders]) },
+    responses: { ...responses, ...problems([...both, ...ofOrders], true) },
   },
 });
 
@@ -148,7 +148,7 @@ export const describeApi = () => ({
         ],
         responses: {
           200: content("What became of the order.", { oneOf: views.map(ref) }),
-          ...problems([...both, ...ofLookUps]),
+          ...problems([...both, ...ofLookUps], false),
         },
       },
     },
