@@ -238,8 +238,14 @@ test("by a certificate a tier is known and may work; without one, or with anothe
       ] as const
     ).map(async ([tier, env, words]) => {
       await using one = start(tier, env);
-      const says = async () => new RegExp(words).test((await one.unready()) ?? "");
-      await until(`the ${tier} says ${words}`, says, NOTICED_MS);
+      let told: string | undefined;
+      const says = async () => {
+        told = await one.unready();
+        return new RegExp(words).test(told ?? "");
+      };
+      await until(`the ${tier} says ${words}`, says).catch((error) => {
+        throw new Error(`it says «${told}»`, { cause: error });
+      });
     }),
   );
 });
