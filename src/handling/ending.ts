@@ -24,6 +24,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
+      if (end) work.owner.waiting.delete(work);
       if (typeof end === "object") {
         if (end.kind !== "reject") failed.push(work);
       } else if (end) {
