@@ -52,7 +52,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       work.attempts += 1;
       work.failedAtMs ??= nowMs;
       const late = work.notBeforeMs > work.failedAtMs + config.RETRY_TIMEOUT_MS;
-      const spent = work.attempts >= config.HANDLER_ATTEMPTS;
+      const spent = work.attempts / config.HANDLER_ATTEMPTS;
       if (kind === "reject" || breaker.mayGiveUp(work, { spent, late })) {
         void giveUp(work, reason);
         return false;
