@@ -60,6 +60,6 @@ test.each<[string[], RegExp]>([
 
 test("a letter of any time is listed: what strangers wrote ends no command", () => {
   const stranger = { topic: "t", partition: 0, offset: 0, key: null, value: null, headers: [] };
-  for (const timestampMs of [-1, 0, 2 ** 63])
+  for (const timestampMs of [-1, 0, 2 ** 63, -(2 ** 63)])
     expect(letterOf({ ...stranger, timestampMs }).deadAt).toMatch(/Z$/);
 });

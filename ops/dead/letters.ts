@@ -5,7 +5,7 @@ import { isUuid } from "../../src/wire/order-id.ts";
 import type { ReadRecord } from "../read-topic.ts";
 
 const prefix = "dead.";
-/** The latest time that there is (ECMAScript, 21.4.1.1); on a topic any number may stand for one. */
+/** The latest time that there is, and negative the earliest (ECMAScript, 21.4.1.1); on a topic any number may stand for one. */
 const latestMs = 8_640_000_000_000_000;
 
 /** What is known of a letter; null where its bytes or headers do not say. */
@@ -50,7 +50,7 @@ export function letterOf(record: ReadRecord): Letter {
     customer: textOr(partyOf(order as Order), null),
     reason: headers.get(`${prefix}reason`) ?? "(none given)",
     attempts: number("attempts"),
-    deadAt: new Date(Math.min(deadAtMs, latestMs)).toISOString(),
+    deadAt: new Date(Math.max(-latestMs, Math.min(deadAtMs, latestMs))).toISOString(),
   };
 }
 

@@ -108,7 +108,7 @@ test("orders handled after they had failed hide no outage: first attempts tell",
 });
 
 const late = (breaker: ReturnType<typeof createRun>["breaker"], begunAtMs = 1) =>
-  breaker.mayGiveUp({ begunAtMs }, { spent: true, late: true });
+  breaker.mayGiveUp({ begunAtMs }, { spent: 1, late: true });
 
 test("where too few customers fail to tell, one order is given up, and the next after a long time or an order handled", () => {
   const { breaker, fails, pass, well } = createRun();
@@ -123,4 +123,14 @@ test("where too few customers fail to tell, one order is given up, and the next 
   expect(late(breaker, 120_001)).toBe(false);
   pass(16 * 60_000);
   expect(late(breaker, 120_001)).toBe(true);
+});
+
+test("while orders are handled that had failed before, others have half as many attempts again", () => {
+  const { breaker, pass, well } = createRun();
+  const spent = (share: number) => breaker.mayGiveUp({ begunAtMs: 1 }, { spent: share, late: false });
+  pass(2);
+  breaker.note(well(1), []);
+  expect([spent(0.9), spent(1)]).toEqual([false, true]);
+  breaker.note(well(1, 1), []);
+  expect([spent(1.4), spent(1.5)]).toEqual([false, true]);
 });

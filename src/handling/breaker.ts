@@ -58,13 +58,10 @@ export function createBreaker(parts: {
       probeAtMs = nowMs + probeMaxMs;
       return { most: 1, waitMs: 0 };
     },
-    /** Whether an order whose attempts are spent, or which is late, is to be given up. */
-    mayGiveUp(
-      { begunAtMs = 0 }: Pick<Work, "begunAtMs">,
-      { spent, late }: Record<"spent" | "late", boolean>,
-    ) {
-      // Where some are handled that had failed before, it may be, too, in its time.
-      if (handledAtMs >= begunAtMs) return late || (spent && recoveredAtMs < begunAtMs);
+    /** Whether an order is to be given up. @param state.spent of its attempts: 1 is all; @param state.late its time is over */
+    mayGiveUp({ begunAtMs = 0 }: Pick<Work, "begunAtMs">, { spent, late }: { spent: number; late: boolean }) {
+      // Where some are handled that had failed before, it may be, too: half as many attempts again.
+      if (handledAtMs >= begunAtMs) return late || spent >= (recoveredAtMs < begunAtMs ? 1 : 1.5);
       // Nothing else was handled since: one order may be bad, and all of them only after a long time.
       const may = late && (!doubted || outlasts());
       doubted ||= may;

@@ -24,6 +24,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
     const failed: Work[] = [];
     for (const work of works) {
       const end = ends.get(work);
+      if (end) work.owner.waiting.delete(work);
       if (typeof end === "object") {
         if (end.kind !== "reject") failed.push(work);
       } else if (end) {
@@ -51,7 +52,7 @@ export function createEnding(config: ConsumerConfig, parts: Parts) {
       work.attempts += 1;
       work.failedAtMs ??= nowMs;
       const late = work.notBeforeMs > work.failedAtMs + config.RETRY_TIMEOUT_MS;
-      const spent = work.attempts >= config.HANDLER_ATTEMPTS;
+      const spent = work.attempts / config.HANDLER_ATTEMPTS;
       if (kind === "reject" || breaker.mayGiveUp(work, { spent, late })) {
         void giveUp(work, reason);
         return false;

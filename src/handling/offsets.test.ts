@@ -200,13 +200,18 @@ test("metadata stays within what a broker takes, and what is left out is handled
   expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 4).join());
 });
 
-test.each(["", "somebody else's", "1", `1,${topic()},x`, `1,${topic()},4,0,zz`, "2,?,?,1,1"])(
-  "metadata that says nothing of use (%s) is passed over",
-  (metadata) => {
-    const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
-    for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
-  },
-);
+test.each([
+  "",
+  "somebody else's",
+  "1",
+  `1,${topic()},x`,
+  `1,${topic()},4,0,zz`,
+  `1,${topic()},x,y,0,z`,
+  "2,?,?,1,1",
+])("metadata that says nothing of use (%s) is passed over", (metadata) => {
+  const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
+  for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
+});
 
 test("nothing is to be committed before anything is finished, nor again what is acknowledged", () => {
   const tracker = fresh();

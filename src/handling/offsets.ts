@@ -15,7 +15,7 @@ export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const form = "1";
+const ours = /^1,[^,]+,-?\d+,-?\d+(,[0-9a-z]+)*$/;
 
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
@@ -79,7 +79,7 @@ export function createOffsetTracker(
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
       const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
-      const head = `${form},${topicId()},${newestEpoch},${knownMs}`;
+      const head = `1,${topicId()},${newestEpoch},${knownMs}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
@@ -121,8 +121,8 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 
 /** What metadata says; undefined where it is somebody else's. */
 function told({ offset, metadata }: CommittedOffset) {
-  const [version, topicId, epoch, newestMs, ...runs] = metadata.split(",");
-  if (version !== form || runs.some((run) => !/^[0-9a-z]+$/.test(run))) return undefined;
+  if (!ours.test(metadata)) return undefined;
+  const [, topicId, epoch, newestMs, ...runs] = metadata.split(",");
   const ranges: Finished["ranges"] = [];
   let at = offset;
   for (const [n, run] of runs.entries()) {

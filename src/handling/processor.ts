@@ -30,7 +30,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
       for (const work of works) {
         breaker.giveBack(work);
         work.begunAtMs ??= clock.nowMs();
-        work.owner.waiting.delete(work);
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);

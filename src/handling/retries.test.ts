@@ -40,16 +40,20 @@ const sour = new Error("the milk is sour");
 test("a failing order has its attempts, then is a dead letter; only then comes its customer's next", async () => {
   const [failing = "", next = ""] = await order(["a", "a", "b"]);
   const calls: string[] = [];
+  const told: string[] = [];
   await using consumer = startTestConsumer(
     { ...place.env, HANDLER_ATTEMPTS: "3" },
     async ({ id }, { attempt }) => {
       calls.push(`${id} ${attempt}`);
+      // Also while it is tried again its look-up says what is known of it.
+      if (attempt > 1) told.push(JSON.parse(await (await consumer.request(`/orders/${id}`)).text()).status);
       if (id === failing) throw sour;
     },
   );
   await place.commits(3);
   const ofCustomer = calls.filter((call) => call.startsWith(failing) || call.startsWith(next));
   expect(ofCustomer.slice(-3)).toEqual([`${failing} 2`, `${failing} 3`, `${next} 1`]);
+  expect(told).toEqual(["waiting", "waiting"]);
   expect(await consumer.metric("orders_retried_total")).toBe(2);
   expect(await consumer.metric("orders_handled_total")).toBe(2);
   const [letter, ...more] = await place.letters();

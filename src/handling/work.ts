@@ -91,7 +91,7 @@ export class Work {
     if ("fault" in this.decoded) return "undecodable: its letter says why";
     const said: string[] = [];
     JSON.stringify(this.entry.order, (_, value) =>
-      typeof value === "object" ? value : said.push(`${value}`),
+      typeof value === "object" ? value : said.push(`${value}`, JSON.stringify(`${value}`).slice(1, -1)),
     );
     const longestFirst = said.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length);
     return longestFirst.reduce((text, word) => text.replaceAll(word, "…"), reason);
