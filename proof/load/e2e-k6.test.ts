@@ -27,6 +27,8 @@ function balancer(...answers: ((request: Request) => Response | Promise<Response
     port: 0,
     idleTimeout: 0,
     async fetch(request) {
+      // Whether anybody is here.
+      if (request.method === "GET") return new Response(null, { status: 404 });
       const document = (await request.json()) as { customer: string } | { customer: string }[];
       const one = {
         atMs: Date.now(),

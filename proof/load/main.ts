@@ -57,5 +57,5 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
 /** Said at once: to send orders to nobody for ten seconds tells less. */
 async function nobodyIsAt(url: string): Promise<boolean> {
   const refused = (error: Error & { code?: string }) => /refused/i.test(error.code ?? "");
-  return fetch(url).then(() => false, refused);
+  return fetch(url, { signal: AbortSignal.timeout(5_000) }).then(() => false, refused);
 }
