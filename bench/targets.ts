@@ -1,6 +1,16 @@
 /** What was aimed at, each with what was measured: worked out of the committed results, so that no figure is typed. */
 import type { ResultRow, Results } from "./results.ts";
-import { atLeast, atMost, fastest, median, perSecond, ratio, share, type TargetVerdict } from "./verdict.ts";
+import {
+  atLeast,
+  atMost,
+  fastest,
+  median,
+  perSecond,
+  ratio,
+  share,
+  type TargetVerdict,
+  times,
+} from "./verdict.ts";
 
 type All = Map<string, Results>;
 
@@ -52,14 +62,6 @@ export function verdicts(all: All): TargetVerdict[] {
   );
 }
 
-const times = (measure: string, cost: number, least: number, target: number): TargetVerdict => ({
-  measure,
-  target: `≤ ${target} ×`,
-  measured: `${(cost / least).toFixed(2)} × (${cost.toFixed(0)} of ${least.toFixed(0)} µs)`,
-  met: cost <= target * least,
-  limit: limits.promises,
-});
-
 function direct(all: All): TargetVerdict[] {
   const rows = all.get("direct")?.rows;
   if (!rows) return [];
@@ -93,7 +95,13 @@ function direct(all: All): TargetVerdict[] {
       limits.http,
     ),
     atMost("CPU of the producer an order, 1,024 connections", cpu, 30, "µs", limits.http),
-    times("the same, of a server's that only reads and parses", cpu, at1024.floor("producer µs"), 1.3),
+    times(
+      "the same, of a server's that only reads and parses",
+      cpu,
+      at1024.floor("producer µs"),
+      1.3,
+      limits.promises,
+    ),
     {
       measure: "the same, of the best peer's",
       target: "≤ 0.60",

@@ -79,3 +79,18 @@ export const atMost = (
   met: value <= target,
   limit,
 });
+
+/** CPU times, in µs. */
+export const times = (
+  measure: string,
+  cost: number,
+  least: number,
+  target: number,
+  limit?: string,
+): TargetVerdict => ({
+  measure,
+  target: `≤ ${target} ×`,
+  measured: `${(cost / least).toFixed(2)} × (${cost.toFixed(0)} of ${least.toFixed(0)} µs)`,
+  met: cost <= target * least,
+  limit,
+});

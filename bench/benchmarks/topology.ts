@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Topology } from "../../infra/topology.ts";
 import { must } from "../../kit/capture.ts";
+import { checkout } from "../../kit/checkout.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
@@ -40,7 +41,7 @@ const inspectLimitMs = 10_000;
 export async function measureTopology({ effort, stop, say }: Omit<Context, "brokers">): Promise<ResultRow[]> {
   const machine = thisMachine(stop);
   const seconds = effort.quick ? 5 : Math.max(20, effort.seconds);
-  const stage = { project: "coffee-orders-bench-topology", fresh: true, fillable: false };
+  const stage = { project: `coffee-orders-bench-topology-${checkout}`, fresh: true, fillable: false };
   return withTopology(machine, { ...stage, out: join(import.meta.dir, "../../out") }, async (topology) => {
     const { LB_PORT } = await topology.ports();
     const groups = await groupsOf(topology);

@@ -6,9 +6,9 @@
 /** Longest time for one order, over all tries; above the balancer's 30 s (lb/haproxy.cfg). */
 export const orderLimitMs = 35_000;
 export const maxRetries = 3;
-/** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */
 /** How often a client whose key may change looks which it is to show. */
 export const keysEveryMs = 2_000;
+/** Three waits of at least 6.5 s together outlast a balancer that dies and is started again. */
 const retryBaseMs = 500;
 const retryFactor = 3;
 

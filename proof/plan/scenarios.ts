@@ -4,6 +4,8 @@ import type { Scenario } from "./scenario.ts";
 
 const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
 const takeover = { failed: 0, unseenMs: 15_000 };
+/** No request fails, and nothing is delivered again. */
+const unnoticed = { firstTryFailed: 0, failed: 0, redelivered: 0 };
 const bothTiers = (["producer", "consumer"] as const).map((tier) => ({ tier, count: "all" as const }));
 
 const table = {
@@ -11,7 +13,7 @@ const table = {
     fault: "none",
     targets: [],
     holdMs: 20_000,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "consumer-kill": {
     fault: "kill",
@@ -56,7 +58,7 @@ const table = {
     fault: "restart",
     targets: bothTiers,
     holdMs: 0,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "broker-kill-leader": {
     fault: "kill",
@@ -198,28 +200,28 @@ const table = {
     targets: bothTiers,
     injectMs: 240_000,
     holdMs: 0,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "rotate-ledger-user": {
     fault: "rotate-ledger-user",
     targets: [{ tier: "consumer", count: "all" }],
     injectMs: 120_000,
     holdMs: 0,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "rotate-edge-certificate": {
     fault: "rotate-edge-certificate",
     targets: [{ tier: "balancer" }],
     injectMs: 60_000,
     holdMs: 5_000,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "rotate-api-keys": {
     fault: "rotate-api-keys",
     targets: [{ tier: "balancer" }],
     injectMs: 60_000,
     holdMs: 5_000,
-    goals: { firstTryFailed: 0, failed: 0, redelivered: 0 },
+    goals: unnoticed,
   },
   "everything-restart": {
     fault: "restart",

@@ -1,7 +1,7 @@
 // What clients meet at the edge changes while they order, by the steps of docs/operations.md: what is new is there before what
 // is old goes. Each reload is waited for until the worker before it has ended: until then kept connections may still be its.
 import { X509Certificate } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { connect } from "node:tls";
 import type { EdgeAccess } from "../../../infra/secure/access.ts";
 import { secretPath } from "../../../infra/secure/names.ts";
@@ -13,6 +13,7 @@ import { keysEveryMs } from "../../client/policy.ts";
 import type { System } from "../../system/system.ts";
 import type { Fault, FaultOptions } from "../fault.ts";
 import { reload } from "../reload.ts";
+import { readSecret, writeSecret } from "./secret-file.ts";
 
 const answerLimitMs = 5_000;
 /** Until a signal is known to be lost, which happens just after another. */
@@ -23,10 +24,6 @@ const endedLimitMs = 60_000;
 /** Clients look for their key so often, for as long at most, and send what they have begun. */
 const movedMs = 3 * keysEveryMs;
 
-const read = (name: string) => readFileSync(secretPath(name), "utf8");
-/** In place: a file that is replaced is another one to a container. */
-const write = (name: string, text: string) => writeFileSync(secretPath(name), text);
-
 export const rotateEdgeCertificate: Fault = {
   what: "gives the balancer another certificate, and its own again (SECURE=1)",
   inject: async (system, targets, options) => {
@@ -35,9 +32,9 @@ export const rotateEdgeCertificate: Fault = {
     if (!existsSync(secretPath(spare)))
       throw new UserError(`Its second certificate is missing: ${secretPath(spare)}`);
     for (const _ of ["another", "its own again"]) {
-      const [shown, next] = [read(edge), read(spare)];
-      write(spare, shown);
-      write(edge, next);
+      const [shown, next] = [readSecret(edge), readSecret(spare)];
+      writeSecret(spare, shown);
+      writeSecret(edge, next);
       await reloadWhole(system, balancer, options);
       if ((await fingerprintAt(system, access)) !== new X509Certificate(next).fingerprint256)
         throw new UserError("The balancer does not show the certificate that it was given.");
@@ -60,14 +57,14 @@ export const rotateApiKeys: Fault = {
     const statuses = (key: "old" | "next") =>
       Promise.all(changes.map((one) => statusOf(system, access, one[key])));
     const put = async (lines: (one: (typeof changes)[number]) => string) => {
-      write(
+      writeSecret(
         "api-keys",
-        changes.reduce((text, one) => text.replace(line("old", one), lines(one)), read("api-keys")),
+        changes.reduce((text, one) => text.replace(line("old", one), lines(one)), readSecret("api-keys")),
       );
       await reloadWhole(system, balancer, options);
     };
     await put((one) => line("old", one) + line("next", one));
-    for (const { principal, next } of changes) write(`api-key-${principal}`, next);
+    for (const { principal, next } of changes) writeSecret(`api-key-${principal}`, next);
     await comesTrue(() => options.stop?.aborted === true, movedMs);
     options.stop?.throwIfAborted();
     const both = [...(await statuses("old")), ...(await statuses("next"))];

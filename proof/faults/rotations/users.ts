@@ -1,10 +1,10 @@
 // Users change while orders flow, by the steps of docs/operations.md: a second user that may do the same, each instance
 // restarted as that one after the other, the first user taken away. Then back in the same way, under a new password: so at
 // the end all is as it was, but for that.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { kafkaAdmission } from "../../../infra/secure/access.ts";
-import { ledgerRoles, secretPath } from "../../../infra/secure/names.ts";
+import { ledgerRoles } from "../../../infra/secure/names.ts";
 import { ledgerUrl, newPassword } from "../../../infra/secure/secrets.ts";
 import type { Container } from "../../../infra/topology.ts";
 import { UserError } from "../../../kit/user-error.ts";
@@ -13,11 +13,10 @@ import { type System, type Tier, tierOf } from "../../system/system.ts";
 import { type Fault, startAgain } from "../fault.ts";
 import { asSuperuser } from "../in-ledger.ts";
 import { restart } from "../restart.ts";
+import { writeSecret } from "./secret-file.ts";
 
 const rightsFile = join(import.meta.dir, "../../../infra/secure/rights.txt");
 const tiersOfUsers = ["producer", "consumer"] as const;
-/** In place: a file that is replaced is another one to a container. */
-const write = (name: string, text: string) => writeFileSync(secretPath(name), text);
 
 export const rotateKafkaUsers: Fault = {
   what: "gives producers and consumers other users of Kafka, and their own with new passwords again (SECURE=1)",
@@ -50,8 +49,8 @@ async function changeKafkaUser(
   const before = await controllerOf(system);
   await setPasswords(before, { [to]: password });
   await grant(before, rightsAs(to));
-  write(`kafka-${tier}`, password);
-  write(`kafka-${tier}-user`, to);
+  writeSecret(`kafka-${tier}`, password);
+  writeSecret(`kafka-${tier}-user`, to);
   await restartAll();
   const after = await controllerOf(system);
   await revoke(after, rightsAs(from));
@@ -69,8 +68,8 @@ export const rotateLedgerUser: Fault = {
       const password = newPassword();
       await sql(statement(password));
       // The database gives the role the password that is in this file at each of its starts.
-      if (login === role) write("ledger-runtime", password);
-      write("ledger-runtime-url", ledgerUrl(login, password));
+      if (login === role) writeSecret("ledger-runtime", password);
+      writeSecret("ledger-runtime-url", ledgerUrl(login, password));
       await restart.inject(system, instances, options);
     }
     await sql(`DROP ROLE IF EXISTS ${second}`);
