@@ -116,7 +116,7 @@ async function underLoad(
   { ratePerS, tell, stop }: ExperimentOptions,
 ): Promise<UnderLoad> {
   const load = startLoadRun({
-    ...{ url: system.url, access: system.access, keysChange: hasFault(schedule, "rotate-api-keys") },
+    ...{ url: system.url, access: system.access, stop, keysChange: hasFault(schedule, "rotate-api-keys") },
     profile: "steady",
     rate: ratePerS,
     // What a fault sends on top has its connections from the same few.
@@ -150,9 +150,9 @@ async function underLoad(
     await comesTrue(() => ending.aborted, lastAnswersMs, 100);
     ending.throwIfAborted();
   } finally {
-    // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
+    // Where a heal failed, a fault is left; and no order may be sent to a broken system for ever.
     try {
-      if (shortcomings === undefined) await healAll(system);
+      if (shortcomings === undefined) await healAll(system, faultsOf(schedule));
     } finally {
       stoppedMs = Date.now();
       await Promise.all([load.stop(), trespassers.stop()]);
@@ -209,8 +209,9 @@ function judged(
   };
 }
 
-const hasFault = ({ rounds }: Schedule, fault: FaultName): boolean =>
-  rounds.some(({ steps }) => steps.some(({ scenario }) => scenarios[scenario].fault === fault));
+const faultsOf = ({ rounds }: Schedule): Set<FaultName> =>
+  new Set(rounds.flatMap(({ steps }) => steps.map(({ scenario }) => scenarios[scenario].fault)));
+const hasFault = (schedule: Schedule, fault: FaultName): boolean => faultsOf(schedule).has(fault);
 
 /** What was tried, with what was refused and is there all the same; undefined where nobody is asked who orders. */
 function judgedTrespasses(history: History, { tried, forbidden }: Trespassed): Trespasses | undefined {
