@@ -6,6 +6,7 @@ import { compareHeld } from "./benchmarks/ledger.ts";
 import { watchMemory } from "./benchmarks/memory.ts";
 import { watchOverload } from "./benchmarks/overload.ts";
 import { measureTopology } from "./benchmarks/topology.ts";
+import type { BenchmarkName } from "./names.ts";
 import type { ResultRow } from "./results.ts";
 import { type Context, compare } from "./rig/compare.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
@@ -38,8 +39,7 @@ const balanced = (sides: readonly [SideName, number][], { brokers, effort }: Con
           startBalanced(name, count, brokers.env),
     );
 
-/** In the order in which they run: those without brokers first. */
-export const benchmarks: Record<string, Benchmark> = {
+export const benchmarks: Record<BenchmarkName, Benchmark> = {
   ledger: {
     what: "PostgreSQL's ledger alone, four connections, 500 new orders a transaction, by how many orders it has already",
     alone: true,

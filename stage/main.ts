@@ -3,6 +3,7 @@
  * starts the same in the background. STAGE_PORT moves it.
  */
 
+import { begin } from "../infra/setup/prepare.ts";
 import { noteService, ownToken, stagePort } from "../infra/stage-service.ts";
 import { openTopology } from "../infra/topology.ts";
 import { ownCommandLine } from "../kit/arguments.ts";
@@ -11,9 +12,6 @@ import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
-import { serveStage } from "./server.ts";
-import { openContainers } from "./sources/containers.ts";
-import { openStage } from "./stage.ts";
 
 const usage = `bun run stage [--read-only] [--project NAME]
   --read-only      shows, and lets nobody do anything
@@ -31,7 +29,15 @@ try {
   const port = stagePort(process.env);
   if (port !== 0 && (await isTaken(port)))
     throw new UserError(`Port ${port} of 127.0.0.1 is taken; STAGE_PORT moves the stage.`);
+  await begin("up", machine);
+  // Not before: what they are made of is brought by that.
+  const [{ serveStage }, { openContainers }, { openStage }] = await Promise.all([
+    import("./server.ts"),
+    import("./sources/containers.ts"),
+    import("./stage.ts"),
+  ]);
   const topology = openTopology({ ...(project && { project }) });
+  await topology.refuseOther("bun run stage");
   const { name } = await topology.config();
   if ((await topology.containers()).length === 0) throw new UserError("The topology is not up: make up");
   const stage = openStage(await openContainers(topology), { readOnly });

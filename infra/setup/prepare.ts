@@ -36,6 +36,15 @@ export async function prepare(
 }
 
 /**
+ * For entries, once they have read their command line: prepares for `command`, and says what stays of that.
+ * @throws UserError where it can't
+ */
+export async function begin(command: PreparedCommand, machine: Machine): Promise<void> {
+  const { daemon } = await prepare(command, machine);
+  if (daemon?.pid) machine.say(`The Docker daemon was started for this: "kill ${daemon.pid}" ends it.`);
+}
+
+/**
  * Brings what is missing of `requirements` and gives back what of `mayLack` could not be had; rejects if anything
  * else could not. Of `mayLack` it brings all or nothing: one without the others would be long work in vain.
  */

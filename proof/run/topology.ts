@@ -36,11 +36,11 @@ export async function withTopology<T>(
 
 async function onStanding<T>(
   machine: Machine,
-  { project, fillable }: WantedTopology,
+  { project }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  if (fillable) throw new UserError("Only a topology of its own has a disk that may be filled: --fresh");
   const topology = openTopology(project === undefined ? {} : { project });
+  await topology.refuseOther("bun run prove");
   const containers = await topology.containers();
   const well = containers.every((one) => wellStates.has(stateOf(one)));
   if (containers.length > 0 && well) return act(topology);

@@ -8,11 +8,12 @@ import { runWorld, type WorldOutcome } from "./run.ts";
 const usage = `bun run simulate [--seeds 10000] [--from SEED]   so many worlds, by default of fresh seeds
 bun run simulate --seed SEED                     that one again, with what happens in it
 Exit code: 0 nothing is broken; 1 a promise is, with the seed; 2 the command was not understood.`;
+const mostSeed = Number.MAX_SAFE_INTEGER;
 const text = { type: "string" } as const;
 const { seed, seeds, from } = ownCommandLine(usage, { seeds: text, seed: text, from: text }, (given) => ({
-  seed: given.seed && wholeNumber("--seed", given.seed, 0),
-  seeds: wholeNumber("--seeds", given.seeds ?? "10000", 1),
-  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 2 ** 31)}`, 0),
+  seed: given.seed && wholeNumber("--seed", given.seed, 0, mostSeed),
+  seeds: wholeNumber("--seeds", given.seeds ?? "10000", 1, mostSeed),
+  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 2 ** 31)}`, 0, mostSeed),
 }));
 
 /** Rejections that nobody heard: a process would have ended by them. */
