@@ -111,6 +111,8 @@ test("what runs before the addon is built does not import it, however far down",
   const reached = reachedBy(["infra/test/main.ts", "infra/up.ts", "infra/setup/main.ts", "stage/main.ts"]);
   expect(reached).toContain("infra/brokers/compose.ts");
   expect(reached).not.toContain("src/kafka/addon.ts");
+  // One of its faults does, once it strikes.
+  expect(reachedBy(["proof/chaos.ts"], true)).not.toContain("src/kafka/addon.ts");
 });
 
 test("a command that brings what it needs starts without it: with no package and no addon", () => {
