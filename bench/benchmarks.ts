@@ -46,7 +46,7 @@ export const benchmarks: Record<BenchmarkName, Benchmark> = {
     run: compareHeld,
   },
   topology: {
-    what: "the containers of `make up` under the load of `bun run load`: CPU of an order, cold, idle, at everyday rates, and after a broker's return",
+    what: "the containers of `make up` under the load of `bun run load`: CPU of an order, cold, idle, at everyday rates, and after a broker's return; and with the best peer's producer and a plain consumer without a ledger in place of the tiers",
     alone: true,
     run: measureTopology,
   },

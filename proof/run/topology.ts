@@ -21,6 +21,8 @@ export interface WantedTopology {
   fillable: boolean;
   /** The folder that the containers' logs go to before they are removed. */
   out: string;
+  /** Compose files laid over a fresh one. */
+  overrides?: string[];
 }
 
 /** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
@@ -56,7 +58,7 @@ async function onStanding<T>(
 
 async function onFresh<T>(
   machine: Machine,
-  { project = freshProject, fillable, out }: WantedTopology,
+  { project = freshProject, fillable, out, overrides = [] }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
   await ensureImages(machine);
@@ -65,7 +67,8 @@ async function onFresh<T>(
   await openTopology({ project }).down({ volumes: true });
   const disk = fillable ? await boundedDisk(machine, project) : undefined;
   try {
-    const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
+    const laidOver = [...(disk ? [disk.override] : []), ...overrides];
+    const options = { project, env: await freePorts(names), overrides: laidOver };
     const topology = openTopology(options);
     try {
       machine.say("Starting a topology of its own ...");
