@@ -5,6 +5,7 @@
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { type LoadSettings, readLoadArguments, usage } from "./arguments.ts";
+import { clockMoved } from "./clock.ts";
 import { ignoredVariables } from "./environment.ts";
 import { fittingRate } from "./held.ts";
 import { profileDefaults, stepsOf } from "./profiles.ts";
@@ -28,6 +29,8 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
   const { profile, durationSeconds, url, access } = settings;
   if (await nobodyIsAt(url))
     throw new Error(`Nobody takes connections at ${url}: make up; or --url names another balancer.`);
+  // Whether it can be kept is found out before the load, not after it.
+  if (record) await Bun.write(record, "");
   const usual = profileDefaults[profile];
   const given = settings.rate ?? ("rate" in usual ? usual.rate : undefined);
   // A ramp is to go beyond what is held.
@@ -51,7 +54,10 @@ async function load({ ledger, record, ...settings }: LoadSettings): Promise<numb
   if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
   // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
   const good = profile === "ramp" ? once : held;
-  return good && result.crossed.length === 0 ? 0 : 1;
+  if (good && result.crossed.length === 0) return 0;
+  const untested = once ? clockMoved(result.clockMovedMs) : undefined;
+  if (untested !== undefined) throw new Error(untested);
+  return 1;
 }
 
 /** Said at once: to send orders to nobody for ten seconds tells less. */
