@@ -2,11 +2,17 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { capture } from "../kit/capture.ts";
 
-test("a run that could not be put to the test says why in a line, and ends with exit 2", async () => {
-  const argv = [process.execPath, join(import.meta.dir, "prove.ts"), "--faults", "no-such-fault"];
-  const { code, stdout, stderr } = await capture(argv, { limitMs: 20_000 });
-  expect(code).toBe(2);
-  expect(stdout + stderr).toContain("no-such-fault");
-  expect(stdout + stderr).toContain("Nothing is proven, neither way.");
-  expect(stdout + stderr).not.toContain("    at ");
-});
+test.each([
+  [["--faults", "no-such-fault"], "no-such-fault"],
+  [["--project", "no-such-project", "--out", "/dev/null/prove"], "No report can be written: ENOTDIR"],
+])(
+  "a run that could not be put to the test says why in a line, and ends with exit 2: %j",
+  async (args, why) => {
+    const argv = [process.execPath, join(import.meta.dir, "prove.ts"), ...args];
+    const { code, stdout, stderr } = await capture(argv, { limitMs: 20_000 });
+    expect(code).toBe(2);
+    expect(stdout + stderr).toContain(why);
+    expect(stdout + stderr).toContain("Nothing is proven, neither way.");
+    expect(stdout + stderr).not.toContain("    at ");
+  },
+);

@@ -7,8 +7,9 @@ import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
 import { type FaultName, healAll } from "../faults/registry.ts";
 import { collect, readable, sampleCommits } from "../history/collect.ts";
-import type { Cut, History } from "../history/history.ts";
+import { type Cut, type History, orderIdOf } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
+import { clockMoved } from "../load/clock.ts";
 import { mostUsers, overloadUsers } from "../load/profiles.ts";
 import { startLoadRun } from "../load/run.ts";
 import { brokenPromises, failedUnprovoked, outcomesOf, type RoundOutcome, starved } from "../plan/goals.ts";
@@ -48,7 +49,7 @@ export interface Experiment {
   outcomes: RoundOutcome[];
   /** Why the promise was not kept; nothing: it was. */
   broken: string[];
-  /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was too slow. */
+  /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was not fit. */
   untested: string | undefined;
 }
 
@@ -107,6 +108,8 @@ type UnderLoad = {
   trespassed: Trespassed;
   /** When the load was ended. */
   stoppedMs: number;
+  /** By how much the machine's clock was set meanwhile. */
+  clockMovedMs: number;
 };
 
 /** Carries the schedule out while orders are sent, and waits for the last answers. */
@@ -159,8 +162,9 @@ async function underLoad(
     }
   }
   const trespassed = await trespassers.stop();
-  const answers = [...(await load.done).answers, ...ofFaults, ...trespassed.answers];
-  return { answers, cuts, shortcomings, trespassed, stoppedMs };
+  const { answers: ofLoad, clockMovedMs } = await load.done;
+  const answers = [...ofLoad, ...ofFaults, ...trespassed.answers];
+  return { answers, cuts, shortcomings, trespassed, stoppedMs, clockMovedMs };
 }
 
 /** Holds what was found against what the clients were told, and against the goals. */
@@ -168,7 +172,7 @@ function judged(
   schedule: Schedule,
   history: History,
   events: RunEvent[],
-  { answers, shortcomings, trespassed, stoppedMs }: UnderLoad,
+  { answers, shortcomings, trespassed, stoppedMs, clockMovedMs }: UnderLoad,
 ): Experiment {
   const verdict = reconcile(history);
   const trespasses = judgedTrespasses(history, trespassed);
@@ -197,8 +201,9 @@ function judged(
     ...(trespasses?.ownReads === 0 ? ["no principal could read its own orders"] : []),
   ];
   const broken = [...unsafe, ...unavailable];
-  const slow = starved(client, measures.recoveries);
-  const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
+  const slow = unavailable.length > 0 ? starved(client, measures.recoveries) : undefined;
+  // Who failed when is told by the clock, also where nobody seems to have.
+  const untested = unsafe.length === 0 ? (clockMoved(clockMovedMs) ?? slow) : undefined;
   const held = { held: broken.length === 0, faults: broken };
   const final = { ...verdict, ...held, ...(trespasses && { trespasses }) };
   return {
@@ -226,7 +231,8 @@ async function drained(
   stop: AbortSignal,
   destroyed: boolean,
 ): Promise<number> {
-  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
+  // Under their own ids: what they were told may be no id at all, which is for the verdict to say.
+  const accepted = answers.filter(({ fate }) => fate === "accepted").map(orderIdOf);
   await using ledger = await topology.ledger();
   const ids = ledger.array(accepted, "TEXT");
   let waiting = accepted.length;
