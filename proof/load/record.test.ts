@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { SQL } from "bun";
 import { effectTable, handler, migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
@@ -73,6 +74,15 @@ describe("the client's record against the ledger", () => {
     const { held, once, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: false });
     expect(line).toContain(words);
+  });
+
+  test("a ledger that does not answer is told, and waited for no longer", async () => {
+    await using other = new SQL({ url: server.url, max: 1 });
+    await other.begin(async (tx) => {
+      await tx`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
+      const asked = tally([answer()], server.url, { answerLimitMs: 200 });
+      await expect(asked).rejects.toThrow("the ledger can't be read: no answer within 0.2 s");
+    });
   });
 
   test("does not hold when an order was not accepted, and tells that the accepted ones are there once", async () => {

@@ -6,8 +6,9 @@ import type { ClientAnswer } from "../client/answers.ts";
 import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
 import { type FaultName, healAll } from "../faults/registry.ts";
-import { collect, readable, sampleCommits } from "../history/collect.ts";
-import { type Cut, type History, orderIdOf } from "../history/history.ts";
+import { withLedger } from "../history/ask.ts";
+import { collect, sampleCommits } from "../history/collect.ts";
+import type { Cut, History } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
 import { clockMoved } from "../load/clock.ts";
 import { mostUsers, overloadUsers } from "../load/profiles.ts";
@@ -22,14 +23,11 @@ import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import type { Trespasses } from "../verdict/verdict.ts";
 import { conduct } from "./conduct.ts";
+import { drained } from "./drain.ts";
 import { settle } from "./settle.ts";
 import { startTrespassers, type Trespassed } from "./trespassers.ts";
 
 const wholeLimitMs = 120_000;
-const drainLimitMs = 120_000;
-const drainPollMs = 1_000;
-/** Where orders were destroyed some are waited for in vain: until nothing has changed for so long. */
-const restMs = 30_000;
 /** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
 const lastAnswersMs = orderLimitMs + 1_000;
 /** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
@@ -76,7 +74,9 @@ export async function experiment(
   try {
     const told = await underLoad(system, schedule, { ratePerS, tell: record, stop });
     say("phase", "drain: no more orders are sent");
-    const waiting = await drained(system, told.answers, stop, told.cuts.length > 0);
+    const waiting = await withLedger(await system.topology.ledger(), (ledger) =>
+      drained(ledger, told.answers, { stop, destroyed: told.cuts.length > 0 }),
+    );
     const handled = waiting === 0 ? "everything accepted is" : `${waiting} accepted orders are not`;
     say("note", `${handled} handled`);
     await sampler.stop();
@@ -222,34 +222,4 @@ function judgedTrespasses(history: History, { tried, forbidden }: Trespassed): T
   if (tried.writes === 0) return undefined;
   const there = reconcile({ ...history, client: forbidden }).phantoms.length;
   return { ...tried, writesLetIn: tried.writesLetIn + there };
-}
-
-/** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */
-async function drained(
-  { topology }: System,
-  answers: readonly ClientAnswer[],
-  stop: AbortSignal,
-  destroyed: boolean,
-): Promise<number> {
-  // Under their own ids: what they were told may be no id at all, which is for the verdict to say.
-  const accepted = answers.filter(({ fate }) => fate === "accepted").map(orderIdOf);
-  await using ledger = await topology.ledger();
-  const ids = ledger.array(accepted, "TEXT");
-  let waiting = accepted.length;
-  let changedMs = Date.now();
-  await comesTrue(
-    async () => {
-      stop.throwIfAborted();
-      const counting = ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
-        WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
-        AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
-      const [row] = await readable("the ledger", counting);
-      if (row.n !== waiting) changedMs = Date.now();
-      waiting = row.n;
-      return waiting === 0 || (destroyed && Date.now() > changedMs + restMs);
-    },
-    drainLimitMs,
-    drainPollMs,
-  );
-  return waiting;
 }
