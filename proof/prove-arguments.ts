@@ -1,4 +1,5 @@
 // The command line of `bun run prove`.
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isSecured } from "../infra/secure/access.ts";
 import { knownWord, readCommandLine, wholeNumber } from "../kit/arguments.ts";
@@ -86,6 +87,18 @@ export function scheduleOf(settings: ProofSettings, secured = isSecured(process.
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UserError(`--duration ${Number(settings.durationMs) / 1_000}: ${error.message}`);
+  }
+}
+
+/** Makes the folder of a run's report: before the run, not after half an hour of it. @throws UserError when it can't */
+export function reportFolder({ out }: ProofSettings, { seed }: Schedule): string {
+  const folder = join(out, seed.replace(/[^\w.-]/g, "_"));
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return folder;
+  } catch (error) {
+    throw new UserError(`No report can be written: ${(error as Error).message}`);
   }
 }
 

@@ -17,6 +17,13 @@ test("a run that could not be put to the test says why in a line, and ends with 
   expect(stdout + stderr).not.toContain("    at ");
 });
 
+test("a report that can't be written is found out before the run", async () => {
+  const { code, stdout, stderr } = await prove("--out", "/dev/null/prove");
+  expect(code).toBe(2);
+  expect(stdout + stderr).toContain("No report can be written: ENOTDIR");
+  expect(stdout + stderr).not.toContain("    at ");
+});
+
 test.each([
   [["--faults", "no-such-fault"], '"no-such-fault" is no fault. There are: none, consumer-kill'],
   [["--duration", "1"], "--duration 1: no fault fits into that duration"],

@@ -8,7 +8,7 @@ import { understood } from "../kit/arguments.ts";
 import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
-import { scheduleOf, settingsOf, usage } from "./prove-arguments.ts";
+import { reportFolder, scheduleOf, settingsOf, usage } from "./prove-arguments.ts";
 
 const { settings, schedule } = understood(() => {
   const settings = settingsOf(Bun.argv.slice(2));
@@ -18,10 +18,11 @@ const { settings, schedule } = understood(() => {
 });
 const machine = thisMachine(stopWhenTold());
 try {
+  const folder = reportFolder(settings, schedule);
   await begin("prove", machine);
   // Not before: what it is made of is brought by that.
   const { prove } = await import("./run/prove.ts");
-  process.exitCode = await prove(settings, schedule, machine);
+  process.exitCode = await prove(settings, schedule, folder, machine);
 } catch (error) {
   // What was not foreseen is shown with its stack.
   machine.say(

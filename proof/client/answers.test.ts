@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "./answers.ts";
+import { type ClientAnswer, lineOf, readAnswers, requestsIn, withInterrupted } from "./answers.ts";
 
 const accepted: ClientAnswer = {
   key: "run-0",
@@ -38,6 +38,22 @@ test.each([
   lineOf(accepted).replace("single", "pigeon"),
 ])("a line of another form is an error: %s", (line) => {
   expect(() => readAnswers(`${lineOf(unknown)}\n${line}\n`)).toThrow("not a line of the client's record");
+});
+
+test.each([1, 30, lineOf(accepted).length])(
+  "a line without its end is an error: the first %i signs",
+  (signs) => {
+    const text = `${lineOf(unknown)}\n${lineOf(accepted)}`;
+    expect(() => readAnswers(text.slice(0, lineOf(unknown).length + 1 + signs))).toThrow(
+      "in the middle of a line",
+    );
+  },
+);
+
+test("of how many requests a record has orders", () => {
+  const ofAnother = { ...accepted, key: "run-2/18" };
+  expect(requestsIn([accepted, unknown, ofBatch, ofAnother], "run")).toBe(3);
+  expect(requestsIn([], "run")).toBe(0);
 });
 
 test("an order that was under way when the load was ended is unknown, and each of a batch", () => {

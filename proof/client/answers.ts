@@ -36,8 +36,10 @@ export const lineOf = (answer: ClientAnswer): string =>
 const form =
   /^(\S+) (\S+) ((?:single|batch|streamed)(?:-chunked|-slow)?) (\d+) (\d+) (\d+) (\d+) (\d+) (accepted|refused|unknown) (\S+) (\d+|-) (\S+)$/;
 
-/** Reads a record. @throws Error when a line is of another form */
+/** Reads a record. @throws Error when a line is of another form, or the last one has no end: half an id looks like one */
 export function readAnswers(text: string): ClientAnswer[] {
+  if (text !== "" && !text.endsWith("\n"))
+    throw new Error("the client's record ends in the middle of a line");
   return text
     .split("\n")
     .filter((line) => line !== "")
@@ -62,6 +64,13 @@ export function readAnswers(text: string): ClientAnswer[] {
     });
 }
 
+/** Which of its run's requests an order was sent with. */
+const nthOf = ({ key }: ClientAnswer, run: string): number => Number.parseInt(key.slice(run.length + 1), 10);
+
+/** Of how many requests of a run a record has orders. */
+export const requestsIn = (answers: readonly ClientAnswer[], run: string): number =>
+  new Set(answers.map((answer) => nthOf(answer, run))).size;
+
 /**
  * The record of k6 made whole: its requests are numbered without gaps, and what is missing of one was under way when
  * k6 was ended. Nobody heard the answer, which is what unknown means.
@@ -76,7 +85,7 @@ export function withInterrupted(
   let count = 0;
   let startedMs = endedMs;
   for (const answer of answers) {
-    count = Math.max(count, Number.parseInt(answer.key.slice(run.length + 1), 10) + 1);
+    count = Math.max(count, nthOf(answer, run) + 1);
     startedMs = Math.min(startedMs, answer.startedMs);
   }
   return Array.from({ length: count }, (_, n) => requestOf(run, n, batchEvery)).flatMap(({ sent, orders }) =>

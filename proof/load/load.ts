@@ -2,6 +2,7 @@
 import { Stopped } from "../../kit/child.ts";
 import type { Machine } from "../../kit/machine.ts";
 import type { LoadSettings } from "./arguments.ts";
+import { clockMoved } from "./clock.ts";
 import { ignoredVariables } from "./environment.ts";
 import { fittingRate } from "./held.ts";
 import { profileDefaults, stepsOf } from "./profiles.ts";
@@ -17,6 +18,8 @@ export async function load(
   const ignored = ignoredVariables(env);
   if (ignored) say(ignored);
   const { profile, durationSeconds, url, access } = settings;
+  // Whether it can be kept is found out before the load, not after it.
+  if (record) await Bun.write(record, "");
   const usual = profileDefaults[profile];
   const given = settings.rate ?? ("rate" in usual ? usual.rate : undefined);
   // A ramp is to go beyond what is held.
@@ -40,5 +43,8 @@ export async function load(
   if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
   // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
   const good = profile === "ramp" ? once : held;
-  return good && result.crossed.length === 0 ? 0 : 1;
+  if (good && result.crossed.length === 0) return 0;
+  const untested = once ? clockMoved(result.clockMovedMs) : undefined;
+  if (untested !== undefined) throw new Error(untested);
+  return 1;
 }

@@ -1,5 +1,4 @@
 /** `bun run prove` once its command line is read and all that it needs is there: from the plan to the last line. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isSecured } from "../../infra/secure/access.ts";
 import type { Machine } from "../../kit/machine.ts";
@@ -13,8 +12,9 @@ import type { ProofSettings } from "../prove-arguments.ts";
 import type { RunEvent } from "../report/events.ts";
 import { outcomeTable } from "../report/outcome-table.ts";
 import { writeReport } from "../report/report.ts";
+import { summaryOf } from "../report/summary.ts";
 import { openSystem } from "../system/system.ts";
-import { experiment } from "./experiment.ts";
+import { type Experiment, experiment } from "./experiment.ts";
 import { withTopology } from "./topology.ts";
 
 /** Half of what is held is for what comes back and catches up. */
@@ -23,8 +23,13 @@ const rateShare = 1 / 4;
 /** As the second signal ends a process (kit/child.ts). */
 const killedAgain = 130;
 
-/** @returns the exit code */
-export async function prove(settings: ProofSettings, schedule: Schedule, machine: Machine): Promise<number> {
+/** @param folder for its report @returns the exit code */
+export async function prove(
+  settings: ProofSettings,
+  schedule: Schedule,
+  folder: string,
+  machine: Machine,
+): Promise<number> {
   const ignored = ignoredVariables(machine.env);
   if (ignored) machine.say(ignored);
   const { seed, rounds, expectedMs } = schedule;
@@ -38,37 +43,43 @@ export async function prove(settings: ProofSettings, schedule: Schedule, machine
   const stage = { ...settings, fillable };
   const { stop } = machine;
   const tell = tellTo(machine);
-  const { run, outcomes, broken, untested, ratePerS } = await withTopology(
-    machine,
-    stage,
-    async (topology) => {
-      tellWhenStopped(machine, settings);
-      const system = await openSystem(topology);
-      const fitting = {
-        given: settings.ratePerS,
-        share: rateShare,
-        url: system.url,
-        access: system.access,
-        stop,
-      };
-      const ratePerS = await fittingRate(fitting, machine.say);
-      return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
-    },
-  );
-  const folder = join(settings.out, seed.replace(/[^\w.-]/g, "_"));
-  mkdirSync(folder, { recursive: true });
-  const { htmlPath, jsonPath, summary } = await writeReport(run, folder);
+  const found = await withTopology(machine, stage, async (topology) => {
+    tellWhenStopped(machine, settings);
+    const system = await openSystem(topology);
+    const fitting = {
+      given: settings.ratePerS,
+      share: rateShare,
+      url: system.url,
+      access: system.access,
+      stop,
+    };
+    const ratePerS = await fittingRate(fitting, machine.say);
+    return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
+  });
+  const { run, outcomes, broken, untested } = found;
+  // What was found counts, whatever becomes of its report.
+  console.log(`${summaryOf(run)}\n\n${outcomeTable(outcomes)}\n`);
+  try {
+    console.log(`${(await reported(folder, found)).join("\n")}\n`);
+  } catch (error) {
+    machine.say(`The report could not be written to ${folder}: ${(error as Error).message}`);
+  }
+  console.log(`seed ${seed}: ${lastWord(broken, outcomes, untested)}`);
+  if (untested !== undefined) return 2;
+  return broken.length === 0 ? 0 : 1;
+}
+
+/** Writes all that a run is looked into by. @returns the paths of what is read first */
+async function reported(folder: string, found: Experiment & { ratePerS: number }): Promise<string[]> {
+  const { run, ratePerS, outcomes, broken } = found;
   const outcomesPath = join(folder, "outcomes.json");
-  await Bun.write(outcomesPath, JSON.stringify({ seed, ratePerS, outcomes, broken }, null, 2));
+  await Bun.write(outcomesPath, JSON.stringify({ seed: run.seed, ratePerS, outcomes, broken }, null, 2));
   // What a finding of the verdict, which names an order's id, is traced back by.
   const setBack = run.history.client.filter(({ firstStatus }) => firstStatus !== 202);
   const lines = setBack.map((answer) => `${JSON.stringify({ orderId: orderIdOf(answer), ...answer })}\n`);
   await Bun.write(join(folder, "set-back.jsonl"), lines.join(""));
-  console.log(`${summary}\n\n${outcomeTable(outcomes)}\n`);
-  console.log(`${htmlPath}\n${jsonPath}\n${outcomesPath}\n`);
-  console.log(`seed ${seed}: ${lastWord(broken, outcomes, untested)}`);
-  if (untested !== undefined) return 2;
-  return broken.length === 0 ? 0 : 1;
+  const { htmlPath, jsonPath } = await writeReport(run, folder);
+  return [htmlPath, jsonPath, outcomesPath];
 }
 
 /** What an interrupt begins takes a while: whoever waits for it is told so, and what is left where they do not wait. */
