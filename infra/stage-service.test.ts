@@ -4,6 +4,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cachePath } from "../kit/machine.ts";
 import { bareMachine } from "../kit/testing/bare-machine.ts";
+import { until } from "../kit/until.ts";
 import { endService, noteService, ownToken, stageAt, stagePort } from "./stage-service.ts";
 
 test("the port is the usual one, or a port", () => {
@@ -35,6 +36,8 @@ test("a stage that runs is found by its port, and what only says so is none", as
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, JSON.stringify({ pid, url: `http://127.0.0.1:${port}/?token=x` }));
   }
+  // A process has its own arguments a moment after its start.
+  await until("the stage is found", () => stageAt(machine, 1));
   expect([1, 2, 3].map((port) => stageAt(machine, port))).toEqual([
     "http://127.0.0.1:1/?token=x",
     undefined,
