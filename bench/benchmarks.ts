@@ -6,7 +6,7 @@ import { compareHeld } from "./benchmarks/ledger.ts";
 import { watchMemory } from "./benchmarks/memory.ts";
 import { watchOverload } from "./benchmarks/overload.ts";
 import { measureTopology } from "./benchmarks/topology.ts";
-import type { BenchmarkName } from "./names.ts";
+import type { BenchmarkName, ConnectionCount } from "./names.ts";
 import type { ResultRow } from "./results.ts";
 import { type Context, compare } from "./rig/compare.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
@@ -21,7 +21,7 @@ const byCustomer = "coffee-orders, by customer";
 const batcher = "Fastify + @platformatic/kafka";
 const franzGo = "Go + franz-go";
 
-function connections({ effort }: Context, ...all: number[]): number[] {
+function connections({ effort }: Context, ...all: ConnectionCount[]): number[] {
   if (effort.quick) return all.slice(1, 2);
   const chosen = all.filter((one) => effort.connections.includes(one));
   return chosen.length > 0 ? chosen : all;

@@ -45,7 +45,7 @@ const { wanted, effort } = ownCommandLine(
 
 const machine = thisMachine(stopWhenTold());
 try {
-  await begin("bench", machine);
+  await begin(effort.quick ? "bench-quick" : "bench", machine);
   // Not before: what it is made of is brought by that.
   const { measure } = await import("./measure.ts");
   process.exit((await measure(wanted, effort, machine)) ? 0 : 1);

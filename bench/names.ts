@@ -8,4 +8,5 @@ export const benchmarkNames = [
 export type BenchmarkName = (typeof benchmarkNames)[number];
 
 /** Numbers of connections that a benchmark is run with. */
-export const connectionCounts = [1, 8, 30, 64, 256, 1_024];
+export const connectionCounts = [1, 8, 30, 64, 256, 1_024] as const;
+export type ConnectionCount = (typeof connectionCounts)[number];

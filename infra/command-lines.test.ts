@@ -17,6 +17,7 @@ const commands = {
 /** Those that documents name by their files. */
 const named = [
   ...["ops/rights.ts", "ops/ledger.ts", "ops/warm-up.ts", "bench/report.ts", "bench/failing.ts"],
+  "bench/unique-members.ts",
   ...["proof/simulation/overload.ts", "proof/simulation/mutations.ts"],
   ...["stage/testing/measure.ts", "stage/testing/pictures.ts", "infra/setup/main.ts"],
 ];
@@ -67,6 +68,15 @@ test.each(lines)("%s", async (name, entry) => {
   expect(misspelt).toMatchObject({ code: 2, stdout: "" });
   expect(misspelt.stderr).toContain("--hepl");
   expect(misspelt.stderr).toContain(name);
+});
+
+test.each(["producer", "consumer"])("a %s takes no word: it does not start on a guess", async (tier) => {
+  const argv = [process.execPath, `${tier}.ts`, "--port", "3001"];
+  const { code, stderr } = await capture(argv, { limitMs: 30_000, cwd });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `--port: a ${tier} takes variables alone, which src/config.ts lists\n`,
+  });
 });
 
 test("a command whose line says nothing that can be done brings nothing for it, on a machine that has nothing", async () => {

@@ -8,7 +8,7 @@ import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
 const usage =
-  "make down [VOLUMES=1]   ends what make up started, and keeps the data, or with VOLUMES=1 removes them";
+  "make down [VOLUMES=1] [SECURE=1]   ends what make up started, and keeps the data, or with VOLUMES=1 removes them";
 const options = { volumes: { type: "boolean", default: false } } as const;
 const { volumes } = ownCommandLine(usage, options, (given) => given);
 const stop = stopWhenTold();

@@ -145,9 +145,11 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
       stop?.throwIfAborted();
       if (code !== 0) say(`The brokers could not be warmed, the first orders may take seconds: ${stderr}`);
     },
-    /** Removes the containers and networks, and the data with them if so told. */
-    down: ({ volumes = false } = {}) =>
-      compose(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], DOWN_LIMIT_MS),
+    /** Removes the containers and networks, and the data with them if so told; `atOnce`: nobody may finish anything. */
+    down: ({ volumes = false, atOnce = false } = {}) => {
+      const options = [...(volumes ? ["--volumes"] : []), ...(atOnce ? ["--timeout", "0"] : [])];
+      return compose(["down", "--remove-orphans", ...options], DOWN_LIMIT_MS);
+    },
     /** Asks a container to end, and kills it after its grace period. */
     stop: ({ id }: Container) => docker(["stop", id], STOP_LIMIT_MS),
     kill: ({ id }: Container, signal = "KILL") => docker(["kill", "--signal", signal, id]),

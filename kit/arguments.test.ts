@@ -18,6 +18,12 @@ test.each([
   expect(() => readCommandLine({ args, options, allowPositionals: true })).toThrow(message);
 });
 
+test("a number below zero is a value, so that whoever takes it can say what is wrong with it", () => {
+  const options = { nth: { type: "string" }, all: { type: "boolean" } } as const;
+  expect({ ...readCommandLine({ args: ["--nth", "-1"], options }).values }).toEqual({ nth: "-1" });
+  expect(() => readCommandLine({ args: ["--all", "-1"], options })).toThrow("-1");
+});
+
 test("what may come several times may, and so may what says the same twice", () => {
   const options = { only: { type: "string", multiple: true }, all: { type: "boolean" } } as const;
   const { values } = readCommandLine({ args: ["--only", "a", "--only", "b", "--all", "--all"], options });

@@ -7,9 +7,10 @@ import { UserError } from "./user-error.ts";
  * twice that counts once. @throws UserError with its words, and the usage where that is given
  */
 export function readCommandLine<T extends ParseArgsConfig>(
-  config: T,
+  given: T,
   usage?: string,
 ): ReturnType<typeof parseArgs<T>> {
+  const config: T = { ...given, args: withNegatives(given) };
   try {
     const { tokens } = parseArgs({ ...config, tokens: true });
     const seen = new Set<string>();
@@ -27,6 +28,18 @@ export function readCommandLine<T extends ParseArgsConfig>(
     const { message } = cause as Error;
     throw new UserError(usage === undefined ? message : `${message}\n\n${usage}`, { cause });
   }
+}
+
+/** A number below zero is a value, not an option: what it is given to says what is wrong with it. */
+function withNegatives({ args = [], options = {} }: ParseArgsConfig): string[] {
+  const read: string[] = [];
+  for (const arg of args) {
+    const last = read.at(-1) ?? "";
+    const takes = last.startsWith("--") && options[last.slice(2)]?.type === "string";
+    if (takes && /^-\d/.test(arg)) read.splice(-1, 1, `${last}=${arg}`);
+    else read.push(arg);
+  }
+  return read;
 }
 
 /**

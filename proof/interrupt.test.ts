@@ -38,14 +38,10 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Resolves when it heals, with what it says from then on. */
 async function healing() {
+  const options = { project: "interrupted", rate: "1", faults: "none", out: folder };
   const argv = [
     join(import.meta.dir, "prove.ts"),
-    "--project",
-    "interrupted",
-    "--rate",
-    "1",
-    "--faults",
-    "none",
+    ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
   ];
   const child = Bun.spawn([process.execPath, ...argv], {
     env: {

@@ -4,7 +4,7 @@
  */
 
 import { begin } from "../infra/setup/prepare.ts";
-import { noteService, ownToken, stagePort } from "../infra/stage-service.ts";
+import { noteService, ownToken, stageAt, stagePort } from "../infra/stage-service.ts";
 import { openTopology } from "../infra/topology.ts";
 import { ownCommandLine } from "../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../kit/child.ts";
@@ -27,8 +27,11 @@ const stop = stopWhenTold();
 try {
   const machine = thisMachine(stop);
   const port = stagePort(process.env);
-  if (port !== 0 && (await isTaken(port)))
-    throw new UserError(`Port ${port} of 127.0.0.1 is taken; STAGE_PORT moves the stage.`);
+  if (port !== 0 && (await isTaken(port))) {
+    const running = stageAt(machine, port);
+    const taken = running ? `A stage runs there already: ${running}` : `Port ${port} of 127.0.0.1 is taken.`;
+    throw new UserError(`${taken}\nSTAGE_PORT moves this one.`);
+  }
   await begin("up", machine);
   // Not before: what they are made of is brought by that.
   const [{ serveStage }, { openContainers }, { openStage }] = await Promise.all([

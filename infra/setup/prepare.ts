@@ -27,9 +27,10 @@ export async function prepare(
   const mayLack = command === "test" ? forContainers : new Set<Requirement>();
   const lacking = await satisfy(requirements, mayLack, machine);
   await bun(machine, "installing dependencies", ["install", "--frozen-lockfile"], 10);
-  if (["demo", "test", "prove", "bench"].includes(command))
+  if (["demo", "test", "prove", "bench", "bench-quick"].includes(command))
     await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
-  if (["up", "prove", "bench"].includes(command)) return { daemon: await dockerDaemon(machine) };
+  if (["up", "prove", "bench", "bench-quick"].includes(command))
+    return { daemon: await dockerDaemon(machine) };
   if (command !== "test" || !onContainers) return {};
   if (lacking.length === 0) return readyForTests(machine);
   return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };

@@ -19,7 +19,7 @@ ${listed.join("\n")}
 What the machine holds is found out first, in ten seconds or a few times as long. The rate is that of all orders together:
 single ones, most of the requests, and batches of 2 to 200; some in chunks, some in slow pieces. Beyond it, one request in
 fifty is sent once more when it has been accepted. --record keeps the client's record: a line for each order.
-LB_PORT, POSTGRES_PORT and SECURE are as for make up. Variables that are k6's own (K6_*) are ignored.
+LB_PORT, POSTGRES_PORT, POSTGRES_PASSWORD and SECURE are as for make up. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
 export type LoadSettings = {
@@ -38,7 +38,7 @@ const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws UserError that says what can't be understood */
 export function readLoadArguments(args: string[]): LoadSettings | undefined {
-  const { LB_PORT = "8080", POSTGRES_PORT = "15432" } = process.env;
+  const { LB_PORT = "8080", POSTGRES_PORT = "15432", POSTGRES_PASSWORD = "coffee" } = process.env;
   const secured = isSecured(process.env);
   const options = {
     profile: { type: "string", default: "steady" },
@@ -64,10 +64,12 @@ export function readLoadArguments(args: string[]): LoadSettings | undefined {
   const { url, record } = values;
   const usualLedger = secured
     ? ledgerOptions("prove", Number(POSTGRES_PORT))
-    : `postgres://coffee:coffee@127.0.0.1:${POSTGRES_PORT}/coffee`;
+    : `postgres://coffee:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/coffee`;
   const ledger = values.ledger ?? usualLedger;
   if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
     throw new UserError(`--url ${url}: http://host:port is expected`);
+  if (values.ledger !== undefined && !/^postgres(ql)?:\/\/./.test(values.ledger))
+    throw new UserError(`--ledger ${values.ledger}: postgres://user:password@host:port/database is expected`);
   const access = secured ? edgeAccess() : undefined;
   return { profile, rate, durationSeconds, url, access, ledger, record };
 }

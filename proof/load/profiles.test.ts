@@ -98,6 +98,7 @@ describe("the command line", () => {
     [["--url", "127.0.0.1:8080"], "--url 127.0.0.1:8080: http://host:port is expected"],
     [["--url", "http://127.0.0.1:8080/orders"], "http://host:port is expected"],
     [["--record", ""], "--record is empty"],
+    [["--ledger", "127.0.0.1:5432"], "--ledger 127.0.0.1:5432: postgres://"],
   ])("%j is not understood, and says so", (args, words) => {
     expect(() => readLoadArguments(args)).toThrow(words);
   });

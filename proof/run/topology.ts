@@ -64,7 +64,7 @@ async function onFresh<T>(
   await ensureImages(machine);
   const names = Object.keys(await openTopology({ project }).ports());
   // Whatever an interrupted run left goes first: it may hold the ports.
-  await openTopology({ project }).down({ volumes: true });
+  await openTopology({ project }).down({ volumes: true, atOnce: true });
   const disk = fillable ? await boundedDisk(machine, project) : undefined;
   try {
     const laidOver = [...(disk ? [disk.override] : []), ...overrides];
@@ -79,7 +79,9 @@ async function onFresh<T>(
     } finally {
       const log = join(out, `${project}.log`);
       await afterwards("The containers' logs could not be kept", keepLogs(topology, log));
-      await afterwards("The topology could not be removed", topology.down({ volumes: true }));
+      // Its data go with it: brokers that all end at once would wait out their grace periods for nothing.
+      const removed = topology.down({ volumes: true, atOnce: true });
+      await afterwards("The topology could not be removed", removed);
     }
   } finally {
     await afterwards("The disk could not be removed", disk?.remove());

@@ -8,7 +8,6 @@ import { heapStats } from "bun:jsc";
 import { ownCommandLine, wholeNumber } from "../../kit/arguments.ts";
 import { serveStage } from "../server.ts";
 import { openStage } from "../stage.ts";
-import { openPage, startBrowser } from "./browser.ts";
 import { createFeed } from "./feed.ts";
 
 const usage = "bun stage/testing/measure.ts [ORDERS_PER_S] [SECONDS]     2000 for 30 s by default";
@@ -21,6 +20,8 @@ const { ratePerS, seconds } = ownCommandLine(
   }),
   2,
 );
+// Not before: to load what drives a browser takes seconds.
+const { openPage, startBrowser } = await import("./browser.ts");
 const warmS = 35;
 const heapEveryS = 60;
 

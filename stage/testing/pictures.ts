@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
 import { UserError } from "../../kit/user-error.ts";
-import { openPage, startBrowser } from "./browser.ts";
 
 const usage = "bun stage/testing/pictures.ts URL [FOLDER]     URL is the link that the stage printed";
 const [url, folder] = ownCommandLine(
@@ -17,6 +16,8 @@ const [url, folder] = ownCommandLine(
   },
   2,
 );
+// Not before: to load what drives a browser takes seconds.
+const { openPage, startBrowser } = await import("./browser.ts");
 const settleMs = 4_000;
 const pictures = [
   { name: "stage", viewport: { width: 1_280, height: 800 }, colorScheme: "light" },
