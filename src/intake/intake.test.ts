@@ -48,6 +48,16 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     expect(performance.now() - sinceMs).toBeGreaterThan(690);
   });
 
+  test("the next order waits for it too, and not for the window", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, BATCH_WINDOW_MS: "1000" });
+    await intake.ready();
+    let answered = 0;
+    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 60;
+    // A third of what as many windows take.
+    await until("sixty orders are answered, one after another", answers, 20_000);
+  });
+
   test("when it does not come in time, the order's fate is unknown", async () => {
     using cluster = startOrdersCluster();
     await using intake = startIntake({ ...cluster.env, DELIVERY_TIMEOUT_MS: "1000" });
