@@ -59,14 +59,19 @@ test("whatever happens, it stays from one to its maximum", () => {
   );
 });
 
-test("how long an order takes that goes alone says nothing of how many others share a transaction", async () => {
+test("an order that goes alone says nothing of how many others share a transaction; no deadline is left behind", async () => {
   using file = temporaryLedger();
   const ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
   await ledger.open([]);
   let nowMs = 0;
+  const timers = new Set<unknown>();
+  const timer = (ms: number) => {
+    timers.add(ms);
+    return () => void timers.delete(ms);
+  };
   const config = consumerConfig({ KAFKA_BROKERS: "none:1", LEDGER_URL: file.url });
   const recorder = createRecorder(config, {
-    ...{ ledger, clock: { ...realClock, nowMs: () => nowMs }, random: Math.random },
+    ...{ ledger, clock: { ...realClock, timer, nowMs: () => nowMs }, random: Math.random },
     metrics: createHandlingMetrics(new Registry()),
     log: createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" }),
   } as RecorderParts);
@@ -81,6 +86,7 @@ test("how long an order takes that goes alone says nothing of how many others sh
     return Object.assign(work, { alone: true });
   };
   const slow = await recorder.record([aloneWork("slow")], async () => {
+    expect(timers.size).toBe(1);
     nowMs += 900;
   });
   const late = await recorder.record([aloneWork("late")], async () => {
@@ -91,5 +97,6 @@ test("how long an order takes that goes alone says nothing of how many others sh
     { kind: "late", reason: expect.anything() },
   ]);
   expect(recorder.mostOrders()).toBe(first);
+  expect(timers.size).toBe(0);
   await ledger.close();
 });

@@ -1,17 +1,16 @@
-import { expect, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { readJsonBody } from "./body.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
 /** A request whose body is these chunks, without a declared length. */
-function streamed(chunks: Uint8Array[], end: "close" | "error" | "never" = "close"): Request {
+function streamed(chunks: Uint8Array[], end: "close" | "error" = "close"): Request {
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
       const chunk = chunks.shift();
       if (chunk) controller.enqueue(chunk);
       else if (end === "close") controller.close();
-      else if (end === "error") controller.error(new Error("connection reset"));
-      else return new Promise(() => undefined);
+      else controller.error(new Error("connection reset"));
     },
   });
   return new Request("http://x/", { method: "POST", headers: { "content-type": "application/json" }, body });
@@ -95,12 +94,16 @@ test("one byte more is too large, also where no length was declared", async () =
   await expect(readJsonBody(streamed(chunks), 6)).rejects.toThrow(refused("body_too_large"));
 });
 
-test("a body without an end is not read beyond its bound", async () => {
+test("a body without an end is not read beyond its bound, and whoever sends it is told to stop", async () => {
   let read = 0;
+  let stopped = false;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
       read += 1;
       controller.enqueue(new Uint8Array(1_000));
+    },
+    cancel() {
+      stopped = true;
     },
   });
   const request = new Request("http://x/", {
@@ -110,6 +113,7 @@ test("a body without an end is not read beyond its bound", async () => {
   });
   await expect(readJsonBody(request, 10_000)).rejects.toThrow(refused("body_too_large"));
   expect(read).toBeLessThan(20);
+  expect(stopped).toBe(true);
 });
 
 test("a length above the bound is refused before a byte is read", async () => {
@@ -132,7 +136,27 @@ test("a body that breaks off is malformed, not a crash", async () => {
   await expect(readJsonBody(request, 100)).rejects.toThrow(refused("malformed_body"));
 });
 
-test("a body that does not come is given up", async () => {
-  const request = streamed([encode("[1,")], "never");
+test("a body that does not come is given up, and whoever sends it is told to stop", async () => {
+  let stopped = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(encode("[1,")),
+    cancel() {
+      stopped = true;
+    },
+  });
+  const headers = { "content-type": "application/json" };
+  const request = new Request("http://x/", { method: "POST", headers, body });
   await expect(readJsonBody(request, 100, 50)).rejects.toThrow(refused("body_timeout"));
+  expect(stopped).toBe(true);
+});
+
+test("a body that has come leaves no timer, be it taken or not", async () => {
+  jest.useFakeTimers();
+  try {
+    await readJsonBody(coded("identity"), 100);
+    await expect(readJsonBody(streamed([encode("[1,2,3]")]), 6)).rejects.toThrow();
+    expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
 });

@@ -2,7 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../kit/until.ts";
 import { startIntake, type TestIntake } from "../../testing/intake.ts";
-import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
+import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../testing/kafka.ts";
 import { partyOf } from "../order.ts";
 import type { OutcomeError } from "../outcomes.ts";
 import { anOrder, longer, sampleOrder } from "../sample.ts";
@@ -46,6 +46,16 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     const answer = await intake.post(anOrder);
     expect(answer.status).toBe(202);
     expect(performance.now() - sinceMs).toBeGreaterThan(690);
+  });
+
+  test("the next order waits for it too, and not for the window", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, BATCH_WINDOW_MS: "1000" });
+    await intake.ready();
+    let answered = 0;
+    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 60;
+    // A third of what as many windows take.
+    await until("sixty orders are answered, one after another", answers, 20_000);
   });
 
   test("when it does not come in time, the order's fate is unknown", async () => {
@@ -663,6 +673,40 @@ describe.concurrent("sending once more", () => {
     await proof(intake);
     expect((await later)?.status).toBe(202);
     cluster.brokerUp(2);
+  });
+
+  test("does not count what a client had that was replaced, and no partition is passed over for that", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "40" });
+    await intake.ready();
+    // So that each broker is connected: what is only queued has its reports when the client fails.
+    for (let n = 0; n < partitionCount; n += 1) await intake.post(anOrder);
+    cluster.setBrokerRttMs(1, silenceMs);
+    await stuckOrders(intake, 12);
+    await proof(intake);
+    await until("no more may be sent once more", async () => (await republished(intake)) === 10);
+    const outOfOrderSequence = 45;
+    cluster.pushRequestErrors(produce, [outOfOrderSequence]);
+    await until(
+      "the client is replaced",
+      async () =>
+        (await intake.post(anOrder)).status === 503 &&
+        (await intake.metric("kafka_producer_replaced_total")) === 1,
+    );
+    await intake.ready();
+
+    const [stuck] = await stuckOrders(intake, 1);
+    await proof(intake);
+    expect((await stuck)?.status).toBe(202);
+    expect(await republished(intake)).toBeGreaterThan(10);
+    cluster.setBrokerRttMs(1, 0);
+    cluster.brokerDown(1);
+    cluster.brokerUp(1);
+    const used = new Set<unknown>();
+    await until("every partition has orders", async () => {
+      used.add(((await (await intake.post(anOrder)).json()) as { partition: number }).partition);
+      return used.size === partitionCount;
+    });
   });
 });
 

@@ -45,6 +45,17 @@ describe("batch", () => {
     expect(chosen(400)).toContain(slow);
   });
 
+  test("of those that were sent together the last acknowledgement counts", () => {
+    const partitioner = create("batch", 2);
+    const slow = send(partitioner, 0);
+    partitioner.sent(slow, 0);
+    const chosen = (fromMs: number) => [fromMs, fromMs + 1].map((nowMs) => choose(partitioner, nowMs));
+    partitioner.settled(slow);
+    expect(chosen(300)).not.toContain(slow);
+    partitioner.settled(slow);
+    expect(chosen(400)).toContain(slow);
+  });
+
   test("when all are slow, the one that waits least is taken", () => {
     const partitioner = create("batch", 3);
     const partitions = [send(partitioner, 0), send(partitioner, 10), send(partitioner, 20)];

@@ -1,5 +1,5 @@
 /** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "bun:test";
 import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
@@ -71,6 +71,28 @@ test("connections that an operator ends are replaced", async () => {
   });
   await expect(record).rejects.toThrow(LedgerUnavailableError);
   expect(await recovers(entry)).toBe("handled");
+});
+
+test("who was answered in time is not taken later for one that was not: its connections stay", async () => {
+  const connections = async () => {
+    let pids: number[] = [];
+    await asOperator(async (sql) => {
+      const rows = await sql`SELECT pid FROM pg_stat_activity WHERE usename = 'consumer' ORDER BY pid`;
+      pids = rows.map(({ pid }: { pid: number }) => pid);
+    });
+    return pids;
+  };
+  jest.useFakeTimers();
+  try {
+    await viewOf(ledger, entryOf("c1").order.id);
+    const before = await connections();
+    expect(before).not.toEqual([]);
+    jest.advanceTimersByTime(60_000);
+    await viewOf(ledger, entryOf("c1").order.id);
+    expect(await connections()).toEqual(before);
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test.each([

@@ -1,0 +1,34 @@
+/** How a process ends that can't drain, or is broken, as whoever started it sees that: exit code and last words. */
+import { expect, test } from "bun:test";
+
+/** Runs a program beside the files of this folder, in which `start` installs the handlers of a drain that never ends. */
+async function run(program: string) {
+  const code = `
+    import { createLogger } from "./log.ts";
+    import { onShutdown } from "./shutdown.ts";
+    const log = createLogger("test", { INSTANCE: "one", LOG_LEVEL: "info" });
+    const never = () => new Promise(() => setInterval(() => undefined, 1_000));
+    const start = (timeoutMs = 60_000) => onShutdown({ log, timeoutMs, drain: never });
+    ${program}
+    await never();`;
+  const options = { cwd: import.meta.dir, stderr: "inherit", timeout: 20_000 } as const;
+  const child = Bun.spawn([process.execPath, "-e", code], options);
+  const last = (await new Response(child.stdout).text()).trim().split("\n").at(-1) ?? "";
+  return { code: await child.exited, words: JSON.parse(last).msg as string };
+}
+
+test.concurrent.each([
+  [
+    "a drain that outlasts its limit",
+    "start(10); process.kill(process.pid, 'SIGTERM');",
+    /outlasted its limit/,
+  ],
+  ["an exception that nobody caught", "start(); setTimeout(() => { throw new Error('no'); });", /at once/],
+  ["a rejection that nobody heard", "start(); void Promise.reject(new Error('no'));", /at once/],
+])(
+  "%s: exit 1",
+  async (_, program, words) => {
+    expect(await run(program)).toEqual({ code: 1, words: expect.stringMatching(words) });
+  },
+  30_000,
+);
