@@ -234,9 +234,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
       }
     },
     /** Heals what it struck and what still is: for who ends it in the middle of a fault. */
-    async healStruck(): Promise<void> {
-      if (actions.isAnything()) await actions.healStruck();
-    },
+    healStruck: actions.healStruck,
     async close(): Promise<void> {
       closed = true;
       wake();

@@ -68,7 +68,6 @@ export interface Verdict {
   lost: number;
   doubled: number;
   phantom: number;
-  /** Accepted under another id, or denied when it was sent again. */
   mistaken: number;
   /** Orders whose fate is proven for good and no longer held in memory. */
   settled: number;
