@@ -50,9 +50,11 @@ try {
   try {
     await comesTrue(() => stop.aborted, foreverMs, 100);
   } finally {
-    await note.remove();
     await served.stop();
+    await stage.healStruck().catch(({ message }: Error) => console.error(message));
     await stage.close();
+    // Whoever waits for its end, as make down does, goes on only when nothing more is done to the topology.
+    await note.remove();
   }
 } catch (error) {
   if (!(error instanceof UserError || error instanceof Stopped)) throw error;

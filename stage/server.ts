@@ -137,7 +137,8 @@ function stream(c: Context, stage: Stage): Response {
         detach = stage.attach((message: Message) => {
           if ((controller.desiredSize ?? 0) < -mostBehind) {
             detach();
-            controller.close();
+            // Closed, it would keep all of that for as long as nobody reads it.
+            controller.error();
           } else
             controller.enqueue(
               encoder.encode(`event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`),

@@ -8,7 +8,7 @@ import { exportOf } from "./export.ts";
 import { bounded, loadOf } from "./load/asked.ts";
 import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
 import { createProfiles } from "./load/profiles.ts";
-import { createLetters, type LetterQuery } from "./orders/letters.ts";
+import { createLetters, cut, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
 import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
@@ -22,6 +22,7 @@ const lookEveryMs = 1_000;
 const checkWaitMs = 300;
 const keptMs = 900_000;
 const keptEvents = 100;
+const eventLength = 500;
 
 export type Command =
   | Action
@@ -76,7 +77,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   let closed = false;
 
   function note(kind: TimelineEvent["kind"], text: string): void {
-    events.set(String(nextEvent++), { atMs: Date.now(), kind, text });
+    events.set(String(nextEvent++), { atMs: Date.now(), kind, text: cut(text, eventLength) });
     if (events.size > keptEvents) events.delete(events.keys().next().value as string);
   }
   const actions = createActions({ source, instances: () => state().instances, note });
@@ -169,7 +170,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await profiles.stop();
     if (!actions.isAnything()) return;
     note("heal", "nobody has looked for a while: what was struck is healed");
-    await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
+    await actions.healStruck().catch((error) => note("error", error.message));
   }
 
   // One look at a time, and the next at once when something came or went meanwhile.
@@ -232,6 +233,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
         publish();
       }
     },
+    /** Heals what it struck and what still is: for who ends it in the middle of a fault. */
+    healStruck: actions.healStruck,
     async close(): Promise<void> {
       closed = true;
       wake();

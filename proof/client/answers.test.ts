@@ -23,10 +23,11 @@ const ofBatch: ClientAnswer = {
   againStatus: 202,
   againId: "an-id",
 };
-const silent: ClientAnswer = { ...accepted, againStatus: 0 };
+const silent: ClientAnswer = { ...accepted, againStatus: 0, place: { partition: 3, offset: 17 } };
+const placed: ClientAnswer = { ...accepted, place: { partition: 0, offset: null } };
 
 test("what is written is read again, with an id and without, and what was told later", () => {
-  const answers = [accepted, unknown, ofBatch, silent];
+  const answers = [accepted, unknown, ofBatch, silent, placed];
   expect(readAnswers(answers.map((answer) => `${lineOf(answer)}\n`).join(""))).toEqual(answers);
   expect(readAnswers("")).toEqual([]);
 });

@@ -20,8 +20,9 @@ export type ClientAnswer = SentOrder & {
   status: number;
   /** Over all tries: a refusal speaks for one try only, an earlier one may have been accepted. */
   fate: Fate;
-  /** As the 202 told it. */
+  /** As the 202 told them; the offset is null where the producer was not told it. */
   id?: string;
+  place?: { partition: number; offset: number | null };
   /** What it was told when it was sent once more after it had been accepted; 0: nothing. */
   againStatus?: number;
   againId?: string;
@@ -31,10 +32,11 @@ export type ClientAnswer = SentOrder & {
 export const lineOf = (answer: ClientAnswer): string =>
   `${answer.key} ${answer.customer} ${answer.sent} ${answer.startedMs} ${answer.endedMs} ${answer.attempts} ` +
   `${answer.firstStatus} ${answer.status} ${answer.fate} ${answer.id ?? "-"} ` +
-  `${answer.againStatus ?? "-"} ${answer.againId ?? "-"}`;
+  `${answer.againStatus ?? "-"} ${answer.againId ?? "-"} ` +
+  `${answer.place ? `${answer.place.partition}/${answer.place.offset ?? "-"}` : "-"}`;
 
 const form =
-  /^(\S+) (\S+) ((?:single|batch|streamed)(?:-chunked|-slow)?) (\d+) (\d+) (\d+) (\d+) (\d+) (accepted|refused|unknown) (\S+) (\d+|-) (\S+)$/;
+  /^(\S+) (\S+) ((?:single|batch|streamed)(?:-chunked|-slow)?) (\d+) (\d+) (\d+) (\d+) (\d+) (accepted|refused|unknown) (\S+) (\d+|-) (\S+) (?:(\d+)\/(\d+|-)|-)$/;
 
 /** Reads a record. @throws Error when a line is of another form, or the last one has no end: half an id looks like one */
 export function readAnswers(text: string): ClientAnswer[] {
@@ -45,7 +47,7 @@ export function readAnswers(text: string): ClientAnswer[] {
     .filter((line) => line !== "")
     .map((line) => {
       const [, key = "", customer = "", sent, startedMs, endedMs, attempts, ...rest] = form.exec(line) ?? [];
-      const [firstStatus, status, fate, id = "", againStatus = "", againId = ""] = rest;
+      const [firstStatus, status, fate, id = "", againStatus = "", againId = "", partition, offset] = rest;
       if (!key) throw new Error(`not a line of the client's record: ${line}`);
       return {
         key,
@@ -60,6 +62,9 @@ export function readAnswers(text: string): ClientAnswer[] {
         ...(id !== "-" && { id }),
         ...(againStatus !== "-" && { againStatus: Number(againStatus) }),
         ...(againId !== "-" && { againId }),
+        ...(partition && {
+          place: { partition: Number(partition), offset: offset === "-" ? null : Number(offset) },
+        }),
       };
     });
 }

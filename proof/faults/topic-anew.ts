@@ -38,7 +38,7 @@ export const topicAnew: Fault = {
     const reader = await openTopicReader(config, config.ORDERS_TOPIC);
     const kept = reader.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
     await reader.close();
-    const sinceMs = Date.now();
+    const beganMs = Date.now();
     const admin = AdminClient.create(clientOptions(config) as Kafka.GlobalConfig);
     await new Promise<void>((resolve, reject) =>
       admin.deleteTopic(config.ORDERS_TOPIC, callLimitMs, (error) => (error ? reject(error) : resolve())),
@@ -49,8 +49,8 @@ export const topicAnew: Fault = {
     );
     if (!made) throw new UserError(`${config.ORDERS_TOPIC} was deleted, and can't be made anew`);
     // What was written between the look and the deletion went with it: no faster than orders come.
-    const records = kept + (Date.now() - sinceMs);
-    cut?.({ atMs: Date.now(), records });
+    const records = kept + (Date.now() - beganMs);
+    cut?.({ atMs: Date.now(), beganMs, records });
     return `${kept} records were deleted with the topic`;
   },
   heal: async () => {},
