@@ -79,11 +79,37 @@ test.each(["producer", "consumer"])("a %s takes no word: it does not start on a 
   });
 });
 
-test("a command whose line says nothing that can be done brings nothing for it, on a machine that has nothing", async () => {
+/** A checkout in which nothing was installed yet. */
+function checkedOut() {
   const tree = mkdtempSync(join(tmpdir(), "coffee-orders-bare-"));
+  const left = /^(node_modules|\.git|out)$/;
+  cpSync(cwd, tree, { recursive: true, filter: (path) => !left.test(relative(cwd, path)) });
+  return tree;
+}
+
+test("the first command of a checkout goes on with the packages that it brought", async () => {
+  const tree = checkedOut();
   try {
-    const left = /^(node_modules|\.git|out)$/;
-    cpSync(cwd, tree, { recursive: true, filter: (path) => !left.test(relative(cwd, path)) });
+    const variables = {
+      DEMO_SECONDS: "1",
+      DEMO_RATE: "20",
+      LB_PORT: "0",
+      LB_STATS_PORT: "0",
+      STAGE_PORT: "0",
+    };
+    const { code, stdout, stderr } = await capture([process.execPath, "stage/demo.ts"], {
+      ...{ limitMs: 240_000, cwd: tree, env: variables },
+    });
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("lost 0");
+  } finally {
+    rmSync(tree, { recursive: true });
+  }
+}, 300_000);
+
+test("a command whose line says nothing that can be done brings nothing for it, on a machine that has nothing", async () => {
+  const tree = checkedOut();
+  try {
     const HOME = join(tree, "home");
     mkdirSync(HOME);
     const typed = (argv: string[]) =>
