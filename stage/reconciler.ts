@@ -92,6 +92,8 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   const unseen = new Set<string>();
   const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
   const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0, mistaken: 0 };
+  /** Of those that are kept and were seen: counted as they come and go, since a page asks each second. */
+  const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
   let barrier: { atMs: number; ends: Map<number, number> } | undefined;
   let turn = 0;
   let forgotten = 0;
@@ -121,8 +123,16 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
       const order = kept.get(id);
       if (!order || (found.effects === 0 && !found.dead)) continue;
       order.seen = found;
+      countLive(found, 1);
       unseen.delete(id);
     }
+  }
+
+  function countLive({ deliveries, effects }: Found, by: 1 | -1): void {
+    if (effects > 0) live.handled += by;
+    else live.dead += by;
+    if (effects > 1) live.doubled += by;
+    live.redelivered += by * Math.max(0, deliveries - 1);
   }
 
   /** Settles what the last barrier proves, then notes the next one. */
@@ -147,7 +157,8 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   }
 
   function fold(id: string, found: Found | undefined): void {
-    const fate = kept.get(id)?.fate;
+    const { fate, seen } = kept.get(id) ?? {};
+    if (seen) countLive(seen, -1);
     kept.delete(id);
     unseen.delete(id);
     counts.settled += 1;
@@ -162,14 +173,6 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   }
 
   function verdict(): Verdict {
-    const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
-    for (const { seen } of kept.values()) {
-      if (!seen) continue;
-      if (seen.effects > 0) live.handled += 1;
-      else live.dead += 1;
-      if (seen.effects > 1) live.doubled += 1;
-      live.redelivered += Math.max(0, seen.deliveries - 1);
-    }
     const [oldest] = unseen;
     const oldestMs = oldest === undefined ? 0 : now() - (kept.get(oldest)?.atMs ?? now());
     const figures = {

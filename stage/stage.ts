@@ -19,6 +19,7 @@ import type { Sample, StageState, TimelineEvent } from "./state.ts";
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;
+const soonMs = 100;
 const checkWaitMs = 300;
 const keptMs = 900_000;
 const keptEvents = 100;
@@ -81,7 +82,6 @@ export function openStage(source: Source, options: StageOptions = {}) {
     if (events.size > keptEvents) events.delete(events.keys().next().value as string);
   }
   const actions = createActions({ source, instances: () => state().instances, note });
-
   const letters = createLetters({ env: source.operator, note, changed: () => publish() });
 
   function state(): StageState {
@@ -173,7 +173,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await actions.healStruck().catch((error) => note("error", error.message));
   }
 
-  // One look at a time, and the next at once when something came or went meanwhile.
+  // One look at a time, and the next one soon when something came or went meanwhile.
   let changed = false;
   let wake = () => {};
   function lookAgain(): void {
@@ -190,7 +190,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       await healWhenAlone();
       const { promise: woken, resolve } = Promise.withResolvers<void>();
       wake = resolve;
-      if (!changed) await Promise.race([woken, Bun.sleep(Math.max(100, nextMs - performance.now()))]);
+      if (changed) await Bun.sleep(soonMs);
+      else await Promise.race([woken, Bun.sleep(Math.max(soonMs, nextMs - performance.now()))]);
     }
   })();
 
