@@ -37,7 +37,7 @@ for word; do
   [ "$last" = --console-output ] && record=$word
   last=$word
 done
-line() { echo "$run-$1 c$1 single 1 2 1 202 202 accepted an-id - -" >>"$record"; }
+line() { echo "$run-$1 c$1 single 1 2 1 202 202 accepted an-id - - -" >>"$record"; }
 sums() { echo "{\\"answered\\":$1,\\"dropped\\":0,\\"crossed\\":[]}" >"$summary"; }
 `;
   writeFileSync(cachePath(thisMachine(), "bin", "k6"), head + script, { mode: 0o755 });
