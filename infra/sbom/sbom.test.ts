@@ -15,7 +15,7 @@ beforeAll(async () => {
   await must([process.execPath, join(import.meta.dir, "main.ts"), folder], { limitMs: 30_000 });
   for (const name of ["app", "native"])
     bills[name] = JSON.parse(readFileSync(join(folder, `${name}.cdx.json`), "utf8"));
-}, 30_000);
+}, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const namesIn = (name: string) =>

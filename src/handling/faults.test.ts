@@ -10,7 +10,7 @@ import type { Tx } from "../ledger/ledger.ts";
 import { type Order, partyOf } from "../order.ts";
 import { Reject, RetryLater } from "./handler.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let postgres: PostgresServer;

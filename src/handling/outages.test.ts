@@ -16,7 +16,7 @@ import {
 import { startTier } from "../../testing/tier-process.ts";
 import { effectTable } from "../handle.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let postgres: PostgresServer;

@@ -8,7 +8,7 @@ import type { OutcomeError } from "../outcomes.ts";
 import { anOrder, longer, sampleOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const produce = 0;
 const initProducerId = 22;
