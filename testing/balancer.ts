@@ -51,7 +51,7 @@ export async function startBalancer(options: {
     env: {
       LB_PORT: String(port),
       LB_STATS_BIND: `127.0.0.1:${operatorsPort}`,
-      LB_KEY_SECRET: keySecret(),
+      LB_KEY_SECRET: keySecret,
       LB_FRESH: "1",
       ...addresses("PRODUCER", producers),
       ...addresses("CONSUMER", consumers),
@@ -113,9 +113,8 @@ export async function startBalancer(options: {
   return balancer;
 }
 
-/** What makes a balancer's keys unpredictable, as LB_KEY_SECRET wants it. */
-export const keySecret = (): string =>
-  Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
+/** As LB_KEY_SECRET wants it; the same in every run, so that a key leads to the same producer in each. */
+export const keySecret = Buffer.alloc(32, 1).toString("base64");
 
 /** HAProxy's program, which Debian keeps outside the PATH of ordinary users. */
 export function haproxy(): string {
