@@ -95,7 +95,7 @@ test("API keys, and the key of the tokens' issuer", async () => {
   sending = false;
   await senders;
   expect(new Set(told)).toEqual(new Set([202]));
-}, 60_000);
+}, 120_000);
 
 test("the edge's certificate; and a file that can't be read leaves all as it was", async () => {
   const ca = credentials.newCa("ca");
@@ -133,4 +133,4 @@ test("the edge's certificate; and a file that can't be read leaves all as it was
   await reload(balancer, /unable to load certificate/g);
   expect(await shown()).toBe("next");
   expect(await load).toEqual([undefined, undefined]);
-}, 60_000);
+}, 120_000);
