@@ -104,7 +104,8 @@ export async function startBalancer(options: {
     await until(`HAProxy has checked its servers\n${log}`, async () => {
       if (child.exitCode !== null) throw new Error(`HAProxy ended with ${child.exitCode}: ${log}`);
       const found = await rows().catch(() => undefined);
-      return found?.filter(({ check_status: status }) => status).every(({ check_status: s }) => s !== "INI");
+      // "* INI" while the first one is under way.
+      return found?.every(({ check_status: status = "" }) => !status.endsWith("INI"));
     });
   } catch (error) {
     await balancer[Symbol.asyncDispose]();
