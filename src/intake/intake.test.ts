@@ -53,8 +53,8 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     await using intake = startIntake({ ...cluster.env, BATCH_WINDOW_MS: "1000" });
     await intake.ready();
     let answered = 0;
-    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 180;
-    // A third of what as many windows take.
+    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 100;
+    // As many windows take longer than it is waited.
     await until("many orders are answered, one after another", answers);
   });
 
@@ -69,14 +69,14 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     expect(await answer.clone().json()).toMatchObject({ id: orderId(partyOf(anOrder), "unknown") });
     expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
-    expect(performance.now() - sinceMs).toBeWithin(990, 10_000);
+    expect(performance.now() - sinceMs).toBeWithin(990, 19_000);
   });
 
   test("when every broker dies with the order under way, its fate is unknown; the next is refused", async () => {
     using cluster = startOrdersCluster();
     await using intake = startIntake({
       ...cluster.env,
-      DELIVERY_TIMEOUT_MS: "1500",
+      DELIVERY_TIMEOUT_MS: "8000",
       MAX_IN_FLIGHT_ORDERS: "1",
     });
     await intake.ready();
@@ -207,7 +207,7 @@ test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the
   await using intake = startIntake(cluster.env);
   await intake.ready();
   const is = (name: string, least: number) => until(name, async () => (await intake.metric(name)) >= least);
-  slow(cluster, 5_000);
+  slow(cluster, silenceMs);
   const underWay = intake.post(anOrder);
   await Promise.all([
     is("kafka_brokers_up", 1),
@@ -215,6 +215,9 @@ test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the
     is("orders_in_flight_bytes", 100),
     is("kafka_producer_queue_records", 1),
   ]);
+  slow(cluster, 0);
+  down(cluster);
+  up(cluster);
   expect((await underWay).status).toBe(202);
 });
 
@@ -480,7 +483,7 @@ test("when ever more wait too long no more is taken than comes through, until so
 
 test("who is refused before the body is read, when the customer is not known, is counted too", async () => {
   using cluster = startOrdersCluster();
-  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1", DELIVERY_TIMEOUT_MS: "1000" };
+  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1", DELIVERY_TIMEOUT_MS: "5000" };
   await using intake = startIntake({ ...env, PARTITIONER: "customer" });
   await intake.ready();
   slow(cluster, silenceMs);
