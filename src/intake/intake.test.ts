@@ -166,7 +166,8 @@ describe.concurrent("brokers that do not know the topic, as when all have just s
   });
 });
 
-test.concurrent("when Kafka's client can queue no more, the rest is refused, and what it had is unknown", async () => {
+// Beside no other: so many megabytes take the process seconds, in which an order's time may be over unseen.
+test("when Kafka's client can queue no more, the rest is refused, and what it had is unknown", async () => {
   using cluster = startOrdersCluster();
   await using intake = startIntake({
     ...cluster.env,
