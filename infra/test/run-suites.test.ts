@@ -147,6 +147,6 @@ describe("tests on containers, where there are none,", () => {
   });
 });
 
-test("the time limits of all suites together leave CI's ninety minutes room for set-up", () => {
-  expect(suites.reduce((sum, { limitMinutes }) => sum + limitMinutes, 0)).toBeLessThanOrEqual(80);
+test("the time limits of all suites together leave CI's three hours room for set-up", () => {
+  expect(suites.reduce((sum, { limitMinutes }) => sum + limitMinutes, 0)).toBeLessThanOrEqual(165);
 });
