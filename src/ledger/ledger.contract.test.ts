@@ -174,6 +174,7 @@ describe.each([
       "SET LOCAL statement_timeout = 0",
       "SELECT set_config('search_path', 'elsewhere', false)",
       "SELECT pg_advisory_lock(1)",
+      "DEALLOCATE ALL",
       "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
       "CREATE TEMP TABLE scratch (id text)",
       "rollback",

@@ -87,7 +87,7 @@ export class BatchError extends Error {
 
 /** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
 const notForHandlers =
-  /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+  /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DEALLOCATE|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
 
 /** What would outlast the transaction on its connection, or would have no end on the server. */
 const ofTheSession =

@@ -225,6 +225,85 @@ test("a table that changes under a handler's statement is nobody's fault", async
   await asOperator((sql) => sql`ALTER TABLE effects DROP COLUMN later`);
 });
 
+test("a server that takes no writes any more is left for one that does", async () => {
+  const set = (to: string) => asOperator((sql) => sql.unsafe(`ALTER ROLE consumer ${to}`));
+  await set("SET default_transaction_read_only = on");
+  const entry = entryOf("c1");
+  await until("new connections refuse", async () => {
+    await asOperator(
+      (sql) => sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'consumer'`,
+    );
+    const refused = await ledger.record([entryOf("c1")], async () => {}).catch((error) => error);
+    return /read-only/.test(String(refused));
+  });
+  // What is connected stays as it was.
+  await set("RESET default_transaction_read_only");
+  expect(await recovers(entry)).toBe("handled");
+});
+
+test("what a handler leaves in its session keeps nobody from the ledger", async () => {
+  await ledger.record([entryOf("c1")], async (_, tx) => {
+    await tx`DO 'BEGIN SET search_path = nowhere; END'`;
+  });
+  // As many as there are connections, so that the one is among them.
+  const all = () =>
+    Promise.all(Array.from({ length: 6 }, () => ledger.record([entryOf("c1")], async () => {})));
+  await until("all of its connections record", async () => {
+    const failed = await all().catch((error) => {
+      expect(error).toBeInstanceOf(LedgerUnavailableError);
+    });
+    return failed !== undefined;
+  });
+  await all();
+});
+
+test("transactions that met on a row go one at a time, and meet no more", async () => {
+  await asOperator((sql) => sql`CREATE TABLE stock AS SELECT n, 0 AS sold FROM generate_series(0, 1) AS n`);
+  const round = async (): Promise<number> => {
+    let [met, begun] = [0, 0];
+    const sell = async (...rows: number[]) => {
+      const entries = [entryOf("a"), entryOf("b")];
+      await ledger
+        .record(entries, async (entry, tx) => {
+          if (entry !== entries[0]) return;
+          await tx`UPDATE stock SET sold = sold + 1 WHERE n = ${rows[0] ?? 0}`;
+          begun += 1;
+          // Unless it is alone: then nobody comes.
+          for (let n = 0; begun < 2 && n < 100; n += 1) await Bun.sleep(10);
+          await tx`UPDATE stock SET sold = sold + 1 WHERE n = ${rows[1] ?? 0}`;
+        })
+        .catch((error) => {
+          expect(error).toBeInstanceOf(LedgerUnavailableError);
+          met += 1;
+        });
+    };
+    await Promise.all([sell(0, 1), sell(1, 0)]);
+    return met;
+  };
+  await until("they meet", async () => (await round()) > 0);
+  expect(await round()).toBe(0);
+});
+
+test("a row that another keeps is nobody's fault at first, and then that of who waits for it", async () => {
+  await asOperator((sql) => sql`CREATE TABLE kept AS SELECT 1 AS n`);
+  await using sql = new SQL({ url: server.url, max: 1 });
+  await sql.begin(async (keeper) => {
+    await keeper`UPDATE kept SET n = 1`;
+    const [good, bad] = [entryOf("good"), entryOf("bad")];
+    const record = () =>
+      ledger
+        .record(
+          [good, bad],
+          async (entry, tx) => void (entry === bad && (await tx`UPDATE kept SET n = 2`)),
+          200,
+        )
+        .catch((error) => error);
+    expect(await record()).toBeInstanceOf(LedgerUnavailableError);
+    const error: BatchError = await record();
+    expect([...error.failures.keys()]).toEqual([bad]);
+  });
+});
+
 test("a constraint that is found at the commit is the record's, whosever it is", async () => {
   await asOperator(
     (sql) => sql`CREATE TABLE IF NOT EXISTS once (n INTEGER UNIQUE DEFERRABLE INITIALLY DEFERRED)`,

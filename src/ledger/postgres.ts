@@ -19,7 +19,7 @@ const tables = [
 ];
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
-/** So many transactions are cautious after one of which an order failed. */
+/** So many transactions are cautious after one of which an order failed, or go one at a time after two that met on a row. */
 const cautiousTransactions = 100;
 /** Savepoints at once: each holds a lock, and the server has some thousands for all. */
 const mostSavepoints = 16;
@@ -75,7 +75,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       },
     });
   let pool = connect();
-  let cautious = 0;
+  let [cautious, inTurn] = [0, 0];
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
   function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
     const used = pool;
@@ -84,8 +84,9 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       if (pool === used) replacePool();
       reject(new LedgerUnavailableError(`no answer from PostgreSQL within ${timeoutMs} ms`));
     }, timeoutMs);
-    const answer = Promise.race([Promise.try(work, used), late]);
-    return answer.catch(blame).finally(() => clearTimeout(timer));
+    const answer = Promise.race([Promise.try(work, used), late]).catch(blame);
+    answer.catch(({ cause }) => pool === used && ofTheSession.test(codeOf(cause)) && replacePool());
+    return answer.finally(() => clearTimeout(timer));
   }
   function replacePool(): void {
     pool
@@ -99,19 +100,24 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       return ask((sql) => sql.begin(migrate), migrationTimeoutMs);
     },
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
-      const isCautious = cautious > 0 && entries.length > 1;
+      const isShared = entries.length > 1;
+      const isCautious = cautious > 0 && isShared;
+      const takesTurn = inTurn > 0 && isShared;
+      inTurn -= Number(takesTurn);
       const work = async (sql: SQL) => {
+        if (takesTurn) await sql`SELECT pg_advisory_xact_lock(727003)`;
         const execute: Tx = async (strings, ...values) => {
           try {
             return plain<never>(await sql(strings, ...values).execute());
           } catch (error) {
-            if (codeOf(error) === statementCancelled)
+            const { routine = "", where = "" } = error as { routine?: string; where?: string };
+            const isMet = !takesTurn && metOnRow.test(codeOf(error) + (isShared ? where : ""));
+            if (isMet) inTurn = cautiousTransactions;
+            if (codeOf(error) === statementCancelled && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
-            // A table was changed since: the connections' plans stay wrong for as long as they live.
-            if ((error as { routine?: string }).routine === "RevalidateCachedQuery") {
-              replacePool();
+            // A table was changed since, or the plans were thrown away: that is no order's doing.
+            if (/^(Revalidate|Fetch)/.test(routine))
               throw new LedgerUnavailableError((error as Error).message, { cause: error });
-            }
             blame(error);
           }
         };
@@ -139,14 +145,14 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       // A statement may begin at the end of its handler's time, and has as much again.
       const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
       return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
-        if (error instanceof BatchError && entries.length > 1) cautious = cautiousTransactions;
+        if (error instanceof BatchError && isShared) cautious = cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), error);
       });
     },
     bury: async (...letters) => void (await ask((sql) => bury(askOf(sql), words, letters))),
-    find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, sqlState)),
+    find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, /^.{5}$/)),
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
   };
@@ -191,8 +197,11 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
 
 /** PostgreSQL's error codes; source: its manual, appendix A. */
 const statementCancelled = "57014";
+/** A deadlock, or a row that another transaction has: they take what orders share, e.g. a stock, in different orders. */
+const metOnRow = /^40P01|\btuple \(/;
 const inFailedTransaction = "25P02";
-const sqlState = /^[\dA-Z]{5}$/;
+/** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
+const ofTheSession = /^(0A000|25006|26000|42P01)$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
 /** Whether it was the record's content that the ledger's own statement failed for: data, a constraint, or a trigger. */
 const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));

@@ -1,7 +1,7 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
@@ -145,4 +145,25 @@ test("what is older than the retention goes in steps, between which others recor
   expect(order[2]).toBe("1 rows of dead_letters were removed");
   const found = await ledger.find([...old, copied, young].map(({ order }) => order.id));
   expect(new Set(found.keys())).toEqual(new Set([copied.order.id, young.order.id]));
+});
+
+test("a file that was removed or replaced under it takes no order with it", async () => {
+  const place = join(directory, "moved.sqlite");
+  const moved = createLedger(`sqlite:${place}`, options);
+  await moved.open([]);
+  const [before, after] = [entryOf("c1"), entryOf("c1")];
+  expect(await moved.record([before], async () => {})).toEqual(["handled"]);
+  renameSync(place, `${place}.old`);
+  await expect(moved.record([after], async () => {})).rejects.toThrow(LedgerUnavailableError);
+  new Database(place, { create: true }).close();
+  await expect(moved.record([after], async () => {})).rejects.toThrow(LedgerUnavailableError);
+  await moved.close();
+});
+
+test("who still asks when it is closed is told that it can't be asked", async () => {
+  const closed = createLedger(`sqlite:${join(directory, "closed.sqlite")}`, options);
+  await closed.open([]);
+  await closed.find([]);
+  await closed.close();
+  await expect(closed.find([entryOf("c1").order.id])).rejects.toThrow(LedgerUnavailableError);
 });

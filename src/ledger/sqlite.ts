@@ -1,5 +1,6 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError } from "bun:sqlite";
+import { statSync } from "node:fs";
 import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migrateSqlite } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
@@ -56,64 +57,54 @@ const askOf =
 export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
+  const inode = () => statSync(path, { throwIfNoEntry: false })?.ino;
+  let madeAs: number | undefined;
   let tail: Promise<unknown> = Promise.resolve();
-  const database = (): Database => {
-    opened ??= new Database(path, { create: true, strict: true });
-    return opened;
-  };
+  const database = (): Database => (opened ??= new Database(path, { create: true, strict: true }));
   /** A connection of its own for look-ups: the other one would show them what is not committed. */
-  const reader = (): Database => {
-    openedToLook ??= new Database(path, { readonly: true });
-    return openedToLook;
-  };
+  const reader = (): Database => (openedToLook ??= new Database(path, { readonly: true }));
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
-    const deadline = Date.now() + lockTimeoutMs;
-    for (;;) {
+    for (const deadline = Date.now() + lockTimeoutMs; ; await Bun.sleep(lockWaitMs))
       try {
         database().run(sql);
         return;
       } catch (error) {
         const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
         if (!busy || Date.now() > deadline) throw error;
-        await Bun.sleep(lockWaitMs);
       }
-    }
   }
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
-    const before = tail;
-    const done = (async () => {
-      await before;
+    const done = tail.then(async () => {
       await locked("BEGIN IMMEDIATE");
       try {
         const result = await work();
         await locked("COMMIT");
+        // Removed or replaced, it would take all that follows with it.
+        if (inode() !== madeAs) throw new LedgerUnavailableError(`${path} was replaced: start anew`);
         return result;
       } catch (error) {
         if (database().inTransaction) database().run("ROLLBACK");
         throw error;
       }
-    })();
+    });
     tail = done.catch(() => undefined);
     return done.catch(blame);
   }
   const execute: Tx = async (strings, ...values) => {
     // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
     if (!database().inTransaction) throw rolledBack;
-    try {
-      const sql = strings.join("?");
-      if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
-      return await askOf(database())<never>(sql, ...values);
-    } catch (error) {
-      return blame(error);
-    }
+    const sql = strings.join("?");
+    if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
+    return askOf(database())<never>(sql, ...values).catch(blame);
   };
   return {
     async open(effect) {
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
       for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
         await locked(`PRAGMA ${setting}`).catch(blame);
+      madeAs = inode();
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
     record: (entries, apply) =>
@@ -137,7 +128,7 @@ export function createSqliteLedger(path: string): Ledger {
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);
-      return Promise.try(() => find(askOf(reader()), words, ids)).catch((error) => blame(error, /^SQLITE/));
+      return Promise.try(() => find(askOf(reader()), words, ids)).catch((error) => blame(error, /^/));
     },
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
@@ -166,7 +157,7 @@ const ofTheFile =
 
 /** Throws the error as the contract names it: the file's own failures apart from all others; `its`: which those are. */
 function blame(error: unknown, its = ofTheFile): never {
-  if (error instanceof SQLiteError && its.test(error.code ?? ""))
+  if (its.test((error as SQLiteError).code ?? ""))
     throw new LedgerUnavailableError(String(error), { cause: error });
   throw error;
 }
