@@ -10,11 +10,10 @@ const kinds: Record<string, (world: World) => void> = {
     crash(process);
     later(time, random.int(0, 8_000), start);
   },
-  "clean restart"({ random, processes, start, time, say }) {
+  "clean restart"({ random, processes, start, leave, time }) {
     const process = someone(processes, random);
     if (!process) return;
-    say(`${process.name} is to leave`);
-    processes.get(process)?.leave();
+    leave(process);
     later(time, random.int(0, 4_000), start);
   },
   "one more"({ processes, start }) {

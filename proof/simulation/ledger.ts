@@ -16,19 +16,21 @@ import {
 } from "../../src/ledger/ledger.ts";
 import { verdictOf } from "../../src/ledger/rows.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
+import type { Conduct } from "./conduct.ts";
 import type { Orders } from "./orders.ts";
 
-/** A handled order, and how often its effect was committed with it. */
-export type SimulatedRow = { entry: Entry; effects: number };
+/** A handled order, how often its effect was committed with it, and when. */
+export type SimulatedRow = { entry: Entry; effects: number; atMs: number };
 export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
 
 export function createSimulatedLedger(options: {
   random: Random;
   time: Time;
   orders: Orders;
+  conduct: () => Pick<Conduct, "transaction" | "inserted">;
   say: (what: string) => void;
 }) {
-  const { random, time, orders, say } = options;
+  const { random, time, orders, conduct, say } = options;
   const itself = { name: "ledger", alive: true, frozenUntilMs: 0 };
   const world = time.clockOf(itself);
   const rows = new Map<string, SimulatedRow>();
@@ -62,6 +64,7 @@ export function createSimulatedLedger(options: {
 
   /** The commit, from where on the process has no say. */
   async function commit(
+    process: Process,
     entries: readonly Entry[],
     fresh: readonly Entry[],
     effects: Map<string, number>,
@@ -77,8 +80,10 @@ export function createSimulatedLedger(options: {
     }
     const breaks = random.chance(troubles.broken);
     if (breaks && random.chance(0.5)) throw unavailable();
-    for (const entry of fresh) rows.set(entry.order.id, { entry, effects: effects.get(entry.order.id) ?? 0 });
+    for (const entry of fresh)
+      rows.set(entry.order.id, { entry, effects: effects.get(entry.order.id) ?? 0, atMs: time.nowMs() });
     if (fresh.length > 0) say(`the ledger has ${fresh.map(({ order }) => order.id.slice(-4))}`);
+    conduct().inserted(process, fresh);
     if (breaks) throw unavailable();
   }
 
@@ -128,14 +133,28 @@ export function createSimulatedLedger(options: {
       lock(entries, itself);
       await heard(
         clock,
-        commit(entries, written, effects).finally(() => unlock(entries, itself)),
+        commit(process, entries, written, effects).finally(() => unlock(entries, itself)),
       );
       return entries.map((entry, at) => (isLeft(entry) ? failures.get(entry) : verdicts[at]));
     }
 
+    /** Told whoever watches, with its end. */
+    const watched: Ledger["record"] = async (entries, ...rest) => {
+      const end = conduct().transaction(process, entries);
+      try {
+        const recorded = await record(entries, ...rest);
+        // Of another order under its id there will be a letter.
+        end(entries.filter((_, at) => typeof recorded[at] === "string" && recorded[at] !== "conflict"));
+        return recorded;
+      } catch (error) {
+        end([]);
+        throw error;
+      }
+    };
+
     return {
       open: () => Promise.resolve(),
-      record,
+      record: watched,
       find: (ids) =>
         heard(
           clock,

@@ -128,9 +128,16 @@ export function createOrders(options: {
         )
       );
     },
-    handlerOf: (clock: Clocked): Handler =>
+    /** @param begins is told of each effect that begins. @returns what is told when it is done */
+    handlerOf: (clock: Clocked, begins: (id: string, signal: AbortSignal) => () => void): Handler =>
       kind === "effect"
-        ? { effect: (order) => act(clock, order) }
+        ? {
+            async effect(order, { signal }) {
+              const done = begins(order.id, signal);
+              await act(clock, order);
+              done();
+            },
+          }
         : { apply: (order, context) => act(clock, order, context.tx) },
   };
 }
