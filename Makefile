@@ -5,7 +5,7 @@
 bun = bun="$$(infra/setup/bun.sh)" && "$$bun"
 
 demo: ## the whole pipeline embedded, no Docker: orders flow, instances die, nothing is lost (DEMO_SECONDS=30)
-	@$(bun) infra/setup/main.ts demo && exec "$$bun" stage/demo.ts
+	@bun="$$(infra/setup/bun.sh)" && exec "$$bun" stage/demo.ts
 
 up: ## the whole topology on containers: 3 brokers, 3 ZooKeeper nodes, producers and consumers behind HAProxy (SECURE=1)
 	@$(bun) infra/setup/main.ts up && exec "$$bun" infra/up.ts

@@ -2,7 +2,7 @@
  * The consumer tier: an order is handled, its effect and its ledger row are committed together, and only then is its
  * offset committed to Kafka. Run with `bun run consumer`; src/config.ts lists the variables.
  */
-import { consumerConfig } from "./src/config.ts";
+import { ConfigError, consumerConfig } from "./src/config.ts";
 import { handler, migrations } from "./src/handle.ts";
 import { createHandlingApp } from "./src/handling/app.ts";
 import { isHandlers } from "./src/handling/attempt.ts";
@@ -14,7 +14,12 @@ import { createLogger } from "./src/runtime/log.ts";
 import { createRegistry } from "./src/runtime/metrics.ts";
 import { onShutdown, startWith } from "./src/runtime/shutdown.ts";
 
-const config = startWith(consumerConfig);
+const config = startWith(() => {
+  const [word] = Bun.argv.slice(2);
+  if (word !== undefined)
+    throw new ConfigError(`${word}: a consumer takes variables alone, which src/config.ts lists`);
+  return consumerConfig();
+});
 const log = createLogger("consumer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createHandlingMetrics(registry);

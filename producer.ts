@@ -2,7 +2,7 @@
  * The producer tier: an order comes in over HTTP and is answered 202 once Kafka has it on enough replicas.
  * Run with `bun run producer`; src/config.ts lists the variables.
  */
-import { producerConfig } from "./src/config.ts";
+import { ConfigError, producerConfig } from "./src/config.ts";
 import { serve } from "./src/http/server.ts";
 import { createIntakeApp } from "./src/intake/app.ts";
 import { createIntake } from "./src/intake/intake.ts";
@@ -11,7 +11,12 @@ import { createLogger } from "./src/runtime/log.ts";
 import { createRegistry } from "./src/runtime/metrics.ts";
 import { onShutdown, startWith } from "./src/runtime/shutdown.ts";
 
-const config = startWith(producerConfig);
+const config = startWith(() => {
+  const [word] = Bun.argv.slice(2);
+  if (word !== undefined)
+    throw new ConfigError(`${word}: a producer takes variables alone, which src/config.ts lists`);
+  return producerConfig();
+});
 const log = createLogger("producer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createIntakeMetrics(registry);

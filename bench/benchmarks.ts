@@ -6,6 +6,7 @@ import { compareHeld } from "./benchmarks/ledger.ts";
 import { watchMemory } from "./benchmarks/memory.ts";
 import { watchOverload } from "./benchmarks/overload.ts";
 import { measureTopology } from "./benchmarks/topology.ts";
+import type { BenchmarkName, ConnectionCount } from "./names.ts";
 import type { ResultRow } from "./results.ts";
 import { type Context, compare } from "./rig/compare.ts";
 import { isScript, programs, type SideName, startBalanced, startSide } from "./sides/sides.ts";
@@ -20,7 +21,7 @@ const byCustomer = "coffee-orders, by customer";
 const batcher = "Fastify + @platformatic/kafka";
 const franzGo = "Go + franz-go";
 
-function connections({ effort }: Context, ...all: number[]): number[] {
+function connections({ effort }: Context, ...all: ConnectionCount[]): number[] {
   if (effort.quick) return all.slice(1, 2);
   const chosen = all.filter((one) => effort.connections.includes(one));
   return chosen.length > 0 ? chosen : all;
@@ -38,15 +39,14 @@ const balanced = (sides: readonly [SideName, number][], { brokers, effort }: Con
           startBalanced(name, count, brokers.env),
     );
 
-/** In the order in which they run: those without brokers first. */
-export const benchmarks: Record<string, Benchmark> = {
+export const benchmarks: Record<BenchmarkName, Benchmark> = {
   ledger: {
     what: "PostgreSQL's ledger alone, four connections, 500 new orders a transaction, by how many orders it has already",
     alone: true,
     run: compareHeld,
   },
   topology: {
-    what: "the containers of `make up` under the load of `bun run load`: CPU of an order, cold, idle, at everyday rates, and after a broker's return",
+    what: "the containers of `make up` under the load of `bun run load`: CPU of an order, cold, idle, at everyday rates, and after a broker's return; and with the best peer's producer and a plain consumer without a ledger in place of the tiers",
     alone: true,
     run: measureTopology,
   },

@@ -5,6 +5,7 @@
  *
  *     bun bench/failing.ts [ROUNDS]
  */
+import { ownCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { until } from "../kit/until.ts";
 import type { Handler } from "../src/handling/handler.ts";
 import { partyOf } from "../src/order.ts";
@@ -15,7 +16,8 @@ import { newPlace, recordOf, startTestConsumer } from "../testing/test-consumer.
 const orders = 6_000;
 const shares = [0, 2, 10];
 const limitMs = 120_000;
-const rounds = Number(Bun.argv[2] ?? 3);
+const usage = "bun bench/failing.ts [ROUNDS]     3 by default, after one that warms up";
+const rounds = ownCommandLine(usage, {}, (_, [word = "3"]) => wholeNumber("ROUNDS", word, 1), 1);
 const migrations = ["CREATE TABLE tickets (order_id TEXT NOT NULL, note TEXT NOT NULL)"];
 type Apply = Extract<Handler, { apply: unknown }>["apply"];
 

@@ -3,8 +3,9 @@
  * a chart, and each benchmark's table with its command, machine and date.
  */
 import { join } from "node:path";
+import { ownCommandLine } from "../kit/arguments.ts";
 import { must } from "../kit/capture.ts";
-import { benchmarks } from "./benchmarks.ts";
+import { benchmarkNames } from "./names.ts";
 import { type ResultRow, type Results, resultsFolder, resultsPath, table } from "./results.ts";
 import { verdicts } from "./targets.ts";
 import type { TargetVerdict } from "./verdict.ts";
@@ -56,8 +57,10 @@ const section = ({ benchmark, what, command, date, machine, rows }: Results): st
   [`## ${benchmark}`, `${what}. \`${command}\`, ${date.slice(0, 10)}, ${machine}.`, table(rows)].join("\n\n");
 
 if (import.meta.main) {
+  const usage = "bun bench/report.ts     writes docs/benchmarks.md from bench/results/, and takes no options";
+  ownCommandLine(usage, {}, () => undefined);
   const found = new Map<string, Results>();
-  for (const name of Object.keys(benchmarks)) {
+  for (const name of benchmarkNames) {
     const file = Bun.file(resultsPath(name));
     if (await file.exists()) found.set(name, await file.json());
   }

@@ -1,6 +1,9 @@
 /** What it costs to find a member that occurs twice: `bun bench/unique-members.ts`, ns an order beside JSON.parse's. */
+import { ownCommandLine } from "../kit/arguments.ts";
 import { anOrder, longer } from "../src/sample.ts";
 import { repeatsMember } from "../src/wire/unique-members.ts";
+
+ownCommandLine("bun bench/unique-members.ts     takes no options", {}, () => undefined);
 
 const documents = [
   { name: "an order", orders: 1, document: anOrder },

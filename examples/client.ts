@@ -81,7 +81,12 @@ function waitBeforeNext(tries: number, retryAfter: string | null | undefined): n
 }
 
 if (import.meta.main) {
-  const client = createClient(Bun.argv[2] ?? "http://127.0.0.1:8080");
+  const [url = "http://127.0.0.1:8080", ...more] = Bun.argv.slice(2);
+  if (!/^https?:/.test(url) || more.length > 0) {
+    console.error("bun examples/client.ts [URL]     places one order; http://127.0.0.1:8080 by default");
+    process.exit(url === "--help" ? 0 : 2);
+  }
+  const client = createClient(url);
   const { id } = await client.place({ customer: "c42", coffee: "latte", size: "medium", quantity: 2 });
   console.log(await client.look(id, 10));
 }

@@ -2,6 +2,11 @@
 import { join } from "node:path";
 import { describeApi } from "./describe-api.ts";
 
+if (Bun.argv.length > 2) {
+  console.error("bun run client:types     takes no options");
+  process.exit(Bun.argv[2] === "--help" ? 0 : 2);
+}
+
 const generator = "openapi-typescript@7.13.0";
 const document = join(import.meta.dir, "../src/http/openapi.json");
 const types = join(import.meta.dir, "client-api.d.ts");

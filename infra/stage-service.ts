@@ -2,7 +2,7 @@
  * The stage in the background, as `make up` starts it and `make down` ends it: one for each Compose project, known by a
  * note in the user's cache. The note is trusted only while its process is a stage.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { startInBackground } from "../kit/background.ts";
 import { cachePath, type Machine } from "../kit/machine.ts";
@@ -63,6 +63,14 @@ export async function startService(machine: Machine, project: string): Promise<s
   if (started) return started.url;
   kill("SIGTERM");
   throw new UserError(`The stage did not start. The end of ${log}:\n${await tail(log)}`);
+}
+
+/** The address of a stage in the background that listens on a port; undefined: none does. */
+export function stageAt(machine: Machine, port: number): string | undefined {
+  const folder = dirname(notePath(machine, ""));
+  const projects = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+  const urls = projects.map((name) => noted(machine, name.slice(0, -".json".length))?.url);
+  return urls.find((url) => url && new URL(url).port === String(port));
 }
 
 /** Ends a project's stage, where there is one. */

@@ -17,11 +17,12 @@ const isTest = (path: string) => /\.test\.tsx?$/.test(path) || /(^|\/)testing\//
 const isEntry = (path: string) => path === "producer.ts" || path === "consumer.ts";
 const ofTiers = (path: string) => isEntry(path) || path.startsWith("src/");
 
-/** What `path` imports: a package by its name, a file of ours by its path from the root. */
-function importsOf(path: string): string[] {
+/** What `path` imports, by default whenever: a package by its name, a file of ours by its path from the root. */
+function importsOf(path: string, atItsStart = false): string[] {
   const loader = path.endsWith("x") ? "tsx" : "ts";
   return transpilers[loader]
     .scanImports(texts.get(path) ?? "")
+    .filter(({ kind }) => !atItsStart || kind !== "dynamic-import")
     .map((one) =>
       one.path.startsWith(".") ? relative(root, join(root, dirname(path), one.path)) : one.path,
     );
@@ -98,18 +99,27 @@ function mayImport(path: string, one: string): boolean {
   return rooms.includes(roomOf(one));
 }
 
+/** Both rooms and packages that these reach, however far down. */
+function reachedBy(entries: string[], atItsStart?: boolean): Set<string> {
+  const reached = new Set(entries);
+  for (const path of reached)
+    if (texts.has(path)) for (const one of importsOf(path, atItsStart)) reached.add(one);
+  return reached;
+}
+
 test("what runs before the addon is built does not import it, however far down", () => {
-  const before = [
-    "infra/test/main.ts",
-    "infra/up.ts",
-    "infra/down.ts",
-    "infra/setup/main.ts",
-    "stage/main.ts",
-  ];
-  const reached = new Set(before);
-  for (const path of reached) for (const one of importsOf(path)) if (texts.has(one)) reached.add(one);
+  const reached = reachedBy(["infra/test/main.ts", "infra/up.ts", "infra/setup/main.ts", "stage/main.ts"]);
   expect(reached).toContain("infra/brokers/compose.ts");
   expect(reached).not.toContain("src/kafka/addon.ts");
+  // One of its faults does, once it strikes.
+  expect(reachedBy(["proof/chaos.ts"], true)).not.toContain("src/kafka/addon.ts");
+});
+
+test("a command that brings what it needs starts without it: with no package and no addon", () => {
+  const bring = ["proof/prove.ts", "proof/load/main.ts", "bench/main.ts", "stage/main.ts", "stage/demo.ts"];
+  const reached = reachedBy([...bring, "infra/test/main.ts", "infra/up.ts", "infra/down.ts"], true);
+  expect(reached).toContain("infra/setup/prepare.ts");
+  expect([...reached].filter((one) => !texts.has(one) && !/^(node|bun):|^bun$/.test(one))).toEqual([]);
 });
 
 test("imports point one way: entries to src, tools to kit and src, src and kit to nothing else of ours", () => {

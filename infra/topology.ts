@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
+import { UserError } from "../kit/user-error.ts";
 import {
   edgeAccess,
   isSecured,
@@ -23,6 +24,8 @@ const CALL_LIMIT_MS = 30_000;
 /** Above every stop_grace_period of compose.yaml. */
 const STOP_LIMIT_MS = 75_000;
 const POLL_MS = 500;
+/** Of compose.yaml, and of what is laid over it where it is secured. */
+const usualProjects = ["coffee-orders", "coffee-orders-secure"];
 
 export interface Container {
   id: string;
@@ -69,6 +72,26 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     return found.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   }
 
+  /** Whether only the other one runs: the usual topology and the secured one are apart, each with its data. */
+  async function otherRuns(): Promise<boolean> {
+    const label = (name: string) => `{{.Label "com.docker.compose.project${name}"}}`;
+    const balancers = "label=com.docker.compose.service=haproxy";
+    const listed = await docker([
+      "ps",
+      "--filter",
+      balancers,
+      "--format",
+      `${label("")} ${label(".config_files")}`,
+    ]);
+    const running = listed.split("\n").flatMap((line) => {
+      const [name = "", ...files] = line.split(" ");
+      // Of whichever checkout.
+      const isSecure = files.join(" ").includes("/infra/secure/compose.yaml");
+      return (project ? [project] : usualProjects).includes(name) ? [isSecure] : [];
+    });
+    return running.length > 0 && !running.includes(secured);
+  }
+
   async function ports(): Promise<Record<string, number>> {
     const published = Object.entries<string>((await config())["x-host-ports"]);
     return Object.fromEntries(published.map(([variable, port]) => [variable, Number(port.split(":")[1])]));
@@ -92,6 +115,16 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     containers,
     /** Ports on the host, by the variable that moves each. */
     ports,
+    otherRuns,
+    /** @param command as it is typed. @throws UserError where only the other one runs, with what to type instead */
+    refuseOther: async (command: string) => {
+      if (!(await otherRuns())) return;
+      throw new UserError(
+        secured
+          ? `The topology that runs is not secured: ${command}, without SECURE=1.`
+          : `The topology that runs is secured: SECURE=1 ${command}`,
+      );
+    },
     /** Starts what does not run, and resolves when all of it is well; `args` as for `docker compose up`. */
     up: async (args: string[] = []) => {
       // Servers read their certificates when they start.
@@ -112,9 +145,11 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
       stop?.throwIfAborted();
       if (code !== 0) say(`The brokers could not be warmed, the first orders may take seconds: ${stderr}`);
     },
-    /** Removes the containers and networks, and the data with them if so told. */
-    down: ({ volumes = false } = {}) =>
-      compose(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], DOWN_LIMIT_MS),
+    /** Removes the containers and networks, and the data with them if so told; `atOnce`: nobody may finish anything. */
+    down: ({ volumes = false, atOnce = false } = {}) => {
+      const options = [...(volumes ? ["--volumes"] : []), ...(atOnce ? ["--timeout", "0"] : [])];
+      return compose(["down", "--remove-orphans", ...options], DOWN_LIMIT_MS);
+    },
     /** Asks a container to end, and kills it after its grace period. */
     stop: ({ id }: Container) => docker(["stop", id], STOP_LIMIT_MS),
     kill: ({ id }: Container, signal = "KILL") => docker(["kill", "--signal", signal, id]),

@@ -8,7 +8,7 @@ import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
 import { ensureImages } from "./images.ts";
-import { fetchOptions } from "./secure/access.ts";
+import { fetchOptions, isSecured } from "./secure/access.ts";
 import { secretPath } from "./secure/names.ts";
 import { endService, startService } from "./stage-service.ts";
 import { openTopology, stateOf, wellStates } from "./topology.ts";
@@ -49,6 +49,12 @@ async function refuseTakenPorts(): Promise<void> {
   for (const [variable, port] of Object.entries(await topology.ports()))
     if (!ours.has(port) && (await isTaken(port))) taken.push([variable, port]);
   if (taken.length === 0) return;
+  if (await topology.otherRuns())
+    throw new UserError(
+      isSecured(process.env)
+        ? "The usual topology runs, on the same ports: make down ends it."
+        : "The secured topology runs, on the same ports: make down SECURE=1 ends it.",
+    );
   const example = taken.map(([variable, port]) => `${variable}=${port + 10_000}`).join(" ");
   throw new UserError(
     [

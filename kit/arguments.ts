@@ -2,17 +2,44 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UserError } from "./user-error.ts";
 
-/** Reads a command line as `parseArgs` does. @throws UserError with its words, and the usage where that is given */
+/**
+ * Reads a command line as `parseArgs` does, but takes nothing that is empty, as of a variable that is not set, and nothing
+ * twice that counts once. @throws UserError with its words, and the usage where that is given
+ */
 export function readCommandLine<T extends ParseArgsConfig>(
-  config: T,
+  given: T,
   usage?: string,
 ): ReturnType<typeof parseArgs<T>> {
+  const config: T = { ...given, args: withNegatives(given) };
   try {
+    const { tokens } = parseArgs({ ...config, tokens: true });
+    const seen = new Set<string>();
+    for (const token of tokens ?? []) {
+      if (token.kind === "option-terminator" || (token.kind === "option" && token.value === undefined))
+        continue;
+      if (token.value === "")
+        throw new Error(`${token.kind === "option" ? token.rawName : "A word"} is empty.`);
+      if (token.kind !== "option" || config.options?.[token.name]?.multiple) continue;
+      if (seen.has(token.name)) throw new Error(`${token.rawName} is given twice.`);
+      seen.add(token.name);
+    }
     return parseArgs(config);
   } catch (cause) {
     const { message } = cause as Error;
     throw new UserError(usage === undefined ? message : `${message}\n\n${usage}`, { cause });
   }
+}
+
+/** A number below zero is a value, not an option: what it is given to says what is wrong with it. */
+function withNegatives({ args = [], options = {} }: ParseArgsConfig): string[] {
+  const read: string[] = [];
+  for (const arg of args) {
+    const last = read.at(-1) ?? "";
+    const takes = last.startsWith("--") && options[last.slice(2)]?.type === "string";
+    if (takes && /^-\d/.test(arg)) read.splice(-1, 1, `${last}=${arg}`);
+    else read.push(arg);
+  }
+  return read;
 }
 
 /**
@@ -57,10 +84,13 @@ export function knownWord<T extends string>(what: string, word: string, known: r
   return found;
 }
 
+/** Of seconds, what a timer can still wait for. */
+export const mostByDefault = 1_000_000;
+
 /** @throws UserError that says what is expected */
-export function wholeNumber(option: string, text: string, least: number): number {
+export function wholeNumber(option: string, text: string, least: number, most = mostByDefault): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least)
-    throw new UserError(`${option} ${text}: a whole number from ${least} on.`);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new UserError(`${option} ${text}: a whole number from ${least} to ${most}.`);
   return value;
 }

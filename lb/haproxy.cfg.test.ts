@@ -161,6 +161,11 @@ describe("its numbers agree", () => {
 
   test("an old process outlives the last request of any connection", () => {
     expect(keepAlive + boundMs).toBeLessThanOrEqual(milliseconds("hard-stop-after"));
+    // The new one does not know which keys that one sends on, and says so for as long as any is remembered.
+    const endsAfterS = Number(/set-var proc\.started date\((\d+)\)$/m.exec(text)?.[1]);
+    expect(endsAfterS * 1_000).toBe(milliseconds("hard-stop-after"));
+    expect(Number(/date,sub\(proc\.started\) -m int lt (\d+) /.exec(text)?.[1])).toBe(60);
+    expect(text).toContain("expire 60s store gpc0,gpc1");
   });
 
   test("a producer's connections outlive those that wait in the pool", () => {

@@ -92,3 +92,20 @@ test("the shipped one can not, and never gives the same twice", async () => {
   expect(predicted(keys)).toBe(0);
   expect(new Set(keys).size).toBe(keys.length);
 });
+
+test("nor can anybody tell which keys lead to the same producer: another balancer leads them elsewhere", async () => {
+  const producers = [1, 2, 3].map(() => startStandIn({ answer }));
+  const led = async (keys: string[]) => {
+    for (const { requests } of producers) (requests as string[]).length = 0;
+    await using balancer = await startBalancer({ producers: producers.map(({ port }) => port) });
+    const connection = await connectHttp(balancer.port);
+    for (const key of keys)
+      await connection.request("POST", "/orders", { ...jsonBody, "idempotency-key": key }, "{}");
+    connection.close();
+    return producers.map(({ requests }) => requests.map((one) => headerOf(one, "idempotency-key") ?? ""));
+  };
+  const [first = []] = await led(Array.from({ length: 120 }, (_, n) => `key-${n}`));
+  expect(first.length).toBeGreaterThan(10);
+  expect((await led(first)).filter((keys) => keys.length > 0).length).toBeGreaterThan(1);
+  for (const producer of producers) producer[Symbol.dispose]();
+});

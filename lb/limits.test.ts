@@ -203,6 +203,31 @@ test.each([
   for (const connection of opened) connection.close();
 });
 
+test("who chooses one key for all takes no producer's places: others' orders find one", async () => {
+  const replace = { "maxconn 2000 maxqueue 300": "maxconn 110 maxqueue 1" };
+  const producers = [silent.port, silent.port, silent.port];
+  await using balancer = await startBalancer({ producers, replace });
+  const opened: HttpConnection[] = [];
+  const told: number[] = [];
+  const ask = async (from: string, key: string) => {
+    const connection = await connectHttp(balancer.port, from);
+    opened.push(connection);
+    const headers = { ...jsonBody, "idempotency-key": key };
+    const tell = ({ status }: HttpAnswer) => told.push(status);
+    // Who has a place waits, until the end of the test.
+    connection.request("POST", "/orders", headers, order).then(tell, () => undefined);
+  };
+  const underWay = async () => Number((await balancer.row("producers", "BACKEND")).scur);
+  for (let n = 0; n < 150; n += 1) await ask("127.0.0.2", "one");
+  await until("each has a place or an answer", async () => (await underWay()) + told.length === 150);
+  // Others of the same key may have been accepted: unknown.
+  expect(told).toEqual(Array.from({ length: 50 }, () => 502));
+  for (let n = 0; n < 12; n += 1) await ask("127.0.0.3", `another-${n}`);
+  await until("each has too", async () => (await underWay()) + told.length === 162);
+  expect(told).toHaveLength(50);
+  for (const connection of opened) connection.close();
+});
+
 test("who sends too much is refused before anybody looks at its credential", async () => {
   const env = { REQUESTS_PER_10S: "5", LB_API_KEYS };
   await using balancer = await startBalancer({ producers: [producer.port], env });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { type Balancer, startBalancer } from "../testing/balancer.ts";
+import { newApiKey, newCredentials } from "../testing/credentials.ts";
 import { connectHttp, type HttpAnswer, httpRequest, NoAnswerError } from "../testing/http-connection.ts";
 import { jsonBody } from "../testing/load.ts";
 import { expectProblem } from "./testing/expect-problem.ts";
@@ -174,7 +175,7 @@ test("the deadline is set once and goes with every try; no client can set it, no
   const toMs = Date.now();
   for (const request of good.requests) {
     expect(Number(headerOf(request, "answer-by")) - 20_000).toBeWithin(fromMs, toMs + 1);
-    expect(headerOf(request, "order-key")).toBe(headerOf(request, "idempotency-key") ?? "");
+    expect(headerOf(request, "order-key")).toMatch(/^[0-9A-F]{40}$/);
   }
   expect(broken.requests.length).toBeGreaterThan(0);
   expect(good.requests).toEqual(expect.arrayContaining([...broken.requests]));
@@ -338,18 +339,61 @@ describe("a key that was sent on before comes again, by a client that may not kn
     expect(fates).toEqual(["unknown", "unknown", "refused", "unknown", "unknown", "unknown", "refused"]);
   });
 
-  test("the balancer was reloaded since then, and has forgotten it: unknown as well", async () => {
-    using broken = startStandIn("close and listen no more");
-    await using balancer = await startBalancer({ producers: [broken.port] });
-    expectProblem(await post(balancer, again), "connection_lost");
-    await until("it is reloaded", async () => {
+  const reload = (balancer: Balancer) =>
+    until("it is reloaded", async () => {
       // Just after it has loaded a signal is lost now and then.
       balancer.signal("SIGUSR2");
       await Bun.sleep(500);
       return balancer.log().includes("Proxy orders stopped");
     });
+
+  test("the balancer was reloaded since then, and has forgotten it: unknown as well", async () => {
+    using broken = startStandIn("close and listen no more");
+    await using balancer = await startBalancer({ producers: [broken.port] });
+    expectProblem(await post(balancer, again), "connection_lost");
+    await reload(balancer);
     expectProblem(await post(balancer, again), "connection_lost");
     expectProblem(await post(balancer), "unavailable");
+  });
+
+  test("the process before a reload sent it on, and goes on to until its end: unknown for as long", async () => {
+    using broken = startStandIn("close");
+    // The minute that is added to the old one's end is over at once.
+    const replace = { "-m int lt 60": "-m int lt 0" };
+    await using balancer = await startBalancer({ producers: [broken.port], replace });
+    const kept = await connectHttp(balancer.port);
+    expect((await kept.request("GET", "/nowhere")).status).toBe(404);
+    await reload(balancer);
+    const asked = kept.request("POST", "/orders", { ...jsonBody, ...again }, order);
+    expect(asked).rejects.toThrow(NoAnswerError);
+    await until("the old one has sent it on", () => broken.requests.length > 0);
+    broken[Symbol.dispose]();
+    await balancer.producerIs(1, "DOWN");
+    expectProblem(await post(balancer, again), "connection_lost");
+  });
+
+  test("nobody knows yet whose it is, as it is one too many or has no valid credential: neither 429 nor 401 refused", async () => {
+    using broken = startStandIn("close");
+    using credentials = newCredentials();
+    const acme = newApiKey("acme");
+    const env = { LB_API_KEYS: credentials.write("keys", acme.line), REQUESTS_PER_10S: "4" };
+    await using balancer = await startBalancer({ producers: [broken.port], env });
+    const valid = { authorization: `Bearer ${acme.key}` };
+    expectProblem(await post(balancer, { ...valid, ...again }), "connection_lost");
+    const over = await post(balancer, { authorization: "Bearer over", ...again });
+    expect([over.status, JSON.parse(over.body).fate]).toEqual([401, "unknown"]);
+    // What has no key, or is no order, was not sent on before.
+    expectProblem(await post(balancer, { authorization: "Bearer over" }), "unauthenticated");
+    expectProblem(await post(balancer, again, order, "/orders/nowhere"), "unauthenticated");
+    for (const path of ["/orders", "/orders/batch"])
+      expectProblem(await post(balancer, { ...valid, ...again }, order, path), "connection_lost");
+    expectProblem(await post(balancer, valid), "rate_limited");
+    await until("all is in the access log", () => balancer.accessLog().length === 7);
+    const fates = balancer.accessLog().map((line) => JSON.parse(line).fate);
+    expect(fates).toEqual([
+      ...["unknown", "unknown", "refused", "refused"],
+      ...["unknown", "unknown", "refused"],
+    ]);
   });
 
   test("the balancer was started a moment ago, and may have sent it on before: unknown as well", async () => {
@@ -389,13 +433,19 @@ describe("a key that was sent on before comes again, by a client that may not kn
   });
 
   test("two come under one key at the same moment, on two threads: who is refused knows of who is accepted", async () => {
+    const firsts = new Map<string, PromiseWithResolvers<void>>();
     const server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
       async fetch(request) {
         if (request.method === "GET") return new Response("ready\n");
+        const key = request.headers.get("idempotency-key") ?? "";
+        const first = firsts.get(key) ?? Promise.withResolvers<void>();
+        firsts.set(key, first);
         const accepted = (await request.text()) === "first";
-        await Bun.sleep(accepted ? 0 : 30);
+        // Who is answered before the other one was sent on knows nothing of it.
+        if (accepted) first.resolve();
+        else await first.promise;
         const headers = { "order-fate": accepted ? "accepted" : "refused" };
         return new Response("{}", { status: accepted ? 202 : 503, headers });
       },

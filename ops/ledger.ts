@@ -3,11 +3,17 @@
  * only SELECT, INSERT and UPDATE, this runs before they start, and daily. `bun ops/ledger.ts`, with the consumers' variables,
  * LEDGER_URL being the owner's. Exit 0: both are done. Exit 1: why not.
  */
+import { ownCommandLine } from "../kit/arguments.ts";
 import { consumerConfig } from "../src/config.ts";
 import { migrations } from "../src/handle.ts";
 import { ledgerRetentionMs } from "../src/handling/tier.ts";
 import { createLedger } from "../src/ledger/open.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
+
+const usage = `bun ops/ledger.ts
+Makes the ledger's tables and drops what is past its retention, by the consumers' variables; LEDGER_URL is their owner's.
+Exit code: 0 both are done; 1 why not; 2 the command was not understood.`;
+ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => consumerConfig());
 const ledger = createLedger(config.LEDGER_URL, {

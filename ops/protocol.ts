@@ -57,6 +57,27 @@ export async function ask(door: Door, request: Request, body: Buffer): Promise<R
   }
 }
 
+/**
+ * What may keep a client without TLS from the first of these brokers, which close its connection without a word: that they
+ * speak TLS. "" where they do not. @param brokers as KAFKA_BROKERS has them
+ */
+export async function hintOfTls(brokers: string, protocol: string): Promise<string> {
+  const [host = "", port] = (brokers.split(",")[0] as string).replace(/[[\]]/g, "").split(/:(?=\d+$)/);
+  if (protocol.endsWith("ssl")) return "";
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  // Whose certificate it is does not matter: nothing is told there.
+  const options = { host, port: Number(port), rejectUnauthorized: false, timeout: answerLimitMs };
+  const socket = connectTls(options, () => resolve(true));
+  socket
+    .on("error", () => resolve(false))
+    .on("timeout", () => resolve(false))
+    .on("close", () => resolve(false));
+  const isTls = await promise.finally(() => socket.destroy());
+  return isTls
+    ? ". It speaks TLS: KAFKA_SECURITY_PROTOCOL is ssl or sasl_ssl there (of make up SECURE=1: docs/secure.md, «By hand»)"
+    : "";
+}
+
 async function* answersOf(socket: Socket): AsyncGenerator<Buffer> {
   let received = Buffer.alloc(0);
   for await (const chunk of socket) {

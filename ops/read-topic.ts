@@ -4,9 +4,10 @@
  */
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions, handleOf } from "../src/kafka/client.ts";
+import { clientOptions, connected, handleOf } from "../src/kafka/client.ts";
 import { openFetched } from "../src/kafka/fetched.ts";
 import type { RecordHeaders } from "../src/kafka/sender.ts";
+import { hintOfTls } from "./protocol.ts";
 
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */
@@ -47,10 +48,9 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     { "auto.offset.reset": "earliest" },
   );
   let fetched: ReturnType<typeof openFetched> | undefined;
-  // What lasts is noticed as an answer that does not come.
-  consumer.on("event.error", () => undefined);
   try {
-    await called<unknown>((done) => consumer.connect({ topic, timeout: callTimeoutMs }, done));
+    // What lasts beyond that is noticed as an answer that does not come.
+    await connected(consumer, { ...config, ORDERS_TOPIC: topic }, () => undefined).catch(unreachable);
     const metadata = await called<Kafka.Metadata>((done) =>
       consumer.getMetadata({ topic, timeout: callTimeoutMs }, done),
     );
@@ -62,6 +62,11 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
   } catch (error) {
     await close();
     throw error;
+  }
+
+  async function unreachable({ message }: Error): Promise<never> {
+    const { KAFKA_BROKERS: brokers, KAFKA_SECURITY_PROTOCOL: protocol } = config;
+    throw new Error(`Kafka at ${brokers}: ${message}${await hintOfTls(brokers, protocol)}`);
   }
 
   async function rangeOf(partition: number): Promise<Range> {

@@ -7,6 +7,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownCommandLine } from "../kit/arguments.ts";
+import { UserError } from "../kit/user-error.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { type Admission, array, ask, type Door, int32, saltedPassword, string } from "./protocol.ts";
@@ -171,11 +173,16 @@ async function main(file: string, folder: string): Promise<void> {
   const passwords = Object.fromEntries(
     [...new Set(rights.map(({ user }) => user))].map((user) => [user, text(`kafka-${user}`)]),
   );
-  const admission: Admission = {
-    ca: readFileSync(config.KAFKA_SSL_CA_LOCATION ?? "", "utf8"),
-    username: config.KAFKA_SASL_USERNAME ?? "",
-    password: config.KAFKA_SASL_PASSWORD ?? "",
-  };
+  const {
+    KAFKA_SSL_CA_LOCATION: ca,
+    KAFKA_SASL_USERNAME: username,
+    KAFKA_SASL_PASSWORD: password = "",
+  } = config;
+  if (!ca || !username)
+    throw new UserError(
+      "The superuser is let in by SCRAM-SHA-512 over TLS: KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SSL_CA_LOCATION.",
+    );
+  const admission: Admission = { ca: readFileSync(ca, "utf8"), username, password };
   const [host = "", port = ""] = (config.KAFKA_BROKERS.split(",")[0] as string).split(/:(?=\d+$)/);
   for (let tries = 1; ; tries += 1)
     try {
@@ -195,7 +202,16 @@ async function main(file: string, folder: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const [file = "", folder = ""] = Bun.argv.slice(2);
+  const usage = `bun ops/rights.ts FILE FOLDER
+Makes the users of Kafka that FILE names and gives them their rights, as the superuser of KAFKA_SASL_USERNAME.
+  FILE     lines of user, kind (topic or group), name, operations: as infra/secure/rights.txt
+  FOLDER   has each user's password in kafka-USER
+Exit code: 0 done; 1 why not; 2 the command was not understood.`;
+  const named = (_: unknown, [file, folder]: string[]) => {
+    if (!file || !folder) throw new UserError("FILE and FOLDER are missing.");
+    return [file, folder] as const;
+  };
+  const [file, folder] = ownCommandLine(usage, {}, named, 2);
   await main(file, folder).catch((error) => {
     console.error((error as Error).message);
     process.exitCode = 1;

@@ -7,6 +7,7 @@ import { openProducer } from "../src/kafka/producer.ts";
 import { askOnce } from "../src/kafka/topics.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
 import { createTopic } from "./create-topic.ts";
+import { hintOfTls } from "./protocol.ts";
 
 const usage = `bun run topics
 Creates the topics where they are missing and verifies that they are as strong as configured. What they are called and how
@@ -17,8 +18,8 @@ ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => kafkaConfig());
 const deadline = Date.now() + 60_000;
-/** What waiting does not mend: a password, a mechanism, a certificate, a right. */
-const final = /authenticat|no right|certificate|SASL|SSL/i;
+/** What waiting does not mend: a password, a mechanism, a certificate, a right, a protocol. */
+const final = /authenticat|no right|certificate|SASL|SSL|TLS/i;
 
 for (const topic of [config.ORDERS_TOPIC, config.DEAD_TOPIC]) {
   await untilDeadline(() => reach(topic));
@@ -51,12 +52,13 @@ async function untilDeadline<T>(step: () => Promise<T>): Promise<T> {
     try {
       return await step();
     } catch (error) {
-      const { message } = error as Error;
+      const { KAFKA_BROKERS: brokers, KAFKA_SECURITY_PROTOCOL: protocol } = config;
+      const message = `${(error as Error).message}${await hintOfTls(brokers, protocol)}`;
       if (Date.now() > deadline || final.test(message)) {
-        console.error(`Kafka at ${config.KAFKA_BROKERS}: ${message}`);
+        console.error(`Kafka at ${brokers}: ${message}`);
         process.exit(1);
       }
-      if (message !== told) console.error(`Kafka at ${config.KAFKA_BROKERS}, tried for a minute: ${message}`);
+      if (message !== told) console.error(`Kafka at ${brokers}, tried for a minute: ${message}`);
       told = message;
       await Bun.sleep(1_000);
     }

@@ -4,6 +4,7 @@
  * are acknowledged quickly and no longer ever quicker; the topic is removed. The tiers and their topics are not touched.
  * Exit 0 also where the time is over: that is said, and the brokers are as warm as they are.
  */
+import { ownCommandLine } from "../kit/arguments.ts";
 import { ascending, percentile } from "../kit/percentile.ts";
 import { kafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
@@ -22,6 +23,10 @@ const quickMs = 250;
 /** Less than this part of what it took before, and it is still getting quicker. */
 const steadyShare = 0.8;
 const timeoutMs = 10_000;
+
+const usage =
+  "bun ops/warm-up.ts     warms the brokers of KAFKA_BROKERS that have just started, and takes no options";
+ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => kafkaConfig());
 const topic = `warm-up-${crypto.randomUUID()}`;

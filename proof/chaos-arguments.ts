@@ -45,8 +45,21 @@ export function parse(argv: string[]): ChaosCommand {
   const [verb, tier, ...rest] = positionals;
   const project = values.project === undefined ? {} : { project: values.project };
   if (values.help || verb === undefined || verb === "help") return "help";
-  if (verb === "heal" || verb === "show") return { do: verb, ...project };
+  if (verb === "heal" || verb === "show") {
+    const others = [
+      tier,
+      ...rest,
+      ...Object.keys(values)
+        .filter((name) => name !== "project")
+        .map((name) => `--${name}`),
+    ].filter(Boolean);
+    if (others.length > 0)
+      throw new UserError(`${verb} is of the whole topology, and takes no ${others[0]}.`);
+    return { do: verb, ...project };
+  }
   const fault = knownWord("fault", verb, faultNames);
+  if (values.from !== undefined && fault !== "partition")
+    throw new UserError(`--from belongs to partition, not to ${fault}.`);
   if (rest.length > 0) throw new UserError(`More than a fault and a tier: ${rest.join(" ")}`);
   if (tier === undefined) throw new UserError(`On whom? ${tiers.join(", ")}`);
   return {

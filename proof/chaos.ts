@@ -25,7 +25,9 @@ try {
 }
 
 async function act(command: Exclude<ChaosCommand, "help">): Promise<void> {
-  const system = await openSystem(openTopology({ ...(command.project && { project: command.project }) }));
+  const topology = openTopology({ ...(command.project && { project: command.project }) });
+  await topology.refuseOther("bun run chaos");
+  const system = await openSystem(topology);
   if ((await system.containers()).length === 0) throw new UserError("The topology is not up: make up");
   if (command.do === "show") return show(system);
   if (command.do === "heal") {

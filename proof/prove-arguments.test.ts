@@ -28,8 +28,8 @@ test.each([
   ["--faults consumer-kil", `"consumer-kil" is no fault. There are: ${scenarioNames.join(", ")}`],
   ["--suite big", '"big" is no suite. There are: quick, full'],
   ["--suite quick --faults none", "--suite or --faults, not both."],
-  ["--duration soon", "--duration soon: a whole number from 1 on."],
-  ["--rate 0", "--rate 0: a whole number from 1 on."],
+  ["--duration soon", "--duration soon: a whole number from 1 to 1000000."],
+  ["--rate 0", "--rate 0: a whole number from 1 to 1000000."],
   ["--sed 1", usage],
 ])("%p is refused, with what there is instead", (line, message) => {
   expect(() => of(line)).toThrow(message);

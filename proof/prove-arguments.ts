@@ -1,9 +1,13 @@
 // The command line of `bun run prove`.
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { isSecured } from "../infra/secure/access.ts";
 import { knownWord, readCommandLine, wholeNumber } from "../kit/arguments.ts";
 import { UserError } from "../kit/user-error.ts";
-import { type ScenarioName, scenarioNames } from "./plan/scenarios.ts";
-import type { ScheduleOptions } from "./plan/schedule.ts";
+import { whyNoNetworkFaults } from "./faults/network.ts";
+import type { FaultName } from "./faults/registry.ts";
+import { type ScenarioName, scenarioNames, scenarios } from "./plan/scenarios.ts";
+import { plan, type Schedule, type ScheduleOptions } from "./plan/schedule.ts";
 import { scenarioSuites } from "./plan/suites.ts";
 
 export interface ProofSettings extends ScheduleOptions {
@@ -54,6 +58,48 @@ export function settingsOf(argv: string[]): ProofSettings | "help" {
     project: values.project,
     fresh: values.fresh,
   };
+}
+
+/** By a fault's name: why it can't be had, where it can't. */
+const whyNot = (fresh: boolean, secured: boolean): Partial<Record<FaultName, string | false | undefined>> => {
+  const unsecured = !secured && "there are users and keys to change with SECURE=1 only.";
+  return {
+    "disk-full": !fresh && "only a topology of its own has a disk that may be filled: --fresh",
+    "rotate-kafka-users": unsecured,
+    "rotate-ledger-user": unsecured,
+    "rotate-edge-certificate": unsecured,
+    "rotate-api-keys": unsecured,
+    partition: whyNoNetworkFaults("iptables"),
+    slow: whyNoNetworkFaults("tc"),
+  };
+};
+
+/** What is to be done when. @throws UserError where it can't be, before anything is begun: not in its seventh round */
+export function scheduleOf(settings: ProofSettings, secured = isSecured(process.env)): Schedule {
+  try {
+    const schedule = plan(settings);
+    const reasons = whyNot(settings.fresh, secured);
+    for (const { scenario } of schedule.rounds.flatMap(({ steps }) => steps)) {
+      const why = reasons[scenarios[scenario].fault];
+      if (why) throw new UserError(`${scenario}: ${why}`);
+    }
+    return schedule;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`--duration ${Number(settings.durationMs) / 1_000}: ${error.message}`);
+  }
+}
+
+/** Makes the folder of a run's report: before the run, not after half an hour of it. @throws UserError when it can't */
+export function reportFolder({ out }: ProofSettings, { seed }: Schedule): string {
+  const folder = join(out, seed.replace(/[^\w.-]/g, "_"));
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return folder;
+  } catch (error) {
+    throw new UserError(`No report can be written: ${(error as Error).message}`);
+  }
 }
 
 function read(args: string[]) {

@@ -3,33 +3,26 @@
  * and the dead letters. `bun run prove --suite quick`, `--faults consumer-kill,broker-kill-leader`, `--duration 600`.
  * Exit 0: the promise held. Exit 1: it was broken. Exit 2: it could not be put to the test.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { begin } from "../infra/setup/prepare.ts";
+import { understood } from "../kit/arguments.ts";
 import { stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
-import { orderIdOf } from "./history/history.ts";
-import { ignoredVariables } from "./load/environment.ts";
-import { fittingRate } from "./load/held.ts";
-import { lastWord } from "./plan/goals.ts";
-import { scenarios } from "./plan/scenarios.ts";
-import { plan } from "./plan/schedule.ts";
-import { settingsOf, usage } from "./prove-arguments.ts";
-import type { RunEvent } from "./report/events.ts";
-import { outcomeTable } from "./report/outcome-table.ts";
-import { writeReport } from "./report/report.ts";
-import { experiment } from "./run/experiment.ts";
-import { withTopology } from "./run/topology.ts";
-import { openSystem } from "./system/system.ts";
+import { reportFolder, scheduleOf, settingsOf, usage } from "./prove-arguments.ts";
 
-/** Half of what is held is for what comes back and catches up. */
-const rateShare = 1 / 4;
-
+const { settings, schedule } = understood(() => {
+  const settings = settingsOf(Bun.argv.slice(2));
+  if (settings !== "help") return { settings, schedule: scheduleOf(settings) };
+  console.log(usage);
+  return process.exit(0);
+});
 const machine = thisMachine(stopWhenTold());
 try {
-  const settings = settingsOf(Bun.argv.slice(2));
-  if (settings === "help") console.log(usage);
-  else process.exitCode = await prove(settings);
+  const folder = reportFolder(settings, schedule);
+  await begin("prove", machine);
+  // Not before: what it is made of is brought by that.
+  const { prove } = await import("./run/prove.ts");
+  process.exitCode = await prove(settings, schedule, folder, machine);
 } catch (error) {
   // What was not foreseen is shown with its stack.
   machine.say(
@@ -37,54 +30,4 @@ try {
   );
   machine.say("Nothing is proven, neither way.");
   process.exitCode = 2;
-}
-
-async function prove(settings: Exclude<ReturnType<typeof settingsOf>, "help">): Promise<number> {
-  const ignored = ignoredVariables(machine.env);
-  if (ignored) machine.say(ignored);
-  const schedule = plan(settings);
-  const { seed, rounds, expectedMs } = schedule;
-  const minutes = Math.ceil(expectedMs / 60_000);
-  machine.say(
-    `seed ${seed}: ${rounds.length === 1 ? "1 round" : `${rounds.length} rounds`} of faults, about ${minutes} min`,
-  );
-  const fillable = rounds.some(({ steps }) =>
-    steps.some(({ scenario }) => scenarios[scenario].fault === "disk-full"),
-  );
-  const stage = { ...settings, fillable };
-  const { stop } = machine;
-  const { run, outcomes, broken, untested, ratePerS } = await withTopology(
-    machine,
-    stage,
-    async (topology) => {
-      const system = await openSystem(topology);
-      const fitting = {
-        given: settings.ratePerS,
-        share: rateShare,
-        url: system.url,
-        access: system.access,
-        stop,
-      };
-      const ratePerS = await fittingRate(fitting, machine.say);
-      return { ratePerS, ...(await experiment(system, schedule, { ratePerS, tell, stop })) };
-    },
-  );
-  const folder = join(settings.out, seed.replace(/[^\w.-]/g, "_"));
-  mkdirSync(folder, { recursive: true });
-  const { htmlPath, jsonPath, summary } = await writeReport(run, folder);
-  const outcomesPath = join(folder, "outcomes.json");
-  await Bun.write(outcomesPath, JSON.stringify({ seed, ratePerS, outcomes, broken }, null, 2));
-  // What a finding of the verdict, which names an order's id, is traced back by.
-  const setBack = run.history.client.filter(({ firstStatus }) => firstStatus !== 202);
-  const lines = setBack.map((answer) => `${JSON.stringify({ orderId: orderIdOf(answer), ...answer })}\n`);
-  await Bun.write(join(folder, "set-back.jsonl"), lines.join(""));
-  console.log(`${summary}\n\n${outcomeTable(outcomes)}\n`);
-  console.log(`${htmlPath}\n${jsonPath}\n${outcomesPath}\n`);
-  console.log(`seed ${seed}: ${lastWord(broken, outcomes, untested)}`);
-  if (untested !== undefined) return 2;
-  return broken.length === 0 ? 0 : 1;
-}
-
-function tell({ atMs, kind, text }: RunEvent): void {
-  machine.say(`  ${new Date(atMs).toISOString().slice(11, 21)}  ${kind.padEnd(5)}  ${text}`);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Container } from "../infra/topology.ts";
-import { faults } from "./faults.ts";
+import { type FaultName, faults } from "./faults.ts";
 import type { Source } from "./sources/source.ts";
 import type { Band, Instance, TierName, TimelineEvent } from "./state.ts";
 
@@ -43,27 +43,33 @@ export function createActions({ source, instances, note }: Surroundings) {
   const bands = new Map<string, Band>();
   /** Of those that were seen to lie down. */
   const felled = new WeakSet<Band>();
+  const injecting = new Set<Band>();
   const stopping = new AbortController();
   let nextBand = 1;
   let rolling: string | undefined;
 
   const open = () => [...bands.values()].filter(({ toMs }) => toMs === undefined);
+  /** What comes while it is healed, or is not done yet, may outlast that: it is healed the next time. */
+  const healable = () => open().filter((band) => !injecting.has(band));
   const struckOf = (name: string) => open().filter(({ target }) => target === name);
 
   async function strike({ fault, target, from, unguarded }: Action & { do: "strike" }): Promise<string> {
-    const { tier, ...one } = known(target);
+    const { tier } = known(target);
     const name = source.faults[tier].find((offered) => offered === fault);
     if (!name) throw new Refused(`${fault} is no fault of a ${tier}`);
     const command = source.command(name, tier, target, from && ` --from ${fromOf(from)}`);
-    if (struckOf(target).some((band) => band.fault === fault))
-      throw new Refused(`${target} has that already: heal it first`);
-    if (one.state === "down" && fault !== "reload") throw new Refused(`${target} is down: start it first`);
-    if (!unguarded && !harmless.has(fault)) guard(tier, target);
     const container = await there(target);
     const others = from === undefined ? [] : [await there(from)];
+    // From here to its band nothing is waited for: of two that come at once, the second one sees the first.
+    if (struckOf(target).some((band) => band.fault === fault))
+      throw new Refused(`${target} has that already: heal it first`);
+    if (known(target).state === "down" && fault !== "reload")
+      throw new Refused(`${target} is down: start it first`);
+    if (!unguarded && !harmless.has(fault)) guard(tier, target);
     const band: Band = { fault, target, fromMs: Date.now() };
     if (!harmless.has(fault)) bands.set(String(nextBand++), band);
     note("strike", `${fault} ${target}${from ? ` from ${from}` : ""}`);
+    injecting.add(band);
     try {
       const remark = await faults[name].inject(source.system, [container], {
         from: others,
@@ -71,11 +77,19 @@ export function createActions({ source, instances, note }: Surroundings) {
       });
       if (remark) note("change", `${target}: ${remark}`);
     } catch (error) {
-      band.toMs = Date.now();
+      // Half of it may be done; where that can't be undone it is struck, until it is healed.
+      await undo(name, container).then(
+        () => closeThese([band]),
+        () => undefined,
+      );
       throw error;
+    } finally {
+      injecting.delete(band);
     }
     return command;
   }
+  const undo = async (name: FaultName, container: Container) =>
+    faults[name].heal(source.system, await source.system.again([container]));
 
   /** Whoever stops it, a majority stays: those that are up, without this one. */
   function guard(tier: TierName, target: string): void {
@@ -90,18 +104,31 @@ export function createActions({ source, instances, note }: Surroundings) {
 
   async function heal(target: string): Promise<string> {
     const { tier } = known(target);
-    await healThese([await there(target)]);
-    close(({ target: of }) => of === target);
+    const container = await there(target);
+    const healed = healable().filter((band) => band.target === target);
+    await healThese([container]);
+    closeThese(healed);
     note("heal", `${target} is healed`);
     return source.command("heal", tier, target);
   }
 
   /** Also what another process struck: healing looks at what is there. */
   async function healAll(): Promise<string> {
-    await healThese([...(await source.containers()).values()]);
-    close(() => true);
+    const containers = [...(await source.containers()).values()];
+    const healed = healable();
+    await healThese(containers);
+    closeThese(healed);
     note("heal", "everything is healed");
     return source.command("heal", "broker", "");
+  }
+
+  /** What this stage did and has not healed. What others struck is theirs: a proof may be under way. */
+  async function healStruck(): Promise<void> {
+    const containers = await source.containers();
+    const healed = healable().filter(({ fault }) => fault !== "restart");
+    const names = new Set(healed.map(({ target }) => target));
+    await healThese([...names].flatMap((name) => containers.get(name) ?? []));
+    closeThese(healed);
   }
 
   /** Every fault that there is here, in the order of the list: what is frozen wakes first. Each gets its try. */
@@ -119,9 +146,9 @@ export function createActions({ source, instances, note }: Surroundings) {
 
   /** Goes on by itself: a rolling restart takes as long as each instance needs to be whole again. */
   async function restart(tier: TierName): Promise<string> {
-    if (rolling) throw new Refused(`a rolling restart of the ${rolling}s is under way`);
     const names = Object.keys(instances()).filter((name) => instances()[name]?.tier === tier);
     const containers = await Promise.all(names.map(there));
+    if (rolling) throw new Refused(`a rolling restart of the ${rolling}s is under way`);
     rolling = tier;
     const band: Band = { fault: "restart", target: `${tier}s`, fromMs: Date.now() };
     bands.set(String(nextBand++), band);
@@ -159,8 +186,8 @@ export function createActions({ source, instances, note }: Surroundings) {
     return found;
   }
   const fromOf = (name: string) => `${known(name).tier}:${/\d+$/.exec(name)?.[0] ?? "1"}`;
-  function close(which: (band: Band) => boolean): void {
-    for (const band of open()) if (which(band)) band.toMs = Date.now();
+  function closeThese(some: Band[]): void {
+    for (const band of some) band.toMs ??= Date.now();
   }
   function among(tiers: readonly TierName[], tier: string, done: string): TierName {
     const found = tiers.find((one) => one === tier);
@@ -177,6 +204,7 @@ export function createActions({ source, instances, note }: Surroundings) {
       if (action.do === "restart") return restart(among(source.rolling, action.tier, "restarted one by one"));
       return scale(among(source.scalable, action.tier, "scaled"), action.count);
     },
+    healStruck,
     /** Takes a look at the instances: who was struck down and is up again was healed by somebody else. */
     observe(): void {
       for (const band of open().filter(({ fault }) => felling.has(fault))) {

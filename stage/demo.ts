@@ -2,18 +2,22 @@
  * `make demo`: the demo with the stage before it, for as long as it runs. Where its port is taken, or it can't be served,
  * the demo goes on without. STAGE_PORT moves it.
  */
+import { begin } from "../infra/setup/prepare.ts";
 import { ownToken, stagePort } from "../infra/stage-service.ts";
 import { ownCommandLine } from "../kit/arguments.ts";
+import { Stopped, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
-import { runCommand } from "../proof/demo/command.ts";
+import { UserError } from "../kit/user-error.ts";
 import type { OpenOnlooker } from "../proof/demo/run.ts";
-import { serveStage } from "./server.ts";
-import { openEmbedded } from "./sources/embedded.ts";
-import { openStage } from "./stage.ts";
+import { readSettings } from "../proof/demo/settings.ts";
 
 const usage = "make demo   DEMO_SECONDS, DEMO_RATE, LB_PORT, LB_STATS_PORT and STAGE_PORT change it";
-const port = ownCommandLine(usage, {}, () => stagePort(process.env));
+// What is wrong with either is told before anything is brought.
+const { port } = ownCommandLine(usage, {}, () => ({
+  port: stagePort(process.env),
+  settings: readSettings(process.env),
+}));
 
 const openOnlooker: OpenOnlooker = async (pipeline) => {
   if (port !== 0 && (await isTaken(port)))
@@ -22,8 +26,13 @@ const openOnlooker: OpenOnlooker = async (pipeline) => {
       hear: () => undefined,
       [Symbol.asyncDispose]: async () => undefined,
     };
+  const [{ serveStage }, { openEmbedded }, { openStage }] = await Promise.all([
+    import("./server.ts"),
+    import("./sources/embedded.ts"),
+    import("./stage.ts"),
+  ]);
   const stage = openStage(openEmbedded(pipeline));
-  const served = await serveStage(stage, { port, token: await ownToken(thisMachine()) });
+  const served = await serveStage(stage, { port, token: await ownToken(machine) });
   return {
     told: `watch it, and break it: ${served.url}`,
     hear: ({ id, fate }) => stage.take({ id, fate }),
@@ -34,4 +43,14 @@ const openOnlooker: OpenOnlooker = async (pipeline) => {
   };
 };
 
+const machine = thisMachine(stopWhenTold());
+try {
+  await begin("demo", machine);
+} catch (error) {
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
+  machine.say(error.message);
+  process.exit(1);
+}
+// Not before: what it is made of is brought by that.
+const { runCommand } = await import("../proof/demo/command.ts");
 await runCommand(openOnlooker);

@@ -89,6 +89,26 @@ test.each([
   expect((await post(body)).status).toBe(400);
 });
 
+test("by HEAD nobody looks, so that nobody is thought to", async () => {
+  const { source } = createFeed(0);
+  let pages = 0;
+  const own = openStage(source);
+  const counted = {
+    ...own,
+    attach: (...page: Parameters<Stage["attach"]>) => {
+      pages += 1;
+      return own.attach(...page);
+    },
+  };
+  const to = createApp(counted, door, assets);
+  const look = (method: string) => to.request("/events", { method, headers: { host, cookie } });
+  expect((await look("HEAD")).headers.get("content-type")).toBe("text/event-stream");
+  expect(pages).toBe(0);
+  await (await look("GET")).body?.cancel();
+  expect(pages).toBe(1);
+  await own.close();
+});
+
 test("what is longer than any action is none", async () => {
   expect((await post({ do: "heal", target: "x".repeat(5_000) })).status).toBe(400);
 });

@@ -22,7 +22,7 @@ export function exportOf(state: StageState, samples: readonly Sample[]): Promise
   const told = Object.values(state.events).map(
     ({ atMs, kind, text }): RunEvent => ({ atMs, kind: kinds[kind], text }),
   );
-  const { lost, doubled, phantom, status, why, settled: _, oldestS: __, ...figures } = verdict;
+  const { lost, doubled, phantom, mistaken, status, why, settled: _, oldestS: __, ...figures } = verdict;
   return documentOf({
     title: `Coffee Orders: ${verdictTitles[status]}`,
     heading: "Coffee Orders, as the stage saw it",
@@ -36,6 +36,7 @@ export function exportOf(state: StageState, samples: readonly Sample[]): Promise
       promised("lost", lost),
       promised("doubled", doubled),
       promised("phantom", phantom),
+      promised("mistaken", mistaken),
       ...Object.entries(figures).map(([name, value]) => ({
         name: name === "redelivered" ? "delivered again" : name === "dead" ? "dead letters" : name,
         value,

@@ -13,6 +13,8 @@ const group = "coffee-orders";
 const latest = -1n;
 
 export interface LogView extends Cluster {
+  /** Before the first of it was asked for (performance.now). */
+  atMs: number;
   ends: Map<number, number>;
   committed: Map<number, number>;
 }
@@ -23,6 +25,7 @@ export interface LogView extends Cluster {
  * @throws Error when no broker answers; what a single leader or the coordinator does not tell is missing
  */
 export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
+  const atMs = performance.now();
   const cluster = await askCluster(brokers);
   const doorOf = (id: number | undefined) => brokers.find((broker) => broker.id === id);
   const ours = cluster.partitions.filter((one) => one.topic === topic);
@@ -38,7 +41,12 @@ export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
   const coordinator = doorOf(cluster.coordinator);
   const all = ours.map(({ partition }) => partition);
   const committed = coordinator === undefined ? [] : await committedOf(coordinator, all).catch(() => []);
-  return { ...cluster, ends: new Map((await Promise.all(asked)).flat()), committed: new Map(committed) };
+  return {
+    ...cluster,
+    atMs,
+    ends: new Map((await Promise.all(asked)).flat()),
+    committed: new Map(committed),
+  };
 }
 
 /**

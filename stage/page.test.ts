@@ -215,12 +215,14 @@ test.each([
   ["dark", 1_440],
   ["light", 360],
   ["dark", 360],
+  // A phone of 320 px at 200 %.
+  ["light", 160],
 ] as const)(
   "accessible by axe-core, nothing cut off: %s, %i px",
   async (colorScheme, width) => {
     const page = await open({ colorScheme, viewport: { width, height: 800 } });
-    await card(page, "consumer-1").click();
     await page.locator(".table summary").click();
+    await card(page, "consumer-1").click();
     expect(await page.getByRole("button", { name: "Slow down" }).isDisabled()).toBe(true);
     expect(await page.locator(".inspector").textContent()).toContain("not to be had here: only containers");
     expect(await violations(page)).toEqual([]);

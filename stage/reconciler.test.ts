@@ -1,6 +1,6 @@
 // The verdict while orders flow, on histories of a few orders: each finding is caught, nothing is called good that is
 // not known, and what is settled is no longer held.
-import { beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, setSystemTime, test } from "bun:test";
 import { createReconciler, type Evidence, type Found } from "./reconciler.ts";
 
 const quietMs = 1_000;
@@ -17,7 +17,7 @@ const evidence: Evidence = {
     return new Map(ids.flatMap((id) => (ledger.has(id) ? [[id, ledger.get(id) as Found]] : [])));
   },
   trace: async () => undefined,
-  offsets: async () => ({ ends: new Map([[0, end]]), committed: new Map([[0, committed]]) }),
+  offsets: async () => ({ atMs: nowMs, ends: new Map([[0, end]]), committed: new Map([[0, committed]]) }),
 };
 let reconciler: ReturnType<typeof createReconciler>;
 beforeEach(() => {
@@ -79,9 +79,13 @@ test("lost: a row without its effect, also where there is a dead letter", async 
   expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 2, dead: 0 });
 });
 
-test("lost: a 202 under another id than the order's", () => {
+test("mistaken: a 202 under another id than the order's, or denied later; where the order is, is told beside it", async () => {
   reconciler.take({ id: "a", fate: "accepted", toldId: "b" });
-  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 1 });
+  reconciler.take({ id: "c", fate: "accepted", contradicted: true });
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", mistaken: 2, lost: 0 });
+  ledger.set("c", handled);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", mistaken: 2, handled: 1, lost: 1 });
 });
 
 test("a dead letter is accounted for", async () => {
@@ -126,6 +130,45 @@ test("nothing is settled by a barrier from before the quiet was over", async () 
   await reconciler.check();
   await reconciler.check();
   expect(reconciler.verdict()).toMatchObject({ settled: 0, lost: 0 });
+});
+
+test("nothing is settled by a barrier whose offsets were read before the quiet was over, however late they come", async () => {
+  const slow = createReconciler(
+    {
+      ...evidence,
+      offsets: async () => {
+        const atMs = nowMs;
+        nowMs += quietMs;
+        return { atMs, ends: new Map([[0, end]]), committed: new Map([[0, committed]]) };
+      },
+    },
+    { quietMs, now: () => nowMs },
+  );
+  slow.take({ id: "a", fate: "refused" });
+  nowMs += quietMs / 2;
+  await slow.check();
+  await slow.check();
+  expect(slow.verdict()).toMatchObject({ settled: 0 });
+  ledger.set("a", handled);
+  await slow.check();
+  expect(slow.verdict()).toMatchObject({ settled: 1, phantom: 1 });
+});
+
+test("a clock that is set settles nothing before its time", async () => {
+  const unhurried = createReconciler({
+    ...evidence,
+    offsets: async () => ({ ...(await evidence.offsets()), atMs: performance.now() }),
+  });
+  unhurried.take({ id: "a", fate: "refused" });
+  try {
+    for (const hours of [1, 2]) {
+      setSystemTime(Date.now() + hours * 3_600_000);
+      await unhurried.check();
+    }
+    expect(unhurried.verdict()).toMatchObject({ refused: 1, settled: 0 });
+  } finally {
+    setSystemTime();
+  }
 });
 
 test("what can't be read for long can't be known, and is known again when it can", async () => {

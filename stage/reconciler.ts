@@ -8,7 +8,7 @@
  * - accepted, and neither handled nor a dead letter: lost. Handled means a row with its effect.
  * - any order with two effects: doubled.
  * - refused, and there all the same: phantom.
- * - a 202 under another id than that of customer and key stands for no order of ours: lost.
+ * - accepted under another id than that of customer and key, or denied when it was sent again: mistaken.
  *
  * Until then an accepted order is handled as soon as the ledger says so, or waits. Where ledger or brokers can't be read,
  * or more orders wait than may be remembered, it says that it can't know: those are never called good.
@@ -22,6 +22,8 @@ export interface Answer {
   fate: "accepted" | "refused" | "unknown";
   /** As the 202 told it. */
   toldId?: string | undefined;
+  /** It was accepted, and when it was sent again told something else (proof/client/told.ts). */
+  contradicted?: boolean;
 }
 
 /** What the ledger has of an order. */
@@ -48,8 +50,16 @@ export interface Evidence {
   look(ids: readonly string[]): Promise<Map<string, Found>>;
   /** @returns undefined: nothing; @throws when the ledger can't be read */
   trace(id: string): Promise<Trace | undefined>;
-  /** Ends of all partitions, and what the group has committed of each. @throws when some broker does not tell */
-  offsets(): Promise<{ ends: Map<number, number>; committed: Map<number, number> }>;
+  /** @throws when some broker does not tell */
+  offsets(): Promise<Offsets>;
+}
+
+/** Ends of all partitions, and what the group has committed of each. */
+export interface Offsets {
+  /** Before the first of them was asked for, ms of the clock that nobody can set. */
+  atMs: number;
+  ends: Map<number, number>;
+  committed: Map<number, number>;
 }
 
 interface Kept {
@@ -64,6 +74,7 @@ interface Options {
   quietMs?: number;
   /** Orders remembered at once. */
   mostKept?: number;
+  /** Ms of a clock that nobody can set: one that jumped would settle what may still be written. */
   now?: () => number;
 }
 
@@ -75,12 +86,14 @@ const blindAfterMs = 10_000;
 const lookAtOnce = 4_000;
 
 export function createReconciler(evidence: Evidence, options: Options = {}) {
-  const { quietMs = 25_000, mostKept = 400_000, now = Date.now } = options;
+  const { quietMs = 25_000, mostKept = 400_000, now = () => performance.now() } = options;
   const kept = new Map<string, Kept>();
   /** Accepted and not seen so far, oldest first. */
   const unseen = new Set<string>();
   const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
-  const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0 };
+  const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0, mistaken: 0 };
+  /** Of those that are kept and were seen: counted as they come and go, since a page asks each second. */
+  const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
   let barrier: { atMs: number; ends: Map<number, number> } | undefined;
   let turn = 0;
   let forgotten = 0;
@@ -88,13 +101,11 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   let readAtMs = now();
 
   /** Takes what a client was told of an order in the end. */
-  function take({ id, fate, toldId = id }: Answer, atMs = now()): void {
+  function take({ id, fate, toldId = id, contradicted = false }: Answer, atMs = now()): void {
     counts.sent += 1;
     counts[fate] += 1;
-    if (fate === "accepted" && toldId !== id) {
-      folded.lost += 1;
-      counts.settled += 1;
-    } else if (kept.has(id) || kept.size >= mostKept) forgotten += 1;
+    if (fate === "accepted" && (toldId !== id || contradicted)) folded.mistaken += 1;
+    if (kept.has(id) || kept.size >= mostKept) forgotten += 1;
     else {
       kept.set(id, { fate, atMs });
       if (fate === "accepted") unseen.add(id);
@@ -112,20 +123,28 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
       const order = kept.get(id);
       if (!order || (found.effects === 0 && !found.dead)) continue;
       order.seen = found;
+      countLive(found, 1);
       unseen.delete(id);
     }
   }
 
+  function countLive({ deliveries, effects }: Found, by: 1 | -1): void {
+    if (effects > 0) live.handled += by;
+    else live.dead += by;
+    if (effects > 1) live.doubled += by;
+    live.redelivered += by * Math.max(0, deliveries - 1);
+  }
+
   /** Settles what the last barrier proves, then notes the next one. */
   async function settle(): Promise<void> {
-    const { ends, committed } = await evidence.offsets();
+    const { atMs, ends, committed } = await evidence.offsets();
     const passed = barrier && [...barrier.ends].every(([at, end]) => (committed.get(at) ?? 0) >= end);
     if (barrier && passed) {
       const proven = barrier.atMs - quietMs;
       // In the order of their answers: the first that is too new ends it.
       const due: string[] = [];
-      for (const [id, { atMs }] of kept) {
-        if (atMs > proven) break;
+      for (const [id, one] of kept) {
+        if (one.atMs > proven) break;
         due.push(id);
       }
       for (let from = 0; from < due.length; from += lookAtOnce) {
@@ -134,11 +153,12 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
         for (const id of ids) fold(id, found.get(id));
       }
     }
-    if (!barrier || passed) barrier = { atMs: now(), ends };
+    if (!barrier || passed) barrier = { atMs, ends };
   }
 
   function fold(id: string, found: Found | undefined): void {
-    const fate = kept.get(id)?.fate;
+    const { fate, seen } = kept.get(id) ?? {};
+    if (seen) countLive(seen, -1);
     kept.delete(id);
     unseen.delete(id);
     counts.settled += 1;
@@ -153,14 +173,6 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   }
 
   function verdict(): Verdict {
-    const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
-    for (const { seen } of kept.values()) {
-      if (!seen) continue;
-      if (seen.effects > 0) live.handled += 1;
-      else live.dead += 1;
-      if (seen.effects > 1) live.doubled += 1;
-      live.redelivered += Math.max(0, seen.deliveries - 1);
-    }
     const [oldest] = unseen;
     const oldestMs = oldest === undefined ? 0 : now() - (kept.get(oldest)?.atMs ?? now());
     const figures = {
@@ -173,7 +185,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
       dead: folded.dead + live.dead,
       doubled: folded.doubled + live.doubled,
     };
-    const { lost, doubled, phantom } = figures;
+    const { lost, doubled, phantom, mistaken } = figures;
     const blind =
       forgotten > 0
         ? `${forgotten} orders could not be remembered, so nobody can tell of them`
@@ -181,7 +193,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
           ? failure
           : "";
     const status =
-      lost + doubled + phantom > 0
+      lost + doubled + phantom + mistaken > 0
         ? "broken"
         : blind
           ? "blind"

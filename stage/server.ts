@@ -128,20 +128,30 @@ export async function serveStage(stage: Stage, { port, token }: { port: number; 
   };
 }
 
+/** The last message as it is sent: all pages are sent the same, one after another. */
+let last: { message: Message; bytes: Uint8Array } | undefined;
+const encoder = new TextEncoder();
+function bytesOf(message: Message): Uint8Array {
+  if (last?.message !== message) {
+    const text = `event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`;
+    last = { message, bytes: encoder.encode(text) };
+  }
+  return last.bytes;
+}
+
 function stream(c: Context, stage: Stage): Response {
+  // By HEAD nobody looks: a page that nobody ends would keep what was struck from being healed.
+  if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
   let detach = () => {};
-  const encoder = new TextEncoder();
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         detach = stage.attach((message: Message) => {
           if ((controller.desiredSize ?? 0) < -mostBehind) {
             detach();
-            controller.close();
-          } else
-            controller.enqueue(
-              encoder.encode(`event: ${message.event}\ndata: ${JSON.stringify(message.data)}\n\n`),
-            );
+            // Closed, it would keep all of that for as long as nobody reads it.
+            controller.error();
+          } else controller.enqueue(bytesOf(message));
         });
       },
       cancel: () => detach(),

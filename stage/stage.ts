@@ -8,7 +8,7 @@ import { exportOf } from "./export.ts";
 import { bounded, loadOf } from "./load/asked.ts";
 import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
 import { createProfiles } from "./load/profiles.ts";
-import { createLetters, type LetterQuery } from "./orders/letters.ts";
+import { createLetters, cut, type LetterQuery } from "./orders/letters.ts";
 import { createOneOrder } from "./orders/one-order.ts";
 import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
@@ -19,9 +19,11 @@ import type { Sample, StageState, TimelineEvent } from "./state.ts";
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;
+const soonMs = 100;
 const checkWaitMs = 300;
 const keptMs = 900_000;
 const keptEvents = 100;
+const eventLength = 500;
 
 export type Command =
   | Action
@@ -76,11 +78,10 @@ export function openStage(source: Source, options: StageOptions = {}) {
   let closed = false;
 
   function note(kind: TimelineEvent["kind"], text: string): void {
-    events.set(String(nextEvent++), { atMs: Date.now(), kind, text });
+    events.set(String(nextEvent++), { atMs: Date.now(), kind, text: cut(text, eventLength) });
     if (events.size > keptEvents) events.delete(events.keys().next().value as string);
   }
   const actions = createActions({ source, instances: () => state().instances, note });
-
   const letters = createLetters({ env: source.operator, note, changed: () => publish() });
 
   function state(): StageState {
@@ -169,10 +170,10 @@ export function openStage(source: Source, options: StageOptions = {}) {
     await profiles.stop();
     if (!actions.isAnything()) return;
     note("heal", "nobody has looked for a while: what was struck is healed");
-    await actions.act({ do: "heal-all" }).catch((error) => note("error", error.message));
+    await actions.healStruck().catch((error) => note("error", error.message));
   }
 
-  // One look at a time, and the next at once when something came or went meanwhile.
+  // One look at a time, and the next one soon when something came or went meanwhile.
   let changed = false;
   let wake = () => {};
   function lookAgain(): void {
@@ -189,7 +190,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       await healWhenAlone();
       const { promise: woken, resolve } = Promise.withResolvers<void>();
       wake = resolve;
-      if (!changed) await Promise.race([woken, Bun.sleep(Math.max(100, nextMs - performance.now()))]);
+      if (changed) await Bun.sleep(soonMs);
+      else await Promise.race([woken, Bun.sleep(Math.max(soonMs, nextMs - performance.now()))]);
     }
   })();
 
@@ -232,6 +234,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
         publish();
       }
     },
+    /** Heals what it struck and what still is: for who ends it in the middle of a fault. */
+    healStruck: actions.healStruck,
     async close(): Promise<void> {
       closed = true;
       wake();

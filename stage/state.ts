@@ -68,6 +68,7 @@ export interface Verdict {
   lost: number;
   doubled: number;
   phantom: number;
+  mistaken: number;
   /** Orders whose fate is proven for good and no longer held in memory. */
   settled: number;
 }
@@ -94,6 +95,7 @@ export const figureWords = {
   lost: "Accepted, and neither handled nor a dead letter",
   doubled: "Orders whose effect was applied twice",
   phantom: "Refused, and handled all the same",
+  mistaken: "Accepted under another id, or denied when sent again",
 };
 
 export const mixes = ["single", "batch", "slow", "keyed"] as const;

@@ -1,5 +1,6 @@
 /**
- * What an everyday order costs: the containers of `make up` on a project of their own, under the load of `bun run load`.
+ * What an everyday order costs: the containers of `make up` on a project of their own, under the load of `bun run load`; and
+ * after them the same with the best peer's producer and a plain consumer, which keeps no ledger, in the tiers' places.
  * CPU is the kernel's own count: by control group for each container, by process for the load generator and for Docker's
  * processes with those that they started, which are its health checks and its proxy. Neighbours do not count.
  */
@@ -14,8 +15,9 @@ import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { startLoadRun } from "../../proof/load/run.ts";
 import { withTopology } from "../../proof/run/topology.ts";
 import { type ResultRow, spreads } from "../results.ts";
-import { brief, type Context } from "../rig/compare.ts";
+import { brief, type Context, type Effort } from "../rig/compare.ts";
 import type { Figures } from "../rig/measure.ts";
+import { goPeer } from "../sides/peers.ts";
 
 const rates = [50, 200, 500, 1_000];
 const coldRate = 500;
@@ -37,42 +39,81 @@ const dockers: ReadonlySet<string> = new Set(["dockerd", "containerd", "containe
 const ticksPerSecond = 100;
 const inspectLimitMs = 10_000;
 
-/** Cold, idle, at each rate `--rounds` times, and through a broker's death and return. */
+/** Cold, idle, at each rate `--rounds` times, and through a broker's death and return; the peer idle and at each rate. */
 export async function measureTopology({ effort, stop, say }: Omit<Context, "brokers">): Promise<ResultRow[]> {
   const machine = thisMachine(stop);
-  const seconds = effort.quick ? 5 : Math.max(20, effort.seconds);
-  const stage = { project: `coffee-orders-bench-topology-${checkout}`, fresh: true, fillable: false };
-  return withTopology(machine, { ...stage, out: join(import.meta.dir, "../../out") }, async (topology) => {
+  const out = join(import.meta.dir, "../../out");
+  const fresh = {
+    project: `coffee-orders-bench-topology-${checkout}`,
+    fresh: true,
+    fillable: false,
+    out,
+  };
+  const rows: ResultRow[] = [];
+  const on = async (topology: Topology, side: string) => {
     const { LB_PORT } = await topology.ports();
-    const groups = await groupsOf(topology);
-    const rows: ResultRow[] = [];
-    const add = (load: string, rounds: Figures[]) => {
-      rows.push({ side: "make up", load, figures: spreads(rounds) });
-      say(`${load}: ${brief(rounds.at(-1) as Figures)}`);
+    const url = `http://127.0.0.1:${LB_PORT}`;
+    return {
+      groups: await groupsOf(topology),
+      effort,
+      send: (rate: number, durationSeconds: number) =>
+        startLoadRun({ url, profile: "steady", rate, durationSeconds, stop }).done,
+      add(load: string, rounds: Figures[]): void {
+        rows.push({ side, load, figures: spreads(rounds) });
+        say(`${side}, ${load}: ${brief(rounds.at(-1) as Figures)}`);
+      },
     };
-    const send = (rate: number, durationSeconds: number) =>
-      startLoadRun({ url: `http://127.0.0.1:${LB_PORT}`, profile: "steady", rate, durationSeconds, stop })
-        .done;
-    const cost = async (rate: number) => {
-      const before = cpu(groups);
-      const { answers } = await send(rate, seconds);
-      return { ...perOrder(before, cpu(groups), answers.length), ...latencies(answers) };
-    };
-
-    add(`cold, ${coldRate}/s`, [latencies((await send(coldRate, seconds)).answers)]);
-    if (!effort.quick) await send(200, effort.warmUpSeconds);
-    add("idle", [await idle(groups, seconds)]);
-    for (const rate of effort.quick ? rates.slice(0, 1) : rates) {
-      const rounds: Figures[] = [];
-      for (let round = 1; round <= effort.rounds; round += 1) rounds.push(await cost(rate));
-      add(`${rate}/s`, rounds);
-    }
-    if (!effort.quick) add(`${returnRate}/s, a broker killed and back`, [await brokerReturn(topology, send)]);
-    return rows;
+  };
+  await withTopology(machine, fresh, async (topology) => {
+    const ours = await on(topology, "make up");
+    ours.add(`cold, ${coldRate}/s`, [latencies((await ours.send(coldRate, secondsOf(effort))).answers)]);
+    await measureEveryday(ours);
+    if (!effort.quick)
+      ours.add(`${returnRate}/s, a broker killed and back`, [await brokerReturn(topology, ours.send)]);
   });
+  if (effort.quick) return rows;
+  const override = join(out, "bench-topology-peer.json");
+  await Bun.write(override, JSON.stringify(peerTiers));
+  await withTopology(machine, { ...fresh, overrides: [override] }, async (topology) =>
+    measureEveryday(await on(topology, "Go + franz-go")),
+  );
+  return rows;
 }
 
+/** Laid over compose.yaml: the peer in Go as both tiers. */
+const inGo = (environment: Record<string, string>) => ({
+  entrypoint: ["/peer"],
+  command: [],
+  volumes: [`${goPeer}:/peer:ro`],
+  environment: { ORDERS_TOPIC: "orders", ...environment },
+});
+const peerTiers = { services: { producer: inGo({}), consumer: inGo({ CONSUME: "1" }) } };
+
 type Send = (rate: number, durationSeconds: number) => Promise<{ answers: ClientAnswer[] }>;
+type Measured = {
+  groups: ReadonlyMap<string, readonly string[]>;
+  effort: Effort;
+  send: Send;
+  add: (load: string, rounds: Figures[]) => void;
+};
+
+const secondsOf = ({ quick, seconds }: Effort) => (quick ? 5 : Math.max(20, seconds));
+
+/** Idle, and at each rate. */
+async function measureEveryday({ groups, effort, send, add }: Measured): Promise<void> {
+  const seconds = secondsOf(effort);
+  if (!effort.quick) await send(200, effort.warmUpSeconds);
+  add("idle", [await idle(groups, seconds)]);
+  for (const rate of effort.quick ? rates.slice(0, 1) : rates) {
+    const rounds: Figures[] = [];
+    for (let round = 1; round <= effort.rounds; round += 1) {
+      const before = cpu(groups);
+      const { answers } = await send(rate, seconds);
+      rounds.push({ ...perOrder(before, cpu(groups), answers.length), ...latencies(answers) });
+    }
+    add(`${rate}/s`, rounds);
+  }
+}
 
 async function brokerReturn(topology: Topology, send: Send): Promise<Figures> {
   const [broker] = await topology.containers("kafka1");

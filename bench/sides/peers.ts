@@ -33,7 +33,8 @@ export async function makePeers(machine: Machine, compiled: boolean): Promise<vo
     },
   );
   if (!compiled) return;
-  const env = withTools(machine);
+  // Without C's library it runs in a container of any image.
+  const env = { ...withTools(machine), CGO_ENABLED: "0" };
   const go = which(machine, "go");
   if (!go) throw new UserError("The peer in Go needs Go 1.24 or newer: https://go.dev/dl");
   await step(machine, "compiling the peer in Go", [go, "build", "-o", goPeer, "."], {

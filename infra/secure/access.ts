@@ -1,6 +1,7 @@
 // How programs on this machine are let into the secured topology: the CA, an API key for the edge, users of their own for
 // Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { UserError } from "../../kit/user-error.ts";
 import {
   type KafkaUser,
   type LedgerRole,
@@ -19,11 +20,20 @@ export interface EdgeAccess {
   ca: string;
 }
 
-const secret = (name: string) => readFileSync(secretPath(name), "utf8").trimEnd();
+/** @throws UserError where there is none */
+function secret(name: string): string {
+  const path = secretPath(name);
+  if (!existsSync(path)) throw new UserError(`${path} is not there: make up SECURE=1 makes it.`);
+  return readFileSync(path, "utf8").trimEnd();
+}
 const ca = () => secret("ca.crt");
 
-/** Whether the secured topology is meant. */
-export const isSecured = (env: Record<string, string | undefined>): boolean => env.SECURE === "1";
+/** Whether the secured topology is meant. @throws UserError where that can't be told */
+export function isSecured({ SECURE = "" }: Record<string, string | undefined>): boolean {
+  if (!["", "0", "1"].includes(SECURE))
+    throw new UserError(`SECURE=${SECURE}: 1 is the secured topology, 0 or nothing the usual one.`);
+  return SECURE === "1";
+}
 
 /** That of a load by default, whose principals may order for any customer. */
 export const edgeAccess = (of: readonly Principal[] = loadPrincipals): EdgeAccess => ({

@@ -1,16 +1,15 @@
-// `bun infra/setup/main.ts demo|up|test|load|prove` makes this machine ready for that command; see prepare.ts.
+// `bun infra/setup/main.ts test` makes this machine ready for that command; see prepare.ts. Commands that take options
+// read them first, and then do the same by themselves.
+import { knownWord, ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine } from "../../kit/machine.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { prepare } from "./prepare.ts";
 import { commands } from "./requirements.ts";
 
-const wanted = Bun.argv[2];
-const command = commands.find((name) => name === wanted);
-if (!command) {
-  console.error(`${wanted ? `"${wanted}" is none of` : "Say which of"} these: ${commands.join(", ")}`);
-  process.exit(1);
-}
+const usage = `bun infra/setup/main.ts COMMAND     brings what it needs; one of: ${commands.join(", ")}
+Exit code: 0 all is there; 1 what is missing; 2 the command was not understood.`;
+const command = ownCommandLine(usage, {}, (_, [word = ""]) => knownWord("command", word, commands), 1);
 const machine = thisMachine(stopWhenTold());
 try {
   const { daemon, withoutContainers } = await prepare(command, machine);

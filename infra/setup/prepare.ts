@@ -1,5 +1,6 @@
 // Makes a machine ready for a command: brings what is missing, and nothing twice. Where it may not, it says in one
 // message everything that is missing, before any long work.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Machine, withTools } from "../../kit/machine.ts";
 import { step } from "../../kit/step.ts";
@@ -10,6 +11,8 @@ import { type Daemon, dockerDaemon } from "./docker.ts";
 import { forContainers, type PreparedCommand, type Requirement, requirementsOf } from "./requirements.ts";
 
 const root = join(import.meta.dir, "..", "..");
+/** Seen before anything is brought. */
+const hadPackages = existsSync(join(root, "node_modules"));
 
 export interface Prepared {
   /** Why the tests on containers can't run here, where they can't. */
@@ -27,12 +30,26 @@ export async function prepare(
   const mayLack = command === "test" ? forContainers : new Set<Requirement>();
   const lacking = await satisfy(requirements, mayLack, machine);
   await bun(machine, "installing dependencies", ["install", "--frozen-lockfile"], 10);
-  if (["demo", "test", "prove", "bench"].includes(command))
+  if (["demo", "test", "prove", "bench", "bench-quick"].includes(command))
     await bun(machine, "building node-rdkafka for Bun", ["native/build.ts"], 20);
-  if (["up", "prove", "bench"].includes(command)) return { daemon: await dockerDaemon(machine) };
+  if (["up", "prove", "bench", "bench-quick"].includes(command))
+    return { daemon: await dockerDaemon(machine) };
   if (command !== "test" || !onContainers) return {};
   if (lacking.length === 0) return readyForTests(machine);
   return { withoutContainers: `missing: ${lacking.map(({ name }) => name).join("; ")}` };
+}
+
+/**
+ * For entries, once they have read their command line: prepares for `command`, and says what stays of that. Where there were
+ * no packages the process begins anew, in its own place: Bun looks for packages once, and remembers that there are none.
+ * @throws UserError where it can't
+ */
+export async function begin(command: PreparedCommand, machine: Machine): Promise<void> {
+  const { daemon } = await prepare(command, machine);
+  if (daemon?.pid) machine.say(`The Docker daemon was started for this: "kill ${daemon.pid}" ends it.`);
+  if (hadPackages) return;
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve?.(process.execPath, again, process.env as Record<string, string>);
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Requirement {
 export const browsers = ["chromium-headless-shell", "chromium"];
 
 /** The commands that set-up prepares for. */
-export const commands = ["demo", "up", "test", "load", "prove", "bench"] as const;
+export const commands = ["demo", "up", "test", "load", "prove", "bench", "bench-quick"] as const;
 export type PreparedCommand = (typeof commands)[number];
 
 const toolchain: Requirement = {
@@ -134,6 +134,8 @@ export function requirementsOf(command: PreparedCommand): Requirement[] {
     load: [k6],
     prove: [toolchain, headers, ...containers, k6],
     bench: [...embedded, postgres, ...containers, wrk, go],
+    // Without the peers, which are made with Go.
+    "bench-quick": [...embedded, postgres, ...containers, wrk],
     test: [...embedded, openssl, postgres, schemathesis, chromium, ...containers, k6, wrk],
   }[command];
 }

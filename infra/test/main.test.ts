@@ -36,7 +36,7 @@ test("set-up names the commands that it prepares for", async () => {
   for (const argument of [[], ["coffee"]]) {
     const { exitCode, stderr } = await typed(process.execPath, "infra/setup/main.ts", ...argument);
     expect({ exitCode, stderr }).toEqual({
-      exitCode: 1,
+      exitCode: 2,
       stderr: expect.stringContaining(`${commands.join(", ")}\n`),
     });
   }
@@ -44,6 +44,6 @@ test("set-up names the commands that it prepares for", async () => {
 
 test("the runner names the suites that there are, before any set-up", async () => {
   const { exitCode, stderr } = await typed(process.execPath, "infra/test/main.ts", "unit", "coffee");
-  expect(exitCode).toBe(1);
-  expect(stderr).toStartWith("No such suite: coffee. There are: check, unit,");
+  expect(exitCode).toBe(2);
+  expect(stderr).toStartWith('"coffee" is no suite. There are: check, unit,');
 });

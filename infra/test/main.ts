@@ -1,6 +1,7 @@
 // `make test`: brings what the tests need, runs the suites, and stops what it started, however it ends. With names
 // of suites after it, only these. Its last line is "N passed, N failed"; nothing is skipped where CI=true.
 import { join } from "node:path";
+import { knownWord, ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
 import { UserError } from "../../kit/user-error.ts";
@@ -8,14 +9,15 @@ import { type Prepared, prepare } from "../setup/prepare.ts";
 import { runSuites } from "./run-suites.ts";
 import { suites } from "./suites.ts";
 
-const wanted = Bun.argv.slice(2);
-const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
-if (unknown.length > 0) {
-  console.error(
-    `No such suite: ${unknown.join(", ")}. There are: ${suites.map(({ name }) => name).join(", ")}`,
-  );
-  process.exit(1);
-}
+const names = suites.map(({ name }) => name);
+const usage = `make test [SUITES="NAME NAME ..."]     all of them by default: ${names.join(", ")}
+Exit code: 0 all passed; 1 not all, or nothing could be run; 2 the command was not understood.`;
+const wanted = ownCommandLine(
+  usage,
+  {},
+  (_, words) => words.map((word) => knownWord("suite", word, names)),
+  names.length,
+);
 
 const chosen = suites.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const machine = thisMachine(stopWhenTold());

@@ -103,8 +103,6 @@ export function readDeadCommand(argv: string[], nowMs = Date.now()): DeadCommand
   if (name === "list") return { name, filter, limit: limitOf(values.limit, defaultRows), json };
   if (name === "show") return { name, place: placeOf(rest[0]), json };
   if (name === "redrive") {
-    const empty = Object.entries(values).find(([option, value]) => value === "" && option !== "after");
-    if (empty) throw new UserError(`--${empty[0]} is empty, which means every letter: say --all for that`);
     const chosen = [rest.length > 0, filtered, values.all ?? false].filter(Boolean).length;
     if (chosen !== 1)
       throw new UserError("redrive takes one of: PARTITION/OFFSET, filters, or --all for every letter");

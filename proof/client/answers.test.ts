@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "./answers.ts";
+import { type ClientAnswer, lineOf, readAnswers, requestsIn, withInterrupted } from "./answers.ts";
 
 const accepted: ClientAnswer = {
   key: "run-0",
@@ -23,10 +23,11 @@ const ofBatch: ClientAnswer = {
   againStatus: 202,
   againId: "an-id",
 };
-const silent: ClientAnswer = { ...accepted, againStatus: 0 };
+const silent: ClientAnswer = { ...accepted, againStatus: 0, place: { partition: 3, offset: 17 } };
+const placed: ClientAnswer = { ...accepted, place: { partition: 0, offset: null } };
 
 test("what is written is read again, with an id and without, and what was told later", () => {
-  const answers = [accepted, unknown, ofBatch, silent];
+  const answers = [accepted, unknown, ofBatch, silent, placed];
   expect(readAnswers(answers.map((answer) => `${lineOf(answer)}\n`).join(""))).toEqual(answers);
   expect(readAnswers("")).toEqual([]);
 });
@@ -38,6 +39,22 @@ test.each([
   lineOf(accepted).replace("single", "pigeon"),
 ])("a line of another form is an error: %s", (line) => {
   expect(() => readAnswers(`${lineOf(unknown)}\n${line}\n`)).toThrow("not a line of the client's record");
+});
+
+test.each([1, 30, lineOf(accepted).length])(
+  "a line without its end is an error: the first %i signs",
+  (signs) => {
+    const text = `${lineOf(unknown)}\n${lineOf(accepted)}`;
+    expect(() => readAnswers(text.slice(0, lineOf(unknown).length + 1 + signs))).toThrow(
+      "in the middle of a line",
+    );
+  },
+);
+
+test("of how many requests a record has orders", () => {
+  const ofAnother = { ...accepted, key: "run-2/18" };
+  expect(requestsIn([accepted, unknown, ofBatch, ofAnother], "run")).toBe(3);
+  expect(requestsIn([], "run")).toBe(0);
 });
 
 test("an order that was under way when the load was ended is unknown, and each of a batch", () => {

@@ -20,8 +20,9 @@ export type ClientAnswer = SentOrder & {
   status: number;
   /** Over all tries: a refusal speaks for one try only, an earlier one may have been accepted. */
   fate: Fate;
-  /** As the 202 told it. */
+  /** As the 202 told them; the offset is null where the producer was not told it. */
   id?: string;
+  place?: { partition: number; offset: number | null };
   /** What it was told when it was sent once more after it had been accepted; 0: nothing. */
   againStatus?: number;
   againId?: string;
@@ -31,19 +32,22 @@ export type ClientAnswer = SentOrder & {
 export const lineOf = (answer: ClientAnswer): string =>
   `${answer.key} ${answer.customer} ${answer.sent} ${answer.startedMs} ${answer.endedMs} ${answer.attempts} ` +
   `${answer.firstStatus} ${answer.status} ${answer.fate} ${answer.id ?? "-"} ` +
-  `${answer.againStatus ?? "-"} ${answer.againId ?? "-"}`;
+  `${answer.againStatus ?? "-"} ${answer.againId ?? "-"} ` +
+  `${answer.place ? `${answer.place.partition}/${answer.place.offset ?? "-"}` : "-"}`;
 
 const form =
-  /^(\S+) (\S+) ((?:single|batch|streamed)(?:-chunked|-slow)?) (\d+) (\d+) (\d+) (\d+) (\d+) (accepted|refused|unknown) (\S+) (\d+|-) (\S+)$/;
+  /^(\S+) (\S+) ((?:single|batch|streamed)(?:-chunked|-slow)?) (\d+) (\d+) (\d+) (\d+) (\d+) (accepted|refused|unknown) (\S+) (\d+|-) (\S+) (?:(\d+)\/(\d+|-)|-)$/;
 
-/** Reads a record. @throws Error when a line is of another form */
+/** Reads a record. @throws Error when a line is of another form, or the last one has no end: half an id looks like one */
 export function readAnswers(text: string): ClientAnswer[] {
+  if (text !== "" && !text.endsWith("\n"))
+    throw new Error("the client's record ends in the middle of a line");
   return text
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => {
       const [, key = "", customer = "", sent, startedMs, endedMs, attempts, ...rest] = form.exec(line) ?? [];
-      const [firstStatus, status, fate, id = "", againStatus = "", againId = ""] = rest;
+      const [firstStatus, status, fate, id = "", againStatus = "", againId = "", partition, offset] = rest;
       if (!key) throw new Error(`not a line of the client's record: ${line}`);
       return {
         key,
@@ -58,9 +62,19 @@ export function readAnswers(text: string): ClientAnswer[] {
         ...(id !== "-" && { id }),
         ...(againStatus !== "-" && { againStatus: Number(againStatus) }),
         ...(againId !== "-" && { againId }),
+        ...(partition && {
+          place: { partition: Number(partition), offset: offset === "-" ? null : Number(offset) },
+        }),
       };
     });
 }
+
+/** Which of its run's requests an order was sent with. */
+const nthOf = ({ key }: ClientAnswer, run: string): number => Number.parseInt(key.slice(run.length + 1), 10);
+
+/** Of how many requests of a run a record has orders. */
+export const requestsIn = (answers: readonly ClientAnswer[], run: string): number =>
+  new Set(answers.map((answer) => nthOf(answer, run))).size;
 
 /**
  * The record of k6 made whole: its requests are numbered without gaps, and what is missing of one was under way when
@@ -76,7 +90,7 @@ export function withInterrupted(
   let count = 0;
   let startedMs = endedMs;
   for (const answer of answers) {
-    count = Math.max(count, Number.parseInt(answer.key.slice(run.length + 1), 10) + 1);
+    count = Math.max(count, nthOf(answer, run) + 1);
     startedMs = Math.min(startedMs, answer.startedMs);
   }
   return Array.from({ length: count }, (_, n) => requestOf(run, n, batchEvery)).flatMap(({ sent, orders }) =>

@@ -125,6 +125,19 @@ describe("an accepted order that is sent once more", () => {
   });
 });
 
+test("an accepted order has its place, as the answer told it", () => {
+  const places = [{ partition: 3, offset: 17 }, { partition: 3, offset: null }, { partition: "3" }];
+  const told = after(batch, many(...places.map((place, n) => ({ ...ok(`${n}`), ...place }))));
+  expect(told.answers().map(({ place }) => place)).toEqual([
+    { partition: 3, offset: 17 },
+    { partition: 3, offset: null },
+    undefined,
+  ]);
+  expect(after(single, [202, { id: "a", partition: 0, offset: 0 }]).answers()[0]).toMatchObject({
+    place: { partition: 0, offset: 0 },
+  });
+});
+
 test("whoever is interrupted knows what was accepted, and nothing else", () => {
   const told = after(batch, many(ok("a"), full, late));
   told.interrupt(500, 2_000);

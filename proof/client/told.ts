@@ -11,7 +11,7 @@ import { readSetback } from "./policy.ts";
 export type Heard = { status: number; text: string | null; startedMs: number; endedMs: number };
 
 /** Of one order, in an answer of its own or as an outcome among those of a batch. */
-type Outcome = { status: number; id?: string; fate?: string };
+type Outcome = { status: number; id?: string; fate?: string; partition?: unknown; offset?: unknown };
 
 const accepted = 202;
 const multiStatus = 207;
@@ -57,7 +57,7 @@ export function createTold({ path, sent, orders }: Pick<MixedRequest, "path" | "
 /** @returns whether another try may help */
 function hearOf(
   told: ClientAnswer,
-  { status, id, fate }: Outcome,
+  { status, id, fate, partition, offset }: Outcome,
   startedMs: number,
   endedMs: number,
 ): boolean {
@@ -66,13 +66,17 @@ function hearOf(
   told.attempts += 1;
   Object.assign(told, { status, endedMs });
   if (status === accepted) {
-    Object.assign(told, { fate: "accepted", ...(id !== undefined && { id: String(id) }) });
+    const place = { partition: Number(partition), offset: isPlace(offset) ? offset : null };
+    const named = { ...(id !== undefined && { id: String(id) }), ...(isPlace(partition) && { place }) };
+    Object.assign(told, { fate: "accepted", ...named });
     return false;
   }
   const setback = readSetback(status, fate);
   told.fate = isFirst || told.fate === "refused" ? setback.fate : "unknown";
   return setback.again;
 }
+
+const isPlace = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 /** Of an order that was accepted before; a contradiction is not forgotten for a later answer. */
 function hearAgain(told: ClientAnswer, { status, id }: Outcome): void {
@@ -93,14 +97,15 @@ export function isContradicted({
 }
 
 function outcomesIn(path: string, count: number, status: number, text: string | null): Outcome[] {
-  const { id, fate, outcomes } = documentIn(text);
-  if (path === "/orders") return [{ status, ...(id !== undefined && { id }), ...(fate && { fate }) }];
+  const { outcomes, ...single } = documentIn(text);
+  const { fate } = single;
+  if (path === "/orders") return [{ ...single, status }];
   if (status === multiStatus && outcomes?.length === count) return outcomes;
   return Array.from({ length: count }, () => ({ status, ...(fate && { fate }) }));
 }
 
 /** What an answer's document says; nothing, where it is none. */
-function documentIn(text: string | null): { id?: string; fate?: string; outcomes?: Outcome[] } {
+function documentIn(text: string | null): Partial<Outcome> & { outcomes?: Outcome[] } {
   try {
     return JSON.parse(text ?? "") ?? {};
   } catch {

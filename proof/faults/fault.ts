@@ -44,6 +44,21 @@ export async function inVolumesOf({ id }: Container, [program = "", ...rest]: st
   return must([...alone, "--entrypoint", program, image, ...rest], { limitMs: volumesLimitMs });
 }
 
+/**
+ * Asks a container to end. Once `stop` is set off it is killed: the heal, which starts it again, would have to wait for its
+ * grace period.
+ */
+export async function askToEnd({ topology }: System, one: Container, stop?: AbortSignal): Promise<void> {
+  // It may have ended meanwhile.
+  const kill = () => void topology.kill(one).catch(() => undefined);
+  stop?.addEventListener("abort", kill);
+  try {
+    await topology.stop(one);
+  } finally {
+    stop?.removeEventListener("abort", kill);
+  }
+}
+
 /** Starts what does not run. */
 export async function startAgain({ topology }: System, containers: Container[]): Promise<void> {
   await each(

@@ -54,14 +54,14 @@ export const poison: Fault = {
 /** A commit that is on disk and waits for a replica is neither answered nor undone when the server dies. */
 export const commitKill: Fault = {
   what: "kills the database with -9 in the middle of commits: written, and not answered",
-  inject: async ({ topology }, targets) => {
+  inject: async ({ topology }, targets, { stop }) => {
     let caught = 0;
     await inLedger(topology, targets, async () => {
       await asSuperuser(topology, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
       await asSuperuser(topology, "SELECT pg_reload_conf()");
       await comesTrue(async () => {
         caught = Number(await asSuperuser(topology, inCommit));
-        return caught > 0;
+        return caught > 0 || stop?.aborted === true;
       }, commitLimitMs);
     });
     await each(targets, (one) => topology.kill(one));

@@ -10,6 +10,13 @@ const callLimitMs = 10_000;
 
 const mayTouchNetworks = (): boolean => process.getuid?.() === 0;
 
+/** Why it can't be struck from here with that tool, in words; undefined: it can. */
+export function whyNoNetworkFaults(tool: string): string | undefined {
+  if (!mayTouchNetworks()) return "faults of the network take root on the machine of the Docker daemon.";
+  const missing = ["nsenter", tool].filter((program) => !Bun.which(program));
+  return missing.length > 0 ? `${missing.join(" and ")}: not installed here.` : undefined;
+}
+
 /**
  * Heals in the network of each that has one. Where we may not touch it, or lack the tool, nothing can have been done to
  * it from here either.
@@ -19,7 +26,7 @@ export async function healNetworks(
   containers: Container[],
   heal: (container: Container) => Promise<void>,
 ): Promise<void> {
-  if (!mayTouchNetworks() || !Bun.which("nsenter") || !Bun.which(tool)) return;
+  if (whyNoNetworkFaults(tool)) return;
   await each(
     containers.filter(({ state }) => state === "running" || state === "paused"),
     heal,

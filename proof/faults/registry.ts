@@ -1,5 +1,5 @@
 // Every fault by its name; and the way back from all of them, whoever injected what.
-import type { System, Tier } from "../system/system.ts";
+import type { System } from "../system/system.ts";
 import { killBatches } from "./clients/kill-batches.ts";
 import { overload } from "./clients/overload.ts";
 import { slowBodies } from "./clients/slow-bodies.ts";
@@ -49,12 +49,16 @@ export type FaultName = keyof typeof all;
 export const faults: Readonly<Record<FaultName, Fault>> = all;
 export const faultNames = Object.keys(all) as FaultName[];
 
-/** Heals every fault wherever there is one. Each gets its try; what could not be healed is thrown in the end. */
-export async function healAll(system: System, ...tiers: Tier[]): Promise<void> {
+/**
+ * Heals every fault wherever there is one, or only those that are named. Each gets its try; what could not be healed is
+ * thrown in the end.
+ */
+export async function healAll(system: System, names: Iterable<FaultName> = faultNames): Promise<void> {
   const failures: string[] = [];
-  for (const name of faultNames)
+  const wanted = new Set(names);
+  for (const name of faultNames.filter((name) => wanted.has(name)))
     try {
-      await faults[name].heal(system, await system.containers(...tiers));
+      await faults[name].heal(system, await system.containers());
     } catch (error) {
       failures.push(`${name}: ${(error as Error).message}`);
     }

@@ -6,17 +6,14 @@ import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { NotWhole, settle } from "../run/settle.ts";
 import { type System, tierOf } from "../system/system.ts";
-import { type Fault, startAgain } from "./fault.ts";
+import { askToEnd, type Fault, startAgain } from "./fault.ts";
 
 const wellLimitMs = 90_000;
 const endLimitMs = 10_000;
 
 /** Asks it to end, and resolves when it has: only then can it be started again. */
-async function end(system: System, one: Container): Promise<void> {
-  if (tierOf(one) !== "balancer") {
-    await system.topology.stop(one);
-    return;
-  }
+async function end(system: System, one: Container, stop?: AbortSignal): Promise<void> {
+  if (tierOf(one) !== "balancer") return askToEnd(system, one, stop);
   // There is no other balancer: one that finished first what its clients keep open would keep them from the next one
   // for seconds. It is ended at once instead. Docker takes any signal of ours for a stop that is meant, and leaves it
   // down.
@@ -30,7 +27,7 @@ export const restart: Fault = {
   what: "restarts one after the other, waiting for each",
   inject: async (system, targets, { stop }) => {
     for (const one of targets) {
-      await end(system, one);
+      await end(system, one, stop);
       await system.topology.start(one);
       const left = await settle(system, wellLimitMs, stop);
       if (left.length > 0)

@@ -30,7 +30,7 @@ export const truncate: Fault = {
     const end = Math.max(...logs.map(({ batches }) => batches.at(-1)?.nextOffset ?? 0));
     if (from === undefined || end <= from) throw new UserError(`${folder} holds too little to be cut.`);
     await Promise.all(logs.map((log) => cutAt(log, from)));
-    cut?.({ atMs: Date.now(), partition, records: end - from });
+    cut?.({ atMs: Date.now(), partition, from, records: end - from });
     return `${end - from} records are cut off partition ${partition}, from offset ${from}`;
   },
   heal: startAgain,

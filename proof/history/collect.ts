@@ -5,12 +5,12 @@
 import type { SQL } from "bun";
 import type { KafkaUser } from "../../infra/secure/names.ts";
 import type { Topology } from "../../infra/topology.ts";
-import { UserError } from "../../kit/user-error.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../../ops/read-topic.ts";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
 import { effectTable } from "../../src/handle.ts";
 import { placeOf } from "../verdict/reconcile-evidence.ts";
+import { ofLedger, readable, withLedger } from "./ask.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
 import {
   type ClientAnswer,
@@ -44,9 +44,10 @@ export async function collect(
   commits: readonly CommitSeen[] = [],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
-  await using ledger = await topology.ledger();
-  // Awaited here: the ledger is closed at the end of this block.
-  return await collectFrom({ consumer: await consumerOf(topology), ledger }, client, commits, cuts);
+  const consumer = await consumerOf(topology);
+  return withLedger(await topology.ledger(), (ledger) =>
+    collectFrom({ consumer, ledger }, client, commits, cuts),
+  );
 }
 
 /**
@@ -75,20 +76,11 @@ export async function collectFrom(
   return {
     client,
     topic,
-    ...(await readable("the ledger", entriesOf(ledger, [...ids]))),
+    ...(await ofLedger(entriesOf(ledger, [...ids]))),
     dead: (await readable(`the topic ${consumer.DEAD_TOPIC}`, lettersOf(consumer))).filter(isOurs),
     commits,
     cuts,
   };
-}
-
-/** What was read; what can't be leaves a run without a verdict. @throws UserError */
-export async function readable<T>(what: string, reading: PromiseLike<T>): Promise<T> {
-  try {
-    return await reading;
-  } catch (cause) {
-    throw new UserError(`${what} can't be read: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** The settings of a topology's consumers, as seen from the host. */

@@ -34,8 +34,14 @@ export type DeadLetter = { id: string | undefined; partition: number; offset: nu
 /** The offset that the group had committed in a partition at some time: that of the next record. */
 export type CommitSeen = { atMs: number; partition: number; offset: number };
 
-/** Records that a fault cut from every replica: so many at most, that were answered before; of all partitions or of one. */
-export type Cut = { atMs: number; partition?: number; records: number };
+/**
+ * Records that a fault cut from every replica: so many at most, that were answered before; of one partition from an offset on,
+ * or of all of them, where what the group had committed when it began was handled before.
+ */
+export type Cut = { atMs: number; records: number } & (
+  | { partition: number; from: number }
+  | { beganMs: number; partition?: undefined }
+);
 
 /** Everything that a run left behind; orders of other runs are not in it. */
 export type History = {

@@ -1,6 +1,7 @@
 /** What the command line asks of a load run, or why it can't be understood. */
 import { type EdgeAccess, edgeAccess, isSecured, ledgerOptions } from "../../infra/secure/access.ts";
-import { readCommandLine } from "../../kit/arguments.ts";
+import { knownWord, mostByDefault, readCommandLine, wholeNumber } from "../../kit/arguments.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { type Profile, profileDefaults, profiles } from "./profiles.ts";
 
 const listed = profiles.map((name) => {
@@ -15,9 +16,10 @@ export const usage = `Usage: bun run load [--profile NAME] [--rate ORDERS_PER_SE
 Profiles, with the rate (the highest, where it varies) and duration unless told otherwise:
 ${listed.join("\n")}
 
-What the machine holds is found out first, in ten seconds or a few times as long. The rate is that of all orders together: single ones, most of the requests, and batches of 2 to 200; some in chunks,
-some in slow pieces. Beyond it, one request in fifty is sent once more when it has been accepted.
---record keeps the client's record: a line for each order. Variables that are k6's own (K6_*) are ignored.
+What the machine holds is found out first, in ten seconds or a few times as long. The rate is that of all orders together:
+single ones, most of the requests, and batches of 2 to 200; some in chunks, some in slow pieces. Beyond it, one request in
+fifty is sent once more when it has been accepted. --record keeps the client's record: a line for each order.
+LB_PORT, POSTGRES_PORT, POSTGRES_PASSWORD and SECURE are as for make up. Variables that are k6's own (K6_*) are ignored.
 Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
 
 export type LoadSettings = {
@@ -34,38 +36,40 @@ export type LoadSettings = {
 
 const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
-/** @returns undefined when help is asked for. @throws Error that says what can't be understood */
+/** @returns undefined when help is asked for. @throws UserError that says what can't be understood */
 export function readLoadArguments(args: string[]): LoadSettings | undefined {
+  const { LB_PORT = "8080", POSTGRES_PORT = "15432", POSTGRES_PASSWORD = "coffee" } = process.env;
   const secured = isSecured(process.env);
   const options = {
     profile: { type: "string", default: "steady" },
     rate: { type: "string" },
     duration: { type: "string" },
-    url: { type: "string", default: `http${secured ? "s" : ""}://127.0.0.1:8080` },
+    url: { type: "string", default: `http${secured ? "s" : ""}://127.0.0.1:${LB_PORT}` },
     ledger: { type: "string" },
     record: { type: "string" },
     help: { type: "boolean", default: false },
   } as const;
   const { values } = readCommandLine({ args, options }, usage);
   if (values.help) return undefined;
-  const profile = profiles.find((name) => name === values.profile);
-  if (!profile) throw new Error(`--profile ${values.profile}: one of ${profiles.join(", ")} is expected`);
+  const profile = knownWord("profile", values.profile, profiles);
   const defaults = profileDefaults[profile];
-  const rate = values.rate === undefined ? undefined : Number(values.rate);
-  if (rate !== undefined && (!Number.isInteger(rate) || rate < 1))
-    throw new Error(`--rate ${values.rate}: a whole number of orders per second is expected`);
+  const rate = values.rate === undefined ? undefined : wholeNumber("--rate", values.rate, 1);
   const [, amount, unit = ""] =
     /^([1-9]\d*)([smh]?)$/.exec(values.duration ?? `${defaults.durationSeconds}`) ?? [];
-  if (!amount) throw new Error(`--duration ${values.duration}: 60s, 10m or 1h is expected`);
   const durationSeconds = Number(amount) * (secondsIn[unit] ?? 1);
+  if (!(durationSeconds <= mostByDefault))
+    throw new UserError(
+      `--duration ${values.duration}: 60s, 10m or 1h is expected, ${mostByDefault}s at most`,
+    );
   const { url, record } = values;
   const usualLedger = secured
-    ? ledgerOptions("prove", 15_432)
-    : "postgres://coffee:coffee@127.0.0.1:15432/coffee";
+    ? ledgerOptions("prove", Number(POSTGRES_PORT))
+    : `postgres://coffee:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/coffee`;
   const ledger = values.ledger ?? usualLedger;
   if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
-    throw new Error(`--url ${url}: http://host:port is expected`);
-  if (record === "") throw new Error("--record: a path is expected");
+    throw new UserError(`--url ${url}: http://host:port is expected`);
+  if (values.ledger !== undefined && !/^postgres(ql)?:\/\/./.test(values.ledger))
+    throw new UserError(`--ledger ${values.ledger}: postgres://user:password@host:port/database is expected`);
   const access = secured ? edgeAccess() : undefined;
   return { profile, rate, durationSeconds, url, access, ledger, record };
 }

@@ -86,17 +86,19 @@ describe("the command line", () => {
   });
 
   test.each([
-    [["--profile", "wild"], "--profile wild: one of smoke, steady, ramp, spike, soak is expected"],
+    [["--profile", "wild"], '"wild" is no profile. There are: smoke, steady, ramp, spike, soak'],
     [["--rate", "0"], "--rate 0"],
     [["--rate", "many"], "--rate many"],
     [["--duration", "0s"], "--duration 0s"],
     [["--duration", "1d"], "--duration 1d"],
+    [["--duration", "1000h"], "--duration 1000h"],
     [["--speed", "9"], "--speed"],
     [["--vus", "9"], "--vus"],
     [["steady"], "steady"],
     [["--url", "127.0.0.1:8080"], "--url 127.0.0.1:8080: http://host:port is expected"],
     [["--url", "http://127.0.0.1:8080/orders"], "http://host:port is expected"],
-    [["--record", ""], "--record: a path is expected"],
+    [["--record", ""], "--record is empty"],
+    [["--ledger", "127.0.0.1:5432"], "--ledger 127.0.0.1:5432: postgres://"],
   ])("%j is not understood, and says so", (args, words) => {
     expect(() => readLoadArguments(args)).toThrow(words);
   });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { SQL } from "bun";
 import { effectTable, handler, migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { anOrder } from "../../src/sample.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
-import type { ClientAnswer } from "../client/answers.ts";
+import { type ClientAnswer, orderIdOf } from "../history/history.ts";
+import { told } from "../testing/histories.ts";
 import { tally } from "./record.ts";
-
-type Answer = Pick<ClientAnswer, "fate" | "id">;
 
 let server: PostgresServer;
 let ledger: Ledger;
@@ -21,17 +21,20 @@ afterAll(async () => {
   server[Symbol.dispose]();
 });
 
-/** Orders that are in the ledger, with so many effects each. */
-async function handled(count: number, times = 1): Promise<Answer[]> {
-  const entries = Array.from({ length: count }, (_, offset): Entry => {
-    const placed = { ...anOrder, id: crypto.randomUUID(), placedAt: new Date().toISOString() };
+const answer = (changes: Partial<ClientAnswer> = {}) => told(crypto.randomUUID(), changes);
+
+/** Orders that are in the ledger, each with so many effects. */
+async function handled(count: number, times = 1, changes: Partial<ClientAnswer> = {}) {
+  const answers = Array.from({ length: count }, () => answer(changes));
+  const entries = answers.map((one, offset): Entry => {
+    const placed = { ...anOrder, id: orderIdOf(one), placedAt: new Date().toISOString() };
     return { order: placed, digest: "digest", partition: 0, offset };
   });
   await ledger.record(entries, async ({ order }, tx) => {
     const context = { tx, attempt: 1, signal: AbortSignal.abort() };
     for (let n = 0; n < times; n += 1) if ("apply" in handler) await handler.apply(order, context);
   });
-  return entries.map(({ order }) => ({ fate: "accepted", id: order.id }));
+  return answers;
 }
 
 describe("the client's record against the ledger", () => {
@@ -42,23 +45,50 @@ describe("the client's record against the ledger", () => {
   });
 
   test.each([
-    ["an accepted order is nowhere", async () => [...(await handled(1)), answer("accepted")], "lost 1"],
+    ["an accepted order is nowhere", async () => [...(await handled(1)), answer()], "lost 1"],
     ["an effect happened twice", () => handled(1, 2), `${effectTable} 2`],
-    ["an effect is missing", () => handled(1, 0), `${effectTable} 0`],
+    ["an effect is missing", () => handled(1, 0), `${effectTable} 0, lost 1`],
+    [
+      "one effect is missing and another happened twice",
+      async () => [...(await handled(1, 0)), ...(await handled(1, 2))],
+      `${effectTable} 2, lost 1`,
+    ],
     ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
-    ["nothing was accepted", async () => [answer("refused")], "accepted 0"],
+    ["nothing was accepted", async () => [answer({ fate: "refused" })], "accepted 0"],
+    ["an order was accepted under what is no id", () => handled(1, 1, { id: "mine" }), "lost 0; mistaken 1"],
+    [
+      "an order was accepted under another's id",
+      async () => {
+        const [one, other] = await handled(2);
+        return [{ ...one, id: other?.id }, other] as ClientAnswer[];
+      },
+      "lost 0; mistaken 1",
+    ],
+    ["one was denied when it was sent again", () => handled(1, 1, { againStatus: 422 }), "mistaken 1"],
+    [
+      "a refused order is there",
+      async () => [...(await handled(1)), ...(await handled(1, 1, { fate: "refused" }))],
+      "phantoms 1",
+    ],
   ])("does not hold when %s", async (_, answers, words) => {
     const { held, once, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: false });
     expect(line).toContain(words);
   });
 
+  test("a ledger that does not answer is told, and waited for no longer", async () => {
+    await using other = new SQL({ url: server.url, max: 1 });
+    await other.begin(async (tx) => {
+      await tx`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
+      const asked = tally([answer()], server.url, { answerLimitMs: 200 });
+      await expect(asked).rejects.toThrow("the ledger can't be read: no answer within 0.2 s");
+    });
+  });
+
   test("does not hold when an order was not accepted, and tells that the accepted ones are there once", async () => {
-    const answers = [...(await handled(1)), answer("refused")];
+    const answers = [...(await handled(1)), answer({ fate: "refused" })];
     const { held, once, line } = await tally(answers, server.url, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: true });
     expect(line).toContain("not accepted 1");
   });
-
-  const answer = (fate: Answer["fate"]): Answer => ({ fate, id: crypto.randomUUID() });
 });

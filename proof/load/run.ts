@@ -10,10 +10,11 @@ import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { type Ending, run } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
 import { comesTrue } from "../../kit/until.ts";
-import { type ClientAnswer, lineOf, readAnswers, withInterrupted } from "../client/answers.ts";
+import { type ClientAnswer, lineOf, readAnswers, requestsIn, withInterrupted } from "../client/answers.ts";
 import { signedBy } from "../client/client.ts";
 import { usualBatchEvery } from "../client/mix.ts";
 import { maxRetries, orderLimitMs } from "../client/policy.ts";
+import { watchClock } from "./clock.ts";
 import { withoutK6 } from "./environment.ts";
 import { follow } from "./follow.ts";
 import { sendInPieces } from "./in-pieces.ts";
@@ -49,7 +50,11 @@ export type LoadOptions = {
   visible?: boolean;
 };
 
-export type LoadResult = LoadOutcome & { answers: ClientAnswer[] };
+export type LoadResult = Omit<LoadOutcome, "answered"> & {
+  answers: ClientAnswer[];
+  /** By how much the machine's clock was set meanwhile: all times of the record are its. */
+  clockMovedMs: number;
+};
 
 export type LoadRun = {
   /** Resolves when every order has its final answer. @throws Error when k6 could not run */
@@ -60,6 +65,7 @@ export type LoadRun = {
 
 /** k6's own: thresholds were crossed, which the outcome tells. */
 const thresholdsCrossed = 99;
+const unsummed: LoadOutcome = { answered: 0, dropped: 0, crossed: [] };
 /** To start, to wait for the last answers, and to sum up. */
 const besidesSeconds = 120;
 /** Until the first answer that k6 gets. */
@@ -88,6 +94,7 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     log: join(folder, "log"),
   };
   const runId = crypto.randomUUID();
+  using clock = watchClock();
   const hidden = options.visible ? undefined : openSync(join(folder, "output"), "w");
   try {
     const { url, profile, rate, durationSeconds, users = mostUsers } = options;
@@ -117,7 +124,10 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
       stop,
     ).then(async (exitCode) => {
       if (exitCode === 0 || exitCode === thresholdsCrossed) return;
-      throw new Error(`k6 ended with ${exitCode}\n${await Bun.file(files.log).text()}`);
+      const log = await Bun.file(files.log)
+        .text()
+        .catch(() => "");
+      throw new Error(`k6 ended with ${exitCode}\n${log}`);
     });
     k6.catch((error) => failed.abort(error));
     const ending = AbortSignal.any([stop, failed.signal]);
@@ -127,19 +137,30 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const inPieces = await sendInPieces(url, runId, steps, { stop: ending, retries, access });
     await k6;
     const heard = readAnswers(await Bun.file(files.record).text());
+    const summary = await summaryOf(files.summary, stop);
+    const recorded = requestsIn(heard, runId);
+    if (recorded < summary.answered)
+      throw new Error(`the client's record is not whole: it has ${recorded} of ${summary.answered} requests`);
     const ofK6 = withInterrupted(heard, runId, Date.now(), batchEvery).map(signedBy(access));
     const answers = [...ofK6, ...inPieces.answers];
     await followed?.end(answers);
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
-    // Who is ended early sums nothing up.
-    const { dropped, crossed }: LoadOutcome = stop.aborted
-      ? { dropped: 0, crossed: [] }
-      : await Bun.file(files.summary).json();
-    return { dropped: dropped + inPieces.dropped, crossed, answers };
+    const { dropped, crossed } = stop.aborted ? unsummed : summary;
+    return { dropped: dropped + inPieces.dropped, crossed, answers, clockMovedMs: clock.movedMs() };
   } finally {
     if (hidden !== undefined) closeSync(hidden);
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** Who is ended early sums up what there was, or had no time for it. */
+async function summaryOf(path: string, stop: AbortSignal): Promise<LoadOutcome> {
+  try {
+    return await Bun.file(path).json();
+  } catch (cause) {
+    if (stop.aborted) return unsummed;
+    throw new Error(`k6 left no summary: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -91,8 +91,13 @@ test("k6's own verdict: what was dropped, and which thresholds were crossed", ()
   const metrics = {
     dropped_iterations: { values: { count: 3 }, thresholds: { "count==0": { ok: false } } },
     tries_failed: { values: { rate: 0 }, thresholds: { "rate==0": { ok: true } } },
+    iterations: { values: { count: 7, rate: 1 } },
     vus: { values: {} },
   };
-  expect(summarize({ metrics })).toEqual({ dropped: 3, crossed: ["dropped_iterations: count==0"] });
-  expect(summarize({ metrics: {} })).toEqual({ dropped: 0, crossed: [] });
+  expect(summarize({ metrics })).toEqual({
+    answered: 7,
+    dropped: 3,
+    crossed: ["dropped_iterations: count==0"],
+  });
+  expect(summarize({ metrics: {} })).toEqual({ answered: 0, dropped: 0, crossed: [] });
 });

@@ -11,7 +11,7 @@ const columns = 60;
 
 /** The run in a few lines. @param steps of its profile; more than one, and the knee is looked for */
 export function summaryLines(
-  { answers, dropped, crossed }: LoadResult,
+  { answers, dropped, crossed }: Pick<LoadResult, "answers" | "dropped" | "crossed">,
   steps: readonly RateStep[],
 ): string[] {
   const first = answers.reduce((least, { startedMs }) => Math.min(least, startedMs), Infinity);

@@ -6,6 +6,8 @@ type K6Summary = {
 };
 
 export type LoadOutcome = {
+  /** Requests of which every order had its final answer: the record has all of them, or it is not whole. */
+  answered: number;
   /** Requests that should have been sent and were not, for want of connections. */
   dropped: number;
   /** Thresholds that were crossed; none: all is well. */
@@ -16,5 +18,6 @@ export function summarize({ metrics }: K6Summary): LoadOutcome {
   const crossed = Object.entries(metrics).flatMap(([metric, { thresholds = {} }]) =>
     Object.entries(thresholds).flatMap(([threshold, { ok }]) => (ok ? [] : [`${metric}: ${threshold}`])),
   );
-  return { dropped: metrics.dropped_iterations?.values.count ?? 0, crossed };
+  const countOf = (name: string) => metrics[name]?.values.count ?? 0;
+  return { answered: countOf("iterations"), dropped: countOf("dropped_iterations"), crossed };
 }

@@ -36,14 +36,38 @@ test("a fault that came to what it should misses nothing", () => {
 });
 
 test.each([
-  ["broker-kill-leader", { recoveryMs: 2_001 }, "recoveryMs 2001, at most 2000"],
-  ["broker-kill-leader-2", { longestMs: 6_001 }, "longestMs 6001, at most 6000"],
-  ["producer-kill", { firstTryFailed: 1 }, "firstTryFailed 1, at most 0"],
-  ["consumer-kill", { longestUnseenMs: 15_001 }, "unseenMs 15001, at most 15000"],
-  ["producer-partition", { firstTryFailed: 500 }, "firstTryFailedShare 0.5, at most 0.3333333333333333"],
-  ["ledger-stop", { drainedAfterMs: 60_001 }, "drainedMs 60001, at most 60000"],
-  ["ledger-stop", { drainedAfterMs: undefined }, "drainedMs unknown, at most 60000"],
-  ["brokers-stop-two", { steadyAfterMs: 36_000 }, "afterHealMs 16000, at most 15000"],
+  [
+    "broker-kill-leader",
+    { recoveryMs: 2_001 },
+    "until new orders were well again: 2.001 s, goal at most 2 s",
+  ],
+  ["broker-kill-leader-2", { longestMs: 6_001 }, "longest order: 6.001 s, goal at most 6 s"],
+  ["producer-kill", { firstTryFailed: 1 }, "orders that failed at their first try: 1, goal at most 0"],
+  [
+    "consumer-kill",
+    { longestUnseenMs: 15_001 },
+    "longest from acceptance to handling: 15.001 s, goal at most 15 s",
+  ],
+  [
+    "producer-partition",
+    { firstTryFailed: 500 },
+    "share of orders that failed at their first try: 50 %, goal at most 33.3 %",
+  ],
+  [
+    "ledger-stop",
+    { drainedAfterMs: 60_001 },
+    "from the heal until the backlog was handled: 60.001 s, goal at most 60 s",
+  ],
+  [
+    "ledger-stop",
+    { drainedAfterMs: undefined },
+    "from the heal until the backlog was handled: unknown, goal at most 60 s",
+  ],
+  [
+    "brokers-stop-two",
+    { steadyAfterMs: 36_000 },
+    "from the heal until new orders were well again: 16 s, goal at most 15 s",
+  ],
 ])("%s with %p misses its goal", (fault, figures, missed) => {
   expect(outcome(fault, figures)?.missed).toEqual([missed]);
 });
@@ -80,7 +104,12 @@ test("a batch that the balancer can't replay may lose its answer with its produc
 test("a worse figure than it should be breaks nothing, and is not passed over", () => {
   const outcomes = outcomesOf(nothing, measures(recovery("broker-kill-leader", { recoveryMs: 9_000 })));
   expect(brokenPromises(outcomes)).toEqual([]);
-  expect(lastWord([], outcomes)).toBe("the promise held; 1 figure missed its target");
+  expect(lastWord([], outcomes)).toBe(
+    "the promise held; 1 figure missed its goal: broker-kill-leader, until new orders were well again: 9 s, goal at most 2 s",
+  );
+  expect(lastWord([], [...outcomes, ...outcomes])).toBe(
+    "the promise held; 2 figures missed their goals, as above",
+  );
   expect(lastWord([], [])).toBe("the promise held");
   expect(lastWord(["lost 1"], outcomes)).toBe("the promise was broken");
 });
@@ -148,7 +177,7 @@ test("redelivered is what was delivered more often than it lies on the topic, by
     measures(recovery("tiers-restart"), recovery("consumer-kill", { atMs: 150_000, round: 1 })),
   );
   expect(outcomes.map(({ figures }) => figures.redelivered)).toEqual([3, 1]);
-  expect(outcomes[0]?.missed).toEqual(["redelivered 3, at most 0"]);
+  expect(outcomes[0]?.missed).toEqual(["records delivered again: 3, goal at most 0"]);
 });
 
 test("the table has a line for each fault, and one for each figure that misses its goal", () => {
@@ -159,5 +188,5 @@ test("the table has a line for each fault, and one for each figure that misses i
   const lines = outcomeTable(outcomes).split("\n");
   expect(lines).toHaveLength(4);
   expect(lines[1]).toMatch(/^consumer-kill +0 +0 +0 +0\.0 s/);
-  expect(lines[3]).toBe("missed: producer-kill: firstTryFailed 7, at most 0");
+  expect(lines[3]).toBe("missed: producer-kill: orders that failed at their first try: 7, goal at most 0");
 });

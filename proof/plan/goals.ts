@@ -93,7 +93,7 @@ function untouched(client: readonly ClientAnswer[], recoveries: readonly Recover
   );
 }
 
-/** What the run came to, for its last line: a figure that misses its target is never passed over. */
+/** What the run came to, for its last line: a figure that misses its goal is never passed over. */
 export function lastWord(
   broken: readonly string[],
   outcomes: readonly RoundOutcome[],
@@ -101,9 +101,12 @@ export function lastWord(
 ): string {
   if (untested !== undefined) return `the promise was not put to the test: ${untested}`;
   if (broken.length > 0) return "the promise was broken";
-  const count = outcomes.reduce((sum, { missed }) => sum + missed.length, 0);
-  const missed = count === 1 ? "1 figure missed its target" : `${count} figures missed their targets`;
-  return `the promise held${count > 0 ? `; ${missed}` : ""}`;
+  const missed = outcomes.flatMap(({ fault, missed }) => missed.map((figure) => `${fault}, ${figure}`));
+  if (missed.length === 0) return "the promise held";
+  const [first] = missed;
+  return missed.length === 1
+    ? `the promise held; 1 figure missed its goal: ${first}`
+    : `the promise held; ${missed.length} figures missed their goals, as above`;
 }
 
 /** By a fault's name in the events. */
@@ -139,11 +142,30 @@ function figuresOf(recovery: Recovery, redelivered: number): RoundOutcome["figur
   };
 }
 
+const seconds = (ms: number) => `${ms / 1_000} s`;
+const percent = (share: number) => `${Math.round(1_000 * share) / 10} %`;
+
+/** Each figure as a person reads it. */
+const inWords: Record<keyof Goals, [what: string, written: (figure: number) => string]> = {
+  firstTryFailed: ["orders that failed at their first try", String],
+  firstTryFailedShare: ["share of orders that failed at their first try", percent],
+  failed: ["orders not accepted after every retry", String],
+  unreplayed: ["orders in batches that could not be replayed", String],
+  recoveryMs: ["until new orders were well again", seconds],
+  afterHealMs: ["from the heal until new orders were well again", seconds],
+  longestMs: ["longest order", seconds],
+  unseenMs: ["longest from acceptance to handling", seconds],
+  drainedMs: ["from the heal until the backlog was handled", seconds],
+  redelivered: ["records delivered again", String],
+};
+
 /** A figure that could not be had misses its goal. */
 function missedOf(figures: RoundOutcome["figures"], goals: Goals): string[] {
-  return Object.entries(goals).flatMap(([name, goal]) => {
-    const figure = figures[name as keyof Goals];
-    return figure !== undefined && figure <= goal ? [] : [`${name} ${figure ?? "unknown"}, at most ${goal}`];
+  return (Object.entries(goals) as [keyof Goals, number][]).flatMap(([name, goal]) => {
+    const [what, written] = inWords[name];
+    const figure = figures[name];
+    if (figure !== undefined && figure <= goal) return [];
+    return [`${what}: ${figure === undefined ? "unknown" : written(figure)}, goal at most ${written(goal)}`];
   });
 }
 

@@ -1,11 +1,10 @@
-/** The report of a run: one HTML page that needs nothing else, JSON for machines, and lines for a terminal. */
+/** The report of a run: one HTML page that needs nothing else, and JSON for machines. */
 import { join } from "node:path";
 import { reportPage } from "./page/page.ts";
 import type { Run } from "./run.ts";
-import { summaryOf } from "./summary.ts";
 
-/** Where the report was written, and what a terminal shows of it. */
-export type WrittenReport = { htmlPath: string; jsonPath: string; summary: string };
+/** Where the report was written. */
+export type WrittenReport = { htmlPath: string; jsonPath: string };
 
 /** Writes report.html and report.json into a folder, which is made where it is missing. */
 export async function writeReport(run: Run, folder: string): Promise<WrittenReport> {
@@ -13,5 +12,5 @@ export async function writeReport(run: Run, folder: string): Promise<WrittenRepo
   const { seed, events, verdict, measures } = run;
   await Bun.write(htmlPath, await reportPage(run));
   await Bun.write(jsonPath, JSON.stringify({ seed, verdict, measures, events }, null, 2));
-  return { htmlPath, jsonPath, summary: summaryOf(run) };
+  return { htmlPath, jsonPath };
 }

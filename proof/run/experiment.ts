@@ -6,9 +6,11 @@ import type { ClientAnswer } from "../client/answers.ts";
 import { orderLimitMs } from "../client/policy.ts";
 import { isPoisoned } from "../faults/in-ledger.ts";
 import { type FaultName, healAll } from "../faults/registry.ts";
-import { collect, readable, sampleCommits } from "../history/collect.ts";
+import { withLedger } from "../history/ask.ts";
+import { collect, sampleCommits } from "../history/collect.ts";
 import type { Cut, History } from "../history/history.ts";
 import { hungAtTheEnd, withoutCutShort } from "../history/last-orders.ts";
+import { clockMoved } from "../load/clock.ts";
 import { mostUsers, overloadUsers } from "../load/profiles.ts";
 import { startLoadRun } from "../load/run.ts";
 import { brokenPromises, failedUnprovoked, outcomesOf, type RoundOutcome, starved } from "../plan/goals.ts";
@@ -21,14 +23,11 @@ import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import type { Trespasses } from "../verdict/verdict.ts";
 import { conduct } from "./conduct.ts";
+import { drained } from "./drain.ts";
 import { settle } from "./settle.ts";
 import { startTrespassers, type Trespassed } from "./trespassers.ts";
 
 const wholeLimitMs = 120_000;
-const drainLimitMs = 120_000;
-const drainPollMs = 1_000;
-/** Where orders were destroyed some are waited for in vain: until nothing has changed for so long. */
-const restMs = 30_000;
 /** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
 const lastAnswersMs = orderLimitMs + 1_000;
 /** Brokers that have just started take a minute of load until they are steady; at once, all of it would pile up. */
@@ -48,7 +47,7 @@ export interface Experiment {
   outcomes: RoundOutcome[];
   /** Why the promise was not kept; nothing: it was. */
   broken: string[];
-  /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was too slow. */
+  /** Why that says nothing: nothing was lost, doubled or called refused that is there, and the machine was not fit. */
   untested: string | undefined;
 }
 
@@ -75,7 +74,9 @@ export async function experiment(
   try {
     const told = await underLoad(system, schedule, { ratePerS, tell: record, stop });
     say("phase", "drain: no more orders are sent");
-    const waiting = await drained(system, told.answers, stop, told.cuts.length > 0);
+    const waiting = await withLedger(await system.topology.ledger(), (ledger) =>
+      drained(ledger, told.answers, { stop, destroyed: told.cuts.length > 0 }),
+    );
     const handled = waiting === 0 ? "everything accepted is" : `${waiting} accepted orders are not`;
     say("note", `${handled} handled`);
     await sampler.stop();
@@ -107,6 +108,8 @@ type UnderLoad = {
   trespassed: Trespassed;
   /** When the load was ended. */
   stoppedMs: number;
+  /** By how much the machine's clock was set meanwhile. */
+  clockMovedMs: number;
 };
 
 /** Carries the schedule out while orders are sent, and waits for the last answers. */
@@ -116,7 +119,7 @@ async function underLoad(
   { ratePerS, tell, stop }: ExperimentOptions,
 ): Promise<UnderLoad> {
   const load = startLoadRun({
-    ...{ url: system.url, access: system.access, keysChange: hasFault(schedule, "rotate-api-keys") },
+    ...{ url: system.url, access: system.access, stop, keysChange: hasFault(schedule, "rotate-api-keys") },
     profile: "steady",
     rate: ratePerS,
     // What a fault sends on top has its connections from the same few.
@@ -150,17 +153,18 @@ async function underLoad(
     await comesTrue(() => ending.aborted, lastAnswersMs, 100);
     ending.throwIfAborted();
   } finally {
-    // Interrupted between two steps, a fault may be left; and no order may be sent to a broken system for ever.
+    // Where a heal failed, a fault is left; and no order may be sent to a broken system for ever.
     try {
-      if (shortcomings === undefined) await healAll(system);
+      if (shortcomings === undefined) await healAll(system, faultsOf(schedule));
     } finally {
       stoppedMs = Date.now();
       await Promise.all([load.stop(), trespassers.stop()]);
     }
   }
   const trespassed = await trespassers.stop();
-  const answers = [...(await load.done).answers, ...ofFaults, ...trespassed.answers];
-  return { answers, cuts, shortcomings, trespassed, stoppedMs };
+  const { answers: ofLoad, clockMovedMs } = await load.done;
+  const answers = [...ofLoad, ...ofFaults, ...trespassed.answers];
+  return { answers, cuts, shortcomings, trespassed, stoppedMs, clockMovedMs };
 }
 
 /** Holds what was found against what the clients were told, and against the goals. */
@@ -168,7 +172,7 @@ function judged(
   schedule: Schedule,
   history: History,
   events: RunEvent[],
-  { answers, shortcomings, trespassed, stoppedMs }: UnderLoad,
+  { answers, shortcomings, trespassed, stoppedMs, clockMovedMs }: UnderLoad,
 ): Experiment {
   const verdict = reconcile(history);
   const trespasses = judgedTrespasses(history, trespassed);
@@ -197,8 +201,9 @@ function judged(
     ...(trespasses?.ownReads === 0 ? ["no principal could read its own orders"] : []),
   ];
   const broken = [...unsafe, ...unavailable];
-  const slow = starved(client, measures.recoveries);
-  const untested = unsafe.length === 0 && unavailable.length > 0 ? slow : undefined;
+  const slow = unavailable.length > 0 ? starved(client, measures.recoveries) : undefined;
+  // Who failed when is told by the clock, also where nobody seems to have.
+  const untested = unsafe.length === 0 ? (clockMoved(clockMovedMs) ?? slow) : undefined;
   const held = { held: broken.length === 0, faults: broken };
   const final = { ...verdict, ...held, ...(trespasses && { trespasses }) };
   return {
@@ -209,41 +214,13 @@ function judged(
   };
 }
 
-const hasFault = ({ rounds }: Schedule, fault: FaultName): boolean =>
-  rounds.some(({ steps }) => steps.some(({ scenario }) => scenarios[scenario].fault === fault));
+const faultsOf = ({ rounds }: Schedule): Set<FaultName> =>
+  new Set(rounds.flatMap(({ steps }) => steps.map(({ scenario }) => scenarios[scenario].fault)));
+const hasFault = (schedule: Schedule, fault: FaultName): boolean => faultsOf(schedule).has(fault);
 
 /** What was tried, with what was refused and is there all the same; undefined where nobody is asked who orders. */
 function judgedTrespasses(history: History, { tried, forbidden }: Trespassed): Trespasses | undefined {
   if (tried.writes === 0) return undefined;
   const there = reconcile({ ...history, client: forbidden }).phantoms.length;
   return { ...tried, writesLetIn: tried.writesLetIn + there };
-}
-
-/** Waits until what was accepted is handled or a dead letter; gives back how many orders still are not. */
-async function drained(
-  { topology }: System,
-  answers: readonly ClientAnswer[],
-  stop: AbortSignal,
-  destroyed: boolean,
-): Promise<number> {
-  const accepted = answers.flatMap(({ fate, id }) => (fate === "accepted" && id ? [id] : []));
-  await using ledger = await topology.ledger();
-  const ids = ledger.array(accepted, "TEXT");
-  let waiting = accepted.length;
-  let changedMs = Date.now();
-  await comesTrue(
-    async () => {
-      stop.throwIfAborted();
-      const counting = ledger`SELECT count(*)::int AS n FROM unnest(${ids}::uuid[]) AS sent (id)
-        WHERE NOT EXISTS (SELECT FROM ledger WHERE ledger.id = sent.id)
-        AND NOT EXISTS (SELECT FROM dead_letters WHERE order_id = sent.id::text)`;
-      const [row] = await readable("the ledger", counting);
-      if (row.n !== waiting) changedMs = Date.now();
-      waiting = row.n;
-      return waiting === 0 || (destroyed && Date.now() > changedMs + restMs);
-    },
-    drainLimitMs,
-    drainPollMs,
-  );
-  return waiting;
 }

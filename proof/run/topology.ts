@@ -21,6 +21,8 @@ export interface WantedTopology {
   fillable: boolean;
   /** The folder that the containers' logs go to before they are removed. */
   out: string;
+  /** Compose files laid over a fresh one. */
+  overrides?: string[];
 }
 
 /** Gives a topology that runs to `act`, and removes it after that if it is one of its own. */
@@ -36,11 +38,11 @@ export async function withTopology<T>(
 
 async function onStanding<T>(
   machine: Machine,
-  { project, fillable }: WantedTopology,
+  { project }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
-  if (fillable) throw new UserError("Only a topology of its own has a disk that may be filled: --fresh");
   const topology = openTopology(project === undefined ? {} : { project });
+  await topology.refuseOther("bun run prove");
   const containers = await topology.containers();
   const well = containers.every((one) => wellStates.has(stateOf(one)));
   if (containers.length > 0 && well) return act(topology);
@@ -56,16 +58,17 @@ async function onStanding<T>(
 
 async function onFresh<T>(
   machine: Machine,
-  { project = freshProject, fillable, out }: WantedTopology,
+  { project = freshProject, fillable, out, overrides = [] }: WantedTopology,
   act: (topology: Topology) => Promise<T>,
 ): Promise<T> {
   await ensureImages(machine);
   const names = Object.keys(await openTopology({ project }).ports());
   // Whatever an interrupted run left goes first: it may hold the ports.
-  await openTopology({ project }).down({ volumes: true });
+  await openTopology({ project }).down({ volumes: true, atOnce: true });
   const disk = fillable ? await boundedDisk(machine, project) : undefined;
   try {
-    const options = { project, env: await freePorts(names), ...(disk && { overrides: [disk.override] }) };
+    const laidOver = [...(disk ? [disk.override] : []), ...overrides];
+    const options = { project, env: await freePorts(names), overrides: laidOver };
     const topology = openTopology(options);
     try {
       machine.say("Starting a topology of its own ...");
@@ -76,7 +79,9 @@ async function onFresh<T>(
     } finally {
       const log = join(out, `${project}.log`);
       await afterwards("The containers' logs could not be kept", keepLogs(topology, log));
-      await afterwards("The topology could not be removed", topology.down({ volumes: true }));
+      // Its data go with it: brokers that all end at once would wait out their grace periods for nothing.
+      const removed = topology.down({ volumes: true, atOnce: true });
+      await afterwards("The topology could not be removed", removed);
     }
   } finally {
     await afterwards("The disk could not be removed", disk?.remove());

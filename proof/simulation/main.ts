@@ -3,17 +3,23 @@
  * `--seed S` runs that one again and prints what happens in it, in order, with virtual times.
  */
 import { ownCommandLine, wholeNumber } from "../../kit/arguments.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { runWorld, type WorldOutcome } from "./run.ts";
 
 const usage = `bun run simulate [--seeds 10000] [--from SEED]   so many worlds, by default of fresh seeds
 bun run simulate --seed SEED                     that one again, with what happens in it
 Exit code: 0 nothing is broken; 1 a promise is, with the seed; 2 the command was not understood.`;
+const mostSeed = Number.MAX_SAFE_INTEGER;
 const text = { type: "string" } as const;
-const { seed, seeds, from } = ownCommandLine(usage, { seeds: text, seed: text, from: text }, (given) => ({
-  seed: given.seed && wholeNumber("--seed", given.seed, 0),
-  seeds: wholeNumber("--seeds", given.seeds ?? "10000", 1),
-  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 2 ** 31)}`, 0),
-}));
+const { seed, seeds, from } = ownCommandLine(usage, { seeds: text, seed: text, from: text }, (given) => {
+  if (given.seed && (given.seeds || given.from))
+    throw new UserError("--seed is one world: not with --seeds or --from.");
+  return {
+    seed: given.seed && wholeNumber("--seed", given.seed, 0, mostSeed),
+    seeds: wholeNumber("--seeds", given.seeds ?? "10000", 1, mostSeed),
+    from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 2 ** 31)}`, 0, mostSeed),
+  };
+});
 
 /** Rejections that nobody heard: a process would have ended by them. */
 let unheard: unknown;

@@ -5,6 +5,11 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ownCommandLine } from "../../kit/arguments.ts";
+
+const usage =
+  "bun proof/simulation/mutations.ts     takes no options; exit code 1 where a defect is not found";
+ownCommandLine(usage, {}, () => undefined);
 
 type Mutation = { defect: string; file: string; right: string; wrong: string };
 const mutations: Mutation[] = [

@@ -7,10 +7,11 @@ import { shapes } from "../../testing/overload-shapes.ts";
 
 const usage = `bun proof/simulation/overload.ts [--seeds 100] [--from SEED]   so many of each shape
 Exit code: 0 nothing is broken; 1 a promise is, with shape and seed; 2 the command was not understood.`;
+const most = Number.MAX_SAFE_INTEGER;
 const text = { type: "string" } as const;
 const { seeds, from } = ownCommandLine(usage, { seeds: text, from: text }, (given) => ({
-  seeds: wholeNumber("--seeds", given.seeds ?? "100", 1),
-  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 1_000_000)}`, 0),
+  seeds: wholeNumber("--seeds", given.seeds ?? "100", 1, most),
+  from: wholeNumber("--from", given.from ?? `${Math.floor(Math.random() * 1_000_000)}`, 0, most),
 }));
 
 let broken = 0;

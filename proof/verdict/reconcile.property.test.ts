@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { lineOf, readAnswers } from "../client/answers.ts";
 import type { CommitSeen, DeadLetter, History, LedgerRow, TopicRecord } from "../history/history.ts";
 import { history, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
@@ -100,6 +101,20 @@ test("whatever befell the orders: a system that keeps its promise is never accus
         topicDuplicates: sum(orders.map(({ copies }) => Math.max(0, copies - 1))),
         redeliveries: sum(orders.map(({ copies, again, givenUp }) => (copies > 0 && !givenUp ? again : 0))),
       });
+    }),
+  );
+});
+
+test("a client's record that is cut off anywhere is no record, or says of each order what the whole one says", () => {
+  fc.assert(
+    fc.property(fortunes, fc.nat(), (orders, at) => {
+      const { client } = play(orders);
+      const text = client.map((answer) => `${lineOf(answer)}\n`).join("");
+      expect(readAnswers(text)).toEqual(client);
+      const cut = text.slice(0, at % text.length);
+      if (cut === "" || cut.endsWith("\n"))
+        expect(readAnswers(cut)).toEqual(client.slice(0, readAnswers(cut).length));
+      else expect(() => readAnswers(cut)).toThrow("the client's record");
     }),
   );
 });

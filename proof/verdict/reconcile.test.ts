@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { History } from "../history/history.ts";
+import type { ClientAnswer, Cut, History } from "../history/history.ts";
 import { effect, history, record, row, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
@@ -15,19 +15,26 @@ const well = {
   commits: [at(1)],
 };
 
-test.each([
-  ["was answered after the cut", { endedMs: 7 }, { atMs: 6, records: 1 }],
-  ["is one more than was cut", { endedMs: 5 }, { atMs: 6, records: 0 }],
+const place = (offset: number | null, partition = 0) => ({ place: { partition, offset } });
+const ofOne = { atMs: 6, partition: 0, from: 9, records: 1 };
+const ofAll = { atMs: 6, beganMs: 5, records: 1 };
+test.each<[string, Partial<ClientAnswer>, Cut]>([
+  ["was answered after the cut", { endedMs: 7, ...place(9) }, ofOne],
+  ["is one more than was cut", { endedMs: 5, ...place(9) }, { ...ofOne, records: 0 }],
+  ["lay before the cut", { endedMs: 5, ...place(8) }, ofOne],
+  ["lay in another partition", { endedMs: 5, ...place(9, 1) }, ofOne],
+  ["was told no place", { endedMs: 5 }, ofOne],
+  ["was passed before the topic was made anew", { endedMs: 5, ...place(3) }, ofAll],
 ])("an order that %s is no cut's doing, but lost", (_, answer, cut) => {
   const client = [told("a", { endedMs: 5 }), told("b", answer)];
-  const verdict = reconcile(history({ ...well, client, cuts: [cut] }));
+  const commits = [at(1, 1), at(4, 5), at(1, 70_000)];
+  const verdict = reconcile(history({ ...well, client, commits, cuts: [cut] }));
   expect(verdict).toMatchObject({ held: false, destroyed: 0, lost: [{ id: sampleId("b") }] });
 });
 
 test("an offset that goes back elsewhere, or a second time long after a cut, is a regression all the same", () => {
   const regressions = (partition: number, atMs: number, ...commits: ReturnType<typeof at>[]) =>
-    reconcile(history({ ...well, commits, cuts: [{ atMs, partition, records: 1 }] })).offsetRegressions
-      .length;
+    reconcile(history({ ...well, commits, cuts: [{ ...ofOne, atMs, partition }] })).offsetRegressions.length;
   const once = [at(9, 1), at(1, 70_000)];
   expect(regressions(1, 69_999, ...once)).toBe(1);
   expect(regressions(0, 70_001, ...once)).toBe(1);
@@ -93,11 +100,25 @@ describe("the promise was kept", () => {
     [
       "when what is gone was cut from every replica, as many records and answered before",
       {
-        client: [told("a", { endedMs: 5 }), told("b", { endedMs: 5 })],
+        client: [told("a", { endedMs: 5 }), told("b", { endedMs: 5, ...place(9) })],
         commits: [at(9, 1), at(1, 7)],
-        cuts: [{ atMs: 6, partition: 0, records: 1 }],
+        cuts: [ofOne],
       },
       { accepted: 2, handled: 1, destroyed: 1, lost: [], offsetRegressions: [] },
+    ],
+    [
+      "when it went with its topic before the group had come to it, wherever it lay",
+      {
+        client: [
+          told("a", { endedMs: 5 }),
+          told("b", { endedMs: 5, ...place(4) }),
+          told("c", { endedMs: 5, ...place(0, 1) }),
+          told("d", { endedMs: 5, ...place(null) }),
+        ],
+        commits: [at(4, 1), at(9, 6), at(1, 7)],
+        cuts: [{ ...ofAll, records: 3 }],
+      },
+      { accepted: 4, handled: 1, destroyed: 3, lost: [], offsetRegressions: [] },
     ],
     [
       "when an order was handled, and another under its id given up",

@@ -3,8 +3,9 @@
  *
  * - lost: the client was told 202, the effect was not applied, and there is no dead letter. Each is classed by where
  *   the order is.
- * - destroyed: the client was told 202, and a fault has cut records from every replica since, at least as many as there
- *   are orders of which nothing is left. No system could handle them: counted apart, and no fault.
+ * - destroyed: the client was told 202 and a place in the log that a fault has cut from every replica since, before the group
+ *   had come to it, and there are no more orders of which nothing is left than records were cut. No system could handle
+ *   them: counted apart, and no fault.
  * - dead-lettered: the client was told 202, and the order was given up as a dead letter: counted, and no fault, since it
  *   is kept and shown. One that has a row in the ledger all the same, without its effect, is lost.
  * - phantom: every try was refused, and the order is in the log, the ledger or the dead letters all the same.
@@ -21,7 +22,7 @@
  * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
  */
 import { isContradicted } from "../client/told.ts";
-import { type Cut, type History, orderIdOf } from "../history/history.ts";
+import { type ClientAnswer, type CommitSeen, type Cut, type History, orderIdOf } from "../history/history.ts";
 import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
 import type { Missing, Verdict } from "./verdict.ts";
@@ -47,6 +48,7 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   const destroyed = destroyedOf(
     missing.filter((order) => !isKnown(order)),
     cuts,
+    history.commits,
   );
   const lost = missing.filter((order) => !isGivenUp(order) && !destroyed.has(order));
   const unhandled = unknown.filter((order) => !isHandled(order));
@@ -92,14 +94,29 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   return { held: faults.length === 0, faults, ...counted, ...findings };
 }
 
-/** Orders without a trace that a cut explains: answered before it, and no more of them than were cut. */
-function destroyedOf<Order extends { endedMs: number }>(
+/** Orders without a trace that a cut explains: it took their place in the log, and no more of them than were cut. */
+function destroyedOf<Order extends ClientAnswer>(
   untraced: readonly Order[],
   cuts: readonly Cut[],
+  commits: readonly CommitSeen[],
 ): ReadonlySet<Order> {
-  const before = untraced.filter(({ endedMs }) => cuts.some(({ atMs }) => endedMs <= atMs));
+  const firsts = cuts.map((cut) => firstCutOf(cut, commits));
+  const taken = untraced.filter(({ endedMs, place }) =>
+    cuts.some(({ atMs }, n) => {
+      const first = place && firsts[n]?.(place.partition);
+      return endedMs <= atMs && first !== undefined && (place?.offset ?? first) >= first;
+    }),
+  );
   const cut = cuts.reduce((sum, { records }) => sum + records, 0);
-  return new Set(before.length <= cut ? before : []);
+  return new Set(taken.length <= cut ? taken : []);
+}
+
+/** The first offset that a cut took of a partition; undefined: it took nothing of it. */
+function firstCutOf(cut: Cut, commits: readonly CommitSeen[]): (partition: number) => number | undefined {
+  if (cut.partition !== undefined) return (partition) => (partition === cut.partition ? cut.from : undefined);
+  const before = commits.filter(({ atMs }) => atMs <= cut.beganMs);
+  const committed = new Map(before.map(({ partition, offset }) => [partition, offset]));
+  return (partition) => committed.get(partition) ?? 0;
 }
 
 /** More deliveries than there are copies in the topic: each copy is one delivery, none of them repeated. */

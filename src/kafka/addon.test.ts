@@ -40,7 +40,7 @@ describe("an entry without its addon ends with what to do", () => {
   test.each(entries)("where it was never built: %s", async (entry) => {
     expect(await start(entry)).toEqual({
       exitCode: 1,
-      said: "node-rdkafka has not been built here for Bun: run «make setup»\n",
+      said: "node-rdkafka has not been built here for Bun: run «bun run native»; «make setup» brings a compiler first\n",
     });
   });
 
@@ -52,7 +52,7 @@ describe("an entry without its addon ends with what to do", () => {
     writeFileSync(join(release, "node-librdkafka.json"), JSON.stringify({ bun: "1.0.0" }));
     expect(await start(entry)).toEqual({
       exitCode: 1,
-      said: `node-rdkafka was built for Bun 1.0.0, and this is Bun ${Bun.version}: run «make setup»\n`,
+      said: `node-rdkafka was built for Bun 1.0.0, and this is Bun ${Bun.version}: run «bun run native»; «make setup» brings a compiler first\n`,
     });
   });
 });

@@ -18,7 +18,7 @@ if (bun !== Bun.version) {
   const fault = bun
     ? `was built for Bun ${bun}, and this is Bun ${Bun.version}`
     : "has not been built here for Bun";
-  process.stderr.write(`node-rdkafka ${fault}: run «make setup»\n`);
+  process.stderr.write(`node-rdkafka ${fault}: run «bun run native»; «make setup» brings a compiler first\n`);
   process.exit(1);
 }
 

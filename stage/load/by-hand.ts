@@ -8,7 +8,8 @@ import { ascending, percentile } from "../../kit/percentile.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { place, postWholeAs } from "../../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
-import { orderId } from "../../src/wire/order-id.ts";
+import { isContradicted } from "../../proof/client/told.ts";
+import { orderIdOf } from "../../proof/history/history.ts";
 import { createRate } from "../readings.ts";
 import type { Answer } from "../reconciler.ts";
 import type { Load, Mix } from "../state.ts";
@@ -83,8 +84,8 @@ export function startLoadByHand(
     answered += answers.length;
     times.push([performance.now(), tookMs]);
     if (times.length > latencies) times.shift();
-    for (const { customer, key: own, principal, fate, id: toldId } of answers)
-      tell({ id: orderId(customer, own, principal), fate, toldId });
+    for (const one of answers)
+      tell({ id: orderIdOf(one), fate: one.fate, toldId: one.id, contradicted: isContradicted(one) });
   }
 
   return {

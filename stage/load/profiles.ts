@@ -8,9 +8,12 @@ import { thisMachine, which } from "../../kit/machine.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { type LoadOptions, startLoadRun } from "../../proof/load/run.ts";
 import { Refused } from "../actions.ts";
+import { cut } from "../orders/letters.ts";
 import { type ProfileName, type ProfileView, profileNames } from "../state.ts";
 
 const durationSeconds = 30;
+/** It may be all that k6 had to say. */
+const errorLength = 300;
 
 const profiles: Record<ProfileName, Pick<LoadOptions, "profile" | "rate" | "batchEvery">> = {
   steady: { profile: "steady", rate: 100 },
@@ -45,7 +48,7 @@ export function createProfiles({ url, access, hear, changed }: Surroundings) {
       const { crossed } = await startLoadRun(options).done;
       end = { crossed, error: "" };
     } catch (error) {
-      end = { crossed: [], error: (error as Error).message };
+      end = { crossed: [], error: cut((error as Error).message, errorLength) };
     }
     view = { ...(view as ProfileView), ...end, running: false, stopped: stopping.signal.aborted };
     changed();

@@ -175,6 +175,7 @@ function placeOf(letter: string): string {
   return letter;
 }
 
-const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)} …` : text);
+export const cut = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most)} …` : text;
 const quoted = (word: string): string =>
   /^[\w=/.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -8,6 +8,8 @@ import type { Sample, StageState } from "../state.ts";
 import { patched } from "./patch.ts";
 
 const keptMs = 900_000;
+/** A stage tells of each second, and looks at what does not answer for a few; one that is silent for longer stands still. */
+const silentMs = 15_000;
 
 export const state = signal<StageState | undefined>(undefined);
 export const samples = signal<readonly Sample[]>([]);
@@ -44,8 +46,15 @@ effect(() => {
 /** Listens to the stage for good; the browser itself comes back after a break. */
 export function connect(): void {
   const source = new EventSource("/events");
+  let heardMs = performance.now();
   const on = (event: string, take: (data: unknown) => void) =>
-    source.addEventListener(event, ({ data }: MessageEvent<string>) => take(JSON.parse(data)));
+    source.addEventListener(event, ({ data }: MessageEvent<string>) => {
+      heardMs = performance.now();
+      take(JSON.parse(data));
+    });
+  const listening = setInterval(() => {
+    if (performance.now() > heardMs + silentMs) live.value = false;
+  }, 1_000);
   on("history", (data) => {
     samples.value = data as Sample[];
   });
@@ -58,12 +67,15 @@ export function connect(): void {
   });
   on("sample", (data) => {
     const newest = data as Sample;
+    live.value = true;
     samples.value = [...samples.value.filter(([atMs]) => atMs >= newest[0] - keptMs), newest];
   });
   source.addEventListener("error", () => {
     live.value = false;
     // Closed for good, by a stage that began anew: the browser does not come back by itself then.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 1_000);
+    if (source.readyState !== EventSource.CLOSED) return;
+    clearInterval(listening);
+    setTimeout(connect, 1_000);
   });
 }
 

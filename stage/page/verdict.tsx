@@ -39,6 +39,7 @@ export function VerdictPanel() {
           <Figure name="lost" value={now.lost} bad />
           <Figure name="doubled" value={now.doubled} bad />
           <Figure name="phantom" value={now.phantom} bad />
+          <Figure name="mistaken" value={now.mistaken} bad />
         </dl>
       </div>
     </section>
@@ -50,7 +51,7 @@ function explained(now: Verdict): string {
   if (status === "idle") return "Start the load below: each order's answer is held against the ledger.";
   if (status === "blind") return why;
   if (status === "broken")
-    return `${count(now.lost)} lost, ${count(now.doubled)} doubled, ${count(now.phantom)} phantom.`;
+    return `${count(now.lost)} lost, ${count(now.doubled)} doubled, ${count(now.phantom)} phantom, ${count(now.mistaken)} mistaken.`;
   if (status === "waiting")
     return `${count(waiting)} accepted orders are not handled yet, the oldest for ${seconds(oldestS)}. They are safe in Kafka.`;
   return kind.value === "replay"

@@ -99,6 +99,20 @@ describe.each(["postgres", "sqlite"] as const)("%s", (kind) => {
   });
 });
 
+test("effects that are no longer remembered are counted all the same", async () => {
+  const path = join(folder, `${crypto.randomUUID()}.sqlite`);
+  const ledger = createLedger(`sqlite:${path}`, { connections: 1, handlerTimeoutMs: 5_000 });
+  await ledger.open(migrations);
+  const look = createSqliteLook(path, 2);
+  const entries = Array.from({ length: 10 }, (_, n) => entryOf(`order ${n}`));
+  const first = entries[0]?.order.id as string;
+  for (const entry of entries) await ledger.record([entry], times(entry.order.id === first ? 2 : 1));
+  expect((await look.look([first])).get(first)).toMatchObject({ effects: 2 });
+  expect((await look.trace(first))?.effects).toBe(2);
+  await look.close();
+  await ledger.close();
+});
+
 test("a server that is away is told, and read again when it is back", async () => {
   const { url, look } = await kinds.postgres();
   const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 5_000 });

@@ -111,8 +111,11 @@ async function bounded<T>(query: Promise<T>): Promise<T> {
 /** Effects that are remembered: far more than the orders of which anything may still be asked. */
 const mostEffects = 300_000;
 
-/** In SQLite, whose effects are read on from where the last look ended: they are only ever added. */
-export function createSqliteLook(path: string) {
+/**
+ * In SQLite, whose effects are read on from where the last look ended: they are only ever added. Who has a row and no effect
+ * that is remembered is looked for in the whole table.
+ */
+export function createSqliteLook(path: string, mostRemembered = mostEffects) {
   let database: Database | undefined;
   let effects = new Map<string, number>();
   /** Those before them: the oldest are forgotten all at once. */
@@ -132,9 +135,21 @@ export function createSqliteLook(path: string) {
     );
     for (const { rowid, id } of rows.iterate(newest)) {
       effects.set(id, countOf(id) + 1);
-      if (effects.size > mostEffects) [effects, older] = [new Map(), effects];
+      if (effects.size > mostRemembered) [effects, older] = [new Map(), effects];
       newest = rowid;
     }
+  }
+  /** Of those of which nothing is remembered; they are from long ago, or have none. */
+  function countAll(at: Database, handled: string[]): Map<string, number> {
+    const ids = handled.filter((id) => countOf(id) === 0);
+    if (effectTable === undefined || ids.length === 0) return new Map();
+    const rows = at
+      .query<{ id: string; effects: number }, [string]>(
+        `SELECT order_id AS id, count(*) AS effects FROM ${effectTable}
+         WHERE order_id IN (SELECT value FROM json_each(?)) GROUP BY order_id`,
+      )
+      .all(JSON.stringify(ids));
+    return new Map(rows.map((row) => [row.id, row.effects]));
   }
   return {
     async look(ids: readonly string[]): Promise<Map<string, Found>> {
@@ -156,11 +171,12 @@ export function createSqliteLook(path: string) {
       // After the rows: a row that is seen has its effect by then.
       readOn(at);
       const deliveries = new Map(rows.map((row) => [row.id, row.deliveries]));
+      const forgotten = countAll(at, [...deliveries.keys()]);
       const found = new Map<string, Found>();
       for (const id of ids) {
         const one = {
           deliveries: deliveries.get(id) ?? 0,
-          effects: effectTable ? countOf(id) : deliveries.has(id) ? 1 : 0,
+          effects: effectTable ? (forgotten.get(id) ?? countOf(id)) : deliveries.has(id) ? 1 : 0,
           dead: dead.has(id),
         };
         if (one.deliveries > 0 || one.effects > 0 || one.dead) found.set(id, one);
@@ -181,7 +197,8 @@ export function createSqliteLook(path: string) {
         )
         .get(id);
       const handled = row?.handled ? 1 : 0;
-      return row ? traceOf({ ...row, effects: effectTable ? countOf(id) : handled }) : undefined;
+      const effects = effectTable ? (countAll(at, row?.handled ? [id] : []).get(id) ?? countOf(id)) : handled;
+      return row ? traceOf({ ...row, effects }) : undefined;
     },
     close: async (): Promise<void> => database?.close(),
   };

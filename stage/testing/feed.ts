@@ -59,6 +59,7 @@ export function createFeed(ratePerS: number) {
     }));
     const places = partitions.map(({ partition }) => partition);
     return {
+      atMs: performance.now(),
       ...{ controller: leaderOf(0), coordinator: leaderOf(1), groupState: "Stable", members: 3, partitions },
       ends: new Map(places.map((at) => [at, end])),
       committed: new Map(places.map((at) => [at, Math.max(0, end - behind - (at % 3))])),

@@ -5,12 +5,23 @@
  * minute and at both ends: `bun stage/testing/measure.ts 2000 1800` is half an hour, in which what leaks would show.
  */
 import { heapStats } from "bun:jsc";
+import { ownCommandLine, wholeNumber } from "../../kit/arguments.ts";
 import { serveStage } from "../server.ts";
 import { openStage } from "../stage.ts";
-import { openPage, startBrowser } from "./browser.ts";
 import { createFeed } from "./feed.ts";
 
-const [ratePerS = 2_000, seconds = 30] = Bun.argv.slice(2).map(Number);
+const usage = "bun stage/testing/measure.ts [ORDERS_PER_S] [SECONDS]     2000 for 30 s by default";
+const { ratePerS, seconds } = ownCommandLine(
+  usage,
+  {},
+  (_, [rate = "2000", length = "30"]) => ({
+    ratePerS: wholeNumber("ORDERS_PER_S", rate, 1),
+    seconds: wholeNumber("SECONDS", length, 1),
+  }),
+  2,
+);
+// Not before: to load what drives a browser takes seconds.
+const { openPage, startBrowser } = await import("./browser.ts");
 const warmS = 35;
 const heapEveryS = 60;
 

@@ -3,9 +3,21 @@
  * with the link that the stage printed. They are of the page as it is: what shall be seen on them is done before.
  */
 import { join } from "node:path";
-import { openPage, startBrowser } from "./browser.ts";
+import { ownCommandLine } from "../../kit/arguments.ts";
+import { UserError } from "../../kit/user-error.ts";
 
-const [url = "", folder = "."] = Bun.argv.slice(2);
+const usage = "bun stage/testing/pictures.ts URL [FOLDER]     URL is the link that the stage printed";
+const [url, folder] = ownCommandLine(
+  usage,
+  {},
+  (_, [link = "", place = "."]) => {
+    if (!URL.canParse(link)) throw new UserError("The link that the stage printed is missing.");
+    return [link, place] as const;
+  },
+  2,
+);
+// Not before: to load what drives a browser takes seconds.
+const { openPage, startBrowser } = await import("./browser.ts");
 const settleMs = 4_000;
 const pictures = [
   { name: "stage", viewport: { width: 1_280, height: 800 }, colorScheme: "light" },

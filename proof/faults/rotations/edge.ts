@@ -100,7 +100,10 @@ async function reloadWhole(system: System, balancer: Container, options: FaultOp
     if (await comesTrue(isTaken, takenLimitMs, 250)) break;
     if (signal === signals) throw new UserError(`${balancer.name} does not read its files again.`);
   }
-  const isOver = async () => !(await workers()).some((worker) => old.has(worker));
+  const isOver = async () => {
+    options.stop?.throwIfAborted();
+    return !(await workers()).some((worker) => old.has(worker));
+  };
   if (!(await comesTrue(isOver, endedLimitMs, 500)))
     throw new UserError(
       `A worker of ${balancer.name} did not end ${endedLimitMs / 1_000} s after its reload.`,

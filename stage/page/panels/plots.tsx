@@ -207,7 +207,8 @@ function drawBands(plot: uPlot, bands: Band[], colour: string): void {
   ctx.fillStyle = colour;
   for (const { fromMs, toMs } of bands) {
     const left = plot.valToPos(fromMs / 1_000, "x", true);
-    const right = plot.valToPos((toMs ?? Date.now()) / 1_000, "x", true);
+    // By the stage's clock, which the browser's need not agree with.
+    const right = plot.valToPos((toMs ?? shown.peek().nowMs) / 1_000, "x", true);
     ctx.fillRect(left, bbox.top, Math.max(2, right - left), bbox.height);
   }
   ctx.restore();

@@ -12,7 +12,8 @@ export function Timeline() {
   return (
     <section class="panel timeline" aria-labelledby="timeline-title">
       <h2 id="timeline-title">What happened{untilMs < Infinity && `, up to ${clock(untilMs)}`}</h2>
-      <div role="log" aria-labelledby="timeline-title">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to reach it */}
+      <div role="log" aria-labelledby="timeline-title" tabIndex={0}>
         {newest.length === 0 && <p class="quiet">Nothing so far.</p>}
         <ol>
           {newest.slice(0, 40).map(([key, { atMs, kind, text }]) => (
