@@ -1,8 +1,9 @@
 /**
  * What must hold of each process on its own: it handles a customer's orders in order; it repeats no effect that it knows is
  * done, begins none for who is to take over, and tells none that is done to stop; it gives no order up before its attempts or
- * its time are over, nor makes them in a row; it keeps no more of a poll than the records that wait. And it lets partitions go in time, and where nothing keeps it from that, without a redelivery: nothing of theirs
- * runs any more, and all that it finished is committed.
+ * its time are over, nor makes them in a row; it keeps no more of a poll than the records that wait. And it lets partitions go in
+ * time, and where nothing keeps it from that, without a redelivery: nothing of theirs runs any more, and all that it finished
+ * is committed.
  */
 import type { ConsumerConfig } from "../../src/config.ts";
 import type { Burial, Entry } from "../../src/ledger/ledger.ts";

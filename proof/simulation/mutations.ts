@@ -134,12 +134,6 @@ const mutations: Mutation[] = [
     wrong: "queue.waiting.push(",
   },
   {
-    defect: "an effect is repeated when its row failed",
-    file: "processor.ts",
-    right: "        work.effected = true;\n",
-    wrong: "",
-  },
-  {
     defect: "an effect is done without a look whether it is",
     file: "processor.ts",
     right: "work.effected ||= await isKnown(work);",
