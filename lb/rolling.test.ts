@@ -89,4 +89,4 @@ test("producers before consumers, and back: nothing is refused, lost or given up
   expect(await cluster.read("orders.dead")).toEqual([]);
   const schemas = new Set((await cluster.read("orders")).map(({ headers }) => headers.ce_dataschema));
   expect([...schemas].sort()).toEqual(["urn:coffee-orders:order:1", "urn:coffee-orders:order:2"]);
-}, 120_000);
+}, 300_000);

@@ -101,7 +101,7 @@ async function strike(
       producer.signal("SIGKILL");
       await producer.exited;
       producers.restart(number);
-      await producers.number(number).ready(60_000);
+      await producers.number(number).ready();
     } else {
       producer.signal("SIGSTOP");
       await Bun.sleep(draw() * 2_500);

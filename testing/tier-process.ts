@@ -23,7 +23,7 @@ export type TierProcess = {
   toldToTheEnd(signal: NodeJS.Signals): Promise<number>;
   /** Asks it over HTTP; waits until it listens. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Waits until /readyz answers 200. */
+  /** Waits until /readyz answers 200. The mock cluster's group takes rounds of a session each, several for a newcomer. */
   ready(timeoutMs?: number): Promise<void>;
   /** The sum of a metric over all its labels, as /metrics has it now. */
   metric(name: string): Promise<number>;
@@ -70,7 +70,7 @@ export function startTier(
       return exited;
     },
     fetch: get,
-    async ready(timeoutMs = 15_000) {
+    async ready(timeoutMs = 60_000) {
       await until(`the ${entry} is ready`, async () => (await get("/readyz")).ok, timeoutMs);
     },
     async metric(name) {
