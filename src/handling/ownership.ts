@@ -48,6 +48,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     if (isOther) restarted("recreated", { partition, from: committed?.offset });
     const start = isOther ? undefined : committed;
     const owner = ownPartition(partition, start, toldId);
+    owner.lost = leaves;
     if (leaves) owner.revoked.abort();
     owned.set(partition, owner);
     return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };

@@ -32,7 +32,7 @@ export function ownPartition(partition: number, start: CommittedOffset | undefin
     paused: false,
     /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
     rewinding: false,
-    /** Somebody else's before this one's last commit: nothing is committed. */
+    /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
     lost: false,
   };
 }
