@@ -77,8 +77,7 @@ export function createChecker(parts: {
     ...parts,
     isFinished,
     isInLog,
-    comesAgain: (record) =>
-      split(record.partition, kafka().committed.get(record.partition)).left.includes(record),
+    comesAgain: (partition) => split(partition, kafka().committed.get(partition)).left,
   });
 
   return {

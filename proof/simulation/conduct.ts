@@ -49,8 +49,8 @@ export function createConduct(parts: {
   letters: Letters;
   isFinished: (record: Stored) => boolean;
   isInLog: (record: Stored) => boolean;
-  /** Whether the next owner would be given it. */
-  comesAgain: (record: Stored) => boolean;
+  /** What the next owner of a partition would be given. */
+  comesAgain: (partition: number) => readonly Stored[];
   settings: Pick<
     ConsumerConfig,
     "HANDLER_ATTEMPTS" | "HANDLER_TIMEOUT_MS" | "RETRY_TIMEOUT_MS" | "RETRY_MAX_MS"
@@ -76,10 +76,15 @@ export function createConduct(parts: {
     return held;
   };
   const wasFrozen = ({ frozenUntilMs }: Process, sinceMs: number) => frozenUntilMs >= sinceMs;
-  const isOf = ({ order, partition, offset }: Entry) => {
-    return (one: Stored) =>
-      one.partition === partition && one.offset === offset && one.order?.id === order.id && isInLog(one);
-  };
+  const isAt =
+    ({ order, partition, offset }: Entry) =>
+    (one: Stored): boolean =>
+      one.offset === offset && one.partition === partition && one.order?.id === order.id;
+  /** Where an entry comes from. Unknown where it had the same order at the same place of a log that is no more. */
+  function recordOf({ given }: Held, entry: Entry): Stored | undefined {
+    const [record, other] = given.keys().filter(isAt(entry)).take(2);
+    return record && !other && isInLog(record) ? record : undefined;
+  }
   /** It is not finished, and nobody waits for it: neither a letter that is on its way nor another order under its id. */
   const isOpen = (one: Stored): boolean =>
     one.order !== undefined &&
@@ -139,60 +144,55 @@ export function createConduct(parts: {
     },
     /** A transaction begins. @returns what is to be called with its end as the process hears it: which are recorded, if any */
     transaction(process: Process, entries: readonly Entry[]) {
-      const { given, copied, transactions } = of(process);
+      const held = of(process);
+      const { given, copied, transactions } = held;
       const one = { entries, sinceMs: nowMs() };
       for (const entry of entries) {
-        const record = given.keys().find(isOf(entry));
+        const record = recordOf(held, entry);
         if (record && !copied.has(record)) broken(`${process.name} keeps all that came with ${record.key}`);
       }
       transactions.add(one);
       return (recorded: readonly Entry[]): void => {
         transactions.delete(one);
-        for (const entry of recorded)
-          for (const [record, state] of given)
-            if (state === "waits" && isOf(entry)(record)) given.set(record, "recorded");
+        for (const entry of recorded) {
+          const record = recordOf(held, entry);
+          if (record && given.get(record) === "waits") given.set(record, "recorded");
+        }
       };
     },
     /** Rows of a process are committed. */
     inserted(process: Process, rows: readonly Entry[]): void {
       const { given } = of(process);
       for (const row of rows) {
-        const record = given.keys().find(isOf(row));
+        const record = recordOf(of(process), row);
         if (!record || given.get(record) === "unjudged") continue;
-        const before = given
-          .keys()
-          .find(
-            (one) =>
-              one.partition === record.partition &&
-              one.offset < record.offset &&
-              isInLog(one) &&
-              isOpen(one) &&
-              partyOf(one.order as never) === partyOf(row.order),
-          );
+        const customer = partyOf(row.order);
+        const isBefore = ({ partition, offset, order }: Stored) =>
+          partition === record.partition && offset < record.offset && order && partyOf(order) === customer;
+        const before = given.keys().find((one) => isBefore(one) && isOpen(one) && isInLog(one));
         if (before) broken(`${process.name} has handled ${record.key} before ${before.key} of its customer`);
       }
     },
     letGo(process: Process, { partition, ownedSinceMs, demandedAtMs, isMember }: Release): void {
-      const { given, effects, letters, transactions, demandedAtMs: demands } = of(process);
+      const held = of(process);
+      const { given, effects, letters, transactions, demandedAtMs: demands } = held;
       const tookMs = nowMs() - Math.max(demandedAtMs, process.frozenUntilMs);
       if (tookMs > longestReleaseMs) broken(`${process.name} lets ${partition} go after ${tookMs} ms`);
-      const ofIt = [...given].filter(([record]) => record.partition === partition);
+      const ofIt = [...given.keys()].filter((record) => record.partition === partition);
       if (isMember && nowMs() - demandedAtMs < cleanReleaseMs) {
-        const again = ofIt.find(
-          ([record, state]) => state === "recorded" && isInLog(record) && comesAgain(record),
-        );
-        if (again) broken(`${process.name} lets ${partition} go, and ${again[0].key} was not committed`);
+        const again = comesAgain(partition).find((record) => given.get(record) === "recorded");
+        if (again) broken(`${process.name} lets ${partition} go, and ${again.key} was not committed`);
         for (const { entries, sinceMs } of transactions)
           if (
             sinceMs >= ownedSinceMs &&
-            entries.some((entry) => ofIt.some(([record]) => isOf(entry)(record)))
+            entries.some((entry) => recordOf(held, entry)?.partition === partition)
           )
             broken(`${process.name} lets ${partition} go in the middle of a transaction`);
-        if (ofIt.some(([record]) => letters.has(record)))
+        if (ofIt.some((record) => letters.has(record)))
           broken(`${process.name} lets ${partition} go before a letter of it is acknowledged`);
       }
       demands.delete(partition);
-      for (const [record] of ofIt) given.delete(record);
+      for (const record of ofIt) given.delete(record);
       effects.clear();
     },
   };
