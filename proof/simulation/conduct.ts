@@ -6,12 +6,15 @@
  * is committed.
  */
 import type { ConsumerConfig } from "../../src/config.ts";
+import { Reject } from "../../src/handling/handler.ts";
 import type { Burial, Entry } from "../../src/ledger/ledger.ts";
 import { partyOf } from "../../src/order.ts";
+import type { PlacedOrder } from "../../src/wire/validation.ts";
 import type { Process } from "./clock.ts";
 import type { LedgerModel } from "./ledger.ts";
 import type { Letters } from "./letters.ts";
 import type { Stored } from "./log.ts";
+import { createOutageWatch } from "./outages.ts";
 
 /** The core's own bound on letting go is 10 s; and it looks at demands between two polls. */
 const longestReleaseMs = 11_000;
@@ -41,6 +44,7 @@ type Held = {
   /** Since when partitions are to be given up. */
   demandedAtMs: Map<number, number>;
   transactions: Set<{ entries: readonly Entry[]; sinceMs: number }>;
+  outages: ReturnType<typeof createOutageWatch>;
 };
 
 export function createConduct(parts: {
@@ -71,6 +75,7 @@ export function createConduct(parts: {
         letters: new Set(),
       },
       ...{ demandedAtMs: new Map(), transactions: new Set() },
+      outages: createOutageWatch(nowMs),
     };
     processes.set(process, held);
     return held;
@@ -118,9 +123,12 @@ export function createConduct(parts: {
     demanded(process: Process, partitions: readonly number[]): void {
       for (const partition of partitions) of(process).demandedAtMs.set(partition, nowMs());
     },
-    /** A handler with an effect elsewhere is called. @returns what is to be called when that is done */
-    effect(process: Process, id: string, signal: AbortSignal): () => void {
-      const { effects, given, demandedAtMs } = of(process);
+    /** A handler with an effect elsewhere is called. @returns what is to be told its end */
+    effect(process: Process, order: PlacedOrder, signal: AbortSignal) {
+      const { id } = order;
+      const { effects, given, demandedAtMs, outages } = of(process);
+      const attempts = outages.begins(id);
+      if (attempts) broken(`${process.name} begins ${attempts} attempts while all fail`);
       let done = false;
       const sinceMs = nowMs();
       const row = ledger.rows.get(id);
@@ -137,9 +145,15 @@ export function createConduct(parts: {
         if (done && signal.reason?.name === "TimeoutError")
           broken(`${process.name} tells ${id} to stop when its effect is done`);
       });
-      return () => {
-        done = nowMs() < sinceMs + settings.HANDLER_TIMEOUT_MS;
-        if (done && !wasFrozen(process, sinceMs)) effects.add(id);
+      return {
+        done(): void {
+          done = nowMs() < sinceMs + settings.HANDLER_TIMEOUT_MS;
+          if (done && !wasFrozen(process, sinceMs)) effects.add(id);
+          outages.handled();
+        },
+        failed(error: unknown): void {
+          if (!(error instanceof Reject)) outages.failed(order);
+        },
       };
     },
     /** A transaction begins. @returns what is to be called with its end as the process hears it: which are recorded, if any */

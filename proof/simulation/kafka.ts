@@ -95,6 +95,7 @@ export function createKafka(options: {
     }
     async function commit(commits: readonly Commit[]): Promise<void> {
       const { generation } = client;
+      const positions = new Map(client.positions);
       if (committing) broken(`${process.name} commits while a commit is under way`);
       if (commits.some((one) => Bun.deepEquals(taken.get(one.partition), one)))
         broken(`${process.name} commits what is committed`);
@@ -116,7 +117,10 @@ export function createKafka(options: {
         throw new Error("Local: Timed out");
       });
       await Promise.race([answered, late]);
-      for (const one of commits) taken.set(one.partition, one);
+      // Where reading began anew meanwhile, it knows nothing of it any more.
+      for (const one of commits)
+        if (positions.get(one.partition) === client.positions.get(one.partition))
+          taken.set(one.partition, one);
     }
     /** A new owner begins where the group is. */
     function begin(start: Start): void {

@@ -19,6 +19,9 @@ import { type Clocked, heard, type Process, type Random, type Time } from "./clo
 import type { Conduct } from "./conduct.ts";
 import type { Orders } from "./orders.ts";
 
+/** By then every statement is over, on the server or with its connection. */
+const mostSilentMs = 15_000;
+
 /** A handled order, how often its effect was committed with it, and when. */
 export type SimulatedRow = { entry: Entry; effects: number; atMs: number };
 export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
@@ -36,8 +39,8 @@ export function createSimulatedLedger(options: {
   const rows = new Map<string, SimulatedRow>();
   /** Orders that a transaction has inserted: another one waits for its end. */
   const locked = new Map<string, Process>();
-  /** What goes wrong just now: it is away; it breaks off at the commit, which may have been made; it is slow. */
-  const troubles = { down: false, broken: 0, slow: 0 };
+  /** What goes wrong just now: it is away; it breaks off at the commit, which may have been made; it is slow; it never answers. */
+  const troubles = { down: false, broken: 0, slow: 0, silent: false };
 
   const unavailable = () => new LedgerUnavailableError("the connection broke");
   async function work(): Promise<void> {
@@ -87,6 +90,14 @@ export function createSimulatedLedger(options: {
     if (breaks) throw unavailable();
   }
 
+  /** The answer to a commit. It may never come: then the connection is given up in the end. */
+  async function answered(commit: Promise<void>): Promise<void> {
+    await commit;
+    if (!troubles.silent) return;
+    await world.sleep(random.int(1_000, mostSilentMs));
+    throw unavailable();
+  }
+
   /** The ledger as one process reaches it. */
   function of(process: Process, clock: Clocked): Ledger {
     const lock = (entries: readonly Entry[], holder: Process) => {
@@ -133,7 +144,7 @@ export function createSimulatedLedger(options: {
       lock(entries, itself);
       await heard(
         clock,
-        commit(process, entries, written, effects).finally(() => unlock(entries, itself)),
+        answered(commit(process, entries, written, effects).finally(() => unlock(entries, itself))),
       );
       return entries.map((entry, at) => (isLeft(entry) ? failures.get(entry) : verdicts[at]));
     }

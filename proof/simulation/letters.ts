@@ -9,16 +9,18 @@ export type Letters = ReturnType<typeof createLetters>;
 export function createLetters(options: { random: Random; time: Time; say: (what: string) => void }) {
   const { random, time, say } = options;
   const world = time.clockOf({ name: "letters", alive: true, frozenUntilMs: 0 });
-  const troubles = { away: false, slow: 0 };
+  /** `refused`: every second letter, for what is in it or for its size; it is held until that is mended. */
+  const troubles = { away: false, slow: 0, refused: false };
   const buried = new Map<string, Stored>();
   const known = new Map<string, Stored>();
   const sent = new Set<string>();
 
+  const isRefused = (key: string) => Number(key.at(-1)) % 2 === 1;
   async function send(key: string, reason: string, signal: AbortSignal): Promise<void> {
     sent.add(key);
     for (;;) {
       await world.sleep(random.chance(troubles.slow) ? random.int(100, 12_000) : random.int(1, 10));
-      if (!troubles.away) break;
+      if (!troubles.away && !(troubles.refused && isRefused(key))) break;
       signal.throwIfAborted();
       await world.sleep(1_000);
     }

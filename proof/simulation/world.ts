@@ -96,6 +96,17 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     }
   }
 
+  /** An operator sends a few letters back, what was wrong with them mended or not. */
+  function redrive(): void {
+    if (kafka.isAway()) return;
+    for (const { order, value } of [...letters.all()].slice(-random.int(1, 3))) {
+      if (order && random.chance(0.5)) orders.mend(order.id);
+      const again = random.pick(kafka.logs()).append(order, value);
+      say(`${again.key} is redriven`);
+      letters.expect(again);
+    }
+  }
+
   /** Orders go on coming: what is left may be no more than those that fail, and then it looks as if all failed. */
   function goOn(): void {
     if (!kafka.isAway()) {
@@ -118,7 +129,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
         ...parts,
         ledger: ledger.of(process, clock),
         deadLetters: letters.of(clock, (...letter) => checker.conduct.letter(process, ...letter)),
-        handler: orders.handlerOf(clock, (id, signal) => checker.conduct.effect(process, id, signal)),
+        handler: orders.handlerOf(clock, (...call) => checker.conduct.effect(process, ...call)),
       },
     });
     const member = createGroupMember(settings, { ...parts, consumer, demands, processor });
@@ -143,7 +154,8 @@ export function createWorld(seed: number, tell: (what: string) => void) {
   }
 
   return {
-    ...{ random, time, kafka, ledger, letters, orders, kind, processes, place, start, say, goOn },
+    ...{ seed, random, time, kafka, ledger, letters, orders, kind },
+    ...{ processes, place, redrive, start, say, goOn },
     crash(process: Process): void {
       say(`${process.name} crashes`);
       end(process);
