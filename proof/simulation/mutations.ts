@@ -68,6 +68,13 @@ const mutations: Mutation[] = [
     wrong: "|| nearlyAll || true) return true;",
   },
   {
+    defect: "while all fail one probe follows the other at once",
+    file: "breaker.ts",
+    right:
+      "probeAtMs = failed.length > 0 ? nowMs + backoffMs(probes, probeBaseMs, probeMaxMs, random) : nowMs;",
+    wrong: "probeAtMs = nowMs;",
+  },
+  {
     defect: "a record is finished before its letter is acknowledged",
     file: "ending.ts",
     right: "await deadLetters.bury(",
