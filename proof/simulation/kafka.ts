@@ -126,7 +126,8 @@ export function createKafka(options: {
     function begin(start: Start): void {
       const { partition, offset, leaderEpoch } = start;
       const group = committed.get(partition);
-      const isKnown = group && topicOf(group) === client.topicId && !client.leaving;
+      // Who was frozen may have asked before it lost its session.
+      const isKnown = client.inGroup && group && topicOf(group) === client.topicId && !client.leaving;
       if (isKnown && (offset !== group.offset || leaderEpoch !== group.leaderEpoch))
         broken(`${process.name} begins ${partition} at ${offset}, and the group is at ${group.offset}`);
       read(start);
