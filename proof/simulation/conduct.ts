@@ -16,8 +16,8 @@ import type { Letters } from "./letters.ts";
 import type { Stored } from "./log.ts";
 import { createOutageWatch } from "./outages.ts";
 
-/** The core's own bound on letting go is 10 s; and it looks at demands between two polls. */
-const longestReleaseMs = 11_000;
+/** The core's own bound on letting go is 10 s; and it looks at demands between two polls, at most 1.5 s apart where one fails. */
+const longestReleaseMs = 12_000;
 /** A release that took less was not broken off. */
 const cleanReleaseMs = 9_000;
 /** As long ago as this, a row was there for whoever asked before the effect. */
