@@ -28,7 +28,7 @@ const kinds: Record<string, (world: World) => void> = {
     if (!process) return;
     const ms = random.int(50, 15_000);
     say(`${process.name} is frozen for ${ms} ms`);
-    process.frozenUntilMs = time.nowMs() + ms;
+    process.frozenUntilMs = Math.max(process.frozenUntilMs, time.nowMs() + ms);
     if (ms > 6_000) later(time, 6_000, () => kafka.loseSession(process));
   },
   "log cut"({ random, kafka, place, say }) {
