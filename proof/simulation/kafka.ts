@@ -8,8 +8,9 @@ import { topicOf } from "../../src/handling/offsets.ts";
 import type { KafkaConsumer, Rebalance } from "../../src/kafka/consumer.ts";
 import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
 import type { Commit, CommittedOffset, Start } from "../../src/kafka/places.ts";
+import type { Conduct, Release } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
-import type { Conduct, Release } from "./conduct.ts";
+import { createCommits } from "./commits.ts";
 import { createGroup, type GroupClient } from "./group.ts";
 import { createLog, type Log, type Stored } from "./log.ts";
 import { createSimulatedReader, mostPolled } from "./reader.ts";
@@ -17,8 +18,6 @@ import { createSimulatedReader, mostPolled } from "./reader.ts";
 /** What goes wrong just now. Shares are probabilities, times milliseconds. */
 export type KafkaTroubles = { commits: number; late: number; lookUps: number; repeats: number };
 export type Kafka = ReturnType<typeof createKafka>;
-
-const commitTimeoutMs = 10_000;
 
 export function createKafka(options: {
   random: Random;
@@ -32,13 +31,13 @@ export function createKafka(options: {
   broken: (what: string) => void;
   say: (what: string) => void;
 }) {
-  const { random, time, onCommit, onLetGo, broken, say } = options;
+  const { random, time, onLetGo, broken, say } = options;
   const world = time.clockOf({ name: "kafka", alive: true, frozenUntilMs: 0 });
   const troubles: KafkaTroubles = { commits: 0, late: 0, lookUps: 0, repeats: 0 };
   const committed = new Map<number, CommittedOffset>();
   const { clients, balance, met, loseSession } = createGroup({ ...options, world });
   /** Commits on their way to the coordinator. */
-  let underWay = 0;
+  const underWay = new Set<unknown>();
   let topicsMade = 0;
   let topicId = `topic${topicsMade}`;
   let away = false;
@@ -49,20 +48,6 @@ export function createKafka(options: {
   }
   const logOf = (partition: number): Log => logs[partition] as Log;
   const deliver = createSimulatedReader({ ...options, troubles, logOf, isAway: () => away });
-
-  /** A commit at the coordinator. @throws Error in the words of librdkafka */
-  function accept(client: GroupClient, generation: number, commits: readonly Commit[]): void {
-    if (!client.inGroup) throw new Error("Broker: Unknown member");
-    if (generation !== client.generation)
-      throw new Error("Broker: Specified group generation id is not valid");
-    for (const commit of commits) {
-      committed.set(commit.partition, commit);
-      say(
-        `${client.process.name} commits ${commit.partition}: ${commit.offset} of ${commit.leaderEpoch} «${commit.metadata}»`,
-      );
-      onCommit(commit);
-    }
-  }
 
   /** A member's client. Nothing comes back to a process that is dead. */
   function join(
@@ -77,11 +62,9 @@ export function createKafka(options: {
     };
     clients.add(client);
     world.timer(random.int(1, 300), balance);
-    /** Commits are read from one connection. */
-    let lastAtMs = 0;
-    let committing = false;
-    /** The last of a partition that it heard was taken. */
-    const taken = new Map<number, Commit>();
+    const { commit, forget } = createCommits({
+      ...{ ...options, world, clock, client, committed, underWay, troubles },
+    });
     /** A pause outlives the assignment. */
     const paused = new Set<number>();
 
@@ -92,35 +75,6 @@ export function createKafka(options: {
       }
       await world.sleep(random.int(0, 40));
       return what();
-    }
-    async function commit(commits: readonly Commit[]): Promise<void> {
-      const { generation } = client;
-      const positions = new Map(client.positions);
-      if (committing) broken(`${process.name} commits while a commit is under way`);
-      if (commits.some((one) => Bun.deepEquals(taken.get(one.partition), one)))
-        broken(`${process.name} commits what is committed`);
-      if (random.chance(troubles.commits)) {
-        await world.sleep(random.int(0, 100));
-        throw new Error(
-          random.pick(["Broker: Group rebalance in progress", "Broker: Coordinator not available"]),
-        );
-      }
-      const slow = random.chance(troubles.late);
-      lastAtMs = Math.max(lastAtMs + 1, time.nowMs() + random.int(0, slow ? 15_000 : 30));
-      underWay += 1;
-      const answered = world.sleep(lastAtMs - time.nowMs()).then(async () => {
-        underWay -= 1;
-        accept(client, generation, commits);
-        await world.sleep(random.int(0, slow ? 15_000 : 30));
-      });
-      const late = world.sleep(commitTimeoutMs).then(() => {
-        throw new Error("Local: Timed out");
-      });
-      await Promise.race([answered, late]);
-      // Where reading began anew meanwhile, it knows nothing of it any more.
-      for (const one of commits)
-        if (positions.get(one.partition) === client.positions.get(one.partition))
-          taken.set(one.partition, one);
     }
     /** A new owner begins where the group is. */
     function begin(start: Start): void {
@@ -135,7 +89,7 @@ export function createKafka(options: {
     function read({ partition, offset, leaderEpoch }: Start): void {
       const from = offset === "beginning" ? logOf(partition).start() : offset;
       say(`${process.name} begins ${partition} at ${from} of ${leaderEpoch}`);
-      taken.delete(partition);
+      forget(partition);
       client.positions.set(partition, {
         next: from,
         epoch: leaderEpoch,
@@ -200,13 +154,7 @@ export function createKafka(options: {
         ),
       topicId: () => client.topicId,
       committedOffsets: async () => new Map(),
-      async commit(commits) {
-        const answer = commit(commits);
-        committing = true;
-        await heard(clock, answer).finally(() => {
-          committing = false;
-        });
-      },
+      commit,
       leave() {
         client.leaving = true;
         world.timer(1, balance);
@@ -239,7 +187,7 @@ export function createKafka(options: {
     logs: () => logs,
     topicId: () => topicId,
     isAway: () => away,
-    commitsUnderWay: () => underWay,
+    commitsUnderWay: () => underWay.size,
     loseSession: (process: Process): void => {
       for (const client of clients) if (client.process === process && client.inGroup) loseSession(client);
     },

@@ -15,8 +15,8 @@ import {
   type Verdict,
 } from "../../src/ledger/ledger.ts";
 import { verdictOf } from "../../src/ledger/rows.ts";
+import type { Conduct } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
-import type { Conduct } from "./conduct.ts";
 import type { Orders } from "./orders.ts";
 
 /** By then every statement is over, on the server or with its connection. */

@@ -6,7 +6,7 @@ import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
 import type { Logger } from "../../src/runtime/log.ts";
-import { createChecker } from "./checker.ts";
+import { createChecker } from "./checks/checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
 import { createKafka } from "./kafka.ts";
 import { createSimulatedLedger } from "./ledger.ts";

@@ -2,8 +2,8 @@
  * What must hold of a process while all its orders fail, as far as its calls of the handler tell: from ten first attempts of
  * five customers on, or five where none was handled for ten seconds, and until one is, it begins no more than probes.
  */
-import { partyOf } from "../../src/order.ts";
-import type { PlacedOrder } from "../../src/wire/validation.ts";
+import { partyOf } from "../../../src/order.ts";
+import type { PlacedOrder } from "../../../src/wire/validation.ts";
 
 /** The core's own bounds. */
 const fewestFailed = 10;

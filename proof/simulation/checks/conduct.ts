@@ -5,15 +5,14 @@
  * time, and where nothing keeps it from that, without a redelivery: nothing of theirs runs any more, and all that it finished
  * is committed.
  */
-import type { ConsumerConfig } from "../../src/config.ts";
-import { Reject } from "../../src/handling/handler.ts";
-import type { Burial, Entry } from "../../src/ledger/ledger.ts";
-import { partyOf } from "../../src/order.ts";
-import type { PlacedOrder } from "../../src/wire/validation.ts";
-import type { Process } from "./clock.ts";
-import type { LedgerModel } from "./ledger.ts";
-import type { Letters } from "./letters.ts";
-import type { Stored } from "./log.ts";
+import type { ConsumerConfig } from "../../../src/config.ts";
+import { Reject } from "../../../src/handling/handler.ts";
+import type { Burial, Entry } from "../../../src/ledger/ledger.ts";
+import { partyOf } from "../../../src/order.ts";
+import type { PlacedOrder } from "../../../src/wire/validation.ts";
+import type { Process } from "../clock.ts";
+import type { Letters } from "../letters.ts";
+import type { Stored } from "../log.ts";
 import { createOutageWatch } from "./outages.ts";
 
 /** The core's own bound on letting go is 10 s; and it looks at demands between two polls, at most 1.5 s apart where one fails. */
@@ -49,7 +48,7 @@ type Held = {
 
 export function createConduct(parts: {
   nowMs: () => number;
-  ledger: LedgerModel;
+  ledger: { rows: ReadonlyMap<string, { atMs: number }> };
   letters: Letters;
   isFinished: (record: Stored) => boolean;
   isInLog: (record: Stored) => boolean;

@@ -4,17 +4,17 @@
  * another's fault. The commit is read with the core's own rule for the next owner: a range that this takes for finished
  * counts as a claim.
  */
-import type { ConsumerConfig } from "../../src/config.ts";
-import { createOffsetTracker, topicOf } from "../../src/handling/offsets.ts";
-import type { CommittedOffset } from "../../src/kafka/places.ts";
-import type { Process } from "./clock.ts";
+import type { ConsumerConfig } from "../../../src/config.ts";
+import { createOffsetTracker, topicOf } from "../../../src/handling/offsets.ts";
+import type { CommittedOffset } from "../../../src/kafka/places.ts";
+import type { Process } from "../clock.ts";
+import type { Kafka } from "../kafka.ts";
+import type { LedgerModel } from "../ledger.ts";
+import type { Letters } from "../letters.ts";
+import type { Stored } from "../log.ts";
+import type { Orders } from "../orders.ts";
+import { mostPolled } from "../reader.ts";
 import { createConduct, type Release } from "./conduct.ts";
-import type { Kafka } from "./kafka.ts";
-import type { LedgerModel } from "./ledger.ts";
-import type { Letters } from "./letters.ts";
-import type { Stored } from "./log.ts";
-import type { Orders } from "./orders.ts";
-import { mostPolled } from "./reader.ts";
 
 export class Broken extends Error {
   override name = "Broken";
