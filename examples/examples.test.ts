@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { must } from "../kit/capture.ts";
 import { takeOver } from "../proof/testing/taken-over.ts";
 
-const limitMs = 300_000;
+const limitMs = 600_000;
 /** Where examples/http-call.ts orders. */
 const kitchen = Bun.serve({ port: 0, fetch: () => new Response("cooking", { status: 201 }) });
 afterAll(() => kitchen.stop(true));
@@ -23,8 +23,8 @@ test.each<[example: string, ...tested: string[]]>([
     const bun = (args: string[], env = {}) =>
       must([process.execPath, ...args], { cwd: tree, limitMs, env: { ...env, TMPDIR: tree } });
     expect(await bun(["node_modules/.bin/tsc", "--noEmit"])).toBe("");
-    await bun(["test", "--timeout=60000"]);
-    if (tested.length > 0) await bun(["test", "--timeout=60000", ...tested.map((path) => `./${path}`)]);
+    await bun(["test", "--timeout=120000"]);
+    if (tested.length > 0) await bun(["test", "--timeout=120000", ...tested.map((path) => `./${path}`)]);
     const said = await bun(["proof/demo/main.ts"], { DEMO_SECONDS: "8", LB_PORT: "0", LB_STATS_PORT: "0" });
     const [, accepted, handled] =
       /\naccepted (\d+), handled (\d+), redelivered \d+, lost 0$/.exec(said) ?? [];

@@ -96,7 +96,7 @@ test("each order is a call with its id as the key, and is handled after a good a
   expect(calls.map(({ key }) => key).sort()).toEqual([...ids].sort());
   expect(calls.map(({ body }) => body.id)).toEqual(calls.map(({ key }) => key as string));
   expect(await (await running.fetch(`/orders/${ids[0]}`)).json()).toMatchObject({ status: "handled" });
-}, 60_000);
+}, 120_000);
 
 test("killed between the call and the commit: the call is repeated with the same key, and one row is written", async () => {
   answer = silence;
@@ -115,7 +115,7 @@ test("killed between the call and the commit: the call is repeated with the same
     status: "handled",
     deliveries: 1,
   });
-}, 90_000);
+}, 120_000);
 
 test("no answer in time: the call is aborted and made again, and after the last attempt the order is dead; others go on", async () => {
   answer = ({ body }) => (body.id === stuck ? silence() : new Response("cooking"));
@@ -142,7 +142,7 @@ test("no answer in time: the call is aborted and made again, and after the last 
   });
   // One customer's orders stay in order: the second of customer a is called only after the first was given up.
   expect(calls.map(({ key }) => key).lastIndexOf(stuck as string)).toBe(calls.length - 2);
-}, 60_000);
+}, 120_000);
 
 test("a kitchen that is busy costs no attempt: the order is tried again later and handled", async () => {
   answer = () =>
@@ -153,7 +153,7 @@ test("a kitchen that is busy costs no attempt: the order is tried again later an
   await until("it is handled", async () => (await running.metric("orders_handled_total")) === 1, 30_000);
   expect(calls).toHaveLength(3);
   expect(await running.metric("orders_retried_total")).toBe(2);
-}, 60_000);
+}, 120_000);
 
 test("a refusal is final: a dead letter at once, with the reason", async () => {
   answer = () => new Response("no such coffee", { status: 422 });
@@ -167,4 +167,4 @@ test("a refusal is final: a dead letter at once, with the reason", async () => {
     "dead.reason": "Reject: the kitchen answered 422",
     "dead.attempts": "1",
   });
-}, 60_000);
+}, 120_000);

@@ -61,7 +61,7 @@ const unfit = {
 const env = { PATH: "/nowhere", DEMO_SECONDS: "0" };
 
 test.each(lines)("%s", async (name, entry) => {
-  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 30_000, cwd, env });
+  const run = (word: string) => capture([process.execPath, entry, word], { limitMs: 60_000, cwd, env });
   const [helped, misspelt, empty] = await Promise.all([run("--help"), run("--hepl"), run("")]);
   expect({ code: empty.code, stdout: empty.stdout }).toEqual({ code: 2, stdout: "" });
   expect(helped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(name) });
@@ -72,7 +72,7 @@ test.each(lines)("%s", async (name, entry) => {
 
 test.each(["producer", "consumer"])("a %s takes no word: it does not start on a guess", async (tier) => {
   const argv = [process.execPath, `${tier}.ts`, "--port", "3001"];
-  const { code, stderr } = await capture(argv, { limitMs: 30_000, cwd });
+  const { code, stderr } = await capture(argv, { limitMs: 60_000, cwd });
   expect({ code, stderr }).toEqual({
     code: 1,
     stderr: `--port: a ${tier} takes variables alone, which src/config.ts lists\n`,
@@ -137,7 +137,7 @@ test.each([
   ["stage/demo.ts", [], { STAGE_PORT: "x" }, "STAGE_PORT=x: a port is expected"],
 ])("%s says in words what keeps it from beginning", async (entry, args, variables, words) => {
   const run = await capture([process.execPath, entry, ...args], {
-    ...{ limitMs: 30_000, cwd, env: { ...env, ...variables } },
+    ...{ limitMs: 60_000, cwd, env: { ...env, ...variables } },
   });
   expect(run.code).toBeGreaterThan(0);
   expect(run.stderr).toContain(words);

@@ -10,7 +10,7 @@ import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
 import { until } from "../kit/until.ts";
 import { openTopics, type Topics } from "../testing/kafka.ts";
-import { type Load, startLoad, type Told } from "../testing/load.ts";
+import { type Load, startLoad } from "../testing/load.ts";
 import { ensureImages } from "./images.ts";
 import { e2eProject } from "./test/suites.ts";
 import { type Container, openTopology, type Topology } from "./topology.ts";
@@ -18,7 +18,7 @@ import { type Container, openTopology, type Topology } from "./topology.ts";
 const RATE_PER_S = 100;
 const TAKEOVER_MS = 15_000;
 /** So long before a fault it is looked how long an order takes on this machine without one. */
-const CONTROL_MS = 5_000;
+const CONTROL_MS = 10_000;
 /** Longer than the group's session, so that the others take over, and than a transaction may lie idle. */
 const FREEZE_MS = 20_000;
 const OUTAGE_MS = Number(process.env.E2E_OUTAGE_S ?? 10) * 1_000;
@@ -70,7 +70,7 @@ afterEach(async () => {
 
 test("kill -9: the others handle its partitions within 15 s, and meet again at most its last second's", async () => {
   const before = await repeats();
-  const usualMs = await longestMs(Date.now() - CONTROL_MS);
+  const usualMs = await usuallyMs();
   const victim = await consumer(0);
   const sinceMs = Date.now();
   await topology.kill(victim);
@@ -97,7 +97,7 @@ test("SIGTERM of all three in turn: nothing is delivered again", async () => {
 });
 
 test("frozen for 20 s and woken: the others take over in time, it comes back, and no offset goes back", async () => {
-  const usualMs = await longestMs(Date.now() - CONTROL_MS);
+  const usualMs = await usuallyMs();
   const sinceMs = Date.now();
   const victim = await consumer(1);
   let highest = new Map<number, number>();
@@ -192,18 +192,22 @@ test("dead letters are deleted for good, up to the time that is named", async ()
 
 test("in the end each order that was accepted is in the ledger once, and has one effect", async () => {
   const told = await load.stop();
-  // A machine that others use may hold less than the load: then some are refused for that, and for nothing else.
-  const overloaded = ({ problem, fate }: Told) => fate === "refused" && problem?.endsWith(":overloaded");
-  expect(told.filter((one) => one.status !== 202 && !overloaded(one))).toEqual([]);
+  // A machine that others use may hold less than the load: then some are refused, or nobody knows. What nobody knows may
+  // be there, and no more than that.
+  const fates = told.filter(({ status }) => status !== 202).map(({ fate }) => fate);
+  for (const fate of fates) expect(["refused", "unknown"]).toContain(String(fate));
   const accepted = new Set(told.flatMap(({ id }) => id ?? []));
   expect(accepted.size).toBeGreaterThan(told.length / 2);
   await upToDate();
   const rows: { id: string; n: number }[] =
     await ledger`SELECT order_id AS id, count(*)::int AS n FROM tickets GROUP BY 1`;
   expect(rows.filter(({ n }) => n !== 1)).toEqual([]);
-  expect(new Set(rows.map(({ id }) => id))).toEqual(accepted);
+  const handled = new Set(rows.map(({ id }) => id));
+  expect([...accepted].filter((id) => !handled.has(id))).toEqual([]);
+  const unknown = fates.filter((fate) => fate !== "refused").length;
+  expect(handled.size - accepted.size).toBeLessThanOrEqual(unknown);
   const [counted] = await ledger`SELECT count(*)::int AS n FROM ledger`;
-  expect(counted.n).toBe(accepted.size);
+  expect(counted.n).toBe(handled.size);
 });
 
 async function consumer(nth: number): Promise<Container> {
@@ -226,6 +230,14 @@ async function repeats(): Promise<number> {
 async function longestMs(sinceMs: number): Promise<number> {
   const [row] = await ledger`SELECT extract(epoch FROM max(handled_at - placed_at)) * 1000 AS ms FROM ledger
     WHERE placed_at > ${new Date(sinceMs)}`;
+  return Number(row.ms);
+}
+
+/** The same of those that were handled last, with no fault. */
+async function usuallyMs(): Promise<number> {
+  const [row] = await ledger`SELECT extract(epoch FROM max(handled_at - placed_at)) * 1000 AS ms FROM ledger
+    WHERE handled_at > ${new Date(Date.now() - CONTROL_MS)}`;
+  expect(row.ms).not.toBeNull();
   return Number(row.ms);
 }
 

@@ -23,7 +23,7 @@ afterAll(() => machine[Symbol.dispose]());
 /** What a command says where that runs: lines of a project and its files. */
 async function said(argv: string[], running: string, SECURE = ""): Promise<string> {
   const env = { ...machine.env, RUNNING: running, SECURE };
-  const { stdout, stderr } = await capture([process.execPath, ...argv], { limitMs: 30_000, cwd: root, env });
+  const { stdout, stderr } = await capture([process.execPath, ...argv], { limitMs: 60_000, cwd: root, env });
   return stdout + stderr;
 }
 

@@ -57,7 +57,7 @@ test("a Ctrl-C is for us: the command under way is waited for, and comes to its 
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 30_000);
+}, 120_000);
 
 test("a program that is not there is an ending like any other", async () => {
   expect((await capture(["no-such-program"], { limitMs: 100 })).code).toBe(127);

@@ -16,7 +16,7 @@ export async function comesTrue(
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  limitMs = 30_000,
+  limitMs = 60_000,
 ): Promise<NonNullable<T>> {
   const found = await polled(condition, limitMs, 10);
   if (!found) throw new Error(`not within ${limitMs} ms: ${what}`);

@@ -17,7 +17,7 @@ const nothing = credentials.write("nothing", "");
 afterAll(() => credentials[Symbol.dispose]());
 
 describe("HAProxy takes it without a warning", () => {
-  const secret = { LB_KEY_SECRET: keySecret() };
+  const secret = { LB_KEY_SECRET: keySecret };
   const servers = { ...secret, PRODUCER_1: "127.0.0.1:3000", CONSUMER_1: "127.0.0.1:3001" };
   test.each<[string, Record<string, string>]>([
     ["servers by address", { ...servers, PRODUCER_2: "127.0.0.1:3002", PRODUCER_3: "127.0.0.1:3003" }],

@@ -9,7 +9,7 @@ import type { RawAnswer } from "./testing/hostile-client.ts";
 import { hostileInputs } from "./testing/hostile-inputs.ts";
 import { type Aftermath, digits, runAll } from "./testing/hostile-run.ts";
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 let aftermath: Aftermath;
 beforeAll(async () => {
   aftermath = await runAll(hostileInputs);

@@ -45,14 +45,14 @@ beforeAll(async () => {
         RETURN NEW;
       END $$;
     CREATE TRIGGER refuse BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION refuse()`);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await database.close();
   await balancer[Symbol.asyncDispose]();
   await Promise.all([producer[Symbol.asyncDispose](), consumer[Symbol.asyncDispose]()]);
   postgres[Symbol.dispose]();
   cluster[Symbol.dispose]();
-}, 30_000);
+}, 120_000);
 
 const post = (body: string, path = "/orders", headers: Record<string, string> = {}) =>
   fetch(`http://127.0.0.1:${balancer.port}${path}?q=${canary}`, {

@@ -68,7 +68,7 @@ describe("routes", () => {
     const connection = await connectHttp(balancer.port);
     connection.write(httpRequest(method, path, jsonBody, body));
     if (method !== "HEAD") expect((await connection.answer()).body).toBe(tier);
-    else await Promise.race([connection.answer(), Bun.sleep(200)]);
+    else await until("a server has it", () => seen() > all);
     connection.close();
     expect([server.requests.length, seen()]).toEqual([before + 1, all + 1]);
   });
@@ -298,7 +298,8 @@ describe("more requests than a producer may have", () => {
     using busy = startStandIn("hang");
     const replace = {
       "maxconn 2000 maxqueue 300": "maxconn 1 maxqueue 1",
-      "timeout queue 2s": "timeout queue 1s",
+      // Long enough for a busy machine to ask twice while the second waits.
+      "timeout queue 2s": "timeout queue 5s",
     };
     await using full = await startBalancer({ producers: [busy.port], replace });
     const post = httpRequest("POST", "/orders", jsonBody, order);
@@ -324,12 +325,13 @@ test("a connection is kept for longer than every answer tells", async () => {
   await using quick = await startBalancer({ producers: [producer.port], replace });
   for (const path of ["/orders", "/nowhere"]) {
     const connection = await connectHttp(quick.port);
-    const { headers } = await connection.request("GET", path);
+    // From before it asks, as its answer may be read late; and the next longer time limit is 10 s.
     const sinceMs = performance.now();
+    const { headers } = await connection.request("GET", path);
     expect(headers.get("keep-alive")).toBe("timeout=1");
     expect(headers.get("connection")).toBeNull();
     await until("it is closed", () => !connection.isOpen);
-    expect(performance.now() - sinceMs).toBeWithin(1_800, 4_000);
+    expect(performance.now() - sinceMs).toBeWithin(1_900, 9_500);
   }
 });
 
@@ -399,4 +401,4 @@ test("a thousand look-ups that wait for 9 s are answered by one consumer, all at
   // More, where the consumer misses a check on a busy machine and all are asked once more.
   expect(most).toBeGreaterThanOrEqual(1_000);
   await server.stop(true);
-}, 60_000);
+}, 120_000);

@@ -54,7 +54,7 @@ test("one principal neither takes another's key nor reads its order, wherever th
   }
   expect(await (await bank(others, prefer)).json()).toMatchObject({ status: "handled", deliveries: 1 });
   rmSync(folder, { recursive: true });
-}, 60_000);
+}, 120_000);
 
 test("an order that was accepted is found handled, a repeated one is the same", async () => {
   using cluster = startCluster();

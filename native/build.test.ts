@@ -15,10 +15,10 @@ import manifest from "../package.json" with { type: "json" };
 import { type Clone, makeClone } from "./testing/clone.ts";
 
 // One clone, on which the tests build upon each other in their order.
-const BUILD_LIMIT_MS = 600_000;
-const QUICK_LIMIT_MS = 60_000;
-/** A second run may take that long; the best of some, as the machine may be busy with other things. */
-const READY_LIMIT_MS = 200;
+const BUILD_LIMIT_MS = 1_200_000;
+const QUICK_LIMIT_MS = 120_000;
+/** A second run may take so much of the processor, however long it waits for that; the best of some. */
+const READY_LIMIT_CPU_MS = 200;
 const READY_RUNS = 5;
 
 let clone: Clone;
@@ -73,11 +73,11 @@ test(
     const before = seen();
     const took: number[] = [];
     for (let run = 0; run < READY_RUNS; run++) {
-      const { exitCode, said, tookMs } = await clone.build(nothing, QUICK_LIMIT_MS);
+      const { exitCode, said, cpuMs } = await clone.build(nothing, QUICK_LIMIT_MS);
       expect([exitCode, said.trim().split("\n").length]).toEqual([0, 1]);
-      took.push(tookMs);
+      took.push(cpuMs);
     }
-    expect(Math.min(...took)).toBeLessThan(READY_LIMIT_MS);
+    expect(Math.min(...took)).toBeLessThan(READY_LIMIT_CPU_MS);
     expect(seen()).toEqual(before);
   },
   QUICK_LIMIT_MS,

@@ -42,7 +42,7 @@ function delivered(producer: Producer, partition: number, value: string): Promis
 /** Reads until it has seen `count` values. */
 async function read(consumer: KafkaConsumer, count: number): Promise<string[]> {
   const values: string[] = [];
-  for (const end = Date.now() + 15_000; values.length < count && Date.now() < end; ) {
+  for (const end = Date.now() + 60_000; values.length < count && Date.now() < end; ) {
     const messages = await new Promise<{ value: Buffer | string | null }[]>((ok, fail) =>
       consumer.consume(100, (error, batch) => (error ? fail(error) : ok(batch))),
     );

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { KafkaConsumer, type Message, Producer } from "node-rdkafka";
 import { type MockCluster, startMockCluster } from "./mock-cluster.ts";
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 120_000;
 const ASSIGN = -175;
 const REVOKE = -174;
 const topic = "orders";

@@ -18,4 +18,4 @@ test("a wrong password ends it at once, with the brokers' words", async () => {
   expect(await new Response(child.stderr).text()).toContain("Invalid username or password");
   expect(await child.exited).toBe(1);
   // Brokers that are only starting are waited for a minute.
-}, 30_000);
+}, 120_000);

@@ -30,7 +30,7 @@ test.each(["topics", "dead"] as const)(
     expect(stderr).toContain(`Kafka at 127.0.0.1:${broker.port}: `);
     expect(stderr).toContain("It speaks TLS: KAFKA_SECURITY_PROTOCOL is ssl or sasl_ssl there");
   },
-  60_000,
+  120_000,
 );
 
 test("dead: who is not let in, or finds nobody, is told so in the brokers' words", async () => {
@@ -42,4 +42,4 @@ test("dead: who is not let in, or finds nobody, is told so in the brokers' words
   const { stderr } = await ask("dead", nobody);
   expect(stderr).toStartWith(`dead: Kafka at ${nobody}: broker transport failure: `);
   expect(stderr).toContain("Connection refused");
-}, 60_000);
+}, 120_000);

@@ -23,7 +23,7 @@ inspect*) echo exited ;;
 esac`,
   k6: "echo k6 v1.8.1",
 };
-const limitMs = 60_000;
+const limitMs = 120_000;
 
 let folder: string;
 beforeEach(() => {

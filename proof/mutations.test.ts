@@ -14,7 +14,7 @@ const testLimitMs = 120_000;
 let server: PostgresServer;
 beforeAll(() => {
   server = startPostgres();
-}, 60_000);
+}, 120_000);
 afterAll(() => server[Symbol.dispose]());
 
 /** A system on brokers of its own. */

@@ -4,7 +4,7 @@ import { capture } from "../kit/capture.ts";
 
 const prove = (...argv: string[]) =>
   capture([process.execPath, join(import.meta.dir, "prove.ts"), ...argv], {
-    limitMs: 20_000,
+    limitMs: 60_000,
     // Nothing is there, and nothing can be installed.
     env: { PATH: "/nowhere", SECURE: "" },
   });

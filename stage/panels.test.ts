@@ -10,7 +10,7 @@ import { orderId, orderKey } from "../src/wire/order-id.ts";
 import { openTopics } from "../testing/kafka.ts";
 import { card, figure, isState, pagesOfTests, press, reads, violations } from "./testing/on-page.ts";
 
-const limitMs = 60_000;
+const limitMs = 120_000;
 const { embedded, mean, open } = pagesOfTests();
 
 const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\u202egnp`;
@@ -40,7 +40,7 @@ test(
       body: JSON.stringify(sampleOrder(0, customer)),
     });
     const wayOf = (id: string) => stage().oneOrder.find(id);
-    await until("it is handled", async () => (await wayOf(handled.id)).status === "handled", 30_000);
+    await until("it is handled", async () => (await wayOf(handled.id)).status === "handled");
     await openTopics(pipeline.bootstrap).put("orders.dead", [
       { value: Buffer.from(`${hostile}\0`), headers: { "dead.reason": hostile, [hostile]: hostile } },
       handled.record,
@@ -50,18 +50,18 @@ test(
     const page = await open();
     const letters = page.locator(".letters");
     await press(page, "List dead letters");
-    await letters.getByText("3 dead letters").waitFor({ timeout: 30_000 });
+    await letters.getByText("3 dead letters").waitFor();
     await press(page, "0/0");
-    await letters.locator("pre").waitFor({ timeout: 30_000 });
+    await letters.locator("pre").waitFor();
     expect(await letters.locator("pre").textContent()).toBe(`${hostile.replace("\u202e", "\ufffd")}\ufffd`);
     expect(await letters.locator("img, script, b b").count()).toBe(0);
     expect(await page.title()).toBe("Coffee Orders: the stage");
 
     await letters.getByLabel("Customer").fill(customer);
     await press(page, "List dead letters");
-    await letters.getByText("2 dead letters").waitFor({ timeout: 30_000 });
+    await letters.getByText("2 dead letters").waitFor();
     await press(page, "Plan to send these again");
-    await letters.locator(".plan").waitFor({ timeout: 30_000 });
+    await letters.locator(".plan").waitFor();
     expect(await letters.locator(".plan").textContent()).toMatch(
       /2 letters would be sent.* 1 of them can have no second effect.* 1 would be handled/,
     );
@@ -75,15 +75,11 @@ test(
       page.evaluate<boolean>(`${root}.scrollWidth === ${root}.clientWidth`),
     );
     await press(page, "Send 2 again");
-    await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor({ timeout: 30_000 });
-    await until(
-      "the other one is handled",
-      async () => (await wayOf(waiting.id)).status === "handled",
-      30_000,
-    );
+    await letters.getByText("Sent again: 2 of 2 acknowledged").waitFor();
+    await until("the other one is handled", async () => (await wayOf(waiting.id)).status === "handled");
     const twice = async () => JSON.stringify(await wayOf(handled.id));
     expect(await stage().letters.plan({ customer, after: "3/0" })).toMatchObject({ letters: 1 });
-    await until("the first came again", async () => /delivered 2 ×.*1 effect"/.test(await twice()), 30_000);
+    await until("the first came again", async () => /delivered 2 ×.*1 effect"/.test(await twice()));
   },
   2 * limitMs,
 );
@@ -178,7 +174,7 @@ test(
     await press(page, "steady");
     await page.getByRole("progressbar", { name: "k6 steady" }).waitFor();
     await reads(page, ".outcome code", /^bun run load --profile steady/);
-    await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50, 30_000);
+    await until("its answers are counted", async () => (await figure(page, "sent")) > before + 50);
 
     let mostAway = 0;
     const detach = stage().attach(() => {
@@ -187,19 +183,17 @@ test(
     });
     await press(page, "Producers");
     await press(page, "Rolling restart");
-    await page
-      .locator(".timeline", { hasText: "the producers are all restarted" })
-      .waitFor({ timeout: 50_000 });
+    await page.locator(".timeline", { hasText: "the producers are all restarted" }).waitFor();
     detach();
     expect(mostAway).toBe(1);
     expect(processes().filter((pid) => first.includes(pid))).toEqual([]);
 
     await press(page, "Stop k6");
-    await page.locator(".k6", { hasText: /steady, stopped: [\d,]+ answered/ }).waitFor({ timeout: 30_000 });
+    await page.locator(".k6", { hasText: /steady, stopped: [\d,]+ answered/ }).waitFor();
     const { profile, verdict } = stage().state();
     expect(verdict.sent).toBe(before + (profile?.answered ?? 0));
     expect(verdict.refused).toBe(0);
-    await until("all is handled", async () => (await figure(page, "waiting")) === 0, 30_000);
+    await until("all is handled", async () => (await figure(page, "waiting")) === 0);
     for (const name of ["lost", "doubled", "phantom"]) expect(await figure(page, name)).toBe(0);
   },
   2 * limitMs,

@@ -51,4 +51,4 @@ test("what is struck is a band up to now, also where the browser's clock is an h
     await served.stop();
     await stage.close();
   }
-}, 90_000);
+}, 120_000);

@@ -12,7 +12,7 @@ import type { Source } from "./sources/source.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { createFeed } from "./testing/feed.ts";
 
-const limitMs = 60_000;
+const limitMs = 120_000;
 const credentials = newCredentials();
 const ca = credentials.newCa("ca");
 const given = loadPrincipals.map((principal) => ({ principal, ...newApiKey(principal) }));

@@ -84,4 +84,4 @@ test("is ended when that is too far behind, and what was not read is let go at o
     await stop();
     await stage.close();
   }
-}, 60_000);
+}, 120_000);

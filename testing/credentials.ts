@@ -24,7 +24,7 @@ export function newIssuer(kind: "rsa" | "ec" = "rsa") {
     signed,
     /** A token that is taken, unless its claims are changed; undefined takes one out. */
     token: (sub: string, changes: object = {}, header: object = {}) =>
-      signed({ iss: issuer, aud: audience, exp: nowS() + 300, sub, ...changes }, header),
+      signed({ iss: issuer, aud: audience, exp: nowS() + 3_600, sub, ...changes }, header),
   };
 }
 

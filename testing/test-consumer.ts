@@ -53,7 +53,7 @@ export function newPlace(cluster: OrdersCluster) {
     committed,
     /** Waits until the group is done with exactly so many records. */
     commits: (count: number) =>
-      until(`${count} records are committed`, async () => (await committed()) === count, 20_000),
+      until(`${count} records are committed`, async () => (await committed()) === count),
     [Symbol.dispose]: () => ledger[Symbol.dispose](),
   };
 }
@@ -130,7 +130,7 @@ export function startTestConsumer(
     unready: consumer.unready,
     request: async (path: string): Promise<Response> => app.request(path),
     /** Waits until a metric has at least this value. */
-    async reaches(name: string, value: number, timeoutMs = 20_000): Promise<void> {
+    async reaches(name: string, value: number, timeoutMs?: number): Promise<void> {
       let seen = 0;
       const reached = async () => {
         seen = await metric(name);

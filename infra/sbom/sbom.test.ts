@@ -12,10 +12,10 @@ const bills: Record<
   { components: Component[]; dependencies: { ref: string; dependsOn: string[] }[] }
 > = {};
 beforeAll(async () => {
-  await must([process.execPath, join(import.meta.dir, "main.ts"), folder], { limitMs: 30_000 });
+  await must([process.execPath, join(import.meta.dir, "main.ts"), folder], { limitMs: 90_000 });
   for (const name of ["app", "native"])
     bills[name] = JSON.parse(readFileSync(join(folder, `${name}.cdx.json`), "utf8"));
-}, 30_000);
+}, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const namesIn = (name: string) =>

@@ -26,7 +26,7 @@ const put = (subject: string, days: number) =>
     `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days ${days} -subj /CN=${subject} -keyout /dev/null -out ca.crt`.split(
       " ",
     ),
-    { limitMs: 10_000, cwd: folder },
+    { limitMs: 60_000, cwd: folder },
   );
 
 test("all are made at once, each another one, and stay", async () => {

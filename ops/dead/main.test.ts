@@ -59,7 +59,7 @@ describe("letters", () => {
       async () => (await consumer.metric("orders_dead_total")) === 1,
       30_000,
     );
-  }, 60_000);
+  }, 120_000);
 
   test("are counted by reason and told with where they come from", async () => {
     const { count, reasons, letters } = await listed();
@@ -183,7 +183,7 @@ test("redriving sends the record as it was to where it was, and repeating it han
   expect(await count("handled")).toBe(1);
   const dry = await dead(["redrive", "--reason", "milk", "--dry-run"], { ...env, LEDGER_URL });
   expect(dry.stdout).toContain("2 dead letters meant, 2 without a second effect. Dry run: nothing was sent.");
-}, 60_000);
+}, 120_000);
 
 test("a burial and a redrive keep headers, their null values, dead.* of its own and the time; a stub leads back", async () => {
   const env = { ...cluster.env, ORDERS_TOPIC: "whole", DEAD_TOPIC: "whole.dead" };
@@ -228,7 +228,7 @@ test("a burial and a redrive keep headers, their null values, dead.* of its own 
     expect({ key, found, timestampMs }).toEqual({ key: garbage, found: headers, timestampMs: time });
   const rest = await dead(["redrive", "--all", "--after", "4/0"], env);
   expect(rest.stdout).toContain("1 dead letter meant: 1 sent");
-}, 60_000);
+}, 120_000);
 
 async function everything(config: KafkaConfig, topic: string) {
   const reader = await openTopicReader(config, topic);
@@ -260,4 +260,4 @@ test("what is missing or out of reach is told, with its exit code", async () => 
     code: 1,
     stderr: expect.stringContaining("absent"),
   });
-}, 60_000);
+}, 120_000);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
   await ledger.open(migrations);
   await ledger.close();
-}, 60_000);
+}, 120_000);
 afterAll(() => {
   cluster[Symbol.dispose]();
   server[Symbol.dispose]();
@@ -100,7 +100,7 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     skipped: [],
     phantoms: [],
   });
-}, 60_000);
+}, 120_000);
 
 test("what can't be sampled to the end is an error, and one that is not there at all as well", async () => {
   const own = startOrdersCluster();
@@ -110,7 +110,7 @@ test("what can't be sampled to the end is an error, and one that is not there at
   own[Symbol.dispose]();
   const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
   await expect(startSampler(config)).rejects.toThrow();
-}, 30_000);
+}, 120_000);
 
 test("what a system so broken left behind that it can't be read is said, and no verdict is given", async () => {
   const gone = startOrdersCluster();
@@ -125,4 +125,4 @@ test("what a system so broken left behind that it can't be read is said, and no 
   await using nobody = new SQL({ url: `postgres://nobody@127.0.0.1:${PORT}/none`, max: 1 });
   const noLedger = collectFrom({ consumer: consumerConfig(env), ledger: nobody }, [told("a")]);
   await expect(noLedger).rejects.toThrow("the ledger can't be read: ");
-}, 60_000);
+}, 120_000);

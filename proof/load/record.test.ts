@@ -15,7 +15,7 @@ beforeAll(async () => {
   server = startPostgres();
   ledger = createLedger(server.url, { connections: 1, handlerTimeoutMs: 10_000 });
   await ledger.open(migrations);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await ledger.close();
   server[Symbol.dispose]();

@@ -8,7 +8,7 @@ import { cachePath, thisMachine } from "../../kit/machine.ts";
 import { until } from "../../kit/until.ts";
 import { startLoadRun } from "./run.ts";
 
-const limitMs = 30_000;
+const limitMs = 120_000;
 const before = process.env.XDG_CACHE_HOME;
 
 let folder: string;

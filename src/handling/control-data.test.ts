@@ -11,7 +11,7 @@ import {
   type TestConsumer,
 } from "../../testing/test-consumer.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 type Standing = { owner: string } & Record<"position" | "committed" | "end" | "lag_records", number>;
 

@@ -19,7 +19,7 @@ import { anOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let place: Place;

@@ -10,7 +10,7 @@ import type { Tx } from "../ledger/ledger.ts";
 import { type Order, partyOf } from "../order.ts";
 import { Reject, RetryLater } from "./handler.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let postgres: PostgresServer;
@@ -154,12 +154,12 @@ test("a handler that lets nothing else go on for longer than the others have cos
   await using sql = new SQL({ url: env.LEDGER_URL as string, max: 20 });
   await Promise.all(Array.from({ length: 20 }, () => sql`SELECT pg_sleep(0.01)`));
   await using consumer = startTestConsumer(
-    { ...env, HANDLER_TIMEOUT_MS: "1000" },
+    { ...env, HANDLER_TIMEOUT_MS: "3000" },
     {
       async effect(order) {
         calls.set(order.id, (calls.get(order.id) ?? 0) + 1);
         await (isBad(order) ? Bun.sleep(300) : sql`SELECT pg_sleep(0.5)`);
-        if (isBad(order)) Bun.sleepSync(1_500);
+        if (isBad(order)) Bun.sleepSync(4_500);
         else await sql`SELECT pg_sleep(0.2)`;
       },
     },
@@ -223,13 +223,12 @@ test("the effect's table is locked for a while: no sessions pile up, nobody is b
       const [row] = await sql`SELECT count(*)::int AS busy FROM pg_stat_activity
         WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()`;
       most = Math.max(most, row.busy);
-      return performance.now() > endMs;
+      return performance.now() > endMs && (await consumer.metric("handler_breaker_open")) === 1;
     });
-    expect(await consumer.metric("handler_breaker_open")).toBe(1);
   });
   // The transactions at once, and the one with the lock.
   expect(most).toBeLessThanOrEqual(4 + 1);
-  await consumer.reaches("orders_handled_total", 61, 40_000);
+  await consumer.reaches("orders_handled_total", 61);
   expect(await consumer.metric("orders_dead_total")).toBe(0);
   expect(await consumer.metric("handler_breaker_open")).toBe(0);
 });
@@ -253,11 +252,11 @@ test.each([
     );
     await place.put(orders(300, "c"));
     await until("the breaker is open", async () => (await consumer.metric("handler_breaker_open")) === 1);
-    await until("it probes", () => calls > 64 + 1, 30_000);
+    await until("it probes", () => calls > 64 + 1);
     expect(calls).toBeLessThan(200);
     expect(await consumer.metric("orders_waiting")).toBeGreaterThan(0);
     down = false;
-    await consumer.reaches("orders_handled_total", 300, 30_000);
+    await consumer.reaches("orders_handled_total", 300);
     expect(await consumer.metric("orders_dead_total")).toBe(0);
     expect(await consumer.metric("handler_breaker_open")).toBe(0);
     expect(await consumer.metric("orders_waiting")).toBe(0);

@@ -8,7 +8,7 @@ import { freePort } from "../../testing/postgres.ts";
 import { newPlace, recordsOf, temporaryLedger } from "../../testing/test-consumer.ts";
 import { startTier, type TierProcess } from "../../testing/tier-process.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const unknownTopic = 3;
 const waitMs = 30_000;

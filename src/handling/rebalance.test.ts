@@ -23,7 +23,7 @@ import { effectTable } from "../handle.ts";
 
 setDefaultTimeout(120_000);
 
-const waitMs = 60_000;
+const waitMs = 90_000;
 let cluster: OrdersCluster;
 beforeAll(() => {
   cluster = startOrdersCluster();

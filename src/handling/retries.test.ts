@@ -15,7 +15,7 @@ import {
 } from "../../testing/test-consumer.ts";
 import { partyOf } from "../order.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let place: Place;
@@ -83,7 +83,7 @@ test("a failing order is not tried again beyond its time; where nothing is handl
 test("a handler that hangs is told so at its deadline and left behind; others go on", async () => {
   await order(["a", ...customers(20, "c")]);
   const signals: AbortSignal[] = [];
-  const limits = { HANDLER_TIMEOUT_MS: "200", HANDLER_ATTEMPTS: "2" };
+  const limits = { HANDLER_TIMEOUT_MS: "1000", HANDLER_ATTEMPTS: "2" };
   await using consumer = startTestConsumer({ ...place.env, ...limits }, async (order, { signal }) => {
     if (partyOf(order) !== "a") return;
     signals.push(signal);
@@ -92,7 +92,7 @@ test("a handler that hangs is told so at its deadline and left behind; others go
   await consumer.reaches("orders_handled_total", 20);
   await consumer.reaches("orders_dead_total", 1);
   expect(signals.map(({ aborted }) => aborted)).not.toContain(false);
-  expect(signals.at(-1)?.reason.message).toBe("not handled within 200 ms");
+  expect(signals.at(-1)?.reason.message).toBe("not handled within 1000 ms");
   await place.commits(21);
 });
 
@@ -114,7 +114,7 @@ test("a slow handler, 1 s an order: beyond its backlog the partition is paused, 
   );
   // Only a member that goes on polling gives a newcomer its share; two rounds of the mock's slow agreement.
   await using newcomer = startTestConsumer(slowly, handle);
-  await newcomer.reaches("kafka_partitions_owned", 6, 40_000);
+  await newcomer.reaches("kafka_partitions_owned", 6);
   expect(consumer.unready()).toBeUndefined();
   await place.commits(slow.length);
   const both = async (name: string) => (await consumer.metric(name)) + (await newcomer.metric(name));

@@ -28,7 +28,7 @@ test.each(["topic", "deadTopic"] as const)(
     await place.put(recordsOf(20));
     await place.commits(20);
   },
-  60_000,
+  120_000,
 );
 
 test("who is not let into the group is not ready, and says why", async () => {
@@ -39,7 +39,7 @@ test("who is not let into the group is not ready, and says why", async () => {
   await until("it says why", () => consumer.unready()?.includes("Group authorization failed"));
   cluster.clearRequestErrors(joinGroup);
   await until("it is in", () => consumer.unready() === undefined);
-}, 60_000);
+}, 120_000);
 
 test("one more than there are partitions is ready without any", async () => {
   using cluster = startOrdersCluster();
@@ -51,4 +51,4 @@ test("one more than there are partitions is ready without any", async () => {
   for (const consumer of [first, second]) await until("it is ready", () => consumer.unready() === undefined);
   const owned = () => Promise.all([first, second].map((one) => one.metric("kafka_partitions_owned")));
   await until("one has it, the other none", async () => (await owned()).sort().join() === "0,1");
-}, 60_000);
+}, 120_000);

@@ -27,4 +27,4 @@ test("an older table is the reason of being unready, no order dies of it, and al
   expect(consumer.unready()).toBeUndefined();
   expect(await consumer.metric("orders_handled_total")).toBe(20);
   expect(await place.letters()).toEqual([]);
-}, 40_000);
+}, 120_000);

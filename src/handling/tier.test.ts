@@ -21,7 +21,7 @@ import {
 } from "../../testing/test-consumer.ts";
 import { partyOf } from "../order.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let place: Place;

@@ -13,7 +13,7 @@ beforeAll(async () => {
   cluster = startOrdersCluster();
   intake = startIntake(cluster.env);
   await intake.ready();
-}, 20_000);
+}, 120_000);
 afterAll(async () => {
   await intake[Symbol.asyncDispose]();
   cluster.close();

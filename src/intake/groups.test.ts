@@ -176,8 +176,7 @@ describe("where the brokers are slow to acknowledge", () => {
   });
 
   test("it is sent without them after a while, which is longer after slower ones", async () => {
-    const waits: number[] = [];
-    for (const acknowledgedMs of [40, 200]) {
+    const waitAfter = async (acknowledgedMs: number) => {
       const { groups, add, settle, sizes } = recorded(noWindowMs, true);
       add(2);
       groups.flush();
@@ -187,9 +186,11 @@ describe("where the brokers are slow to acknowledge", () => {
       settle(1);
       expect(sizes()).toEqual([2]);
       await until("it is sent", () => sizes().length > 1);
-      waits.push(performance.now() - settledMs);
-    }
-    const [short = 0, long = 0] = waits;
+      return performance.now() - settledMs;
+    };
+    // The shortest of some: a busy machine only makes them longer.
+    const short = Math.min(await waitAfter(40), await waitAfter(40), await waitAfter(40));
+    const long = await waitAfter(200);
     expect(short).toBeLessThan(long);
   });
 

@@ -7,7 +7,7 @@ import { partyOf } from "../order.ts";
 import { anOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(120_000);
 
 let cluster: OrdersCluster;
 let tier: TierProcess;

@@ -8,7 +8,7 @@ import type { OutcomeError } from "../outcomes.ts";
 import { anOrder, longer, sampleOrder } from "../sample.ts";
 import { orderId } from "../wire/order-id.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const produce = 0;
 const initProducerId = 22;
@@ -53,9 +53,9 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     await using intake = startIntake({ ...cluster.env, BATCH_WINDOW_MS: "1000" });
     await intake.ready();
     let answered = 0;
-    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 60;
-    // A third of what as many windows take.
-    await until("sixty orders are answered, one after another", answers, 20_000);
+    const answers = async () => (await intake.post(anOrder)).status === 202 && ++answered === 100;
+    // As many windows take longer than it is waited.
+    await until("many orders are answered, one after another", answers);
   });
 
   test("when it does not come in time, the order's fate is unknown", async () => {
@@ -69,14 +69,14 @@ describe.concurrent("202 comes with the delivery report and not before", () => {
     expect(await answer.clone().json()).toMatchObject({ id: orderId(partyOf(anOrder), "unknown") });
     expect(await problemOf(answer)).toEqual({ status: 504, outcome: "delivery_unknown", fate: "unknown" });
     expect(answer.headers.get("retry-after")).toMatch(/^\d+$/);
-    expect(performance.now() - sinceMs).toBeWithin(990, 10_000);
+    expect(performance.now() - sinceMs).toBeWithin(990, 19_000);
   });
 
   test("when every broker dies with the order under way, its fate is unknown; the next is refused", async () => {
     using cluster = startOrdersCluster();
     await using intake = startIntake({
       ...cluster.env,
-      DELIVERY_TIMEOUT_MS: "1500",
+      DELIVERY_TIMEOUT_MS: "8000",
       MAX_IN_FLIGHT_ORDERS: "1",
     });
     await intake.ready();
@@ -130,7 +130,7 @@ describe.concurrent("brokers that do not know the topic, as when all have just s
   const unknownTopic = 3;
   const refused = { status: 503, outcome: "not_ready", fate: "refused" };
   const unready = ({ intake }: TestIntake) =>
-    until("the topic is unknown", () => intake.obstacle("single")?.outcome === "not_ready", 10_000);
+    until("the topic is unknown", () => intake.obstacle("single")?.outcome === "not_ready");
 
   test("get no order, and orders again within seconds of their knowing it", async () => {
     using cluster = startOrdersCluster();
@@ -142,7 +142,7 @@ describe.concurrent("brokers that do not know the topic, as when all have just s
     expect(await problemOf(await intake.post(anOrder))).toEqual(refused);
     expect((await intake.request("/readyz")).status).toBe(503);
     cluster.setTopicError("orders", 0);
-    await until("orders are accepted", async () => (await intake.post(anOrder)).status === 202, 10_000);
+    await until("orders are accepted", async () => (await intake.post(anOrder)).status === 202);
   });
 
   test("an order that Kafka's client does not take for that reason is refused", async () => {
@@ -162,11 +162,12 @@ describe.concurrent("brokers that do not know the topic, as when all have just s
     });
     expect(await problemOf(answer)).toEqual(refused);
     cluster.setTopicError("orders", 0);
-    await until("it takes them again", async () => (await intake.post(anOrder)).status === 202, 10_000);
+    await until("it takes them again", async () => (await intake.post(anOrder)).status === 202);
   });
 });
 
-test.concurrent("when Kafka's client can queue no more, the rest is refused, and what it had is unknown", async () => {
+// Beside no other: so many megabytes take the process seconds, in which an order's time may be over unseen.
+test("when Kafka's client can queue no more, the rest is refused, and what it had is unknown", async () => {
   using cluster = startOrdersCluster();
   await using intake = startIntake({
     ...cluster.env,
@@ -207,7 +208,7 @@ test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the
   await using intake = startIntake(cluster.env);
   await intake.ready();
   const is = (name: string, least: number) => until(name, async () => (await intake.metric(name)) >= least);
-  slow(cluster, 1_500);
+  slow(cluster, silenceMs);
   const underWay = intake.post(anOrder);
   await Promise.all([
     is("kafka_brokers_up", 1),
@@ -215,6 +216,9 @@ test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the
     is("orders_in_flight_bytes", 100),
     is("kafka_producer_queue_records", 1),
   ]);
+  slow(cluster, 0);
+  down(cluster);
+  up(cluster);
   expect((await underWay).status).toBe(202);
 });
 
@@ -257,11 +261,7 @@ describe.concurrent("a repeated request", () => {
     slow(cluster, 0);
     down(cluster);
     up(cluster);
-    await until(
-      "the order is accepted",
-      async () => (await intake.post(anOrder, key)).status === 202,
-      15_000,
-    );
+    await until("the order is accepted", async () => (await intake.post(anOrder, key)).status === 202);
     const keys = (await cluster.read("orders")).map((record) => String(record.key));
     expect(new Set(keys).size).toBe(1);
   });
@@ -271,7 +271,7 @@ test.concurrent("no more is taken than its bound; what is over it is refused at 
   using cluster = startOrdersCluster();
   await using intake = startIntake({ ...cluster.env, MAX_IN_FLIGHT_ORDERS: "3" });
   await intake.ready();
-  slow(cluster, 500);
+  slow(cluster, 2_000);
   const taken = [1, 2, 3].map((n) => intake.post(anOrder, { "idempotency-key": `${n}` }));
   await full(intake);
   const shed = await intake.post(anOrder);
@@ -484,7 +484,7 @@ test("when ever more wait too long no more is taken than comes through, until so
 
 test("who is refused before the body is read, when the customer is not known, is counted too", async () => {
   using cluster = startOrdersCluster();
-  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1", DELIVERY_TIMEOUT_MS: "1000" };
+  const env = { ...cluster.env, MAX_IN_FLIGHT_ORDERS: "1", DELIVERY_TIMEOUT_MS: "5000" };
   await using intake = startIntake({ ...env, PARTITIONER: "customer" });
   await intake.ready();
   slow(cluster, silenceMs);
@@ -508,8 +508,8 @@ test("where the customer decides on the partition, one that is overloaded takes 
     return { customer, waitedMs: performance.now() - sinceMs };
   };
   const waits = await Promise.all(Array.from({ length: 12 }, (_, n) => waitMs(`c${n}`)));
-  const slowest = waits.find(({ waitedMs }) => waitedMs > 1_400)?.customer as string;
-  const quick = waits.find(({ waitedMs }) => waitedMs < 700)?.customer as string;
+  const bySpeed = waits.sort((one, other) => one.waitedMs - other.waitedMs).map(({ customer }) => customer);
+  const [quick, slowest] = [bySpeed[0], bySpeed.at(-1)] as [string, string];
 
   const refused: unknown[] = [];
   const answers: Promise<void>[] = [];

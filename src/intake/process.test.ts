@@ -6,7 +6,7 @@ import { type OrdersCluster, partitionCount, startOrdersCluster } from "../../te
 import { startTier, type TierProcess } from "../../testing/tier-process.ts";
 import { anOrder } from "../sample.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const unknownTopic = 3;
 

@@ -94,7 +94,7 @@ test("what was sent is what comes: key, value and headers, of whatever length an
           })),
       );
   }
-}, 60_000);
+}, 120_000);
 
 test("a key or value that is absent is absent, and not empty", async () => {
   const records = [
@@ -158,7 +158,7 @@ test("who waits is woken by a record, long before the time is over", async () =>
     return demand;
   });
   await member.close();
-}, 30_000);
+}, 120_000);
 
 test("a record counts with what becomes of it: a text once more, and objects many times; a short one as it is", () => {
   const bytesOf = (text: string) => {

@@ -62,7 +62,7 @@ test.concurrent("a certificate of an unknown CA, one that is over, and one of an
     expect(told).toEqual([expect.stringMatching(words)]);
   };
   await Promise.all(cases.map(check));
-}, 30_000);
+}, 120_000);
 
 test.concurrent("a broker that wants a certificate: none, one of another CA, files that make none; and the right one", async () => {
   const [ca, other] = [credentials.newCa("brokers"), credentials.newCa("strangers")];
@@ -100,7 +100,7 @@ test.concurrent("a broker that wants a certificate: none, one of another CA, fil
   );
   expect(new Set(shown)).toEqual(new Set(["own"]));
   broker.close();
-}, 30_000);
+}, 120_000);
 
 test.concurrent("nobody there", async () => {
   const { error } = await refused({ KAFKA_BROKERS: "127.0.0.1:1" });

@@ -15,7 +15,7 @@ let ledger: Ledger;
 let other: Ledger;
 beforeAll(() => {
   server = startPostgres();
-}, 60_000);
+}, 120_000);
 beforeEach(async () => {
   url = await server.newDatabase();
   sql = new SQL({ url, max: 2 });

@@ -16,7 +16,7 @@ let directory: string;
 beforeAll(() => {
   server = startPostgres();
   directory = mkdtempSync(join(tmpdir(), "coffee-orders-ledger-"));
-}, 60_000);
+}, 120_000);
 afterAll(() => {
   server[Symbol.dispose]();
   rmSync(directory, { recursive: true });

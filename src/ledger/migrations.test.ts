@@ -17,7 +17,7 @@ let databases = 0;
 beforeAll(() => {
   server = startPostgres();
   directory = mkdtempSync(join(tmpdir(), "coffee-orders-migrations-"));
-}, 60_000);
+}, 120_000);
 afterAll(() => {
   server[Symbol.dispose]();
   rmSync(directory, { recursive: true });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = startPostgres();
   await asOperator((sql) => sql`CREATE ROLE consumer LOGIN SUPERUSER`);
   ledgerUrl = server.url.replace("postgres@", "consumer@");
-}, 60_000);
+}, 120_000);
 afterAll(() => server[Symbol.dispose]());
 // Each test has new connections: what the last one broke is its own affair.
 beforeEach(async () => {
@@ -59,7 +59,7 @@ test("killed in the middle of a transaction: nothing of it is there, and after t
   server.start();
   expect(await recovers(entry)).toBe("handled");
   expect(await viewOf(ledger, entry.order.id)).toMatchObject({ status: "handled", deliveries: 1 });
-}, 30_000);
+}, 120_000);
 
 test("connections that an operator ends are replaced", async () => {
   const entry = entryOf("c1");

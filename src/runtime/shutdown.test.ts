@@ -30,5 +30,5 @@ test.concurrent.each([
   async (_, program, words) => {
     expect(await run(program)).toEqual({ code: 1, words: expect.stringMatching(words) });
   },
-  30_000,
+  120_000,
 );

@@ -18,7 +18,7 @@ let folder: string;
 beforeAll(() => {
   server = startPostgres();
   folder = mkdtempSync(join(tmpdir(), "coffee-orders-stage-ledgers-"));
-}, 60_000);
+}, 120_000);
 afterAll(() => {
   server[Symbol.dispose]();
   rmSync(folder, { recursive: true });
@@ -127,7 +127,7 @@ test("a server that is away is told, and read again when it is back", async () =
   server.start();
   await until("it is read again", () => isThere().catch(() => false));
   await look.close();
-}, 60_000);
+}, 120_000);
 
 test("who may only read has the index made by the owner, and says what it lacks where nobody made it", async () => {
   const url = await server.newDatabase();

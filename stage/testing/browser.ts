@@ -3,6 +3,9 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { browsers } from "../../infra/setup/requirements.ts";
 
+/** As long as `until` has, and twice what Playwright gives: the machine is busy. */
+export const waitLimitMs = 60_000;
+
 /** Starts it. @throws Error when there is none */
 export function startBrowser(): Promise<Browser> {
   const executablePath = browsers.flatMap((name) => Bun.which(name) ?? [])[0];
@@ -14,6 +17,7 @@ export function startBrowser(): Promise<Browser> {
 /** A page of its own session, and every complaint of it so far. */
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  context.setDefaultTimeout(waitLimitMs);
   const page: Page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {

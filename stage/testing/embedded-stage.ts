@@ -10,7 +10,7 @@ import { openEmbedded } from "../sources/embedded.ts";
 import { openStage, type StageOptions } from "../stage.ts";
 
 export const token = "a-token-of-the-test";
-const startLimitMs = 60_000;
+const startLimitMs = 120_000;
 
 /** Starts all of it, and resolves when every instance is up and every partition has its owner. */
 export async function startEmbeddedStage(options: StageOptions = {}) {

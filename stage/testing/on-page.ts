@@ -2,11 +2,11 @@
 import { afterAll, afterEach, beforeAll, expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
-import { openPage, startBrowser } from "./browser.ts";
+import { openPage, startBrowser, waitLimitMs } from "./browser.ts";
 import { startEmbeddedStage } from "./embedded-stage.ts";
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const limitMs = 90_000;
+const limitMs = 180_000;
 
 /** For one test file: a browser and an embedded stage; after each test no page may have complained. */
 export function pagesOfTests(options: Parameters<typeof startEmbeddedStage>[0] = {}) {
@@ -50,9 +50,9 @@ export const figure = async (page: Page, name: string): Promise<number> => {
 };
 export const card = (page: Page, name: string) => page.locator(`[data-node="${name}"]`);
 export const isState = (page: Page, name: string, state: string) =>
-  page.locator(`[data-node="${name}"].${state}`).waitFor({ timeout: 30_000 });
+  page.locator(`[data-node="${name}"].${state}`).waitFor();
 /** Waits until the page says it: it does some time after the server knows, where the machine is busy. */
-export const reads = (page: Page, selector: string, hasText: string | RegExp, timeout = 30_000) =>
+export const reads = (page: Page, selector: string, hasText: string | RegExp, timeout = waitLimitMs) =>
   page.locator(selector).filter({ hasText }).waitFor({ timeout });
 export const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click();
 
