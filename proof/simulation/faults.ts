@@ -10,11 +10,10 @@ const kinds: Record<string, (world: World) => void> = {
     crash(process);
     later(time, random.int(0, 8_000), start);
   },
-  "clean restart"({ random, processes, start, time, say }) {
+  "clean restart"({ random, processes, start, leave, time }) {
     const process = someone(processes, random);
     if (!process) return;
-    say(`${process.name} is to leave`);
-    processes.get(process)?.leave();
+    leave(process);
     later(time, random.int(0, 4_000), start);
   },
   "one more"({ processes, start }) {
@@ -29,7 +28,7 @@ const kinds: Record<string, (world: World) => void> = {
     if (!process) return;
     const ms = random.int(50, 15_000);
     say(`${process.name} is frozen for ${ms} ms`);
-    process.frozenUntilMs = time.nowMs() + ms;
+    process.frozenUntilMs = Math.max(process.frozenUntilMs, time.nowMs() + ms);
     if (ms > 6_000) later(time, 6_000, () => kafka.loseSession(process));
   },
   "log cut"({ random, kafka, place, say }) {
@@ -68,6 +67,13 @@ const kinds: Record<string, (world: World) => void> = {
     during(world, world.processes.size === 1 ? 600_000 : 60_000, world.orders.state, "outage", {
       declared: false,
     }),
+};
+
+/** Those of one world in four, beside the others. */
+const more: typeof kinds = {
+  redrive: (world) => world.redrive(),
+  "letters refused": (world) => during(world, 20_000, world.letters.troubles, "refused", true),
+  "ledger silent": (world) => during(world, 8_000, world.ledger.troubles, "silent", true),
 };
 
 type Random = World["random"];
@@ -109,12 +115,14 @@ export function faultsOf(world: World) {
       ? ([200_000, 600_000] as const)
       : ([40_000, 90_000] as const);
   const lastMs = random.int(leastMs, mostMs);
+  // By the seed, so that the others stay the worlds that they were.
+  if (world.seed % 4 === 1) chosen.push(random.pick(Object.keys(more)));
   world.say(
     `${world.kind}, ${kafka.logs().length} partitions, ${processes.size} members; ${chosen.join(", ")}`,
   );
   for (const name of chosen)
     for (let times = random.int(1, 3); times > 0; times -= 1)
-      later(time, random.int(0, lastMs), () => kinds[name]?.(world));
+      later(time, random.int(0, lastMs), () => (kinds[name] ?? more[name])?.(world));
   for (let times = random.int(0, 8); times > 0; times -= 1)
     later(time, random.int(0, lastMs), () => {
       if (!kafka.isAway()) place(random.int(1, 8));
@@ -125,8 +133,8 @@ export function faultsOf(world: World) {
     /** From here on everything does what it should. */
     heal(): void {
       Object.assign(kafka.troubles, { commits: 0, late: 0, lookUps: 0, repeats: 0 });
-      Object.assign(ledger.troubles, { down: false, broken: 0, slow: 0 });
-      Object.assign(letters.troubles, { away: false, slow: 0 });
+      Object.assign(ledger.troubles, { down: false, broken: 0, slow: 0, silent: false });
+      Object.assign(letters.troubles, { away: false, slow: 0, refused: false });
       orders.state.outage = undefined;
       if (processes.size === 0) start();
     },

@@ -11,6 +11,8 @@ export type Position = {
   /** The leader's, when the position was compared with it last. */
   validated: number;
   paused: boolean;
+  /** When it was taken on, or reading began anew. */
+  sinceMs: number;
   /** As the client had heard it when it began to read: when it hears another one it drops what comes until it begins anew. */
   topicId: string;
   fetched: Stored[];
@@ -26,6 +28,7 @@ export type GroupClient = {
   /** Demanded and not met. */
   demand: Rebalance | undefined;
   demanded: boolean;
+  demandedAtMs: number;
   positions: Map<number, Position>;
   /** As it has last heard it. */
   topicId: string;

@@ -4,10 +4,13 @@
  * 2.15.1 does: on a cut it reads on from the end of its epoch, an offset out of range begins at the oldest record, and
  * who lost its session reads on until it hears of it.
  */
+import { topicOf } from "../../src/handling/offsets.ts";
 import type { KafkaConsumer, Rebalance } from "../../src/kafka/consumer.ts";
 import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
 import type { Commit, CommittedOffset, Start } from "../../src/kafka/places.ts";
+import type { Conduct, Release } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
+import { createCommits } from "./commits.ts";
 import { createGroup, type GroupClient } from "./group.ts";
 import { createLog, type Log, type Stored } from "./log.ts";
 import { createSimulatedReader, mostPolled } from "./reader.ts";
@@ -16,25 +19,25 @@ import { createSimulatedReader, mostPolled } from "./reader.ts";
 export type KafkaTroubles = { commits: number; late: number; lookUps: number; repeats: number };
 export type Kafka = ReturnType<typeof createKafka>;
 
-const commitTimeoutMs = 10_000;
-
 export function createKafka(options: {
   random: Random;
   time: Time;
   partitions: number;
   topic: string;
   onCommit: (commit: Commit) => void;
-  onDelivery: (process: Process, record: Stored) => void;
-  onLetGo: (process: Process, partition: number) => void;
+  onDelivery: (process: Process, record: Stored, counts: boolean) => void;
+  conduct: () => Pick<Conduct, "demanded" | "copied">;
+  onLetGo: (process: Process, release: Release) => void;
+  broken: (what: string) => void;
   say: (what: string) => void;
 }) {
-  const { random, time, onCommit, onLetGo, say } = options;
+  const { random, time, onLetGo, broken, say } = options;
   const world = time.clockOf({ name: "kafka", alive: true, frozenUntilMs: 0 });
   const troubles: KafkaTroubles = { commits: 0, late: 0, lookUps: 0, repeats: 0 };
   const committed = new Map<number, CommittedOffset>();
   const { clients, balance, met, loseSession } = createGroup({ ...options, world });
   /** Commits on their way to the coordinator. */
-  let underWay = 0;
+  const underWay = new Set<unknown>();
   let topicsMade = 0;
   let topicId = `topic${topicsMade}`;
   let away = false;
@@ -46,20 +49,6 @@ export function createKafka(options: {
   const logOf = (partition: number): Log => logs[partition] as Log;
   const deliver = createSimulatedReader({ ...options, troubles, logOf, isAway: () => away });
 
-  /** A commit at the coordinator. @throws Error in the words of librdkafka */
-  function accept(client: GroupClient, generation: number, commits: readonly Commit[]): void {
-    if (!client.inGroup) throw new Error("Broker: Unknown member");
-    if (generation !== client.generation)
-      throw new Error("Broker: Specified group generation id is not valid");
-    for (const commit of commits) {
-      committed.set(commit.partition, commit);
-      say(
-        `${client.process.name} commits ${commit.partition}: ${commit.offset} of ${commit.leaderEpoch} «${commit.metadata}»`,
-      );
-      onCommit(commit);
-    }
-  }
-
   /** A member's client. Nothing comes back to a process that is dead. */
   function join(
     process: Process,
@@ -68,12 +57,16 @@ export function createKafka(options: {
   ): KafkaConsumer {
     const client: GroupClient = {
       ...{ process, generation: 0, inGroup: true, leaving: false, owned: new Set<number>(), demanded: false },
+      demandedAtMs: 0,
       ...{ demand: undefined, positions: new Map(), onRebalance, topicId },
     };
     clients.add(client);
     world.timer(random.int(1, 300), balance);
-    /** Commits are read from one connection. */
-    let lastAtMs = 0;
+    const { commit, forget } = createCommits({
+      ...{ ...options, world, clock, client, committed, underWay, troubles },
+    });
+    /** A pause outlives the assignment. */
+    const paused = new Set<number>();
 
     async function lookUp<T>(timeoutMs: number, what: () => T): Promise<T> {
       if (random.chance(troubles.lookUps)) {
@@ -83,35 +76,26 @@ export function createKafka(options: {
       await world.sleep(random.int(0, 40));
       return what();
     }
-    async function commit(commits: readonly Commit[]): Promise<void> {
-      const { generation } = client;
-      if (random.chance(troubles.commits)) {
-        await world.sleep(random.int(0, 100));
-        throw new Error(
-          random.pick(["Broker: Group rebalance in progress", "Broker: Coordinator not available"]),
-        );
-      }
-      const slow = random.chance(troubles.late);
-      lastAtMs = Math.max(lastAtMs + 1, time.nowMs() + random.int(0, slow ? 15_000 : 30));
-      underWay += 1;
-      const answered = world.sleep(lastAtMs - time.nowMs()).then(async () => {
-        underWay -= 1;
-        accept(client, generation, commits);
-        await world.sleep(random.int(0, slow ? 15_000 : 30));
-      });
-      const late = world.sleep(commitTimeoutMs).then(() => {
-        throw new Error("Local: Timed out");
-      });
-      await Promise.race([answered, late]);
+    /** A new owner begins where the group is. */
+    function begin(start: Start): void {
+      const { partition, offset, leaderEpoch } = start;
+      const group = committed.get(partition);
+      // Who was frozen may have asked before it lost its session.
+      const isKnown = client.inGroup && group && topicOf(group) === client.topicId && !client.leaving;
+      if (isKnown && (offset !== group.offset || leaderEpoch !== group.leaderEpoch))
+        broken(`${process.name} begins ${partition} at ${offset}, and the group is at ${group.offset}`);
+      read(start);
     }
-    function start({ partition, offset, leaderEpoch }: Start): void {
+    function read({ partition, offset, leaderEpoch }: Start): void {
       const from = offset === "beginning" ? logOf(partition).start() : offset;
       say(`${process.name} begins ${partition} at ${from} of ${leaderEpoch}`);
+      forget(partition);
       client.positions.set(partition, {
         next: from,
         epoch: leaderEpoch,
         validated: -1,
-        paused: false,
+        paused: paused.has(partition),
+        sinceMs: time.nowMs(),
         topicId: client.topicId,
         fetched: [],
       });
@@ -121,6 +105,8 @@ export function createKafka(options: {
       poll(maxRecords) {
         if (client.demand && !client.demanded) {
           client.demanded = true;
+          client.demandedAtMs = time.nowMs();
+          if (client.demand.kind === "revoke") options.conduct().demanded(process, client.demand.partitions);
           say(`${process.name} is to ${client.demand.kind} ${client.demand.partitions}`);
           onRebalance(client.demand);
         }
@@ -137,14 +123,16 @@ export function createKafka(options: {
       // A process is not woken up to the millisecond.
       wait: (timeoutMs) => clock.sleep(random.int(timeoutMs, 6 * timeoutMs)),
       assign(starts) {
-        for (const one of starts) start(one);
+        for (const one of starts) begin(one);
         met(client, "assign");
       },
       unassign(partitions) {
         say(`${process.name} lets ${partitions} go`);
+        const isMember = client.inGroup && client.topicId === topicId && !away;
         for (const partition of partitions) {
+          const ownedSinceMs = client.positions.get(partition)?.sinceMs ?? 0;
           client.positions.delete(partition);
-          onLetGo(process, partition);
+          onLetGo(process, { partition, ownedSinceMs, demandedAtMs: client.demandedAtMs, isMember });
         }
         met(client, "revoke");
       },
@@ -152,7 +140,7 @@ export function createKafka(options: {
       resume: (partitions) => setPaused(partitions, false),
       rewind(partitions) {
         if (away || random.chance(troubles.lookUps)) throw new Error("Local: Erroneous state");
-        for (const partition of partitions) start({ partition, offset: "beginning", leaderEpoch: -1 });
+        for (const partition of partitions) read({ partition, offset: "beginning", leaderEpoch: -1 });
       },
       watermarks: (partition) =>
         away ? { low: -1, end: -1 } : { low: logOf(partition).start(), end: logOf(partition).end() },
@@ -166,24 +154,28 @@ export function createKafka(options: {
         ),
       topicId: () => client.topicId,
       committedOffsets: async () => new Map(),
-      commit: (commits) => heard(clock, commit(commits)),
+      commit,
       leave() {
         client.leaving = true;
         world.timer(1, balance);
       },
       missingRight: async () => undefined,
       async close() {
+        if (client.positions.size > 0)
+          broken(`${process.name} ends with partitions that it has not given up`);
         client.inGroup = false;
         clients.delete(client);
         balance();
       },
     };
 
-    function setPaused(partitions: number[], paused: boolean): void {
+    function setPaused(partitions: number[], to: boolean): void {
       for (const partition of partitions) {
+        if (to) paused.add(partition);
+        else paused.delete(partition);
         const position = client.positions.get(partition);
         // What was fetched is given up, and fetched again.
-        if (position) Object.assign(position, { paused, fetched: [] });
+        if (position) Object.assign(position, { paused: to, fetched: [] });
       }
     }
   }
@@ -195,7 +187,7 @@ export function createKafka(options: {
     logs: () => logs,
     topicId: () => topicId,
     isAway: () => away,
-    commitsUnderWay: () => underWay,
+    commitsUnderWay: () => underWay.size,
     loseSession: (process: Process): void => {
       for (const client of clients) if (client.process === process && client.inGroup) loseSession(client);
     },

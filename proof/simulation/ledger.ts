@@ -15,27 +15,32 @@ import {
   type Verdict,
 } from "../../src/ledger/ledger.ts";
 import { verdictOf } from "../../src/ledger/rows.ts";
+import type { Conduct } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
 import type { Orders } from "./orders.ts";
 
-/** A handled order, and how often its effect was committed with it. */
-export type SimulatedRow = { entry: Entry; effects: number };
+/** By then every statement is over, on the server or with its connection. */
+const mostSilentMs = 15_000;
+
+/** A handled order, how often its effect was committed with it, and when. */
+export type SimulatedRow = { entry: Entry; effects: number; atMs: number };
 export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
 
 export function createSimulatedLedger(options: {
   random: Random;
   time: Time;
   orders: Orders;
+  conduct: () => Pick<Conduct, "transaction" | "inserted">;
   say: (what: string) => void;
 }) {
-  const { random, time, orders, say } = options;
+  const { random, time, orders, conduct, say } = options;
   const itself = { name: "ledger", alive: true, frozenUntilMs: 0 };
   const world = time.clockOf(itself);
   const rows = new Map<string, SimulatedRow>();
   /** Orders that a transaction has inserted: another one waits for its end. */
   const locked = new Map<string, Process>();
-  /** What goes wrong just now: it is away; it breaks off at the commit, which may have been made; it is slow. */
-  const troubles = { down: false, broken: 0, slow: 0 };
+  /** What goes wrong just now: it is away; it breaks off at the commit, which may have been made; it is slow; it never answers. */
+  const troubles = { down: false, broken: 0, slow: 0, silent: false };
 
   const unavailable = () => new LedgerUnavailableError("the connection broke");
   async function work(): Promise<void> {
@@ -62,6 +67,7 @@ export function createSimulatedLedger(options: {
 
   /** The commit, from where on the process has no say. */
   async function commit(
+    process: Process,
     entries: readonly Entry[],
     fresh: readonly Entry[],
     effects: Map<string, number>,
@@ -77,9 +83,19 @@ export function createSimulatedLedger(options: {
     }
     const breaks = random.chance(troubles.broken);
     if (breaks && random.chance(0.5)) throw unavailable();
-    for (const entry of fresh) rows.set(entry.order.id, { entry, effects: effects.get(entry.order.id) ?? 0 });
+    for (const entry of fresh)
+      rows.set(entry.order.id, { entry, effects: effects.get(entry.order.id) ?? 0, atMs: time.nowMs() });
     if (fresh.length > 0) say(`the ledger has ${fresh.map(({ order }) => order.id.slice(-4))}`);
+    conduct().inserted(process, fresh);
     if (breaks) throw unavailable();
+  }
+
+  /** The answer to a commit. It may never come: then the connection is given up in the end. */
+  async function answered(commit: Promise<void>): Promise<void> {
+    await commit;
+    if (!troubles.silent) return;
+    await world.sleep(random.int(1_000, mostSilentMs));
+    throw unavailable();
   }
 
   /** The ledger as one process reaches it. */
@@ -128,14 +144,28 @@ export function createSimulatedLedger(options: {
       lock(entries, itself);
       await heard(
         clock,
-        commit(entries, written, effects).finally(() => unlock(entries, itself)),
+        answered(commit(process, entries, written, effects).finally(() => unlock(entries, itself))),
       );
       return entries.map((entry, at) => (isLeft(entry) ? failures.get(entry) : verdicts[at]));
     }
 
+    /** Told whoever watches, with its end. */
+    const watched: Ledger["record"] = async (entries, ...rest) => {
+      const end = conduct().transaction(process, entries);
+      try {
+        const recorded = await record(entries, ...rest);
+        // Of another order under its id there will be a letter.
+        end(entries.filter((_, at) => typeof recorded[at] === "string" && recorded[at] !== "conflict"));
+        return recorded;
+      } catch (error) {
+        end([]);
+        throw error;
+      }
+    };
+
     return {
       open: () => Promise.resolve(),
-      record,
+      record: watched,
       find: (ids) =>
         heard(
           clock,

@@ -68,6 +68,13 @@ const mutations: Mutation[] = [
     wrong: "|| nearlyAll || true) return true;",
   },
   {
+    defect: "while all fail one probe follows the other at once",
+    file: "breaker.ts",
+    right:
+      "probeAtMs = failed.length > 0 ? nowMs + backoffMs(probes, probeBaseMs, probeMaxMs, random) : nowMs;",
+    wrong: "probeAtMs = nowMs;",
+  },
+  {
     defect: "a record is finished before its letter is acknowledged",
     file: "ending.ts",
     right: "await deadLetters.bury(",
@@ -78,6 +85,97 @@ const mutations: Mutation[] = [
     file: "recorder.ts",
     right: "const mostBrokenOff = 10;",
     wrong: "const mostBrokenOff = Number.POSITIVE_INFINITY;",
+  },
+  {
+    defect: "the bytes of what is finished are never given back",
+    file: "offsets.ts",
+    right: "      hand.bytes -= record.bytes;\n",
+    wrong: "",
+  },
+  {
+    defect: "an acknowledged commit is made again and again",
+    file: "offsets.ts",
+    right: "      committed = commit;\n",
+    wrong: "",
+  },
+  {
+    defect: "a look-up that failed counts as nothing committed",
+    file: "ownership.ts",
+    right: "await consumer.committed(partitions, lookUpTimeoutMs)",
+    wrong: "await consumer.committed(partitions, lookUpTimeoutMs).catch(() => undefined)",
+  },
+  {
+    defect: "what waits keeps all that was polled with it",
+    file: "ownership.ts",
+    right: "      record.own();\n",
+    wrong: "",
+  },
+  {
+    defect: "partitions are let go without their last commit",
+    file: "group-member.ts",
+    right: "running || !committer.settled(partitions)",
+    wrong: "running",
+  },
+  {
+    defect: "partitions are let go while their work runs",
+    file: "group-member.ts",
+    right: "running || !committer.settled(partitions)",
+    wrong: "!committer.settled(partitions)",
+  },
+  {
+    defect: "partitions are let go only when their work has ended, however long that takes",
+    file: "group-member.ts",
+    right: "if (clock.nowMs() - sinceMs > revokeTimeoutMs) {",
+    wrong: "if (clock.nowMs() < sinceMs) {",
+  },
+  {
+    defect: "a pause outlives the ownership",
+    file: "group-member.ts",
+    right: "      if (paused) consumer.resume([partition]);\n      owned",
+    wrong: "      owned",
+  },
+  {
+    defect: "what is tried again goes behind its customer's next",
+    file: "scheduler.ts",
+    right: "queue.waiting.unshift(",
+    wrong: "queue.waiting.push(",
+  },
+  {
+    defect: "an effect is done without a look whether it is",
+    file: "processor.ts",
+    right: "work.effected ||= await isKnown(work);",
+    wrong: "",
+  },
+  {
+    defect: "an effect begins when its partition is to be given up",
+    file: "processor.ts",
+    right: "      if (work.owner.leaving) return [];\n",
+    wrong: "",
+  },
+  {
+    defect: "the deadline of an effect is not called off",
+    file: "processor.ts",
+    right: "        deadline.stop();\n",
+    wrong: "",
+  },
+  {
+    defect: "a letter that is on its way does not hold up a release",
+    file: "ending.ts",
+    right: "    owner.running += 1;\n",
+    wrong: "    owner.running += 0;\n",
+  },
+  {
+    defect: "an order is given up one attempt early",
+    file: "ending.ts",
+    right: "const spent = work.attempts / config",
+    wrong: "const spent = (work.attempts + 1) / config",
+  },
+  {
+    defect: "attempts are made in a row",
+    file: "ending.ts",
+    right:
+      "    work.notBeforeMs = nowMs + backoffMs(work.failures, config.RETRY_BASE_MS, config.RETRY_MAX_MS, random);\n",
+    wrong: "    work.notBeforeMs = nowMs;\n",
   },
 ];
 

@@ -17,6 +17,10 @@ export type Plan = {
 };
 /** Why all fail just now; undeclared: as anything else than RetryLater. */
 export type Outage = { declared: boolean } | undefined;
+type Begins = (
+  order: PlacedOrder,
+  signal: AbortSignal,
+) => { done: () => void; failed: (error: unknown) => void };
 export type Orders = ReturnType<typeof createOrders>;
 
 const forEver = 1_000_000;
@@ -128,9 +132,26 @@ export function createOrders(options: {
         )
       );
     },
-    handlerOf: (clock: Clocked): Handler =>
+    /** What was given up gets on from now on, where that was for what its handler did. */
+    mend(id: string): void {
+      const plan = plans.get(id);
+      if (plan) plan.left = 0;
+    },
+    /** @param begins is told of each effect that begins. @returns what is told its end */
+    handlerOf: (clock: Clocked, begins: Begins): Handler =>
       kind === "effect"
-        ? { effect: (order) => act(clock, order) }
+        ? {
+            async effect(order, { signal }) {
+              const end = begins(order, signal);
+              try {
+                await act(clock, order);
+                end.done();
+              } catch (error) {
+                end.failed(error);
+                throw error;
+              }
+            },
+          }
         : { apply: (order, context) => act(clock, order, context.tx) },
   };
 }

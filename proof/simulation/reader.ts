@@ -1,5 +1,6 @@
 /** How a member's client reads a partition: from its position, which it compares with the leader's epoch (KIP-320). */
 import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
+import type { Conduct } from "./checks/conduct.ts";
 import type { Process, Random } from "./clock.ts";
 import type { GroupClient, Position } from "./group.ts";
 import type { Log, Stored } from "./log.ts";
@@ -13,7 +14,8 @@ export function createSimulatedReader(options: {
   troubles: { repeats: number };
   logOf: (partition: number) => Log;
   isAway: () => boolean;
-  onDelivery: (process: Process, record: Stored) => void;
+  onDelivery: (process: Process, record: Stored, counts: boolean) => void;
+  conduct: () => Pick<Conduct, "copied">;
   say: (what: string) => void;
 }) {
   const { random, topic, troubles, logOf, isAway, onDelivery, say } = options;
@@ -61,19 +63,20 @@ export function createSimulatedReader(options: {
       // What comes of a topic that it has not heard of yet may look like what it knows as finished.
       const heard =
         position.topicId === client.topicId && String(stored.key).startsWith(`${client.topicId}/`);
-      if (!leaves && heard) onDelivery(client.process, stored);
+      onDelivery(client.process, stored, !leaves && heard);
     }
     if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
-    return taken.map((stored) => deliveredOf(topic, stored));
+    return taken.map((stored) =>
+      deliveredOf(topic, stored, () => options.conduct().copied(client.process, stored)),
+    );
   }
 
   return deliver;
 }
 
-function deliveredOf(topic: string, stored: Stored): DeliveredRecord {
+function deliveredOf(topic: string, stored: Stored, own: () => unknown): DeliveredRecord {
   const { key, value, partition, offset, leaderEpoch } = stored;
   const bytes = key.length + value.length;
-  const ownership = { own: () => undefined };
   return {
     topic,
     partition,
@@ -84,6 +87,6 @@ function deliveredOf(topic: string, stored: Stored): DeliveredRecord {
     key,
     value,
     headers: [],
-    ...ownership,
+    own,
   } as unknown as DeliveredRecord;
 }

@@ -6,7 +6,7 @@ import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
 import type { Logger } from "../../src/runtime/log.ts";
-import { createChecker } from "./checker.ts";
+import { createChecker } from "./checks/checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
 import { createKafka } from "./kafka.ts";
 import { createSimulatedLedger } from "./ledger.ts";
@@ -43,7 +43,12 @@ export function createWorld(seed: number, tell: (what: string) => void) {
   const kind = random.pick(["apply", "effect"] as const);
   const faulty = random.pick([0, 0, 0.05, 0.2]);
   // Where a backlog is full of orders that fail, nothing else comes in by which the breaker would notice that not all do.
-  const settings = { ...defaults, BACKLOG_RECORDS: faulty === 0 ? 8 : 1_000 };
+  const settings = {
+    ...defaults,
+    BACKLOG_RECORDS: faulty === 0 ? 8 : 1_000,
+    // By the seed, so that it stays the world that it was.
+    ...(faulty === 0 && seed % 3 === 0 && { BACKLOG_BYTES: 2_000 }),
+  };
   const customers = random.int(3, 12);
   const orders = createOrders({
     random,
@@ -53,7 +58,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     customers,
   });
   const letters = createLetters({ random, time, say });
-  const ledger = createSimulatedLedger({ random, time, orders, say });
+  const ledger = createSimulatedLedger({ random, time, orders, conduct: () => checker.conduct, say });
   const checker = createChecker({
     ...{
       kafka: () => kafka,
@@ -61,7 +66,9 @@ export function createWorld(seed: number, tell: (what: string) => void) {
       letters,
       orders,
       kind,
-      backlogRecords: settings.BACKLOG_RECORDS,
+      settings,
+      leaving: () => leaving,
+      nowMs: time.nowMs,
       broken: fail,
     },
   });
@@ -69,11 +76,14 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     ...{ random, time, partitions: random.int(1, 3), topic: settings.ORDERS_TOPIC, say },
     onCommit: (commit) => checker.committed(commit.partition, commit),
     onDelivery: checker.delivered,
-    onLetGo: checker.forget,
+    conduct: () => checker.conduct,
+    onLetGo: checker.letGo,
+    broken: fail,
   });
   let placed = 0;
   let started = 0;
   const processes = new Map<Process, { leave: () => void }>();
+  const leaving = new Set<Process>();
 
   /** New records, now and then one that is no order, or a hole. */
   function place(records: number): void {
@@ -83,6 +93,17 @@ export function createWorld(seed: number, tell: (what: string) => void) {
       const order = random.chance(0.02) ? undefined : orders.next();
       letters.expect(log.append(order, Buffer.from(order ? JSON.stringify(order) : "{}")));
       placed += 1;
+    }
+  }
+
+  /** An operator sends a few letters back, what was wrong with them mended or not. */
+  function redrive(): void {
+    if (kafka.isAway()) return;
+    for (const { order, value } of [...letters.all()].slice(-random.int(1, 3))) {
+      if (order && random.chance(0.5)) orders.mend(order.id);
+      const again = random.pick(kafka.logs()).append(order, value);
+      say(`${again.key} is redriven`);
+      letters.expect(again);
     }
   }
 
@@ -107,8 +128,8 @@ export function createWorld(seed: number, tell: (what: string) => void) {
       ...{
         ...parts,
         ledger: ledger.of(process, clock),
-        deadLetters: letters.of(clock),
-        handler: orders.handlerOf(clock),
+        deadLetters: letters.of(clock, (...letter) => checker.conduct.letter(process, ...letter)),
+        handler: orders.handlerOf(clock, (...call) => checker.conduct.effect(process, ...call)),
       },
     });
     const member = createGroupMember(settings, { ...parts, consumer, demands, processor });
@@ -128,17 +149,25 @@ export function createWorld(seed: number, tell: (what: string) => void) {
   function end(process: Process): void {
     process.alive = false;
     processes.delete(process);
+    leaving.delete(process);
     ledger.died(process);
   }
 
   return {
-    ...{ random, time, kafka, ledger, letters, orders, kind, processes, place, start, say, goOn },
+    ...{ seed, random, time, kafka, ledger, letters, orders, kind },
+    ...{ processes, place, redrive, start, say, goOn },
     crash(process: Process): void {
       say(`${process.name} crashes`);
       end(process);
       time
         .clockOf({ name: "coordinator", alive: true, frozenUntilMs: 0 })
         .timer(6_000, () => kafka.loseSession(process));
+    },
+    /** Asks it to end, which it has to do. */
+    leave(process: Process): void {
+      say(`${process.name} is to leave`);
+      leaving.add(process);
+      processes.get(process)?.leave();
     },
     checker,
     fail,

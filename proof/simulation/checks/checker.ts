@@ -4,15 +4,17 @@
  * another's fault. The commit is read with the core's own rule for the next owner: a range that this takes for finished
  * counts as a claim.
  */
-import { createOffsetTracker, topicOf } from "../../src/handling/offsets.ts";
-import type { CommittedOffset } from "../../src/kafka/places.ts";
-import type { Process } from "./clock.ts";
-import type { Kafka } from "./kafka.ts";
-import type { LedgerModel } from "./ledger.ts";
-import type { Letters } from "./letters.ts";
-import type { Stored } from "./log.ts";
-import type { Orders } from "./orders.ts";
-import { mostPolled } from "./reader.ts";
+import type { ConsumerConfig } from "../../../src/config.ts";
+import { createOffsetTracker, topicOf } from "../../../src/handling/offsets.ts";
+import type { CommittedOffset } from "../../../src/kafka/places.ts";
+import type { Process } from "../clock.ts";
+import type { Kafka } from "../kafka.ts";
+import type { LedgerModel } from "../ledger.ts";
+import type { Letters } from "../letters.ts";
+import type { Stored } from "../log.ts";
+import type { Orders } from "../orders.ts";
+import { mostPolled } from "../reader.ts";
+import { createConduct, type Release } from "./conduct.ts";
 
 export class Broken extends Error {
   override name = "Broken";
@@ -24,7 +26,10 @@ export function createChecker(parts: {
   letters: Letters;
   orders: Orders;
   kind: "apply" | "effect";
-  backlogRecords: number;
+  settings: ConsumerConfig;
+  /** Who was asked to end and has not. */
+  leaving: () => Iterable<Process>;
+  nowMs: () => number;
   broken: (what: string) => void;
 }) {
   const { kafka, ledger, letters, orders, broken } = parts;
@@ -68,29 +73,41 @@ export function createChecker(parts: {
     return found === record;
   };
 
+  const conduct = createConduct({
+    ...parts,
+    isFinished,
+    isInLog,
+    comesAgain: (partition) => split(partition, kafka().committed.get(partition)).left,
+  });
+
   return {
+    conduct,
     committed(partition: number, commit: CommittedOffset): void {
       const early = split(partition, commit).passed.find((record) => !isFinished(record));
       if (early) broken(`a commit of partition ${partition} passes ${early.key}, which is not finished`);
     },
     /** Bounded memory: no more than the backlog, and what two polls bring, one of a log that is no more. */
-    delivered(process: Process, record: Stored): void {
+    delivered(process: Process, record: Stored, counts: boolean): void {
+      conduct.given(process, record, counts);
+      if (!counts) return;
       const held = inHand.get(process) ?? new Map<string, Stored>();
       inHand.set(process, held);
       held.set(String(record.key), record);
-      if (held.size <= parts.backlogRecords) return;
+      if (held.size <= parts.settings.BACKLOG_RECORDS) return;
       for (const [key, one] of held) if (isFinished(one) || !isInLog(one)) held.delete(key);
-      const most = kafka().logs().length * (parts.backlogRecords + 2 * mostPolled);
+      const most = kafka().logs().length * (parts.settings.BACKLOG_RECORDS + 2 * mostPolled);
       if (held.size > most) broken(`${process.name} holds ${held.size} records, more than ${most}`);
     },
     /** It holds nothing of a partition any more. */
-    forget(process: Process, partition: number): void {
+    letGo(process: Process, release: Release): void {
+      conduct.letGo(process, release);
       const held = inHand.get(process);
-      for (const [key, one] of held ?? []) if (one.partition === partition) held?.delete(key);
+      for (const [key, one] of held ?? []) if (one.partition === release.partition) held?.delete(key);
     },
     /** What is still to be done; undefined: all of it is, and committed. */
     undone(): string | undefined {
       if (kafka().isAway()) return "the topic is away";
+      for (const { name } of parts.leaving()) return `${name} has not left`;
       if (kafka().commitsUnderWay() > 0) return "a commit is on its way";
       for (const log of kafka().logs())
         for (const record of log.records())
