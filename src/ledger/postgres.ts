@@ -29,6 +29,7 @@ const mostUnderWay = 4;
 const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
+const turnLock = 727_003;
 /** Whatever the database's own default is: generations rest on it (./generations.ts). */
 const isolation = "ISOLATION LEVEL READ COMMITTED";
 
@@ -105,7 +106,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       const takesTurn = inTurn > 0 && isShared;
       inTurn -= Number(takesTurn);
       const work = async (sql: SQL) => {
-        if (takesTurn) await sql`SELECT pg_advisory_xact_lock(727003)`;
+        if (takesTurn) await sql`SELECT pg_advisory_xact_lock(${turnLock})`;
         const execute: Tx = async (strings, ...values) => {
           try {
             return plain<never>(await sql(strings, ...values).execute());
@@ -152,7 +153,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       });
     },
     bury: async (...letters) => void (await ask((sql) => bury(askOf(sql), words, letters))),
-    find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, /^.{5}$/)),
+    find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, /^[\dA-Z]{5}$/)),
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
   };

@@ -120,7 +120,7 @@ export function createSqliteLedger(path: string): Ledger {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code)) throw new BatchError(new Map(), error);
-        throw new LedgerUnavailableError(String(error), { cause: error });
+        unavailable(error);
       }),
     // The file has one writer: whoever holds it keeps all consumers from theirs.
     longestApplyMs: 1_000,
@@ -128,7 +128,7 @@ export function createSqliteLedger(path: string): Ledger {
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);
-      return Promise.try(() => find(askOf(reader()), words, ids)).catch((error) => blame(error, /^/));
+      return Promise.try(() => find(askOf(reader()), words, ids)).catch(unavailable);
     },
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
@@ -155,9 +155,12 @@ export function createSqliteLedger(path: string): Ledger {
 const ofTheFile =
   /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/;
 
-/** Throws the error as the contract names it: the file's own failures apart from all others; `its`: which those are. */
-function blame(error: unknown, its = ofTheFile): never {
-  if (its.test((error as SQLiteError).code ?? ""))
-    throw new LedgerUnavailableError(String(error), { cause: error });
+/** Throws the error as the contract names it: the file's own failures apart from all others. */
+function blame(error: unknown): never {
+  if (error instanceof SQLiteError && ofTheFile.test(error.code ?? "")) unavailable(error);
   throw error;
+}
+
+function unavailable(error: unknown): never {
+  throw new LedgerUnavailableError(String(error), { cause: error });
 }
