@@ -37,7 +37,8 @@ export async function startBrokers(
   const image = await ensureImage(thisMachine(stop), "kafka");
   const compose = composeWith({ ...env, KAFKA_IMAGE: image });
   const bootstrap = [1, 2, 3].map((n) => `127.0.0.1:${env[`KAFKA_PORT_${n}`]}`).join(",");
-  const config = kafkaConfig({ KAFKA_BROKERS: bootstrap });
+  const { TOPIC_PARTITIONS } = process.env;
+  const config = kafkaConfig({ KAFKA_BROKERS: bootstrap, TOPIC_PARTITIONS });
 
   await removeBrokers();
   try {
