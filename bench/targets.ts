@@ -28,7 +28,7 @@ const limits = {
     "waiting: the clients' orders are with the brokers or with the producer, seldom with both, and neither is busy all the time",
   http: "the producer's one thread of JavaScript, of which the route without Kafka takes the most: Bun's HTTP server and the kernel's sockets",
   requests:
-    "produce requests: librdkafka puts one partition into each, so of 64 connections' orders for 12 partitions each carries five, where a peer's carries a broker's four partitions",
+    "produce requests: librdkafka puts one partition into each, so of 64 connections' orders for 12 partitions each carries five, where a peer's carries a broker's four partitions. With `TOPIC_PARTITIONS=3` it is ahead (`docs/capacity.md`)",
   promises:
     "what is promised besides: validation, the id by the key, the record and its headers, metrics, the bound, the answer with its place; and librdkafka's threads",
   processors: "two processors for all of it: load, HAProxy, three producers, three brokers",
