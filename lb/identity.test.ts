@@ -144,6 +144,12 @@ describe("refused is", () => {
     ["another issuer's name", bearer(current.token("acme", { iss: "https://issuer.example" }))],
     ["another audience", bearer(current.token("acme", { aud: `${audience}2` }))],
     ["other audiences", bearer(current.token("acme", { aud: ["a", `"${audience}"`] }))],
+    [
+      "an audience that ours is the beginning of, and a NUL",
+      bearer(current.token("acme", { aud: `${audience}\0` })),
+    ],
+    ["several such audiences", bearer(current.token("acme", { aud: ["a", `${audience}\0b`] }))],
+    ["an issuer's name with a NUL", bearer(current.token("acme", { iss: `${issuer}\0b` }))],
     ["no audience", bearer(current.token("acme", { aud: undefined }))],
     ["a token of nobody", bearer(current.token("acme", { sub: undefined }))],
     ["a token without a signature", bearer(unsigned())],
