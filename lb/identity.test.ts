@@ -105,6 +105,11 @@ describe("a principal is told to the servers", () => {
     expect(await heard(bearer(token))).toEqual(["acme", undefined]);
   });
 
+  test("by token, where the certificate has no name for one", async () => {
+    for (const cn of ["Jane Doe", "acme\n", "bank/CN=till", "é"])
+      expect(await heard(bearer(keys.bank.key), ca.certificate(cn))).toEqual(["bank", "bank/*"]);
+  });
+
   test("by API key, with the customers that it may order for", async () => {
     expect(await heard(bearer(keys.bank.key))).toEqual(["bank", "bank/*"]);
     expect(await heard(bearer(keys.till.key))).toEqual(["till", "*"]);
