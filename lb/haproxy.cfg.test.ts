@@ -2,6 +2,7 @@
 // table of outcomes, and its numbers agree with those of the producers.
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { tryLimitMs } from "../examples/client.ts";
 import { orderLimitMs } from "../proof/client/policy.ts";
 import { maxBatchBytes, maxBatchOrders, producerConfig } from "../src/config.ts";
 import { timeLeftMs } from "../src/http/from-balancer.ts";
@@ -149,12 +150,18 @@ describe("its numbers agree", () => {
 
   const tries = number("retries") + 1;
   const boundMs = tries * server;
+  const longestMs = boundMs + tries * (milliseconds("timeout queue") + connect);
   const answerByMs = Number(/Answer-By %\[date\((\d+),ms\)\]$/m.exec(text)?.[1]);
 
   test("an order is answered within 30 s, whatever hangs; nobody is given up before that", () => {
     expect(boundMs).toBe(30_000);
     expect(boundMs).toBeLessThan(client);
     expect(boundMs).toBeLessThan(orderLimitMs);
+  });
+
+  test("and within 40 s where each of its tries waits for a place and for a connection: a client waits for longer", () => {
+    expect(longestMs).toBe(40_000);
+    expect(longestMs).toBeLessThan(tryLimitMs);
   });
 
   test("a producer answers the last try in time: it has what is left until Answer-By, and a second at least", () => {
@@ -177,7 +184,7 @@ describe("its numbers agree", () => {
   });
 
   test("an old process outlives the last request of any connection", () => {
-    expect(keepAlive + boundMs).toBeLessThanOrEqual(milliseconds("hard-stop-after"));
+    expect(keepAlive + longestMs).toBeLessThanOrEqual(milliseconds("hard-stop-after"));
     // The new one does not know which keys that one sends on, and says so for as long as any is remembered.
     const endsAfterS = Number(/set-var proc\.started date\((\d+)\)$/m.exec(text)?.[1]);
     expect(endsAfterS * 1_000).toBe(milliseconds("hard-stop-after"));
