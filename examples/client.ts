@@ -10,8 +10,8 @@ export type Order = components["schemas"]["Order"];
 export type Accepted = components["schemas"]["Accepted"];
 type Problem = components["schemas"]["Problem"];
 
-/** The balancer answers within 32 s. */
-const tryLimitMs = 35_000;
+/** The balancer answers within 40 s. */
+export const tryLimitMs = 45_000;
 const retryBaseMs = 200;
 const retryMostMs = 10_000;
 /** Refused for now, RFC 9110. */

@@ -2,6 +2,7 @@
 // table of outcomes, and its numbers agree with those of the producers.
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { tryLimitMs } from "../examples/client.ts";
 import { orderLimitMs } from "../proof/client/policy.ts";
 import { maxBatchBytes, maxBatchOrders, producerConfig } from "../src/config.ts";
 import { timeLeftMs } from "../src/http/from-balancer.ts";
@@ -18,6 +19,7 @@ afterAll(() => credentials[Symbol.dispose]());
 
 describe("HAProxy takes it without a warning", () => {
   const secret = { LB_KEY_SECRET: keySecret };
+  const token = { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i", LB_JWT_AUDIENCE: "a" };
   const servers = { ...secret, PRODUCER_1: "127.0.0.1:3000", CONSUMER_1: "127.0.0.1:3001" };
   test.each<[string, Record<string, string>]>([
     ["servers by address", { ...servers, PRODUCER_2: "127.0.0.1:3002", PRODUCER_3: "127.0.0.1:3003" }],
@@ -26,6 +28,11 @@ describe("HAProxy takes it without a warning", () => {
     ["without an access log", { ...servers, LB_ACCESS_LOG: "0" }],
     ["with its log elsewhere", { ...servers, LB_ACCESS_LOG: "127.0.0.1:514 format rfc5424 sample 1:10" }],
     ["elsewhere", { ...servers, LB_OPEN: "1", LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "[::1]:8405" }],
+    ["at two addresses", { ...servers, LB_OPEN: "1", LB_BIND: "0.0.0.0:8081,[::1]:8081" }],
+    [
+      "for operators where clients would be",
+      { ...servers, LB_OPEN: "1", LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "127.0.0.1:8080" },
+    ],
   ])("%s, and says that it is open", (_, env) => {
     const { exitCode, said } = check(env);
     expect(exitCode).toBe(0);
@@ -37,7 +44,7 @@ describe("HAProxy takes it without a warning", () => {
 
   test.each<[string, Record<string, string>]>([
     ["certificates", { LB_CERT: edge, LB_CLIENT_CA: ca.path }],
-    ["tokens", { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i", LB_JWT_AUDIENCE: "a" }],
+    ["tokens", { ...token, LB_JWT_NEXT_KEY: edge }],
     ["keys", { LB_API_KEYS: nothing, LB_POLICY: nothing }],
   ])("anywhere with %s, and says nothing then", (_, env) => {
     const secured = { ...servers, LB_BIND: "0.0.0.0:8081", ...env };
@@ -47,12 +54,23 @@ describe("HAProxy takes it without a warning", () => {
   test.each<[string, Record<string, string>, string]>([
     ["open beyond this machine", { LB_BIND: "0.0.0.0:8081" }, "LB_OPEN=1"],
     ["without what a token must say", { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i" }, "LB_JWT_AUDIENCE"],
-    [
-      "with a shared secret, which would be the file's name",
-      { LB_JWT_KEY: edge, LB_JWT_ISSUER: "i", LB_JWT_AUDIENCE: "a", LB_JWT_ALG: "HS256" },
-      "LB_JWT_ALG",
-    ],
+    ["with a shared secret, which would be the file's name", { ...token, LB_JWT_ALG: "HS256" }, "LB_JWT_ALG"],
     ["with clients' certificates, but without TLS", { LB_CLIENT_CA: ca.path }, "LB_CERT"],
+    ["with a policy, but open", { LB_POLICY: nothing }, "LB_POLICY needs"],
+    ["with the next key alone, but open", { LB_JWT_NEXT_KEY: edge }, "need LB_JWT_KEY"],
+    ["with what a token must say, but open", { LB_JWT_ISSUER: "i" }, "need LB_JWT_KEY"],
+    ["with an audience for API keys", { LB_API_KEYS: nothing, LB_JWT_AUDIENCE: "a" }, "need LB_JWT_KEY"],
+    ["with a key that is not there", { ...token, LB_JWT_KEY: "/nowhere" }, "error opening file '/nowhere'"],
+    ["with no next key there", { ...token, LB_JWT_NEXT_KEY: "/nowhere" }, "error opening file '/nowhere'"],
+    ["for operators where clients are", { LB_PORT: "8404" }, "LB_STATS_BIND"],
+    [
+      "for operators where clients are, wherever that is",
+      { LB_OPEN: "1", LB_BIND: "0.0.0.0:8081", LB_STATS_BIND: "0.0.0.0:8081" },
+      "LB_STATS_BIND",
+    ],
+    ["for nobody", { CONNECTIONS_PER_CLIENT: "0" }, "1 at least"],
+    ["for nobody's batches", { BATCHES_PER_CLIENT: "0" }, "1 at least"],
+    ["for nobody's look-ups", { LOOKUPS_PER_CLIENT: "0" }, "1 at least"],
   ])("but not %s", (_, env, told) => {
     const { exitCode, said } = check({ ...servers, ...env });
     expect(exitCode).toBe(1);
@@ -132,12 +150,18 @@ describe("its numbers agree", () => {
 
   const tries = number("retries") + 1;
   const boundMs = tries * server;
+  const longestMs = boundMs + tries * (milliseconds("timeout queue") + connect);
   const answerByMs = Number(/Answer-By %\[date\((\d+),ms\)\]$/m.exec(text)?.[1]);
 
   test("an order is answered within 30 s, whatever hangs; nobody is given up before that", () => {
     expect(boundMs).toBe(30_000);
     expect(boundMs).toBeLessThan(client);
     expect(boundMs).toBeLessThan(orderLimitMs);
+  });
+
+  test("and within 40 s where each of its tries waits for a place and for a connection: a client waits for longer", () => {
+    expect(longestMs).toBe(40_000);
+    expect(longestMs).toBeLessThan(tryLimitMs);
   });
 
   test("a producer answers the last try in time: it has what is left until Answer-By, and a second at least", () => {
@@ -160,7 +184,7 @@ describe("its numbers agree", () => {
   });
 
   test("an old process outlives the last request of any connection", () => {
-    expect(keepAlive + boundMs).toBeLessThanOrEqual(milliseconds("hard-stop-after"));
+    expect(keepAlive + longestMs).toBeLessThanOrEqual(milliseconds("hard-stop-after"));
     // The new one does not know which keys that one sends on, and says so for as long as any is remembered.
     const endsAfterS = Number(/set-var proc\.started date\((\d+)\)$/m.exec(text)?.[1]);
     expect(endsAfterS * 1_000).toBe(milliseconds("hard-stop-after"));

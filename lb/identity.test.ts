@@ -105,6 +105,11 @@ describe("a principal is told to the servers", () => {
     expect(await heard(bearer(token))).toEqual(["acme", undefined]);
   });
 
+  test("by token, where the certificate has no name for one", async () => {
+    for (const cn of ["Jane Doe", "acme\n", "bank/CN=till", "é"])
+      expect(await heard(bearer(keys.bank.key), ca.certificate(cn))).toEqual(["bank", "bank/*"]);
+  });
+
   test("by API key, with the customers that it may order for", async () => {
     expect(await heard(bearer(keys.bank.key))).toEqual(["bank", "bank/*"]);
     expect(await heard(bearer(keys.till.key))).toEqual(["till", "*"]);
@@ -144,6 +149,12 @@ describe("refused is", () => {
     ["another issuer's name", bearer(current.token("acme", { iss: "https://issuer.example" }))],
     ["another audience", bearer(current.token("acme", { aud: `${audience}2` }))],
     ["other audiences", bearer(current.token("acme", { aud: ["a", `"${audience}"`] }))],
+    [
+      "an audience that ours is the beginning of, and a NUL",
+      bearer(current.token("acme", { aud: `${audience}\0` })),
+    ],
+    ["several such audiences", bearer(current.token("acme", { aud: ["a", `${audience}\0b`] }))],
+    ["an issuer's name with a NUL", bearer(current.token("acme", { iss: `${issuer}\0b` }))],
     ["no audience", bearer(current.token("acme", { aud: undefined }))],
     ["a token of nobody", bearer(current.token("acme", { sub: undefined }))],
     ["a token without a signature", bearer(unsigned())],

@@ -1,6 +1,7 @@
 // Certificates and credentials change without a stop, by the steps of docs/operations.md: what is new is taken before what is
 // old is not, and no request fails meanwhile, on kept connections or on new ones.
 import { afterAll, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { capture } from "../kit/capture.ts";
 import { until } from "../kit/until.ts";
 import { sampleOrder } from "../src/sample.ts";
@@ -36,16 +37,17 @@ async function reload(balancer: Balancer, ending = /Proxy orders stopped/g) {
   await until("they go on", () => accepted(balancer) > before + 50);
 }
 
-test("API keys, and the key of the tokens' issuer", async () => {
+test("API keys, and the key of the tokens' issuer; and a key that is not there leaves all as it was", async () => {
   const [oldIssuer, nextIssuer] = [newIssuer(), newIssuer()];
   const [oldKey, nextKey, dueKey] = [newApiKey("acme"), newApiKey("acme"), newApiKey("bank")];
   const tokens = [oldIssuer.token("acme"), nextIssuer.token("acme")] as const;
+  const issuerFile = write("issuer", oldIssuer.pem);
   using producer = startStandIn({ answer });
   await using balancer = await startBalancer({
     producers: [producer.port],
     env: {
       LB_API_KEYS: write("keys", oldKey.line + dueKey.line),
-      LB_JWT_KEY: write("issuer", oldIssuer.pem),
+      LB_JWT_KEY: issuerFile,
       LB_JWT_NEXT_KEY: write("next-issuer", oldIssuer.pem),
       ...{ LB_JWT_ISSUER: issuer, LB_JWT_AUDIENCE: audience },
     },
@@ -90,6 +92,10 @@ test("API keys, and the key of the tokens' issuer", async () => {
   write("keys", nextKey.line);
   write("issuer", nextIssuer.pem);
   await reload(balancer);
+  expect(await oldAndNew()).toEqual([401, 401, 202, 202]);
+
+  rmSync(issuerFile);
+  await reload(balancer, /error opening file/g);
   expect(await oldAndNew()).toEqual([401, 401, 202, 202]);
 
   sending = false;

@@ -97,17 +97,31 @@ test.each([
   "a:1,,b:2",
   "::1:9092",
   "kafka://a:1",
+  "a:0",
+  "a:1,b:65536",
+  "a:190920",
 ])("%j names no brokers", (text) => {
   expect(faultsOf(() => kafkaConfig({ KAFKA_BROKERS: text }))).toHaveLength(1);
 });
 
+test.each(["orders ", "orders\n", "a b", "orders!", "öl", "a".repeat(250)])("%j is no topic", (text) => {
+  for (const name of ["ORDERS_TOPIC", "DEAD_TOPIC"])
+    expect(faultsOf(() => kafkaConfig({ ...brokers, [name]: text }))).toHaveLength(1);
+});
+
 describe("what only makes sense together", () => {
   const ssl = { KAFKA_SECURITY_PROTOCOL: "ssl" };
+  const user = { KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" };
   test.each<[string, Record<string, string>]>([
     ["KAFKA_SASL_USERNAME", { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", KAFKA_SASL_PASSWORD: "p" }],
     ["KAFKA_SASL_PASSWORD", { KAFKA_SECURITY_PROTOCOL: "sasl_ssl", KAFKA_SASL_USERNAME: "u" }],
     ["KAFKA_SSL_KEY_LOCATION is missing", { ...ssl, KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem" }],
     ["KAFKA_SSL_CERTIFICATE_LOCATION is missing", { ...ssl, KAFKA_SSL_KEY_LOCATION: "k.pem" }],
+    ["set it to ssl", { KAFKA_SSL_CA_LOCATION: "ca.pem" }],
+    [
+      "set it to ssl",
+      { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", ...user, KAFKA_SSL_CA_LOCATION: "ca.pem" },
+    ],
     ["set it to ssl", { KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem", KAFKA_SSL_KEY_LOCATION: "c.pem" }],
     ["MIN_INSYNC_REPLICAS", { REPLICATION_FACTOR: "1" }],
     ["MIN_INSYNC_REPLICAS", { MIN_INSYNC_REPLICAS: "4" }],

@@ -27,9 +27,9 @@ export const maxBatchBytes = 1_048_576;
 /** The last part of a producer's drain: whoever waits for an order is answered, be it that its fate is unknown. */
 export const drainAnswerMs = 1_000;
 
-/** A name or an IPv4 address, or an IPv6 address in brackets. */
-const broker = "([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d+";
-const brokers = { pattern: `^${broker}(,${broker})*$` };
+const port = "([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5])";
+/** Each a name or an IPv4 address, or an IPv6 address in brackets. */
+const brokers = { pattern: `^(([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${port}(,(?!$)|$))+$` };
 const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
 
 const kafka = {
@@ -42,8 +42,8 @@ const kafka = {
   KAFKA_SSL_CERTIFICATE_LOCATION: Type.Optional(text("PEM file of the certificate that brokers are shown")),
   KAFKA_SSL_KEY_LOCATION: Type.Optional(text("PEM file of the key of KAFKA_SSL_CERTIFICATE_LOCATION")),
   KAFKA_SSL_KEY_PASSWORD: Type.Optional(text("password of KAFKA_SSL_KEY_LOCATION, where it has one")),
-  ORDERS_TOPIC: text("topic of accepted orders", { default: "orders" }),
-  DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead" }),
+  ORDERS_TOPIC: text("topic of accepted orders", { default: "orders", pattern: "^[\\w.-]{1,249}$" }),
+  DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead", pattern: "^[\\w.-]{1,249}$" }),
   TOPIC_PARTITIONS: whole("partitions of a topic that is created", 12, 1, 1_000),
   REPLICATION_FACTOR: whole("replicas that each partition must have", 3, 1, 10),
   // 1 is the least that Kafka allows: then nothing is asked of the topics' configuration.
@@ -127,8 +127,8 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   for (const name of needed) if (value[name] === undefined) faulty.add(name);
   const faults = [...faulty].map((name) => faultOf(name, schema.properties[name] ?? {}, textOf(name, env)));
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
-  if (certificate && !String(protocol).endsWith("ssl"))
-    faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} shows no certificate: set it to ssl or sasl_ssl`);
+  if ((certificate || value.KAFKA_SSL_CA_LOCATION) && !String(protocol).endsWith("ssl"))
+    faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} has no certificates: set it to ssl or sasl_ssl`);
   if (Number(inSync) > Number(replicas))
     faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
   if (ORDERS_TOPIC === DEAD_TOPIC)

@@ -27,12 +27,13 @@ export async function exchange(
   { halfClosed, localAddress }: { halfClosed: boolean; localAddress: string },
 ): Promise<Exchange> {
   const socket = connect({ host: "127.0.0.1", port, localAddress, noDelay: true, allowHalfOpen: true });
-  const bodiless = parts[0]?.toString("latin1", 0, 5) === "HEAD ";
+  const head = parts[0]?.toString("latin1") ?? "";
+  const asked = { bodiless: head.startsWith("HEAD "), old: /^[^\n]* HTTP\/1\.0\r/.test(head) };
   const { promise: end, resolve } = Promise.withResolvers<"closed" | "silent">();
   let received = Buffer.alloc(0);
   socket.on("data", (part: Buffer) => {
     received = Buffer.concat([received, part]);
-    if (answersIn(received, bodiless).length >= expected) socket.end();
+    if (answersIn(received, asked).length >= expected) socket.end();
   });
   // A connection that is reset brought what it brought.
   for (const event of ["end", "error", "close"]) socket.on(event, () => resolve("closed"));
@@ -46,11 +47,11 @@ export async function exchange(
   const ending = await end;
   clearTimeout(timer);
   socket.destroy();
-  return { answers: answersIn(received, bodiless), ending };
+  return { answers: answersIn(received, asked), ending };
 }
 
-/** The final answers in what was received, as far as they are whole. */
-function answersIn(received: Buffer, bodiless: boolean): RawAnswer[] {
+/** The final answers in what was received, as far as they are whole. HTTP/1.0 takes any for one (RFC 9110, 15.2). */
+function answersIn(received: Buffer, asked: { bodiless: boolean; old: boolean }): RawAnswer[] {
   const answers: RawAnswer[] = [];
   for (let at = 0; ; ) {
     const headEnd = received.indexOf("\r\n\r\n", at);
@@ -59,9 +60,9 @@ function answersIn(received: Buffer, bodiless: boolean): RawAnswer[] {
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1]);
     const headers = new Headers(lines.map((line) => line.split(/:(.*)/s, 2) as [string, string]));
     at = headEnd + 4;
-    if (status >= 100 && status < 200 && status !== 101) continue;
+    if (status >= 100 && status < 200 && status !== 101 && !asked.old) continue;
     const length = Number(headers.get("content-length") ?? 0);
-    const bodyEnd = bodiless && answers.length === 0 ? at : at + length;
+    const bodyEnd = asked.bodiless && answers.length === 0 ? at : at + length;
     if (received.length < bodyEnd) return answers;
     answers.push({ status, headers, body: received.toString("utf8", at, bodyEnd) });
     at = bodyEnd;

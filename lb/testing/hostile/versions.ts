@@ -1,5 +1,5 @@
 /** Which HTTP it is, and whose: versions, Host, other protocols. */
-import { bodiless, type Case, chunks, halfClose, order, request } from "./bytes.ts";
+import { bodiless, type Case, chunks, halfClose, later, order, request } from "./bytes.ts";
 
 export const versions: Case[] = [
   ["no Host", request({ host: undefined }), "malformed_request"],
@@ -40,6 +40,16 @@ export const versions: Case[] = [
     "HTTP/1.0 without a length",
     request({ version: "HTTP/1.0", length: undefined }) + halfClose,
     "malformed_body",
+  ],
+  [
+    "HTTP/1.0 that expects 100-continue",
+    request({
+      version: "HTTP/1.0",
+      lines: ["Expect: 100-continue"],
+      length: order().length,
+      body: `${later}${order()}`,
+    }),
+    "accepted",
   ],
   ["HTTP/0.9", "POST /orders\r\n\r\n", { own: 400 }],
   ["HTTP/1.2", request({ version: "HTTP/1.2" }), "accepted"],
