@@ -88,7 +88,7 @@ export function openFetched(client: Pointer, topic: string) {
   return {
     /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {
-      const batch = rdkafka.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
+      const batch = rdkafka.coffee_orders_fetched(queue, mostRecords, sizes);
       if (batch === null) return { records: [], errors: [], ended: [] };
       const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
