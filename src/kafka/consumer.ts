@@ -106,7 +106,6 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     },
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
-    /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
       await asking.close();
       await wakeUps.close();

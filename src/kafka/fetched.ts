@@ -86,7 +86,6 @@ export function openFetched(client: Pointer, topic: string) {
   const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
   return {
-    /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
     take(mostRecords: number): Taken {
       const batch = rdkafka.coffee_orders_fetched(queue, mostRecords, sizes);
       if (batch === null) return { records: [], errors: [], ended: [] };

@@ -5,7 +5,6 @@ import { cText, present, rdkafka } from "./ffi.ts";
 /** Headers are name and value pairs, a pair an object. */
 export type RecordHeaders = Record<string, string | Buffer | null>[];
 
-/** A record on its way out. */
 export type OutgoingRecord = {
   topic: string;
   partition: number;

@@ -35,7 +35,6 @@ type Place = { topic: string; partition: number; offset: number };
 /** A record that was given up. */
 export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
-/** Applies one entry's effect. */
 export type Apply = (entry: Entry, tx: Tx) => Promise<void>;
 
 export interface Ledger {
