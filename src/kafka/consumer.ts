@@ -4,7 +4,7 @@ import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
 import { called, clientOptions, connected, disconnect, metadataOf } from "./client.ts";
-import { openFetched, type Taken } from "./fetched.ts";
+import { type Fetched, openFetched } from "./fetched.ts";
 import { openPlaces } from "./places.ts";
 import { missingRight } from "./topics.ts";
 import { openWakeUps } from "./wake-ups.ts";
@@ -66,7 +66,7 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   return {
     ...openPlaces(handle, asking, config.CONSUMER_GROUP, topic),
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
-    poll: (maxRecords: number): Taken => fetched.take(maxRecords),
+    poll: (maxRecords: number): Fetched => fetched.take(maxRecords),
     /** Waits until there may be something to be polled for, at most for so long. */
     async wait(timeoutMs: number): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
