@@ -4,9 +4,8 @@
  */
 import { begin } from "../infra/setup/prepare.ts";
 import { knownWord, ownCommandLine, wholeNumber } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
-import { UserError } from "../kit/user-error.ts";
 import { type BenchmarkName, benchmarkNames, connectionCounts } from "./names.ts";
 import type { Effort } from "./rig/compare.ts";
 
@@ -50,7 +49,5 @@ try {
   const { measure } = await import("./measure.ts");
   process.exit((await measure(wanted, effort, machine)) ? 0 : 1);
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  machine.say(error.message);
-  process.exitCode = 1;
+  endInWords(error, machine.say);
 }

@@ -1,9 +1,8 @@
 // `make down`: removes the containers of `make up`. The orders, the ledger and the offsets stay in their volumes for
 // the next time, unless --volumes says otherwise.
 import { ownCommandLine } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
-import { UserError } from "../kit/user-error.ts";
 import { endService } from "./stage-service.ts";
 import { openTopology } from "./topology.ts";
 
@@ -25,7 +24,5 @@ try {
   else if (isUp)
     console.error("Removed. The data are kept for the next `make up`; `make down VOLUMES=1` removes them.");
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  endInWords(error);
 }

@@ -3,9 +3,8 @@
 import { join } from "node:path";
 import { knownWord, ownCommandLine } from "../kit/arguments.ts";
 import { must } from "../kit/capture.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
-import { UserError } from "../kit/user-error.ts";
 import { appRecipe, buildApp } from "./images/app.ts";
 import { pin } from "./images/pin.ts";
 import { pull } from "./images/pull.ts";
@@ -70,8 +69,6 @@ Exit code: 0 done; 1 not done; 2 the command was not understood.`;
   try {
     await way(machine);
   } catch (error) {
-    if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-    machine.say(error.message);
-    process.exitCode = 1;
+    endInWords(error, machine.say);
   }
 }

@@ -1,7 +1,7 @@
 // `make up`: the images, then the topology, told as each container becomes healthy, then where everything is. Where
 // it can't, it says which port or which container, and what that one said last.
 import { ownCommandLine } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { comesTrue } from "../kit/until.ts";
@@ -37,9 +37,7 @@ try {
   await untilItRoutes();
   await tellWhere();
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  machine.say(error.message);
-  process.exitCode = 1;
+  endInWords(error, machine.say);
 }
 
 /** Said before anything is started: a port that somebody else has would leave half a topology behind. */

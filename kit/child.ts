@@ -1,6 +1,8 @@
 // Runs a program to its end in a process group of its own, so that nothing hangs and nothing stays behind: its
 // whole tree is ended at its time limit, when we are told to stop, and whatever it left running when it is done.
 
+import { UserError } from "./user-error.ts";
+
 const living = new Set<number>();
 /** Within it two signals are one: a Ctrl-C comes twice, from the terminal and from `bun run`, which hands it on. */
 const echoMs = 200;
@@ -84,6 +86,13 @@ export class Stopped extends Error {
   constructor(signal: string) {
     super(`stopped by ${signal}`);
   }
+}
+
+/** For entries: ends with 1 and why, in an error's own words, or that we were told to stop. @throws any other: a defect has its stack */
+export function endInWords(error: unknown, say: (words: string) => void = console.error): void {
+  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
+  say(error.message);
+  process.exitCode = 1;
 }
 
 /** Asks all of a group to end, so that each can end what it started in a group of its own; kills who doesn't. */

@@ -4,7 +4,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ownCommandLine } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
 import { step } from "../kit/step.ts";
 import { UserError } from "../kit/user-error.ts";
@@ -62,7 +62,5 @@ try {
   machine.say(`node-rdkafka ${nodeRdkafka} with librdkafka ${librdkafka} is ready for Bun ${bun}.`);
   if (pack) console.log(await packAddon(addonKey(), folder));
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  machine.say(error.message);
-  process.exitCode = 1;
+  endInWords(error, machine.say);
 }

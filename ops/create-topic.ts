@@ -1,7 +1,7 @@
-/** Creates the topics of the project, with all of what the tiers demand of them explicit (src/kafka/topics.ts). */
+/** Creates topics, with all of what the tiers demand of them explicit (src/kafka/topics.ts); and deletes one. */
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions } from "../src/kafka/client.ts";
+import { called, clientOptions } from "../src/kafka/client.ts";
 import { longestBatchBytes } from "../src/kafka/topics.ts";
 
 const timeoutMs = 10_000;
@@ -35,4 +35,13 @@ export function createTopic(config: KafkaConfig, topic: string): Promise<"create
       else reject(error);
     });
   }).finally(() => admin.disconnect());
+}
+
+/** Deletes a topic; for a moment some brokers still know it. @throws Error with the brokers' words. */
+export function deleteTopic(config: KafkaConfig, topic: string, limitMs: number): Promise<void> {
+  const admin = Kafka.AdminClient.create(clientOptions(config) as Kafka.GlobalConfig);
+  const deleted = called<void>((done) =>
+    admin.deleteTopic(topic, limitMs, (error) => done(error, undefined)),
+  );
+  return deleted.finally(() => admin.disconnect());
 }

@@ -4,7 +4,7 @@
  */
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions, connected, handleOf } from "../src/kafka/client.ts";
+import { called, clientOptions, connected, disconnect, handleOf, metadataOf } from "../src/kafka/client.ts";
 import { openFetched } from "../src/kafka/fetched.ts";
 import type { RecordHeaders } from "../src/kafka/sender.ts";
 import { hintOfTls } from "./protocol.ts";
@@ -51,9 +51,7 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
   try {
     // What lasts beyond that is noticed as an answer that does not come.
     await connected(consumer, { ...config, ORDERS_TOPIC: topic }, () => undefined).catch(unreachable);
-    const metadata = await called<Kafka.Metadata>((done) =>
-      consumer.getMetadata({ topic, timeout: callTimeoutMs }, done),
-    );
+    const metadata = await metadataOf(consumer)(topic, callTimeoutMs);
     const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
     if (partitions.length === 0) throw new Error(`the topic ${topic} does not exist`);
     const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(id)));
@@ -112,21 +110,6 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
 
   function close(): Promise<void> {
     fetched?.close();
-    return new Promise((resolve) => {
-      const giveUp = setTimeout(resolve, callTimeoutMs);
-      consumer.disconnect(() => {
-        clearTimeout(giveUp);
-        resolve();
-      });
-    });
+    return disconnect(consumer);
   }
-}
-
-/** A call of node-rdkafka's as a promise. */
-function called<Answer>(
-  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    call((error, answer) => (error ? reject(error) : resolve(answer)));
-  });
 }

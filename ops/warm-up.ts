@@ -8,10 +8,10 @@ import { ownCommandLine } from "../kit/arguments.ts";
 import { ascending, percentile } from "../kit/percentile.ts";
 import { kafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
-import { clientOptions, disconnect } from "../src/kafka/client.ts";
+import { called, clientOptions, disconnect } from "../src/kafka/client.ts";
 import { openProducer } from "../src/kafka/producer.ts";
 import { startWith } from "../src/runtime/shutdown.ts";
-import { createTopic } from "./create-topic.ts";
+import { createTopic, deleteTopic } from "./create-topic.ts";
 
 const windowMs = 3_000;
 const mostWindows = 15;
@@ -60,7 +60,7 @@ try {
     await producer.close(timeoutMs);
   }
 } finally {
-  await removeTopic();
+  await deleteTopic(config, topic, timeoutMs);
 }
 process.exit(0);
 
@@ -88,9 +88,7 @@ async function openReader() {
     { "auto.offset.reset": "earliest" },
   );
   consumer.on("event.error", (error) => console.error(`  ${error.message}`));
-  await new Promise<void>((resolve, reject) => {
-    consumer.connect({ topic, timeout: timeoutMs }, (error) => (error ? reject(error) : resolve()));
-  });
+  await called((done) => consumer.connect({ topic, timeout: timeoutMs }, done));
   const partitions = Array.from({ length: config.TOPIC_PARTITIONS }, (_, partition) => partition);
   consumer.assign(partitions.map((partition) => ({ topic, partition, offset: 0 })));
   consumer.setDefaultConsumeTimeout(100);
@@ -112,11 +110,4 @@ async function openReader() {
       await disconnect(consumer);
     },
   };
-}
-
-function removeTopic(): Promise<void> {
-  const admin = Kafka.AdminClient.create(clientOptions(config) as Kafka.GlobalConfig);
-  return new Promise<void>((resolve, reject) => {
-    admin.deleteTopic(topic, timeoutMs, (error) => (error ? reject(error) : resolve()));
-  }).finally(() => admin.disconnect());
 }

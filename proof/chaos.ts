@@ -5,7 +5,7 @@
 
 import { openTopology, stateOf } from "../infra/topology.ts";
 import { understood } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { type ChaosCommand, parse, usage } from "./chaos-arguments.ts";
@@ -19,9 +19,7 @@ try {
   if (command === "help") console.log(usage);
   else await act(command);
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  endInWords(error);
 }
 
 async function act(command: Exclude<ChaosCommand, "help">): Promise<void> {

@@ -101,7 +101,6 @@ const consumerSchema = Type.Object({
 
 const kafkaSchema = Type.Object(kafka);
 
-/** Settings of a tier; and those that a Kafka client needs, whichever the tier. */
 export type ProducerConfig = Static<typeof producerSchema>;
 export type ConsumerConfig = Static<typeof consumerSchema>;
 export type KafkaConfig = Static<typeof kafkaSchema>;

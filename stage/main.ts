@@ -7,7 +7,7 @@ import { begin } from "../infra/setup/prepare.ts";
 import { noteService, ownToken, stageAt, stagePort } from "../infra/stage-service.ts";
 import { openTopology } from "../infra/topology.ts";
 import { ownCommandLine } from "../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../kit/child.ts";
+import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { isTaken } from "../kit/ports.ts";
 import { comesTrue } from "../kit/until.ts";
@@ -57,7 +57,5 @@ try {
     await note.remove();
   }
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  endInWords(error);
 }

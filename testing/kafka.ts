@@ -6,6 +6,7 @@
 import { until } from "../kit/until.ts";
 import { type MockCluster, startMockCluster } from "../native/mock-cluster.ts";
 import Kafka from "../src/kafka/addon.ts";
+import { called, disconnect } from "../src/kafka/client.ts";
 
 export const partitionCount = 12;
 const layout = { partitions: partitionCount, replicationFactor: 3 };
@@ -118,10 +119,8 @@ export function openTopics(bootstrap: string): Topics {
       const consumer = new Kafka.KafkaConsumer({ ...settings, "group.id": group }, {});
       await connect(consumer);
       try {
-        const offsets = await new Promise<{ partition: number; offset?: number }[]>((resolve, reject) =>
-          consumer.committed(places(topic), 5_000, (error, found) =>
-            error ? reject(error) : resolve(found),
-          ),
+        const offsets = await called<{ partition: number; offset?: number }[]>((done) =>
+          consumer.committed(places(topic), 5_000, done),
         );
         return new Map(offsets.map(({ partition, offset = 0 }) => [partition, Math.max(0, offset)]));
       } finally {
@@ -136,30 +135,20 @@ type Client = Kafka.Producer | Kafka.KafkaConsumer;
 const places = (topic: string) =>
   Array.from({ length: partitionCount }, (_, partition) => ({ topic, partition }));
 
-const connect = (client: Client): Promise<void> =>
-  new Promise((resolve, reject) => {
-    client.connect({ timeout: 10_000 }, (error: unknown) => (error ? reject(error) : resolve()));
-  });
+const connect = (client: Client) => called((done) => client.connect({ timeout: 10_000 }, done));
 
-const disconnect = (client: Client): Promise<void> =>
-  new Promise((resolve) => {
-    client.disconnect(() => resolve());
-  });
+const consume = (consumer: Kafka.KafkaConsumer) =>
+  called<Kafka.Message[]>((done) => consumer.consume(1_000, done));
 
-const consume = (consumer: Kafka.KafkaConsumer): Promise<Kafka.Message[]> =>
-  new Promise((resolve, reject) => {
-    consumer.consume(1_000, (error, messages) => (error ? reject(error) : resolve(messages)));
-  });
-
-const highOffset = (
+async function highOffset(
   consumer: Kafka.KafkaConsumer,
   { topic, partition }: { topic: string; partition: number },
-): Promise<number> =>
-  new Promise((resolve, reject) => {
-    consumer.queryWatermarkOffsets(topic, partition, 5_000, (error, offsets) =>
-      error ? reject(error) : resolve(offsets.highOffset),
-    );
-  });
+): Promise<number> {
+  const offsets = await called<Kafka.WatermarkOffsets>((done) =>
+    consumer.queryWatermarkOffsets(topic, partition, 5_000, done),
+  );
+  return offsets.highOffset;
+}
 
 const stored = ({ partition, offset, key, value, headers = [] }: Kafka.Message): StoredRecord => ({
   partition,

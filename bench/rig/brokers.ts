@@ -12,11 +12,11 @@ import { comesTrue } from "../../kit/until.ts";
 import { createTopic } from "../../ops/create-topic.ts";
 import { kafkaConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
+import { called } from "../../src/kafka/client.ts";
 
 const upLimitMs = 60_000;
 const downLimitMs = 60_000;
 const callLimitMs = 5_000;
-const none = { highOffset: Number.NaN, lowOffset: Number.NaN };
 
 /** Brokers and a topic on them. */
 export type Brokers = {
@@ -78,12 +78,12 @@ export async function startBrokers(
   }
 
   function onTopic(topic: string, pids: number[], client: Kafka.Producer): Brokers {
-    const end = (partition: number) =>
-      new Promise<number>((resolve, reject) => {
-        client.queryWatermarkOffsets(topic, partition, callLimitMs, (error, { highOffset } = none) =>
-          error ? reject(error) : resolve(highOffset),
-        );
-      });
+    const end = async (partition: number) => {
+      const { highOffset } = await called<Kafka.WatermarkOffsets>((done) =>
+        client.queryWatermarkOffsets(topic, partition, callLimitMs, done),
+      );
+      return highOffset;
+    };
     return {
       env: { KAFKA_BROKERS: bootstrap, ORDERS_TOPIC: topic },
       pids,
@@ -101,11 +101,10 @@ export async function startBrokers(
 }
 
 /** Asks for the ends of partitions, and nothing else. */
-function openClient(bootstrap: string): Promise<Kafka.Producer> {
+async function openClient(bootstrap: string): Promise<Kafka.Producer> {
   const client = new Kafka.Producer({ "bootstrap.servers": bootstrap });
   // What lasts is noticed as an answer that does not come.
   client.on("event.error", () => undefined);
-  return new Promise((resolve, reject) => {
-    client.connect({ timeout: callLimitMs }, (error) => (error ? reject(error) : resolve(client)));
-  });
+  await called((done) => client.connect({ timeout: callLimitMs }, done));
+  return client;
 }

@@ -1,8 +1,10 @@
 // What the app and its native addon are made of, each as a bill in CycloneDX (app.cdx.json and
 // native.cdx.json). The system below the app image is its base image's and its packages' own.
+
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
+import { endInWords } from "../../kit/child.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { addonPath } from "../../native/addon.ts";
 import { versions } from "../../native/versions.ts";
@@ -70,7 +72,5 @@ try {
     console.log(`${path}: ${bill.components.length} components`);
   }
 } catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
+  endInWords(error);
 }

@@ -4,10 +4,11 @@
 // through mounts of single files that do not pass the folder.
 //
 //   bun infra/secure/secrets.ts
+
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
-import { UserError } from "../../kit/user-error.ts";
+import { endInWords } from "../../kit/child.ts";
 import { ensureCertificates } from "./authority.ts";
 import { kafkaUsers, ledgerRoles, principals, secretsFolder } from "./names.ts";
 
@@ -94,8 +95,6 @@ Exit code: 0 all are there; 1 why not; 2 the command was not understood.`;
     const isNew = await ensureSecrets();
     console.error(`${secretsFolder}: ${isNew ? "made" : "all is there, and lasts"}.`);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
+    endInWords(error);
   }
 }

@@ -1,9 +1,8 @@
 // `bun infra/setup/main.ts test` makes this machine ready for that command; see prepare.ts. Commands that take options
 // read them first, and then do the same by themselves.
 import { knownWord, ownCommandLine } from "../../kit/arguments.ts";
-import { Stopped, stopWhenTold } from "../../kit/child.ts";
+import { endInWords, stopWhenTold } from "../../kit/child.ts";
 import { thisMachine } from "../../kit/machine.ts";
-import { UserError } from "../../kit/user-error.ts";
 import { prepare } from "./prepare.ts";
 import { commands } from "./requirements.ts";
 
@@ -17,7 +16,5 @@ try {
   if (command === "test") await daemon?.stop();
   else if (daemon?.pid) machine.say(`The Docker daemon was started for this: "kill ${daemon.pid}" ends it.`);
 } catch (error) {
-  if (!(error instanceof UserError || error instanceof Stopped)) throw error;
-  machine.say(error.message);
-  process.exitCode = 1;
+  endInWords(error, machine.say);
 }

@@ -3,7 +3,6 @@
 
 import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
-import type Kafka from "../../src/kafka/addon.ts";
 import { tierOf } from "../system/system.ts";
 import type { Fault } from "./fault.ts";
 
@@ -13,18 +12,12 @@ const anewLimitMs = 60_000;
 
 /** Only here: every other fault does without node-rdkafka, and strikes where `make up` has run and nothing was built. */
 async function client() {
-  const [kafka, { clientOptions }, { consumerOf }, { createTopic }, { openTopicReader }] = await Promise.all([
-    import("../../src/kafka/addon.ts"),
-    import("../../src/kafka/client.ts"),
+  const [{ consumerOf }, { createTopic, deleteTopic }, { openTopicReader }] = await Promise.all([
     import("../history/collect.ts"),
     import("../../ops/create-topic.ts"),
     import("../../ops/read-topic.ts"),
   ]);
-  return {
-    ...{ AdminClient: kafka.default.AdminClient, clientOptions, consumerOf },
-    createTopic,
-    openTopicReader,
-  };
+  return { consumerOf, createTopic, deleteTopic, openTopicReader };
 }
 
 export const topicAnew: Fault = {
@@ -32,17 +25,14 @@ export const topicAnew: Fault = {
   inject: async ({ topology }, targets, { cut }) => {
     const other = targets.find((one) => tierOf(one) !== "broker");
     if (other) throw new UserError(`${other.name} has no topic.`);
-    const { AdminClient, clientOptions, consumerOf, createTopic, openTopicReader } = await client();
+    const { consumerOf, createTopic, deleteTopic, openTopicReader } = await client();
     // Where it is secured, nobody whom an order passes may delete a topic.
     const config = await consumerOf(topology, "broker");
     const reader = await openTopicReader(config, config.ORDERS_TOPIC);
     const kept = reader.ranges.reduce((sum, { start, end }) => sum + end - start, 0);
     await reader.close();
     const beganMs = Date.now();
-    const admin = AdminClient.create(clientOptions(config) as Kafka.GlobalConfig);
-    await new Promise<void>((resolve, reject) =>
-      admin.deleteTopic(config.ORDERS_TOPIC, callLimitMs, (error) => (error ? reject(error) : resolve())),
-    ).finally(() => admin.disconnect());
+    await deleteTopic(config, config.ORDERS_TOPIC, callLimitMs);
     const made = await comesTrue(
       async () => (await createTopic(config, config.ORDERS_TOPIC).catch(() => "existing")) === "created",
       anewLimitMs,

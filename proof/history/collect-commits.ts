@@ -6,7 +6,7 @@ import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import type { ConsumerConfig } from "../../src/config.ts";
 import Kafka from "../../src/kafka/addon.ts";
-import { clientOptions } from "../../src/kafka/client.ts";
+import { called, clientOptions, disconnect, metadataOf } from "../../src/kafka/client.ts";
 import type { CommitSeen } from "./history.ts";
 
 const callTimeoutMs = 5_000;
@@ -31,9 +31,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   // What lasts is noticed as an answer that does not come.
   client.on("event.error", () => undefined);
   await called((done) => client.connect({ topic, timeout: callTimeoutMs }, done));
-  const metadata = await called<Kafka.Metadata>((done) =>
-    client.getMetadata({ topic, timeout: callTimeoutMs }, done),
-  );
+  const metadata = await metadataOf(client)(topic, callTimeoutMs);
   const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
   const places = partitions.map(({ id }) => ({ topic, partition: id }));
   const commits: CommitSeen[] = [];
@@ -70,13 +68,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
     stopped = true;
     await sampling;
     const complete = await comesTrue(sample, lastSampleLimitMs, everyMs);
-    await new Promise<void>((resolve) => {
-      const giveUp = setTimeout(resolve, callTimeoutMs);
-      client.disconnect(() => {
-        clearTimeout(giveUp);
-        resolve();
-      });
-    });
+    await disconnect(client);
     if (!complete) throw new UserError(`what ${group} has committed can't be read any more`);
   }
   let ending: Promise<void> | undefined;
@@ -87,13 +79,4 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
       return ending;
     },
   };
-}
-
-/** A call of node-rdkafka's as a promise. */
-function called<Answer>(
-  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    call((error, answer) => (error ? reject(error) : resolve(answer)));
-  });
 }

@@ -6,7 +6,7 @@ import { createIntakeApp } from "../../src/intake/app.ts";
 import { createIntake, type Intake } from "../../src/intake/intake.ts";
 import { createIntakeMetrics } from "../../src/intake/metrics.ts";
 import { partitionForKey } from "../../src/intake/partitioner.ts";
-import { clientOptions } from "../../src/kafka/client.ts";
+import { called, clientOptions } from "../../src/kafka/client.ts";
 import { partyOf } from "../../src/order.ts";
 import { OutcomeError } from "../../src/outcomes.ts";
 import { createLogger } from "../../src/runtime/log.ts";
@@ -85,11 +85,7 @@ async function oneAck(honest: Intake, config: ProducerConfig): Promise<Chosen> {
     { ...clientOptions(config), dr_cb: true },
     { "request.required.acks": 1 },
   );
-  await new Promise<void>((resolve, reject) => {
-    client.connect({ topic: config.ORDERS_TOPIC, timeout: 10_000 }, (error) =>
-      error ? reject(error) : resolve(),
-    );
-  });
+  await called((done) => client.connect({ topic: config.ORDERS_TOPIC, timeout: 10_000 }, done));
   client.setPollInterval(5);
   const waiting = new Map<string, (error: unknown, offset: number) => void>();
   client.on("delivery-report", (error, { key, offset }) => waiting.get(String(key))?.(error, offset));

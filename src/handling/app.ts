@@ -16,7 +16,6 @@ const mostWaitS = 20;
 const askEveryMs = 100;
 const lookUpTimeoutMs = 5_000;
 
-/** The routes of a consumer. */
 export function createHandlingApp(
   parts: Pick<ReturnType<typeof startConsumer>, "unready" | "committed" | "waiting"> & {
     ledger: Ledger;

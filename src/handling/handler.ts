@@ -2,7 +2,6 @@
 import type { Tx } from "../ledger/ledger.ts";
 import type { PlacedOrder } from "../wire/validation.ts";
 
-/** What a handler is given besides the order. */
 type HandlerContext = {
   /** Aborts when the attempt's time is over, or when the order's partition can't be kept until the end. */
   signal: AbortSignal;

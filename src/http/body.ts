@@ -51,10 +51,12 @@ type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 /** A body whose length nobody declared. */
 async function readStream(stream: Reader, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for (let size = 0; size <= maxBytes; size += chunks.at(-1)?.byteLength ?? 0) {
+  let size = 0;
+  while (size <= maxBytes) {
     const { done, value } = await stream.read();
     if (done) return Buffer.concat(chunks);
     chunks.push(value);
+    size += value.byteLength;
   }
   await stream.cancel();
   throw tooLarge(maxBytes);

@@ -1,6 +1,5 @@
 /** The caller's place in a trace (W3C Trace Context, section 3), in each of its orders' records: valid and short, or not at all. */
 
-/** `traceparent` and, where there is any, `tracestate`. */
 export type TraceContext = { traceparent: string; tracestate?: string };
 
 /** As much as is to be propagated at least (3.3.1.5), and here at most: a batch carries it a thousand times. */

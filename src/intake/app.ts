@@ -167,5 +167,5 @@ function accepted(acceptance: Acceptance): Response {
   const { id, partition, offset } = acceptance;
   const location = `/orders/${id}?partition=${partition}${offset === null ? "" : `&offset=${offset}`}`;
   const headers = { "content-type": "application/json", location, [fateHeader]: "accepted" };
-  return new Response(JSON.stringify(acceptance), { status: 202, headers });
+  return new Response(JSON.stringify(acceptance), { status: outcomes.accepted.status, headers });
 }

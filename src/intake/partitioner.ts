@@ -3,6 +3,7 @@
  * requests is what limits, and passes over partitions that do not acknowledge in time, as KIP-794 does for Java's producer.
  * `customer` keeps a customer's orders in one partition, whatever its state, for as long as there are as many partitions.
  */
+
 /** MurmurHash2, 32 bits, as in org.apache.kafka.common.utils.Utils.murmur2. */
 export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v2(data, 0x9747b28c) | 0;
 

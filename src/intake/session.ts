@@ -91,7 +91,9 @@ export function createSession(
     let used = partitions.length;
     let trusted = used;
     let checkedMs = performance.now();
-    for (await Bun.sleep(watchMs); current(); await Bun.sleep(watchMs))
+    for (;;) {
+      await Bun.sleep(watchMs);
+      if (!current()) return;
       try {
         const found = await client.partitions(topic, watchMs);
         // Idle connections may all have been closed: an answer counts, and asking makes a new one.
@@ -116,6 +118,7 @@ export function createSession(
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
       }
+    }
   }
 
   function replace(broken: KafkaProducer, reason: string): void {

@@ -56,11 +56,9 @@ export async function connected<Driver>(
   onError: (message: string) => void = () => undefined,
 ): Promise<Driver> {
   const words = listen(client as Kafka.Producer, config, onError);
-  await new Promise<void>((resolve, reject) => {
-    client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, (error) => {
-      if (!error) return resolve();
-      reject(new Error([error.message, words()].filter(Boolean).join(": "), { cause: error }));
-    });
+  const connecting = called((done) => client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, done));
+  await connecting.catch((cause) => {
+    throw new Error([cause.message, words()].filter(Boolean).join(": "), { cause });
   });
   try {
     return open(handleOf(client));
@@ -70,13 +68,17 @@ export async function connected<Driver>(
   }
 }
 
+/** A call of node-rdkafka's as a promise. */
+export const called = <Answer>(
+  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
+) =>
+  new Promise<Answer>((resolve, reject) => {
+    call((error, answer) => (error ? reject(error) : resolve(answer)));
+  });
+
 /** Asks what the brokers know of a topic. @throws Error when none answers in time */
 export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
-  new Promise<Kafka.Metadata>((resolve, reject) => {
-    client.getMetadata({ topic, timeout: timeoutMs }, (error, told) =>
-      error ? reject(error) : resolve(told),
-    );
-  });
+  called<Kafka.Metadata>((done) => client.getMetadata({ topic, timeout: timeoutMs }, done));
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {

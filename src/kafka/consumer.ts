@@ -3,8 +3,8 @@ import type { Pointer } from "bun:ffi";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
-import { clientOptions, connected, disconnect, metadataOf } from "./client.ts";
-import { openFetched, type Taken } from "./fetched.ts";
+import { called, clientOptions, connected, disconnect, metadataOf } from "./client.ts";
+import { type Fetched, openFetched } from "./fetched.ts";
 import { openPlaces } from "./places.ts";
 import { missingRight } from "./topics.ts";
 import { openWakeUps } from "./wake-ups.ts";
@@ -66,7 +66,7 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
   return {
     ...openPlaces(handle, asking, config.CONSUMER_GROUP, topic),
     /** Takes up to so many records that were fetched. Also serves rebalances and commits' results. Never waits. */
-    poll: (maxRecords: number): Taken => fetched.take(maxRecords),
+    poll: (maxRecords: number): Fetched => fetched.take(maxRecords),
     /** Waits until there may be something to be polled for, at most for so long. */
     async wait(timeoutMs: number): Promise<void> {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,14 +83,12 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       return { low: lowOffset, end: highOffset };
     },
     /** The offsets alone, for whoever waits: `committed` takes half a second, as librdkafka's administration does. */
-    committedOffsets(partitions: readonly number[], timeoutMs: number): Promise<Map<number, number>> {
-      return new Promise((resolve, reject) => {
-        client.committed(named(partitions), timeoutMs, (error, found) => {
-          if (error) return reject(error);
-          const known = found.map(({ partition, offset = -1 }) => [partition, offset] as const);
-          resolve(new Map(known.filter(([, offset]) => offset >= 0)));
-        });
-      });
+    async committedOffsets(partitions: readonly number[], timeoutMs: number): Promise<Map<number, number>> {
+      const asked = called<{ partition: number; offset?: number }[]>((done) =>
+        client.committed(named(partitions), timeoutMs, done),
+      );
+      const known = (await asked).map(({ partition, offset = -1 }) => [partition, offset] as const);
+      return new Map(known.filter(([, offset]) => offset >= 0));
     },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {
@@ -106,7 +104,6 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     },
     /** Demands a revocation of everything and leaves the group after it. */
     leave: (): void => void client.unsubscribe(),
-    /** Disconnects, at most within 10 s. */
     async close(): Promise<void> {
       await asking.close();
       await wakeUps.close();

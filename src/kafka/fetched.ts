@@ -22,6 +22,7 @@ const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
 
 /** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
+  private counted: number | undefined;
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -32,7 +33,6 @@ export class DeliveredRecord {
     readonly timestampMs: number,
     private batch: Buffer,
     private layout: Layout,
-    private counted?: number,
   ) {}
   /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
   get bytes(): number {
@@ -76,7 +76,7 @@ function decodedBytes(batch: Buffer, valueAt: number, length: number): number {
 }
 
 /** Records, what librdkafka had to say instead of one, and partitions that are read to their end. */
-export type Taken = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
+export type Fetched = { records: DeliveredRecord[]; errors: string[]; ended: number[] };
 
 /** RD_KAFKA_RESP_ERR__PARTITION_EOF: only told to who asks for it. */
 const partitionEnd = -191;
@@ -86,9 +86,8 @@ export function openFetched(client: Pointer, topic: string) {
   const queue = present(rdkafka.rd_kafka_queue_get_consumer(client), "queue of the consumer");
   const sizes = new Float64Array(2);
   return {
-    /** Takes at most so many records without waiting; also serves rebalances and the results of commits. */
-    take(mostRecords: number): Taken {
-      const batch = rdkafka.coffee_orders_fetched(queue, BigInt(mostRecords), sizes);
+    take(mostRecords: number): Fetched {
+      const batch = rdkafka.coffee_orders_fetched(queue, mostRecords, sizes);
       if (batch === null) return { records: [], errors: [], ended: [] };
       const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
@@ -99,10 +98,10 @@ export function openFetched(client: Pointer, topic: string) {
   };
 }
 
-function unpacked(topic: string, memory: Buffer, count: number): Taken {
+function unpacked(topic: string, memory: Buffer, count: number): Fetched {
   const words = new Int32Array(memory.buffer, 0, count * headWords);
   const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
-  const taken: Taken = { records: [], errors: [], ended: [] };
+  const fetched: Fetched = { records: [], errors: [], ended: [] };
   let keyAt = count * headBytes;
   for (let n = 0; n < count; n += 1) {
     const word = (at: number) => words[n * headWords + at] as number;
@@ -110,10 +109,10 @@ function unpacked(topic: string, memory: Buffer, count: number): Taken {
     const timestampMs = doubles[n * headDoubles + 1] as number;
     const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
     const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
-    if (word(5) === 0) taken.records.push(record);
-    else if (word(5) === partitionEnd) taken.ended.push(word(4));
-    else taken.errors.push(String(record.value));
+    if (word(5) === 0) fetched.records.push(record);
+    else if (word(5) === partitionEnd) fetched.ended.push(word(4));
+    else fetched.errors.push(String(record.value));
     keyAt = endOf(layout);
   }
-  return taken;
+  return fetched;
 }

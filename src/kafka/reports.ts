@@ -27,7 +27,7 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
     poll(): void {
       let count: number;
       do {
-        count = Number(rdkafka.coffee_orders_poll_reports(client, doubles, BigInt(atOnce)));
+        count = Number(rdkafka.coffee_orders_poll_reports(client, doubles, atOnce));
         for (let n = 0; n < count; n += 1) {
           const offset = doubles[n * reportDoubles + 1] as number;
           const code = words[n * reportWords + 5] as number;

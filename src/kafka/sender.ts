@@ -5,7 +5,6 @@ import { cText, present, rdkafka } from "./ffi.ts";
 /** Headers are name and value pairs, a pair an object. */
 export type RecordHeaders = Record<string, string | Buffer | null>[];
 
-/** A record on its way out. */
 export type OutgoingRecord = {
   topic: string;
   partition: number;
@@ -42,7 +41,7 @@ export function openSender(client: Pointer, lingers: boolean) {
   const encoder = createEncoder();
   function sharing(headers: RecordHeaders) {
     encoder.addHeaders(headers);
-    return { headers, ...encoder.encoded() };
+    return { headers, encoded: encoder.encoded() };
   }
   let shared = sharing(none);
   return {
@@ -58,12 +57,8 @@ export function openSender(client: Pointer, lingers: boolean) {
       topics.set(topic, to);
       for (const record of records) encoder.add(record);
       const errors = new Float64Array(records.length);
-      const { numbers, texts } = encoder.encoded();
-      const [count, tag] = [BigInt(records.length), BigInt(firstTag)];
-      rdkafka.coffee_orders_send(
-        ...([client, to, shared.numbers, shared.texts, numbers, texts] as const),
-        ...([count, tag, lingers, errors] as const),
-      );
+      const encoded = [...shared.encoded, ...encoder.encoded()] as const;
+      rdkafka.coffee_orders_send(client, to, ...encoded, records.length, firstTag, lingers, errors);
       const refused: [number, RefusedRecord][] = [];
       for (let n = 0; n < records.length; n += 1)
         if (errors[n] !== 0) refused.push([n, refusal(errors[n] as Pointer)]);
@@ -106,11 +101,11 @@ function createEncoder() {
       addHeaders(headers);
     },
     addHeaders,
-    /** What was added since the last time. */
-    encoded() {
+    /** What was added since the last time: numbers and texts. */
+    encoded(): [Int32Array, Uint8Array] {
       // There is no address of nothing.
       texts.write("\0");
-      const encoded = { numbers: Int32Array.from(numbers), texts: texts.flush() as Uint8Array };
+      const encoded: [Int32Array, Uint8Array] = [Int32Array.from(numbers), texts.flush() as Uint8Array];
       numbers = [];
       return encoded;
     },

@@ -19,7 +19,7 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
   if (libc.pipe2(ends, 0o2000000 | 0o4000) !== 0) throw new Error("no pipe can be made: too many open files");
   const [readEnd, writeEnd] = ends as unknown as [number, number];
   const queue = present(rdkafka[`rd_kafka_queue_get_${of}`](client), "queue");
-  rdkafka.rd_kafka_queue_io_event_enable(queue, writeEnd, ptr(Buffer.from("!")), 1n);
+  rdkafka.rd_kafka_queue_io_event_enable(queue, writeEnd, ptr(Buffer.from("!")), 1);
   const listening = (async () => {
     for await (const _ of Bun.file(readEnd).stream()) poll();
   })();
@@ -27,7 +27,7 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
     /** Once; after that nothing is called. */
     async close(): Promise<void> {
       // Disabled by -1.
-      rdkafka.rd_kafka_queue_io_event_enable(queue, -1, null, 0n);
+      rdkafka.rd_kafka_queue_io_event_enable(queue, -1, null, 0);
       rdkafka.rd_kafka_queue_destroy(queue);
       // The reader comes to the end of the pipe.
       libc.close(writeEnd);

@@ -35,7 +35,6 @@ type Place = { topic: string; partition: number; offset: number };
 /** A record that was given up. */
 export type Burial = Place & { orderId: string | null; reason: string; attempts: number };
 
-/** Applies one entry's effect. */
 export type Apply = (entry: Entry, tx: Tx) => Promise<void>;
 
 export interface Ledger {
@@ -93,6 +92,13 @@ const notForHandlers =
 const ofTheSession =
   /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s+(OR\s+REPLACE\s+)?((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
 
+/** Why a handler may not run a statement; undefined: it may. */
+function forbidden(strings: TemplateStringsArray): string | undefined {
+  const [start = ""] = strings;
+  const words = notForHandlers.exec(start)?.[3] ?? ofTheSession.exec(strings.join("?"))?.[0].trim();
+  return words && `${words} is not for handlers`;
+}
+
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
  * statements. One that failed is left out where that may be, none of its statements succeeded, and its handler says so; else it
@@ -106,8 +112,8 @@ export async function applyByCustomer(
   entries: readonly Entry[],
   apply: Apply,
   execute: Tx,
-  isCollateral: (error: unknown) => boolean = () => false,
-  mayLeaveOut = () => true,
+  isCollateral: (error: unknown) => boolean,
+  mayLeaveOut: () => boolean,
 ) {
   const failures = new Map<Entry, Failure>();
   /** Entries of which something succeeded: a statement, or all. */
@@ -120,11 +126,7 @@ export async function applyByCustomer(
   let over = false;
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const forbidden =
-        notForHandlers.exec(strings[0] ?? "")?.[3] ?? ofTheSession.exec(strings.join("?"))?.[0].trim();
-      const fault = over
-        ? "the ledger's transaction is over"
-        : forbidden && `${forbidden} is not for handlers`;
+      const fault = over ? "the ledger's transaction is over" : forbidden(strings);
       const refusal = fault ? { error: new Error(fault) } : failures.get(entry);
       const rows = refusal ? Promise.reject(refusal.error) : execute(strings, ...values);
       statements.set(rows, entry);

@@ -16,7 +16,7 @@ export class SchemaError extends Error {
 
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
-type Ask = <Row>(statements: string) => Promise<Row[]>;
+type Execute = <Row>(statements: string) => Promise<Row[]>;
 /** Throws the error as the ledger's contract names it. */
 type Blame = (error: unknown) => never;
 
@@ -43,21 +43,21 @@ const columnsInSqlite = `
 export async function migratePostgres(sql: SQL, migrations: Migrations, blame: Blame): Promise<void> {
   await sql.unsafe(`SET LOCAL statement_timeout = ${migrationTimeoutMs}`);
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
-  const ask: Ask = (statements) => sql.unsafe(statements).catch(blame);
+  const execute: Execute = (statements) => sql.unsafe(statements).catch(blame);
   // Who may make no tables may not even ask for one that is there.
   const [{ noted }] = await sql`SELECT to_regclass('schema_migrations') IS NOT NULL AS noted`;
-  if (!noted) await ask(book);
-  await migrate(migrations, ask, async (steps) => {
-    const actual = await ask<Column>(columnsInPostgres);
-    await ask("SAVEPOINT scratch");
+  if (!noted) await execute(book);
+  await migrate(migrations, execute, async (steps) => {
+    const actual = await execute<Column>(columnsInPostgres);
+    await execute("SAVEPOINT scratch");
     // Temporary tables need fewer rights, but do not go with materialized views.
     const [may] = await sql`SELECT has_database_privilege(current_database(), 'CREATE') AS make,
       current_setting('search_path') AS path`;
-    if (may.make) await ask("CREATE SCHEMA migrations_scratch");
-    await ask(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
-    for (const step of steps) await ask(step);
-    const expected = await ask<Column>(columnsInPostgres);
-    await ask("ROLLBACK TO SAVEPOINT scratch");
+    if (may.make) await execute("CREATE SCHEMA migrations_scratch");
+    await execute(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
+    for (const step of steps) await execute(step);
+    const expected = await execute<Column>(columnsInPostgres);
+    await execute("ROLLBACK TO SAVEPOINT scratch");
     refuseMisfits(expected, actual);
   });
   const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
@@ -72,9 +72,9 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
     database.run(statements);
     return [];
   };
-  const ask: Ask = (statements) => run(statements).catch(blame);
-  await ask(book);
-  await migrate(migrations, ask, async (steps) => {
+  const execute: Execute = (statements) => run(statements).catch(blame);
+  await execute(book);
+  await migrate(migrations, execute, async (steps) => {
     using scratch = new Database(":memory:");
     for (const step of steps) scratch.run(step);
     const [expected, actual] = [scratch, database].map((of) => of.query<Column, []>(columnsInSqlite).all());
@@ -83,12 +83,12 @@ export async function migrateSqlite(database: Database, migrations: Migrations, 
 }
 
 /** Applies what is new, where the book is. @param check whether the tables are what these steps make */
-async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]) => Promise<void>) {
+async function migrate(migrations: Migrations, execute: Execute, check: (steps: string[]) => Promise<void>) {
   const made: string[] = [];
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
     const which = (index: number) => `step ${index + 1} of the ${owner}'s tables`;
-    const applied = await ask<{ digest: string }>(
+    const applied = await execute<{ digest: string }>(
       `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`,
     );
     if (applied.length > steps.length)
@@ -102,16 +102,16 @@ async function migrate(migrations: Migrations, ask: Ask, check: (steps: string[]
         throw new SchemaError(
           `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`,
         );
-      await ask("SAVEPOINT step");
-      await ask(step).catch(async (error) => {
+      await execute("SAVEPOINT step");
+      await execute(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;
-        await ask("ROLLBACK TO SAVEPOINT step");
+        await execute("ROLLBACK TO SAVEPOINT step");
         const failed = `${which(index)} failed: ${error.message}`;
         // More of the cause than the first column that was missed.
         const misfits = await check(made.slice(0, -1)).catch(({ message }) => message);
         throw new SchemaError(misfits ? `${failed}; ${misfits}` : failed, { cause: error });
       });
-      await ask(`INSERT INTO schema_migrations VALUES
+      await execute(`INSERT INTO schema_migrations VALUES
         ('${owner}', ${index + 1}, '${digestOf(step)}', '${new Date().toISOString()}')`);
     }
   }

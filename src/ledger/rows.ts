@@ -5,7 +5,6 @@ import type { Burial, Entry, LedgerView, SqlValue, Verdict } from "./ledger.ts";
 /** Runs a statement with $1, $2, … @returns its rows, with whole numbers as numbers */
 export type Ask = <Row>(statement: string, ...values: SqlValue[]) => Promise<Row[]>;
 
-/** A database's words. */
 export type Words = {
   /** Inserts what of `$1`, a JSON array, is new, in its order. @returns the ids */
   insert: string;

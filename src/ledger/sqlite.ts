@@ -65,14 +65,17 @@ export function createSqliteLedger(path: string): Ledger {
   const reader = (): Database => (openedToLook ??= new Database(path, { readonly: true }));
   /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
   async function locked(sql: string): Promise<void> {
-    for (const deadline = Date.now() + lockTimeoutMs; ; await Bun.sleep(lockWaitMs))
+    const deadlineMs = performance.now() + lockTimeoutMs;
+    for (;;) {
       try {
         database().run(sql);
         return;
       } catch (error) {
         const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
-        if (!busy || Date.now() > deadline) throw error;
+        if (!busy || performance.now() > deadlineMs) throw error;
       }
+      await Bun.sleep(lockWaitMs);
+    }
   }
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
@@ -136,9 +139,12 @@ export function createSqliteLedger(path: string): Ledger {
       for (const [table, key, isOld] of expiring) {
         const remove = `DELETE FROM ${table} WHERE (${key}) IN
           (SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ${expiredAtOnce})`;
-        let [removed, step] = [0, expiredAtOnce];
-        for (; step === expiredAtOnce; removed += step)
+        let removed = 0;
+        let step: number;
+        do {
           step = await transaction(() => database().query(remove).run(before).changes);
+          removed += step;
+        } while (step === expiredAtOnce);
         if (removed > 0) done.push(`${removed} rows of ${table} were removed`);
       }
       return done;

@@ -11,7 +11,6 @@ export type Clock = {
   nextTurn(): Promise<void>;
 };
 
-/** The process's own time. */
 export const realClock: Clock = {
   nowMs: () => performance.now(),
   epochMs: () => Date.now(),

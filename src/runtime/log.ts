@@ -3,7 +3,6 @@ import { type Logger, pino } from "pino";
 
 export type { Logger };
 
-/** A logger whose lines carry the tier and the instance. */
 export const createLogger = (tier: string, config: { INSTANCE: string; LOG_LEVEL: string }): Logger =>
   pino({
     level: config.LOG_LEVEL,

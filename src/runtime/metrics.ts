@@ -4,7 +4,6 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 /** Seconds, from a fast acknowledgement to the longest time limit. */
 const latencyBucketsS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30];
 
-/** A registry whose every metric carries the instance. */
 export function createRegistry(instance: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ instance });
@@ -22,6 +21,5 @@ export function gaugeOfNow(registry: Registry, name: string, help: string, now: 
   const gauge = new Gauge({ name, help, registers: [registry], collect });
 }
 
-/** A histogram of how long something takes, in seconds. */
 export const latencyHistogram = (registry: Registry, name: string, help: string): Histogram =>
   new Histogram({ name, help, buckets: latencyBucketsS, registers: [registry] });

@@ -1,7 +1,6 @@
 /** Types of text that order and settings are made of, and how each is told to a person. */
 import { Kind, type SchemaOptions, Type, TypeRegistry } from "@sinclair/typebox";
 
-/** One of some words. */
 export function oneOf<const T extends readonly string[]>(words: T, options: SchemaOptions = {}) {
   const literals = words.map((word) => Type.Literal(word));
   return Type.Unsafe<T[number]>(Type.Union(literals, options));

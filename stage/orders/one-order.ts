@@ -4,9 +4,9 @@
  */
 import { bearerOf, principalOf } from "../../proof/client/client.ts";
 import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
-import type { Answer } from "../reconciler.ts";
+import type { Answer, Trace } from "../reconciler.ts";
 import type { Source } from "../sources/source.ts";
-import type { StageState, Stop, Way } from "../state.ts";
+import type { Partition, StageState, Stop, Way } from "../state.ts";
 
 const answerLimitMs = 35_000;
 const remembered = 50;
@@ -35,13 +35,8 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
     const headers = { "content-type": "application/json", ...own };
     const tls = access && { tls: { ca: access.ca } };
     const signal = AbortSignal.timeout(answerLimitMs);
-    const [httpStatus, text] = await fetch(`${source.url}/orders`, {
-      method: "POST",
-      headers,
-      body,
-      signal,
-      ...tls,
-    })
+    const request = { method: "POST", headers, body, signal, ...tls };
+    const [httpStatus, text] = await fetch(`${source.url}/orders`, request)
       .then(async (answer): Promise<[number, string]> => [answer.status, await answer.text()])
       .catch((error): [number, string] => [0, `{"title":${JSON.stringify(error.message)}}`]);
     const document = documentIn(text);
@@ -64,54 +59,15 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
     const trace = await source.evidence.trace(id);
     const stops: Stop[] = [];
     const placedMs = trace?.placedMs ?? here?.endedMs;
-    if (here && placedMs !== undefined) {
-      stops.push({
-        name: "balancer",
-        what: here.fate === "accepted" ? "HAProxy gives it to a producer" : "HAProxy and a producer answer",
-        ...{ fromMs: here.startedMs, toMs: Math.max(here.startedMs, placedMs), code: "lb/haproxy.cfg" },
-      });
+    if (here && placedMs !== undefined) stops.push(atBalancer(here, placedMs), answerOf(here));
+    const { partition, offset } = trace ?? here ?? {};
+    if (partition !== undefined && placedMs !== undefined) {
+      const answeredMs = here?.endedMs ?? placedMs;
+      const known = state().partitions[partition];
+      stops.push(inKafka({ partition, offset }, known, placedMs, answeredMs));
+      stops.push(atConsumer(partition, known?.owner || "a consumer", answeredMs, trace));
+      stops.push(...endOf(trace));
     }
-    const at = trace ?? (here?.partition === undefined ? undefined : here);
-    if (at?.partition !== undefined && placedMs !== undefined) {
-      const { leader, inSync, owner } = state().partitions[at.partition] ?? {
-        leader: -1,
-        inSync: [],
-        owner: "",
-      };
-      const others = inSync.filter((one) => one !== leader).map((one) => `kafka${one}`);
-      stops.push({
-        name: "Kafka",
-        what: `partition ${at.partition}, offset ${at.offset}: kafka${leader} has it, ${others.join(" and ") || "nobody"} too`,
-        ...{
-          fromMs: placedMs,
-          toMs: Math.max(placedMs, here?.endedMs ?? placedMs),
-          code: "src/intake/intake.ts",
-        },
-      });
-      const doneMs = trace?.dead?.atMs ?? trace?.handledMs;
-      const fromMs = here?.endedMs ?? placedMs;
-      stops.push({
-        name: "consumer",
-        what: doneMs
-          ? `${owner || "a consumer"} has partition ${at.partition}; delivered ${trace?.deliveries || 1} ×`
-          : `waits for ${owner || "a consumer"}`,
-        ...{ fromMs: Math.min(fromMs, doneMs ?? fromMs), toMs: doneMs ?? Date.now() },
-        code: "src/handling/processor.ts",
-      });
-      if (doneMs !== undefined)
-        stops.push({
-          name: trace?.dead ? "dead letter" : "ledger",
-          what: trace?.dead
-            ? `given up after ${trace.dead.attempts} attempts: ${trace.dead.reason}`
-            : `one row, ${trace?.effects} effect${trace?.effects === 1 ? "" : "s"}`,
-          ...{
-            fromMs: doneMs,
-            toMs: doneMs,
-            code: trace?.dead ? "src/handling/dead-letters.ts" : "src/handle.ts",
-          },
-        });
-    }
-    if (here) stops.splice(1, 0, { ...answerOf(here), code: "src/outcomes.ts" });
     const status = trace?.handledMs ? "handled" : trace?.dead ? "dead" : (here?.fate ?? "not found");
     return { id, status, stops: stops.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs) };
   }
@@ -127,12 +83,67 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
   };
 }
 
-const answerOf = ({ startedMs, endedMs, said }: Placed): Omit<Stop, "code"> => ({
+const atBalancer = (here: Placed, placedMs: number): Stop => ({
+  name: "balancer",
+  what: here.fate === "accepted" ? "HAProxy gives it to a producer" : "HAProxy and a producer answer",
+  fromMs: here.startedMs,
+  toMs: Math.max(here.startedMs, placedMs),
+  code: "lb/haproxy.cfg",
+});
+
+const answerOf = ({ startedMs, endedMs, said }: Placed): Stop => ({
   name: "client",
   what: `is answered ${said}`,
   fromMs: startedMs,
   toMs: endedMs,
+  code: "src/outcomes.ts",
 });
+
+function inKafka(
+  place: { partition: number; offset: number | undefined },
+  known: Partition | undefined,
+  placedMs: number,
+  answeredMs: number,
+): Stop {
+  const { leader = -1, inSync = [] } = known ?? {};
+  const others = inSync.filter((one) => one !== leader).map((one) => `kafka${one}`);
+  return {
+    name: "Kafka",
+    what: `partition ${place.partition}, offset ${place.offset}: kafka${leader} has it, ${others.join(" and ") || "nobody"} too`,
+    fromMs: placedMs,
+    toMs: Math.max(placedMs, answeredMs),
+    code: "src/intake/intake.ts",
+  };
+}
+
+function atConsumer(partition: number, owner: string, answeredMs: number, trace: Trace | undefined): Stop {
+  const doneMs = doneMsOf(trace);
+  return {
+    name: "consumer",
+    what: doneMs
+      ? `${owner} has partition ${partition}; delivered ${trace?.deliveries || 1} ×`
+      : `waits for ${owner}`,
+    fromMs: Math.min(answeredMs, doneMs ?? answeredMs),
+    toMs: doneMs ?? Date.now(),
+    code: "src/handling/processor.ts",
+  };
+}
+
+/** None before it is handled or given up. */
+function endOf(trace: Trace | undefined): Stop[] {
+  const doneMs = doneMsOf(trace);
+  if (!trace || doneMs === undefined) return [];
+  const { dead, effects } = trace;
+  const at = { fromMs: doneMs, toMs: doneMs };
+  if (dead) {
+    const what = `given up after ${dead.attempts} attempts: ${dead.reason}`;
+    return [{ name: "dead letter", what, ...at, code: "src/handling/dead-letters.ts" }];
+  }
+  const what = `one row, ${effects} effect${effects === 1 ? "" : "s"}`;
+  return [{ name: "ledger", what, ...at, code: "src/handle.ts" }];
+}
+
+const doneMsOf = (trace: Trace | undefined) => trace?.dead?.atMs ?? trace?.handledMs;
 
 interface AnswerDocument {
   id?: string;
