@@ -28,7 +28,7 @@ export function startPostgres(settings: Record<string, string> = {}): PostgresSe
   const run = (program: string, ...args: string[]) => {
     const { exitCode, stderr, stdout } = Bun.spawnSync([...asPostgres, binary(program), ...args], {
       cwd: directory,
-      timeout: 60_000,
+      timeout: 120_000,
     });
     if (exitCode !== 0) throw new Error(`${program} failed: ${stderr}${stdout}`);
   };
