@@ -327,6 +327,26 @@ test("a transaction that PostgreSQL ended, since it stood still, is nobody's fau
   await expect(still).rejects.toThrow(LedgerUnavailableError);
 });
 
+test("a file that a handler's statement names, and a limit that it exceeds, are no failure of the server's", async () => {
+  const statements = [
+    (tx: Tx) => tx`COPY effects TO '/nowhere/at/all'`,
+    (tx: Tx) => tx`LOAD 'no such library'`,
+    (tx: Tx) => tx`SELECT count(DISTINCT n) FROM generate_series(1, 1000000) AS n`,
+  ];
+  for (const state of statements) {
+    const [bad, good] = [entryOf("bad"), entryOf("good")];
+    const error: BatchError = await ledger
+      .record([bad, good], async (entry, tx) => {
+        await tx`SET LOCAL temp_file_limit = 64`;
+        await tx`SET LOCAL work_mem = 64`;
+        if (entry === bad) await state(tx);
+      })
+      .catch((error) => error);
+    expect(error).toBeInstanceOf(BatchError);
+    expect([...error.failures]).toEqual([[bad, expect.objectContaining({ place: "statement" })]]);
+  }
+});
+
 test("what the record is to blame for is not the ledger's failure", async () => {
   const faulty = ledger.record([entryOf("c1")], async ({ order }, tx) => {
     await tx`INSERT INTO effects VALUES (${order.id}, ${null})`;
