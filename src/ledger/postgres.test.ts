@@ -164,6 +164,21 @@ test("where statement after statement takes too long, a cautious transaction doe
   expect(error.failures.size).toBeLessThanOrEqual(4);
 });
 
+test("who was held up by another is not blamed for what it still does when the transaction is over", async () => {
+  const [slow, heldUp] = [entryOf("slow"), entryOf("held up")];
+  let late: Tx | undefined;
+  const recording = ledger.record([slow, heldUp], async (entry, tx) => {
+    const done = tx`SELECT 1`;
+    if (entry === slow) return void (await done);
+    late = tx;
+    throw new Error("its time is over, and its statement is behind another's");
+  });
+  const error: BatchError = await recording.then(undefined, (error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  await expect((late as unknown as Tx)`SELECT 1`).rejects.toThrow("over");
+  expect([...error.failures]).toEqual([]);
+});
+
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
   const entry = entryOf("c1");
   await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);
