@@ -272,12 +272,12 @@ test("what a handler leaves in its session keeps nobody from the ledger", async 
   await all();
 });
 
-test("transactions that met on a row go one at a time, and meet no more", async () => {
+test("transactions that met on a row go one at a time, and meet no more, nor with an order that goes alone", async () => {
   await asOperator((sql) => sql`CREATE TABLE stock AS SELECT n, 0 AS sold FROM generate_series(0, 1) AS n`);
-  const round = async (): Promise<number> => {
+  const round = async (orders = 2): Promise<number> => {
     let [met, begun] = [0, 0];
     const sell = async (...rows: number[]) => {
-      const entries = [entryOf("a"), entryOf("b")];
+      const entries = [entryOf("a"), entryOf("b")].slice(0, orders);
       await ledger
         .record(entries, async (entry, tx) => {
           if (entry !== entries[0]) return;
@@ -297,6 +297,7 @@ test("transactions that met on a row go one at a time, and meet no more", async 
   };
   await until("they meet", async () => (await round()) > 0);
   expect(await round()).toBe(0);
+  expect(await round(1)).toBe(0);
 });
 
 test("a row that another keeps is nobody's fault at first, and then that of who waits for it", async () => {

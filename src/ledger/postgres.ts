@@ -103,7 +103,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const isShared = entries.length > 1;
       const isCautious = cautious > 0 && isShared;
-      const takesTurn = inTurn > 0 && isShared;
+      const takesTurn = inTurn > 0;
       inTurn -= Number(takesTurn);
       const work = async (sql: SQL) => {
         if (takesTurn) await sql`SELECT pg_advisory_xact_lock(${turnLock})`;
