@@ -108,6 +108,19 @@ test("a commit in the middle of what an earlier owner told keeps the rest of it"
   expect(taken).toContain(7);
 });
 
+test("a tool that commits another offset and leaves the metadata has nothing passed over that is not finished", () => {
+  const first = fresh();
+  const slots = Array.from({ length: 10 }, (_, offset) => add(first, offset) as Taken);
+  for (const offset of [0, 1, 2, 4, 5, 8]) first.finish(slots[offset] as Taken);
+  const commit = first.due() as CommittedOffset;
+  expect(commit.offset).toBe(3);
+  for (let offset = 0; offset < 10; offset += 1) {
+    const moved = createOffsetTracker({ ...commit, offset }, topic);
+    const taken = slots.map((slot) => slot.offset).filter((one) => one >= offset && add(moved, one));
+    expect(taken).toEqual([0, 1, 2, 3, 6, 7, 9].filter((one) => one >= offset));
+  }
+});
+
 test("what a later leader wrote, or another topic holds, is another record under the same offset", () => {
   const first = fresh();
   const slots = [0, 1, 2, 3].map((offset) => add(first, offset, 4) as Taken);
@@ -137,7 +150,7 @@ test("what a later leader wrote, or another topic holds, is another record under
 
 test("metadata that is not of this form says nothing of what is finished", () => {
   for (const runs of ["!,5", "1,", "1,-2", "NaN,NaN"]) {
-    const metadata = `1,${topic()},9,9,${runs}`;
+    const metadata = `2,${topic()},9,9,${runs}`;
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: 1, metadata }, topic);
     for (let offset = 0; offset < 9; offset += 1) expect(add(tracker, offset)).toBeDefined();
     expect(tracker.due()?.metadata ?? "").not.toContain("NaN");
@@ -203,11 +216,12 @@ test("metadata stays within what a broker takes, and what is left out is handled
 test.each([
   "",
   "somebody else's",
-  "1",
-  `1,${topic()},x`,
-  `1,${topic()},4,0,zz`,
-  `1,${topic()},x,y,0,z`,
-  "2,?,?,1,1",
+  "2",
+  `2,${topic()},x`,
+  `2,${topic()},4,0,zz`,
+  `2,${topic()},x,y,0,z`,
+  `1,${topic()},4,0,0,z`,
+  "3,?,?,1,1",
 ])("metadata that says nothing of use (%s) is passed over", (metadata) => {
   const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
   for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
@@ -242,5 +256,5 @@ test("two million records pass behind one that is not finished, in the memory of
     Bun.gc(true);
   }
   expect(heapStats().heapSize - before).toBeLessThan(16 * 2 ** 20);
-  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `1,${topic()},1,0,1,16v7j` });
+  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `2,${topic()},1,0,1,16v7j` });
 });

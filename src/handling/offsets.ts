@@ -15,7 +15,7 @@ export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const ours = /^1,[^,]+,-?\d+,-?\d+(,[0-9a-z]+)*$/;
+const ours = /^2,[^,]+,-?\d+,-?\d+(,[0-9a-z]+)*$/;
 
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
@@ -79,7 +79,7 @@ export function createOffsetTracker(
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
       const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
-      const head = `1,${topicId()},${newestEpoch},${knownMs}`;
+      const head = `2,${topicId()},${newestEpoch},${knownMs}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
@@ -99,10 +99,10 @@ export function createOffsetTracker(
 /** What is finished behind the committed offset; a range is [its first offset, the one after its last]. */
 type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, to: number][] };
 
-/** From the committed offset on, by turns how many are not finished and how many are, in base 36, as far as there is room. */
+/** From offset 0 on, for tools may commit another one with it: by turns how many are not finished and are, in base 36. */
 function encoded(head: string, offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
   let text = head;
-  let at = offset;
+  let at = 0;
   const add = (from: number, to: number) => {
     const runs = `,${(from - at).toString(36)},${(to - from).toString(36)}`;
     if (from >= to || text.length + runs.length > maxMetadata) return;
@@ -120,11 +120,11 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 }
 
 /** What metadata says; undefined where it is somebody else's. */
-function told({ offset, metadata }: CommittedOffset) {
+function told({ metadata }: CommittedOffset) {
   if (!ours.test(metadata)) return undefined;
   const [, topicId, epoch, newestMs, ...runs] = metadata.split(",");
   const ranges: Finished["ranges"] = [];
-  let at = offset;
+  let at = 0;
   for (const [n, run] of runs.entries()) {
     const from = at;
     at += Number.parseInt(run, 36);

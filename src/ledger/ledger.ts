@@ -137,7 +137,7 @@ export async function applyByCustomer(
           statements.delete(rows);
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
           else if (isCollateral(error)) struck.add(entry);
-          else if (!failures.has(entry)) failures.set(entry, { place: "statement", error });
+          else if (!over && !failures.has(entry)) failures.set(entry, { place: "statement", error });
         },
       );
       return rows;

@@ -164,6 +164,21 @@ test("where statement after statement takes too long, a cautious transaction doe
   expect(error.failures.size).toBeLessThanOrEqual(4);
 });
 
+test("who was held up by another is not blamed for what it still does when the transaction is over", async () => {
+  const [slow, heldUp] = [entryOf("slow"), entryOf("held up")];
+  let late: Tx | undefined;
+  const recording = ledger.record([slow, heldUp], async (entry, tx) => {
+    const done = tx`SELECT 1`;
+    if (entry === slow) return void (await done);
+    late = tx;
+    throw new Error("its time is over, and its statement is behind another's");
+  });
+  const error: BatchError = await recording.then(undefined, (error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  await expect((late as unknown as Tx)`SELECT 1`).rejects.toThrow("over");
+  expect([...error.failures]).toEqual([]);
+});
+
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
   const entry = entryOf("c1");
   await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);
@@ -257,12 +272,12 @@ test("what a handler leaves in its session keeps nobody from the ledger", async 
   await all();
 });
 
-test("transactions that met on a row go one at a time, and meet no more", async () => {
+test("transactions that met on a row go one at a time, and meet no more, nor with an order that goes alone", async () => {
   await asOperator((sql) => sql`CREATE TABLE stock AS SELECT n, 0 AS sold FROM generate_series(0, 1) AS n`);
-  const round = async (): Promise<number> => {
+  const round = async (orders = 2): Promise<number> => {
     let [met, begun] = [0, 0];
     const sell = async (...rows: number[]) => {
-      const entries = [entryOf("a"), entryOf("b")];
+      const entries = [entryOf("a"), entryOf("b")].slice(0, orders);
       await ledger
         .record(entries, async (entry, tx) => {
           if (entry !== entries[0]) return;
@@ -282,6 +297,7 @@ test("transactions that met on a row go one at a time, and meet no more", async 
   };
   await until("they meet", async () => (await round()) > 0);
   expect(await round()).toBe(0);
+  expect(await round(1)).toBe(0);
 });
 
 test("a row that another keeps is nobody's fault at first, and then that of who waits for it", async () => {
@@ -325,6 +341,26 @@ test("a transaction that PostgreSQL ended, since it stood still, is nobody's fau
     await tx`SELECT 1`;
   });
   await expect(still).rejects.toThrow(LedgerUnavailableError);
+});
+
+test("a file that a handler's statement names, and a limit that it exceeds, are no failure of the server's", async () => {
+  const statements = [
+    (tx: Tx) => tx`COPY effects TO '/nowhere/at/all'`,
+    (tx: Tx) => tx`LOAD 'no such library'`,
+    (tx: Tx) => tx`SELECT count(DISTINCT n) FROM generate_series(1, 1000000) AS n`,
+  ];
+  for (const state of statements) {
+    const [bad, good] = [entryOf("bad"), entryOf("good")];
+    const error: BatchError = await ledger
+      .record([bad, good], async (entry, tx) => {
+        await tx`SET LOCAL temp_file_limit = 64`;
+        await tx`SET LOCAL work_mem = 64`;
+        if (entry === bad) await state(tx);
+      })
+      .catch((error) => error);
+    expect(error).toBeInstanceOf(BatchError);
+    expect([...error.failures]).toEqual([[bad, expect.objectContaining({ place: "statement" })]]);
+  }
 });
 
 test("what the record is to blame for is not the ledger's failure", async () => {

@@ -103,7 +103,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const isShared = entries.length > 1;
       const isCautious = cautious > 0 && isShared;
-      const takesTurn = inTurn > 0 && isShared;
+      const takesTurn = inTurn > 0;
       inTurn -= Number(takesTurn);
       const work = async (sql: SQL) => {
         if (takesTurn) await sql`SELECT pg_advisory_xact_lock(${turnLock})`;
@@ -208,11 +208,11 @@ const codeOf = (error: unknown): string => String((error as { errno?: unknown } 
 const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));
 
 /**
- * The connection: class 08 and the client's words. Or PostgreSQL's 28 and 3D (role, database), 40 (rollback), 53 (resources),
- * 57 (operator), 58 (system), 25006 (read-only, as one that has handed over), 25P03 and 25P04 (a transaction that stood still,
- * or took too long). Source: its manual, appendix A.
+ * The connection: class 08 and the client's words. Or PostgreSQL's 28 and 3D (role, database), 40 (rollback), 53 (resources,
+ * but not 53400, a limit of the statement's), 57 (operator), 58 (system, but not 58P01 and 58P02, the file that it names), 25006
+ * (read-only, as one that handed over), 25P03, 25P04 (a transaction that stood still, or took too long): its manual, appendix A.
  */
-const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53...|57...|58...)$/;
+const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53[0-3]..|57...|58\d..)$/;
 const ofTheConnection =
   /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 
