@@ -1,7 +1,8 @@
 /** The client against a server that answers as the balancer may, and its types against the document of today. */
 import { afterAll, beforeEach, expect, test } from "bun:test";
+import { join } from "node:path";
 import { openApi } from "../src/http/openapi.ts";
-import { createClient } from "./client.ts";
+import { createClient, tryLimitMs } from "./client.ts";
 import { describeApi } from "./describe-api.ts";
 
 const order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 } as const;
@@ -58,4 +59,10 @@ test("a key is made where none is given, another for each order", async () => {
 
 test("its types, and what is served, are of today's interface: «bun run client:types» makes them anew", () => {
   expect(JSON.parse(JSON.stringify(openApi))).toEqual(JSON.parse(JSON.stringify(describeApi())));
+});
+
+test("a try waits for longer than the balancer may take", async () => {
+  const balancer = await Bun.file(join(import.meta.dir, "../lb/haproxy.cfg")).text();
+  const longestS = Number(/within (\d+) s where each of its tries has to wait/.exec(balancer)?.[1]);
+  expect(tryLimitMs).toBeGreaterThan(longestS * 1_000);
 });
