@@ -160,7 +160,7 @@ function fetched(user: KafkaUser): Promise<number[]> {
   const body = Buffer.concat([int32(-1), int32(0), int32(0), int32(1_000), Buffer.of(0), wanted]);
   return Promise.all(
     doors.map(async (one) => {
-      const reader = await ask({ ...one, admission: kafkaAdmission(user) }, fetch4, body);
+      const reader = await ask({ ...one, admission: kafkaAdmission(user) }, fetch4, body, NOTICED_MS);
       // The throttle; how many topics, the name; how many partitions, the number.
       reader.int32();
       reader.int32();

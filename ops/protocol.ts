@@ -7,6 +7,7 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
+/** For who watches, and will ask again soon. */
 const answerLimitMs = 2_000;
 const saslHandshake = [17, 1] as const;
 const saslAuthenticate = [36, 0] as const;
@@ -32,15 +33,22 @@ export type Request = readonly [key: number, version: number, flexible?: "flexib
 
 /**
  * One request, and the answer after its head.
+ * @param limitMs how long the broker may be silent
  * @throws Error when there is none in time, or the user is not admitted
  */
-export async function ask(door: Door, request: Request, body: Buffer): Promise<Reader> {
+export async function ask(
+  door: Door,
+  request: Request,
+  body: Buffer,
+  limitMs = answerLimitMs,
+): Promise<Reader> {
   const { host = "127.0.0.1", port, admission } = door;
   const socket = admission ? connectTls({ host, port, ca: admission.ca }) : connect({ host, port });
   const { promise: failed, reject } = Promise.withResolvers<never>();
   // Heard below, or nobody waits any more.
   failed.catch(() => undefined);
-  socket.setTimeout(answerLimitMs, () => socket.destroy(new Error(`no answer on port ${port}`)));
+  const late = () => socket.destroy(new Error(`no answer on port ${port} within ${limitMs} ms`));
+  socket.setTimeout(limitMs, late);
   socket.on("error", reject);
   socket.on("close", () => reject(new Error(`the broker on port ${port} closed the connection`)));
   const answers = answersOf(socket);

@@ -21,6 +21,8 @@ const deleteAcls = [31, 1] as const;
 const iterations = 8_192;
 const scramSha512 = 2;
 const patience = { tries: 30, everyMs: 1_000 };
+/** A change takes a round of all brokers, or more where they are busy. */
+const answerLimitMs = 10_000;
 
 /** Of the protocol: AclOperation, ResourceType, PatternType, AclPermissionType. */
 const operations = { READ: 3, WRITE: 4, CREATE: 5, DELETE: 6, DESCRIBE: 8, DESCRIBE_CONFIGS: 10 } as const;
@@ -74,7 +76,7 @@ export const revoke = (door: Door, rights: readonly Right[]): Promise<void> =>
 /** Rights that users have beyond these, of the kinds that there can be: users whom none of these names are left out. */
 export async function beyond(door: Door, rights: readonly Right[]): Promise<Right[]> {
   const filter = [Buffer.of(any), none, Buffer.of(any), none, none, Buffer.of(any, any)];
-  const reader = await ask(door, describeAcls, Buffer.concat(filter));
+  const reader = await ask(door, describeAcls, Buffer.concat(filter), answerLimitMs);
   reader.int32();
   const [code, message] = [reader.int16(), reader.string()];
   if (code !== 0) throw new Error(`rights can't be read: ${message} (${code})`);
@@ -117,7 +119,7 @@ async function change(
       Buffer.of(operations[operation], allow),
     ]);
   });
-  const reader = await ask(door, request, array(items));
+  const reader = await ask(door, request, array(items), answerLimitMs);
   reader.int32();
   for (const [code, message] of reader.list(() => result(reader)))
     if (code !== 0) throw new Error(`rights were not changed: ${message} (${code})`);
@@ -143,7 +145,7 @@ export async function setPasswords(
   const deletions = gone.map((user) => Buffer.concat([compact(user), Buffer.of(scramSha512, 0)]));
   const counts = [deletions, users].map(({ length }) => Buffer.of(length + 1)) as [Buffer, Buffer];
   const body = Buffer.concat([counts[0], ...deletions, counts[1], ...users, Buffer.of(0)]);
-  const reader = await ask(door, alterCredentials, body);
+  const reader = await ask(door, alterCredentials, body, answerLimitMs);
   reader.int32();
   for (let left = reader.int8() - 1; left > 0; left -= 1) {
     const [user, code, message] = [reader.compactString(), reader.int16(), reader.compactString()];
@@ -154,7 +156,7 @@ export async function setPasswords(
 
 /** Where the controller listens, as a broker names it. @throws Error where there is none */
 export async function findController(door: Door): Promise<Door> {
-  const reader = await ask(door, metadata, array([]));
+  const reader = await ask(door, metadata, array([]), answerLimitMs);
   const brokers = reader.list(() => {
     const found = { id: reader.int32(), host: reader.string(), port: reader.int32() };
     reader.string();
