@@ -30,6 +30,7 @@ export const drainAnswerMs = 1_000;
 const port = "([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5])";
 /** Each a name or an IPv4 address, or an IPv6 address in brackets. */
 const brokers = { pattern: `^(([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${port}(,(?!$)|$))+$` };
+const topic = { pattern: "^[\\w.-]{1,249}$" };
 const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
 
 const kafka = {
@@ -42,8 +43,8 @@ const kafka = {
   KAFKA_SSL_CERTIFICATE_LOCATION: Type.Optional(text("PEM file of the certificate that brokers are shown")),
   KAFKA_SSL_KEY_LOCATION: Type.Optional(text("PEM file of the key of KAFKA_SSL_CERTIFICATE_LOCATION")),
   KAFKA_SSL_KEY_PASSWORD: Type.Optional(text("password of KAFKA_SSL_KEY_LOCATION, where it has one")),
-  ORDERS_TOPIC: text("topic of accepted orders", { default: "orders", pattern: "^[\\w.-]{1,249}$" }),
-  DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead", pattern: "^[\\w.-]{1,249}$" }),
+  ORDERS_TOPIC: text("topic of accepted orders", { default: "orders", ...topic }),
+  DEAD_TOPIC: text("topic of dead letters", { default: "orders.dead", ...topic }),
   TOPIC_PARTITIONS: whole("partitions of a topic that is created", 12, 1, 1_000),
   REPLICATION_FACTOR: whole("replicas that each partition must have", 3, 1, 10),
   // 1 is the least that Kafka allows: then nothing is asked of the topics' configuration.
