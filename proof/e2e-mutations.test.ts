@@ -1,19 +1,23 @@
-// One more way to be wrong: a producer that is content with the leader's acknowledgement (acks=1). It needs real
-// brokers, since what it loses is lost between replicas, and the mock's are bookkeeping. Both followers stand still
-// while orders come in, then the leader is killed before they could fetch: whoever had only the leader's word has
-// nothing, and whoever waits for every in-sync replica loses nothing.
+// What needs real brokers, since it is lost on replicas, and the mock's are bookkeeping. A producer that is content with
+// the leader's acknowledgement (acks=1): both followers stand still while orders come in, then the leader is killed
+// before they could fetch, so that whoever had only the leader's word has nothing. And a log that loses its end on all
+// brokers at once, and is longer than before when its consumer comes back.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { SQL } from "bun";
 import { ensureImages } from "../infra/images.ts";
 import { e2eProject } from "../infra/test/suites.ts";
 import { type Container, openTopology, type Topology } from "../infra/topology.ts";
 import { thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
-import { comesTrue } from "../kit/until.ts";
+import { comesTrue, until } from "../kit/until.ts";
+import { consumerConfig } from "../src/config.ts";
 import { partitionForKey } from "../src/intake/partitioner.ts";
-import { partitionCount } from "../testing/kafka.ts";
+import { openTopics, partitionCount } from "../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../testing/postgres.ts";
+import { faults } from "./faults/registry.ts";
 import { askCluster } from "./system/cluster.ts";
+import { openSystem } from "./system/system.ts";
 import { type IntakeMutation, startProducer } from "./testing/intakes.ts";
 import { startSmallSystem } from "./testing/small-system.ts";
 
@@ -110,4 +114,52 @@ test("a producer that is content with the leader's word is caught", async () => 
     expect(key).toMatch(/^one-ack-(first|meanwhile)-/);
     expect(where).toBe("not in the log");
   }
+});
+
+test("orders at the places of others that all brokers lost are handled, in a log that is as long as before", async () => {
+  const env = {
+    KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(),
+    PARTITIONER: "customer",
+  };
+  await using small = await startSmallSystem(server, env);
+  await using ledger = new SQL({ url: small.env.LEDGER_URL, max: 1 });
+  const { CONSUMER_GROUP: group, ORDERS_TOPIC: topic } = consumerConfig(small.env);
+  const customers = Array.from({ length: 1_000 }, (_, n) => `c${n}`);
+  const customer = customers.find((one) => partitionForKey(one, partitionCount) === 0) ?? "";
+  // One after the other, each in a batch of its own: what is cut are batches.
+  async function place(name: string, count: number): Promise<void> {
+    await using producer = await startProducer(small.env, "none");
+    for (const key of keys(name, count)) await small.order(key, customer, [producer]);
+  }
+  const accepted = (name: string) =>
+    small.answers.flatMap(({ key, fate, id }) =>
+      key.startsWith(name) && fate === "accepted" && id ? [id] : [],
+    );
+  const handled = async (ids: string[]) => {
+    const [row] =
+      await ledger`SELECT count(*)::int AS n FROM ledger WHERE id = ANY(${ledger.array(ids, "TEXT")}::uuid[])`;
+    return row.n;
+  };
+
+  const consumer = await small.startConsumer("none");
+  await place("lost", 30);
+  await until("all is handled", async () => (await handled(accepted("lost"))) === 30);
+  const topics = openTopics(env.KAFKA_BROKERS);
+  const written = (await topics.read(topic)).length;
+  await until("all is committed", async () => (await topics.committed(group, topic)) === written);
+  await consumer.kill();
+
+  const system = await openSystem(topology);
+  let cut = 0;
+  await faults.truncate.inject(system, await system.containers("broker"), {
+    cut: ({ records }) => (cut = records),
+  });
+  await faults.truncate.heal(system, await system.containers("broker"));
+  for (const service of services) expect(await topology.healthy(service, 1)).toBe(true);
+  expect(cut).toBeGreaterThan(0);
+
+  await place("after", cut + 5);
+  expect(accepted("after")).toHaveLength(cut + 5);
+  await small.startConsumer("none");
+  await until("all is handled", async () => (await handled(accepted("after"))) === cut + 5);
 });

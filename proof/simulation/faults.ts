@@ -39,6 +39,27 @@ const kinds: Record<string, (world: World) => void> = {
     log.cut(to);
     place(random.int(0, 12));
   },
+  "log lost in its epoch"({ random, kafka, orders, append, time, say }) {
+    const log = random.pick(kafka.logs());
+    if (kafka.isAway() || log.isDown() || log.hasGaps()) return;
+    const to = random.int(log.start(), log.end());
+    say(`all brokers lose what log ${log.partition} of ${log.end()} has from ${to} on, and are away`);
+    // What a consumer certainly had from there.
+    const had = Math.min(kafka.committed.get(log.partition)?.offset ?? 0, log.end());
+    const lost = Math.max(0, had - to);
+    const isBack = log.lose(to);
+    later(time, random.int(2_500, 12_000), () => {
+      isBack();
+      if (kafka.isAway() || !kafka.logs().includes(log)) return;
+      // What producers had under way comes first. One is newer than what was lost, in place of it, or nobody could tell.
+      const late = random.int(0, Math.max(0, lost - 1));
+      const all = late + random.int(Math.min(late, 1), lost + 1);
+      for (let n = 0; n < all; n += 1) {
+        const order = orders.next();
+        append(order, Buffer.from(JSON.stringify(order)), log, n < late ? 60_000 : 0);
+      }
+    });
+  },
   "another leader"({ random, kafka }) {
     const log = random.pick(kafka.logs());
     log.cut(log.end());

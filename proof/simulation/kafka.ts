@@ -138,9 +138,10 @@ export function createKafka(options: {
       },
       pause: (partitions) => setPaused(partitions, true),
       resume: (partitions) => setPaused(partitions, false),
-      rewind(partitions) {
-        if (away || random.chance(troubles.lookUps)) throw new Error("Local: Erroneous state");
-        for (const partition of partitions) read({ partition, offset: "beginning", leaderEpoch: -1 });
+      rewind(start) {
+        if (away || logOf(start.partition).isDown() || random.chance(troubles.lookUps))
+          throw new Error("Local: Erroneous state");
+        read(start);
       },
       watermarks: (partition) =>
         away ? { low: -1, end: -1 } : { low: logOf(partition).start(), end: logOf(partition).end() },
@@ -153,6 +154,14 @@ export function createKafka(options: {
           ),
         ),
       topicId: () => client.topicId,
+      offsetOf: (partition, timestampMs, timeoutMs) =>
+        heard(
+          clock,
+          lookUp(timeoutMs, () => {
+            if (away || logOf(partition).isDown()) throw new Error("Local: Timed out");
+            return logOf(partition).offsetOf(timestampMs);
+          }),
+        ),
       committedOffsets: async () => new Map(),
       commit,
       leave() {

@@ -7,6 +7,9 @@ export type Stored = {
   readonly partition: number;
   readonly offset: number;
   readonly leaderEpoch: number;
+  readonly timestampMs: number;
+  /** In the place of one that was lost, in the same epoch: that can only be told from the timestamps, and later. */
+  readonly regrown: boolean;
   readonly value: Buffer;
   /** Undefined: it can't be decoded. */
   readonly order: PlacedOrder | undefined;
@@ -20,8 +23,20 @@ export function createLog(topicId: string, partition: number) {
   let end = 0;
   let epochs = [{ epoch: 0, start: 0 }];
   const epoch = () => (epochs.at(-1) as { epoch: number }).epoch;
+  let appended = 0;
+  let longest = 0;
+  let down = false;
+  let gaps = false;
+  let wasLost = false;
+  function shorten(to: number, nextEpoch: number): void {
+    end = Math.max(start, Math.min(end, to));
+    records = records.filter(({ offset }) => offset < end);
+    epochs = epochs.filter((one) => one.start < end);
+    if (epochs.at(-1)?.epoch !== nextEpoch) epochs.push({ epoch: nextEpoch, start: end });
+  }
 
   return {
+    partition,
     start: () => start,
     end: () => end,
     epoch,
@@ -31,24 +46,52 @@ export function createLog(topicId: string, partition: number) {
       const at = records.findIndex((record) => record.offset >= offset);
       return at < 0 ? [] : records.slice(at, at + most);
     },
-    append(order: PlacedOrder | undefined, value: Buffer): Stored {
-      const key = Buffer.from(`${topicId}/${partition}/${epoch()}/${end}`);
-      const stored = { key, partition, offset: end, leaderEpoch: epoch(), value, order };
+    /** Whether its brokers are away: nothing is read or written. */
+    isDown: () => down,
+    append(order: PlacedOrder | undefined, value: Buffer, timestampMs: number): Stored {
+      appended += 1;
+      const key = Buffer.from(`${topicId}/${partition}/${epoch()}/${end}/${appended}`);
+      const regrown = end < longest;
+      const stored = {
+        key,
+        partition,
+        offset: end,
+        leaderEpoch: epoch(),
+        timestampMs,
+        regrown,
+        value,
+        order,
+      };
       records.push(stored);
       end += 1;
       return stored;
     },
     /** Offsets that no consumer sees, as a transaction's marker. */
     gap(offsets: number): void {
+      // In place of what was lost nobody could tell it from the gap that a transaction leaves.
+      if (wasLost) return;
       end += offsets;
+      gaps = true;
     },
+    hasGaps: () => gaps,
     /** Another leader, which lacks what lies from `to` on. */
     cut(to: number): void {
-      const next = epoch() + 1;
-      end = Math.max(start, Math.min(end, to));
-      records = records.filter(({ offset }) => offset < end);
-      epochs = [...epochs.filter((one) => one.start < end), { epoch: next, start: end }];
+      shorten(to, epoch() + 1);
+      longest = 0;
     },
+    /** All brokers lose what lies from `to` on, are away for a while, and go on in the same epoch. @returns how it ends */
+    lose(to: number): () => void {
+      longest = Math.max(longest, end);
+      shorten(to, epoch());
+      wasLost = true;
+      down = true;
+      return () => {
+        down = false;
+      };
+    },
+    /** The first that is no older (ListOffsets by time). */
+    offsetOf: (timestampMs: number): number | undefined =>
+      records.find((record) => record.timestampMs >= timestampMs)?.offset,
     retain(from: number): void {
       start = Math.max(start, Math.min(from, end));
       records = records.filter(({ offset }) => offset >= start);

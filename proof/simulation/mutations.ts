@@ -16,7 +16,7 @@ const mutations: Mutation[] = [
   {
     defect: "an offset that goes back is taken for a repeated fetch",
     file: "ownership.ts",
-    right: "owner.offsets.cutAt(offset);",
+    right: "cutAt(owner, offset);",
     wrong: "return undefined;",
   },
   {
@@ -52,7 +52,43 @@ const mutations: Mutation[] = [
   {
     defect: "a topic that was made anew is read on at the old offset",
     file: "ownership.ts",
-    right: "owner.rewinding = true;",
+    right: 'owner.rewindTo = "beginning";',
+    wrong: "",
+  },
+  {
+    defect: "a log that was cut and grew again in its epoch is read on",
+    file: "log-check.ts",
+    right: "const isCut = newer < offset && newer >= from;",
+    wrong: "const isCut = false;",
+  },
+  {
+    defect: "a mark counts as checked before there are records beyond it",
+    file: "offsets.ts",
+    right: "marks[0].offset < (next ?? 0)",
+    wrong: "true",
+  },
+  {
+    defect: "the next owner hears nothing of what is unchecked",
+    file: "offsets.ts",
+    right: "claim?.mark ? [claim.mark] : []",
+    wrong: "[]",
+  },
+  {
+    defect: "what was under way when a log was cut is passed over",
+    file: "log-check.ts",
+    right: "Math.min(newer, late ?? newer)",
+    wrong: "newer",
+  },
+  {
+    defect: "marks stay where they were when a log was cut below them",
+    file: "offsets.ts",
+    right: "one.offset = Math.min(one.offset, offset);",
+    wrong: "one.offset = one.offset;",
+  },
+  {
+    defect: "what is read again from an earlier epoch on is committed with the later",
+    file: "offsets.ts",
+    right: "      newestEpoch = -1;\n",
     wrong: "",
   },
   {

@@ -45,7 +45,7 @@ export function createSimulatedReader(options: {
     most: number,
   ): DeliveredRecord[] {
     if (position.fetched.length === 0) {
-      if (isAway()) return [];
+      if (isAway() || logOf(partition).isDown()) return [];
       if (random.chance(troubles.repeats))
         position.next = Math.max(logOf(partition).start(), position.next - random.int(1, 4));
       validate(client, partition, position);
@@ -75,14 +75,14 @@ export function createSimulatedReader(options: {
 }
 
 function deliveredOf(topic: string, stored: Stored, own: () => unknown): DeliveredRecord {
-  const { key, value, partition, offset, leaderEpoch } = stored;
+  const { key, value, partition, offset, leaderEpoch, timestampMs } = stored;
   const bytes = key.length + value.length;
   return {
     topic,
     partition,
     offset,
     leaderEpoch,
-    timestampMs: -1,
+    timestampMs,
     bytes,
     key,
     value,

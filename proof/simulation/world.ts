@@ -6,14 +6,17 @@ import { createHandlingMetrics } from "../../src/handling/metrics.ts";
 import { createProcessor } from "../../src/handling/processor.ts";
 import type { Rebalance } from "../../src/kafka/consumer.ts";
 import type { Logger } from "../../src/runtime/log.ts";
+import type { PlacedOrder } from "../../src/wire/validation.ts";
 import { createChecker } from "./checks/checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
 import { createKafka } from "./kafka.ts";
 import { createSimulatedLedger } from "./ledger.ts";
 import { createLetters } from "./letters.ts";
+import type { Log, Stored } from "./log.ts";
 import { createOrders } from "./orders.ts";
 
 const goodEveryMs = 5_000;
+const mostLateMs = 300;
 const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
 
 /** Letters that an outage may cost where it is not declared as one. */
@@ -40,6 +43,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
     if (broken === undefined) say(`BROKEN: ${what}`);
     broken ??= what;
   };
+  const { epochMs } = time.clockOf(outside);
   const kind = random.pick(["apply", "effect"] as const);
   const faulty = random.pick([0, 0, 0.05, 0.2]);
   // Where a backlog is full of orders that fail, nothing else comes in by which the breaker would notice that not all do.
@@ -85,34 +89,46 @@ export function createWorld(seed: number, tell: (what: string) => void) {
   const processes = new Map<Process, { leave: () => void }>();
   const leaving = new Set<Process>();
 
+  /** Appends to a log, or to one of those that are there. Producers' clocks differ, and some wait: none is in order. */
+  function append(
+    order: PlacedOrder | undefined,
+    value: Buffer,
+    log = someLog(),
+    waitedMs = 0,
+  ): Stored | undefined {
+    const timestampMs = epochMs() - waitedMs - random.int(0, mostLateMs);
+    const stored = log?.append(order, value, timestampMs);
+    if (stored) letters.expect(stored);
+    return stored;
+  }
+  function someLog(): Log | undefined {
+    const there = kafka.isAway() ? [] : kafka.logs().filter((log) => !log.isDown());
+    return there.length > 0 ? random.pick(there) : undefined;
+  }
+
   /** New records, now and then one that is no order, or a hole. */
   function place(records: number): void {
     for (let n = 0; n < records; n += 1) {
-      const log = random.pick(kafka.logs());
-      if (random.chance(0.05)) log.gap(random.int(1, 3));
+      const log = someLog();
+      if (random.chance(0.05)) log?.gap(random.int(1, 3));
       const order = random.chance(0.02) ? undefined : orders.next();
-      letters.expect(log.append(order, Buffer.from(order ? JSON.stringify(order) : "{}")));
-      placed += 1;
+      if (append(order, Buffer.from(order ? JSON.stringify(order) : "{}"), log)) placed += 1;
     }
   }
 
   /** An operator sends a few letters back, what was wrong with them mended or not. */
   function redrive(): void {
-    if (kafka.isAway()) return;
     for (const { order, value } of [...letters.all()].slice(-random.int(1, 3))) {
       if (order && random.chance(0.5)) orders.mend(order.id);
-      const again = random.pick(kafka.logs()).append(order, value);
-      say(`${again.key} is redriven`);
-      letters.expect(again);
+      const again = append(order, value);
+      if (again) say(`${again.key} is redriven`);
     }
   }
 
   /** Orders go on coming: what is left may be no more than those that fail, and then it looks as if all failed. */
   function goOn(): void {
-    if (!kafka.isAway()) {
-      const order = orders.nextGood();
-      letters.expect(random.pick(kafka.logs()).append(order, Buffer.from(JSON.stringify(order))));
-    }
+    const order = orders.nextGood();
+    append(order, Buffer.from(JSON.stringify(order)));
     time.clockOf(outside).timer(goodEveryMs, goOn);
   }
 
@@ -155,7 +171,7 @@ export function createWorld(seed: number, tell: (what: string) => void) {
 
   return {
     ...{ seed, random, time, kafka, ledger, letters, orders, kind },
-    ...{ processes, place, redrive, start, say, goOn },
+    ...{ processes, place, append, redrive, start, say, goOn },
     crash(process: Process): void {
       say(`${process.name} crashes`);
       end(process);

@@ -9,6 +9,7 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
+import { createLogCheck } from "./log-check.ts";
 import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
@@ -39,7 +40,8 @@ export function createGroupMember(
   parts: OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> },
 ) {
   const { consumer, demands, processor, metrics, log, clock } = parts;
-  const { owned, takeOn, take, watchTopic } = createOwnership(config, parts);
+  const { owned, takeOn, take, watchTopic, readAgain } = createOwnership(config, parts);
+  const logCheck = createLogCheck(parts, owned, readAgain);
   const committer = createCommitter(parts);
   tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
@@ -119,6 +121,7 @@ export function createGroupMember(
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
+        logCheck.look();
         if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
         heldBefore = held();
         await poll();

@@ -150,7 +150,7 @@ test("what a later leader wrote, or another topic holds, is another record under
 
 test("metadata that is not of this form says nothing of what is finished", () => {
   for (const runs of ["!,5", "1,", "1,-2", "NaN,NaN"]) {
-    const metadata = `2,${topic()},9,9,${runs}`;
+    const metadata = `3,${topic()},9,9,9,9,${runs}`;
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: 1, metadata }, topic);
     for (let offset = 0; offset < 9; offset += 1) expect(add(tracker, offset)).toBeDefined();
     expect(tracker.due()?.metadata ?? "").not.toContain("NaN");
@@ -186,15 +186,62 @@ test("a cut leaves what is below it as it was, and what is behind it is other re
   expect(hand).toEqual({ records: 0, bytes: 0 });
 });
 
-test("epochs that go down are of a topic that was made anew, and no next owner takes its first record for one", () => {
+/** The first of the log's records that is no older, as the brokers tell it. */
+const offsetOf = (log: readonly number[], timestampMs: number): number | undefined => {
+  const found = log.findIndex((one) => one >= timestampMs);
+  return found < 0 ? undefined : found;
+};
+
+/** Checks marks against the log as it is. @returns where the log was cut, by what can be told; undefined: nowhere */
+function cutToldBy(tracker: OffsetTracker, log: readonly number[]): number | undefined {
+  for (let mark = tracker.unchecked(); mark; mark = tracker.unchecked()) {
+    const newer = offsetOf(log, mark.newestMs + 1);
+    if (newer === undefined) return undefined;
+    if (newer < mark.offset && newer >= mark.from) return newer;
+    tracker.checked();
+  }
+  return undefined;
+}
+
+test("a log that grew beyond a position again in its epoch is told by its timestamps, by the next owner too", () => {
+  const lateness = fc.array(fc.nat(300), { minLength: 2, maxLength: 60 });
+  const places = fc.array(fc.nat(1_000), { minLength: 1, maxLength: 8 });
+  const inputs = [lateness, places, fc.nat(1_000), fc.boolean(), fc.boolean()] as const;
+  fc.assert(
+    fc.property(...inputs, (late, marked, share, isCut, isOther) => {
+      const first = late.map((ms, n) => 1_000 + 100 * n - ms);
+      let tracker = fresh();
+      const read = (log: readonly number[]) => {
+        for (let offset = tracker.position() ?? 0; offset < log.length; offset += 1) {
+          const record = { offset, leaderEpoch: 1, bytes: size, timestampMs: log[offset] as number };
+          if (tracker.add(record)) tracker.finish(record);
+          if (marked.some((place) => place % late.length === offset)) tracker.mark();
+        }
+      };
+      read(first);
+      // What everybody notices: while brokers are away, nothing comes.
+      tracker.mark();
+      if (isOther) tracker = createOffsetTracker(tracker.due(), topic);
+      const to = isCut ? Math.floor((share / 1_001) * first.length) : first.length;
+      const grown = [...late, 0].map((ms, n) => 20_000 + 100 * n - ms);
+      const log = [...first.slice(0, to), ...grown];
+      read(log);
+      expect(cutToldBy(tracker, log)).toBe(isCut ? to : undefined);
+    }),
+  );
+});
+
+test("where a gap is, a newer record is no sign of a cut: a transaction's marker may lie there", () => {
   const tracker = fresh();
-  const slots = [0, 1, 2].map((offset) => add(tracker, offset, offset) as Taken);
-  expect([0, 1, 2, 3, -1].map(tracker.isOfOtherTopic)).toEqual([true, true, false, false, false]);
-  tracker.finish(slots[0] as Taken);
-  const next = createOffsetTracker(tracker.due(), topic);
-  expect([0, 1, 2].map(next.isOfOtherTopic)).toEqual([true, false, false]);
-  for (const slot of slots) tracker.finish(slot);
-  expect([1, 2].map(createOffsetTracker(tracker.due(), topic).isOfOtherTopic)).toEqual([true, false]);
+  for (const [offset, timestampMs] of [
+    [0, 10],
+    [1, 20],
+    [3, 15],
+  ] as const)
+    tracker.add({ offset, leaderEpoch: 1, bytes: size, timestampMs });
+  tracker.mark();
+  tracker.add({ offset: 4, leaderEpoch: 1, bytes: size, timestampMs: 50 });
+  expect(cutToldBy(tracker, [10, 20, 30, 15, 50])).toBeUndefined();
 });
 
 test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
@@ -210,18 +257,18 @@ test("metadata stays within what a broker takes, and what is left out is handled
   expect(taken.length).toBeLessThan(19_500);
   // Where the brokers take less, none of it is told.
   tracker.shorten();
-  expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 4).join());
+  expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 6).join());
 });
 
 test.each([
   "",
   "somebody else's",
-  "2",
-  `2,${topic()},x`,
-  `2,${topic()},4,0,zz`,
-  `2,${topic()},x,y,0,z`,
-  `1,${topic()},4,0,0,z`,
-  "3,?,?,1,1",
+  "3",
+  `3,${topic()},x`,
+  `3,${topic()},4,0,zz`,
+  `3,${topic()},x,y,5,5,0,z`,
+  `2,${topic()},4,0,0,z`,
+  "4,?,?,1,1,1,1",
 ])("metadata that says nothing of use (%s) is passed over", (metadata) => {
   const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
   for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
@@ -256,5 +303,5 @@ test("two million records pass behind one that is not finished, in the memory of
     Bun.gc(true);
   }
   expect(heapStats().heapSize - before).toBeLessThan(16 * 2 ** 20);
-  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `2,${topic()},1,0,1,16v7j` });
+  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `3,${topic()},1,0,2000000,0,1,16v7j` });
 });

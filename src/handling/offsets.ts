@@ -11,11 +11,17 @@ export type Taken = Pick<DeliveredRecord, "offset" | "leaderEpoch" | "bytes" | "
 /** What of a partition was taken on and is not finished, also of a log that is no more: it is in memory all the same. */
 export type InHand = { records: number; bytes: number };
 
+/** All of the log before an offset is no newer than this; below `from` it may be: it was not all seen. */
+export type Mark = { offset: number; newestMs: number; from: number };
+
 export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
+
+/** Of one log, unchecked: a look-up that never succeeds must not fill the memory. */
+const mostMarks = 60;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const ours = /^2,[^,]+,-?\d+,-?\d+(,[0-9a-z]+)*$/;
+const ours = /^3,[^,]+(,-?\d+){4}(,[0-9a-z]+)*$/;
 
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
@@ -23,25 +29,34 @@ export function createOffsetTracker(
   topicId: () => string,
   hand: InHand = { records: 0, bytes: 0 },
 ) {
-  const claim = start && told(start);
-  let known: Finished | undefined = claim?.topicId === topicId() ? claim : undefined;
+  const said = start && told(start);
+  const claim = said?.topicId === topicId() ? said : undefined;
+  let known: Finished | undefined = claim;
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Taken>();
   let next = start?.offset;
   let newestEpoch = start?.leaderEpoch ?? -1;
-  let newestMs = -1;
+  let newestMs = claim?.newestMs ?? -1;
+  /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
+  let seenFrom = claim ? 0 : (next ?? 0);
+  /** In the order of the offsets; each is checked once there are records beyond it. */
+  const marks: Mark[] = claim?.mark ? [claim.mark] : [];
   let committed = start;
   let progressed = false;
   let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
+  function mark(): void {
+    if (next === undefined || newestMs < 0 || (marks.at(-1)?.offset ?? -1) >= next) return;
+    if (marks.length < mostMarks) marks.push({ offset: next, newestMs, from: seenFrom });
+  }
+  mark();
   return {
     /** Whether an offset can only come from another log than the newest one. */
     goesBack: (offset: number): boolean => next !== undefined && offset < next,
-    /** Whether a record's epoch is lower than one before it: then it is of a topic that was made anew. */
-    isOfOtherTopic: (epoch: number): boolean => epoch >= 0 && epoch < newestEpoch,
     /** Takes a record on. @returns whether it is to be handled, which it is not when it is known as finished */
     add(record: Taken): boolean {
       const { offset, leaderEpoch, timestampMs } = record;
+      if (offset !== next) seenFrom = offset;
       next = offset + 1;
       newestEpoch = Math.max(newestEpoch, leaderEpoch);
       newestMs = Math.max(newestMs, timestampMs);
@@ -59,9 +74,19 @@ export function createOffsetTracker(
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
       next = offset;
+      newestEpoch = -1;
       known = undefined;
       progressed = true;
+      // Whether it was not cut further below remains to be seen.
+      for (const one of marks) one.offset = Math.min(one.offset, offset);
+      seenFrom = Math.min(seenFrom, offset);
+      mark();
     },
+    /** Marks where it is now. */
+    mark,
+    /** The oldest mark that can be checked. */
+    unchecked: (): Mark | undefined => (marks[0] && marks[0].offset < (next ?? 0) ? marks[0] : undefined),
+    checked: (): void => void marks.shift(),
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
       progressed = true;
@@ -78,8 +103,8 @@ export function createOffsetTracker(
       if (!progressed || next === undefined) return undefined;
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
-      const knownMs = Math.max(newestMs, known?.newestMs ?? -1);
-      const head = `2,${topicId()},${newestEpoch},${knownMs}`;
+      const unchecked = marks[0] ?? { offset: next, newestMs };
+      const head = `3,${topicId()},${newestEpoch},${newestMs},${unchecked.offset},${unchecked.newestMs}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
@@ -122,7 +147,7 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 /** What metadata says; undefined where it is somebody else's. */
 function told({ metadata }: CommittedOffset) {
   if (!ours.test(metadata)) return undefined;
-  const [, topicId, epoch, newestMs, ...runs] = metadata.split(",");
+  const [, topicId, epoch, newest, offset, upTo, ...runs] = metadata.split(",");
   const ranges: Finished["ranges"] = [];
   let at = 0;
   for (const [n, run] of runs.entries()) {
@@ -130,7 +155,9 @@ function told({ metadata }: CommittedOffset) {
     at += Number.parseInt(run, 36);
     if (n % 2 === 1) ranges.push([from, at]);
   }
-  return { topicId, leaderEpoch: Number(epoch), newestMs: Number(newestMs), ranges };
+  const mark: Mark = { offset: Number(offset), newestMs: Number(upTo), from: 0 };
+  const of = { topicId, leaderEpoch: Number(epoch), newestMs: Number(newest) };
+  return { ...of, mark: mark.newestMs < 0 ? undefined : mark, ranges };
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */

@@ -67,26 +67,36 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   function beginAnew(owner: OwnedPartition): void {
     restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
     owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
-    owner.rewinding = true;
+    owner.rewindTo = "beginning";
+  }
+  function cutAt(owner: OwnedPartition, to: number): void {
+    const { partition, offsets } = owner;
+    restarted("truncated", { partition, from: offsets.position(), to });
+    offsets.cutAt(to);
   }
   return {
     owned,
     takeOn,
+    /** The log was cut there, or above: it is read again from there. */
+    readAgain(owner: OwnedPartition, to: number): void {
+      cutAt(owner, to);
+      owner.rewindTo = to;
+    },
     /** Learns whether the topic is another one by now, which librdkafka asks by itself, and rewinds what has to be. */
     watchTopic(): void {
       topicIs(consumer.topicId());
       if (clock.nowMs() < rewindAtMs) return;
       for (const owner of owned.values()) {
-        const { partition, paused } = owner;
-        if (!owner.rewinding || owner.leaving) continue;
+        const { partition, paused, rewindTo } = owner;
+        if (rewindTo === undefined || owner.leaving) continue;
         try {
           if (paused) consumer.resume([partition]);
           owner.paused = false;
           // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
-          consumer.rewind([partition]);
-          owner.rewinding = false;
+          consumer.rewind({ partition, offset: rewindTo, leaderEpoch: -1 });
+          owner.rewindTo = undefined;
         } catch (error) {
-          log.warn({ partition, err: error }, "not read from the beginning yet, trying again");
+          log.warn({ partition, err: error }, "not read again yet, trying again");
           // It waits, and it may not be the only one.
           rewindAtMs = clock.nowMs() + retryMs;
         }
@@ -96,14 +106,10 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     take(record: DeliveredRecord): Work | undefined {
       const { partition, offset } = record;
       const owner = owned.get(partition);
-      if (!owner || owner.leaving || owner.rewinding) return undefined;
-      // Where brokers tell no id: epochs of one topic never go down from offset to offset.
-      if (owner.offsets.isOfOtherTopic(record.leaderEpoch)) return void beginAnew(owner);
+      if (!owner || owner.leaving || owner.rewindTo !== undefined) return undefined;
       const from = owner.offsets.position();
-      if (owner.offsets.goesBack(offset)) {
-        restarted("truncated", { partition, from, to: offset });
-        owner.offsets.cutAt(offset);
-      } else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
+      if (owner.offsets.goesBack(offset)) cutAt(owner, offset);
+      else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
         restarted("retention", { partition, from, to: offset });
       if (!owner.offsets.add(record)) return undefined;
       // Or what waits for long would keep in memory all that came with it.

@@ -1,6 +1,6 @@
 /** A delivered record on its way through a consumer, and the ownership of the partition that it came from. */
 import type { DeliveredRecord } from "../kafka/fetched.ts";
-import type { CommittedOffset } from "../kafka/places.ts";
+import type { CommittedOffset, Start } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
 import { partyOf } from "../order.ts";
 import { canonicalJson } from "../wire/canonical.ts";
@@ -30,8 +30,8 @@ export function ownPartition(partition: number, start: CommittedOffset | undefin
     running: 0,
     waiting: new Set<Work>(),
     paused: false,
-    /** It has to be read from its beginning, which could not be done yet: until then nothing is taken on. */
-    rewinding: false,
+    /** From where it has to be read again, which could not be done yet: until then nothing is taken on. */
+    rewindTo: undefined as Start["offset"] | undefined,
     /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
     lost: false,
   };

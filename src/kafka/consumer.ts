@@ -90,6 +90,14 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       const known = (await asked).map(({ partition, offset = -1 }) => [partition, offset] as const);
       return new Map(known.filter(([, offset]) => offset >= 0));
     },
+    /** Offset of the first record that is no older (ListOffsets, KIP-79); undefined: there is none. @throws Error */
+    async offsetOf(partition: number, timestampMs: number, timeoutMs: number): Promise<number | undefined> {
+      const asked = called<{ offset?: number }[]>((done) =>
+        client.offsetsForTimes([{ topic, partition, offset: timestampMs }], timeoutMs, done),
+      );
+      const [{ offset = -1 } = {}] = await asked;
+      return offset < 0 ? undefined : offset;
+    },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {
       const of = { ask: asking.ask, metadata: metadataOf(client) };

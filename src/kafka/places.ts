@@ -18,25 +18,22 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
   return {
     /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
     assign(starts: readonly Start[]): void {
-      const from = ({ offset }: Start) => (offset === "beginning" ? oldest : offset);
-      const places = lines(starts.map((one) => [one.partition, from(one), one.leaderEpoch]));
-      must(rdkafka.coffee_orders_assign(client, name, places));
+      must(rdkafka.coffee_orders_assign(client, name, places(starts)));
     },
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
       must(rdkafka.coffee_orders_unassign(client, name, lines(partitions.map((one) => [one])))),
-    /** Reads partitions that are taken on from their oldest record again. @throws Error with librdkafka's words */
-    rewind(partitions: readonly number[]): void {
+    /** Reads a partition that is taken on from there. @throws Error with librdkafka's words */
+    rewind(start: Start): void {
       // Blocks, for what is polled afterwards has to come from there.
-      const places = lines(partitions.map((one) => [one, oldest]));
-      must(rdkafka.coffee_orders_rewind(client, name, places, rewindTimeoutMs));
+      must(rdkafka.coffee_orders_rewind(client, name, places([start]), rewindTimeoutMs));
     },
     /** Each has its own answer. @throws Error with the coordinator's or librdkafka's words, or when none came in time */
     commit: (commits: readonly Commit[], timeoutMs: number): Promise<void> =>
       ask(timeoutMs, {
         send(queue) {
-          const places = commits.map((one) => [one.partition, one.offset, one.leaderEpoch, one.metadata]);
-          const code = rdkafka.coffee_orders_commit(client, name, lines(places), queue);
+          const all = commits.map((one) => [one.partition, one.offset, one.leaderEpoch, one.metadata]);
+          const code = rdkafka.coffee_orders_commit(client, name, lines(all), queue);
           if (code !== 0) throw new Error(errorText(code));
         },
         read: () => undefined,
@@ -45,8 +42,8 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
     committed: (partitions: readonly number[], timeoutMs: number): Promise<Map<number, CommittedOffset>> =>
       ask(timeoutMs, {
         send(queue) {
-          const places = lines(partitions.map((one) => [one]));
-          rdkafka.coffee_orders_ask_committed(client, cText(group), name, places, queue);
+          const all = lines(partitions.map((one) => [one]));
+          rdkafka.coffee_orders_ask_committed(client, cText(group), name, all, queue);
         },
         read: (event) => committedIn(textOf(rdkafka.coffee_orders_committed(event)) ?? ""),
       }),
@@ -55,6 +52,10 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
   };
 }
 
+const places = (starts: readonly Start[]): Buffer =>
+  lines(
+    starts.map((one) => [one.partition, one.offset === "beginning" ? oldest : one.offset, one.leaderEpoch]),
+  );
 const lines = (places: readonly (readonly (number | string)[])[]): Buffer =>
   cText(places.map((place) => place.join(" ")).join("\n"));
 

@@ -61,7 +61,7 @@ export function createChecker(parts: {
       if (record.offset < from) passed.push(record);
       // What goes back is of a log that was cut: nothing is known of it.
       else if (from < commit.offset) left.push(record);
-      else if (!tracker.add({ ...record, bytes: 0, timestampMs: -1 })) passed.push(record);
+      else if (!tracker.add({ ...record, bytes: 0 })) passed.push(record);
       else left.push(record);
     }
     return { passed, left };
@@ -83,7 +83,8 @@ export function createChecker(parts: {
   return {
     conduct,
     committed(partition: number, commit: CommittedOffset): void {
-      const early = split(partition, commit).passed.find((record) => !isFinished(record));
+      const { passed } = split(partition, commit);
+      const early = passed.find((record) => !record.regrown && !isFinished(record));
       if (early) broken(`a commit of partition ${partition} passes ${early.key}, which is not finished`);
     },
     /** Bounded memory: no more than the backlog, and what two polls bring, one of a log that is no more. */
