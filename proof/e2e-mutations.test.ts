@@ -157,6 +157,10 @@ test("orders at the places of others that all brokers lost are handled, in a log
   await faults.truncate.heal(system, await system.containers("broker"));
   for (const service of services) expect(await topology.healthy(service, 1)).toBe(true);
   expect(cut).toBeGreaterThan(0);
+  await until("all replicas are in sync", async () => {
+    const { partitions } = await askCluster(brokers);
+    return partitions.every(({ inSync, leader }) => leader > 0 && inSync.length === brokerIds.length);
+  });
 
   await place("after", cut + 5);
   expect(accepted("after")).toHaveLength(cut + 5);
