@@ -21,8 +21,8 @@ const longestReleaseMs = 12_000;
 const cleanReleaseMs = 9_000;
 /** As long ago as this, a row was there for whoever asked before the effect. */
 const knownAfterMs = 1_000;
-/** It has met a demand by then: a poll and its waiting lie between. */
-const metAfterMs = 200;
+/** It has met a demand by then: a poll and its waiting lie between, the longest after one that failed. */
+const metAfterMs = 1_700;
 /** With their waits, all attempts take longer than this but once in thousands of millions of orders. */
 const fewestMsOfAttempts = 500;
 
