@@ -39,7 +39,8 @@ const kinds: Record<string, (world: World) => void> = {
     log.cut(to);
     place(random.int(0, 12));
   },
-  "log lost in its epoch"({ random, kafka, orders, append, time, say }) {
+  "log lost in its epoch"(world) {
+    const { random, kafka, orders, append, time, say } = world;
     const log = random.pick(kafka.logs());
     if (kafka.isAway() || log.isDown() || log.hasGaps()) return;
     const to = random.int(log.start(), log.end());
@@ -58,6 +59,8 @@ const kinds: Record<string, (world: World) => void> = {
         const order = orders.next();
         append(order, Buffer.from(JSON.stringify(order)), log, n < late ? 60_000 : 0);
       }
+      // Who takes over has to notice what the one before it had no time for.
+      if (random.chance(0.3)) later(time, random.int(0, 3_000), () => kinds.crash?.(world));
     });
   },
   "another leader"({ random, kafka }) {

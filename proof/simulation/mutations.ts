@@ -80,12 +80,6 @@ const mutations: Mutation[] = [
     wrong: "one.offset = one.offset;",
   },
   {
-    defect: "what is read again from an earlier epoch on is committed with the later",
-    file: "offsets.ts",
-    right: "      newestEpoch = -1;\n",
-    wrong: "",
-  },
-  {
     defect: "RetryLater is counted as an attempt",
     file: "attempt.ts",
     right: 'if (thrown instanceof RetryLater) return { kind: "later", reason };',

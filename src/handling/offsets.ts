@@ -74,7 +74,6 @@ export function createOffsetTracker(
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
       next = offset;
-      newestEpoch = -1;
       known = undefined;
       progressed = true;
       // Whether it was not cut further below remains to be seen.
