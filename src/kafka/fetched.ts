@@ -22,7 +22,8 @@ const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
 
 /** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
-  private counted: number | undefined;
+  /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
+  readonly bytes: number;
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -33,12 +34,8 @@ export class DeliveredRecord {
     readonly timestampMs: number,
     private batch: Buffer,
     private layout: Layout,
-  ) {}
-  /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
-  get bytes(): number {
-    this.counted ??=
-      sizeOf(this.layout) + decodedBytes(this.batch, valueAt(this.layout), this.layout.valueBytes);
-    return this.counted;
+  ) {
+    this.bytes = sizeOf(layout) + decodedBytes(batch, valueAt(layout), layout.valueBytes);
   }
   /** Copies its bytes, once: those of the others are let go. */
   own(): void {

@@ -100,18 +100,15 @@ export async function askOnce(config: KafkaConfig, topic: string, right?: Right)
 }
 
 /** A topic's configuration by name (DescribeConfigs, KIP-133). 2: RD_KAFKA_RESOURCE_TOPIC. */
-async function settingsOf(topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) {
-  const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
-  try {
-    return await ask(timeoutMs, {
-      send: (queue, client) =>
-        rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue),
-      read: entriesOf,
-    });
-  } finally {
-    rdkafka.rd_kafka_ConfigResource_destroy(resource);
-  }
-}
+const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) =>
+  ask(timeoutMs, {
+    send(queue, client) {
+      const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
+      rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue);
+      rdkafka.rd_kafka_ConfigResource_destroy(resource);
+    },
+    read: entriesOf,
+  });
 
 function entriesOf(event: Pointer): Map<string, string> {
   const count = new BigUint64Array(1);

@@ -48,9 +48,9 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
-  burials: `json_to_recordset($1::text::json) AS one
-    (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
-  now: "now()",
+  burials: `
+    SELECT one.*, now() FROM json_to_recordset($1::text::json) AS one
+      (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
 });
 const words = wordsWith(ownStatementTimeoutMs);
 const askOf =

@@ -12,9 +12,8 @@ export type Words = {
   among: (column: string, type: "uuid" | "text") => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
-  /** The rows in `$1`, a JSON array of burials. */
+  /** The rows in `$1`, a JSON array of burials, as they are inserted: as of now. */
   burials: string;
-  now: string;
 };
 
 /** How an entry that was not new relates to the row that is there. */
@@ -51,11 +50,10 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
 /** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
 type View<Status> = Extract<LedgerView, { status: Status }>;
 
-export const bury = (ask: Ask, { now, burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
+export const bury = (ask: Ask, { burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
   ask(
     `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
-    SELECT topic, "partition", "offset", "orderId", reason, attempts, ${now} FROM ${burials} WHERE true
-    ON CONFLICT DO NOTHING`,
+    ${burials} ON CONFLICT DO NOTHING`,
     JSON.stringify(letters),
   );
 

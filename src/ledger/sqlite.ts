@@ -44,9 +44,9 @@ const words: Words = {
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
-  burials: `(SELECT value->>'topic' AS topic, value->>'partition' AS "partition", value->>'offset' AS "offset",
-    value->>'orderId' AS "orderId", value->>'reason' AS reason, value->>'attempts' AS attempts FROM json_each($1))`,
-  now,
+  burials: `
+    SELECT value->>'topic', value->>'partition', value->>'offset', value->>'orderId', value->>'reason',
+      value->>'attempts', ${now} FROM json_each($1) WHERE true`,
 };
 const askOf =
   (database: Database): Ask =>
