@@ -19,7 +19,6 @@ const rightsMs = 5_000;
 const dayMs = 86_400_000;
 const retentionMarginMs = 30 * dayMs;
 
-/** Starts at once. */
 export function startConsumer(
   config: ConsumerConfig,
   parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },

@@ -65,7 +65,6 @@ export function present(address: Pointer | bigint | null, what: string): Pointer
   return address as Pointer;
 }
 
-/** A text as C takes it. */
 export const cText = (text: string): Buffer => Buffer.from(`${text}\0`);
 
 /** librdkafka's words for an error. @param code of type rd_kafka_resp_err_t */
