@@ -66,12 +66,10 @@ export function startConsumer(
     metrics.ledgerUp.set(1);
     log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     const demands: Rebalance[] = [];
-    const consumer = await persist("no connection to Kafka", () =>
-      openConsumer(config, {
-        onRebalance: (rebalance) => demands.push(rebalance),
-        onError: (message) => log.warn({ kafka: message }, "Kafka client"),
-      }),
-    );
+    const onRebalance = (rebalance: Rebalance) => demands.push(rebalance);
+    const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
+    const open = () => openConsumer(config, { onRebalance, onError });
+    const consumer = await persist("no connection to Kafka", open);
     if (!consumer) return;
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
     const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });

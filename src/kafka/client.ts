@@ -69,12 +69,11 @@ export async function connected<Driver>(
 }
 
 /** A call of node-rdkafka's as a promise. */
-export const called = <Answer>(
-  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
-) =>
-  new Promise<Answer>((resolve, reject) => {
+export function called<Answer>(call: (done: (error: unknown, answer: Answer) => void) => unknown) {
+  return new Promise<Answer>((resolve, reject) => {
     call((error, answer) => (error ? reject(error) : resolve(answer)));
   });
+}
 
 /** Asks what the brokers know of a topic. @throws Error when none answers in time */
 export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>

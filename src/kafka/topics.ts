@@ -61,10 +61,8 @@ export async function askOfTopic(
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
   const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
-  const actual =
-    denial || inSync === 1 || partitions.length === 0
-      ? undefined
-      : await settingsOf(topic, client, timeoutMs);
+  const isAsked = !denial && inSync > 1 && partitions.length > 0;
+  const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   if (weak.length > 0)

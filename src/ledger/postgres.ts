@@ -53,10 +53,9 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
       (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
 });
 const words = wordsWith(ownStatementTimeoutMs);
-const askOf =
-  (sql: SQL): Ask =>
-  async (statement, ...values) =>
-    plain(await sql.unsafe(statement, values)) as never[];
+function askOf(sql: SQL): Ask {
+  return async (statement, ...values) => plain(await sql.unsafe(statement, values)) as never[];
+}
 
 /** Transactions under way at once, beside two for look-ups; and ms of a handler in one, on top of the database's own time. */
 export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
