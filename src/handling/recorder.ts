@@ -72,7 +72,6 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
       }
     }
-    return undefined;
   }
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {

@@ -41,7 +41,6 @@ export function startConsumer(
         await clock.sleep(retryMs);
       }
     }
-    return undefined;
   }
   /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
@@ -85,7 +84,6 @@ export function startConsumer(
   const working = work();
   working.catch(reportError);
   return {
-    /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
@@ -97,7 +95,6 @@ export function startConsumer(
       const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
       const found = await asked?.catch((error) => {
         log.warn({ err: error, partitions }, "what is committed is not told");
-        return undefined;
       });
       return (partition) => found && (found.get(partition) ?? 0);
     }),

@@ -5,7 +5,6 @@ import Kafka from "./addon.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { listen } from "./words.ts";
 
-/** Shared by producers, consumers and administration. Times are in milliseconds. */
 export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
   "bootstrap.servers": config.KAFKA_BROKERS,
   "client.id": "coffee-orders",

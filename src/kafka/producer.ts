@@ -143,10 +143,8 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
 }
 
 function statisticsOf(json: string) {
-  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as {
-    msg_cnt: number;
-    brokers: Record<string, { nodeid: number; state: string }>;
-  };
+  type Told = { msg_cnt: number; brokers: Record<string, { nodeid: number; state: string }> };
+  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as Told;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
   return { brokersUp: up.length, queueRecords };
 }

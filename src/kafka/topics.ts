@@ -105,28 +105,26 @@ const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutM
       rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue);
       rdkafka.rd_kafka_ConfigResource_destroy(resource);
     },
-    read: entriesOf,
+    read(event) {
+      const count = new BigUint64Array(1);
+      const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
+      const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
+      const resource = read.ptr(described) as Pointer;
+      if (rdkafka.rd_kafka_ConfigResource_error(resource))
+        throw new Error(
+          `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
+        );
+      const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
+      const found = new Map<string, string>();
+      for (let index = 0; index < Number(count[0]); index += 1) {
+        const entry = read.ptr(entries, index * 8) as Pointer;
+        const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
+        if (value !== null)
+          found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
+      }
+      return found;
+    },
   });
-
-function entriesOf(event: Pointer): Map<string, string> {
-  const count = new BigUint64Array(1);
-  const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
-  const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
-  const resource = read.ptr(described) as Pointer;
-  if (rdkafka.rd_kafka_ConfigResource_error(resource))
-    throw new Error(
-      `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
-    );
-  const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
-  const found = new Map<string, string>();
-  for (let index = 0; index < Number(count[0]); index += 1) {
-    const entry = read.ptr(entries, index * 8) as Pointer;
-    const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
-    if (value !== null)
-      found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
-  }
-  return found;
-}
 
 /** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
 export async function missingRight(

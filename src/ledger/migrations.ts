@@ -17,7 +17,6 @@ export class SchemaError extends Error {
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
 type Execute = <Row>(statements: string) => Promise<Row[]>;
-/** Throws the error as the ledger's contract names it. */
 type Blame = (error: unknown) => never;
 
 /** Longest for all steps, with waiting for others that apply them. */
