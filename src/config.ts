@@ -5,8 +5,7 @@ import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/t
 import { Value } from "@sinclair/typebox/value";
 import { expectedOf, oneOf } from "./wire/words.ts";
 
-const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
-  Type.String({ minLength: 1, description, ...options });
+const text = (description: string, options = {}) => Type.String({ minLength: 1, description, ...options });
 
 /** One of some words, the first by default. */
 const choice = <const T extends readonly string[]>(description: string, ...words: T) =>
@@ -18,7 +17,7 @@ const whole = (description: string, fallback: number, minimum: number, maximum: 
   between(description, minimum, maximum, { default: fallback });
 
 const minuteMs = 60_000;
-const dayMs = 1_440 * minuteMs;
+export const dayMs = 1_440 * minuteMs;
 
 /** Part of the HTTP interface, and so the same everywhere: most orders in one POST /orders/batch, and its longest body in bytes. */
 export const maxBatchOrders = 1_000;

@@ -1,5 +1,5 @@
 /** A consumer from start to drain. It never gives up to reach topics as strong as configured, the ledger and the group. */
-import type { ConsumerConfig } from "../config.ts";
+import { type ConsumerConfig, dayMs } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { askOnce } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -16,7 +16,6 @@ const retryMs = 1_000;
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const rightsMs = 5_000;
-const dayMs = 86_400_000;
 const retentionMarginMs = 30 * dayMs;
 
 export function startConsumer(

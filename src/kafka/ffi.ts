@@ -1,4 +1,4 @@
-/** What is called of C through Bun's FFI, for node-rdkafka does not bind it: librdkafka's API (rdkafka.h), and native/*.cc. */
+/** What is called of C through Bun's FFI, for node-rdkafka does not bind it: librdkafka's API (rdkafka.h), native/*.cc, pipes. */
 import { dlopen, FFIType, type Pointer } from "bun:ffi";
 import { library } from "./addon.ts";
 
@@ -57,6 +57,11 @@ export const rdkafka = dlopen(library, {
   rd_kafka_TopicDescription_authorized_operations: { args: [ptr, ptr], returns: ptr },
   rd_kafka_ConfigEntry_name: { args: [ptr], returns: cstring },
   rd_kafka_ConfigEntry_value: { args: [ptr], returns: ptr },
+}).symbols;
+
+export const libc = dlopen("libc.so.6", {
+  pipe2: { args: [ptr, i32], returns: i32 },
+  close: { args: [i32], returns: i32 },
 }).symbols;
 
 /** An address as bun:ffi gives it, of something that must be there. */

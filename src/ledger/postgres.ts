@@ -89,9 +89,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     return answer.finally(() => clearTimeout(timer));
   }
   function replacePool(): void {
-    pool
-      .close({ timeout: 0 })
-      .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
+    const told = (error: unknown) => process.emitWarning(`closing PostgreSQL's connections: ${error}`);
+    pool.close({ timeout: 0 }).catch(told);
     pool = connect();
   }
   return {

@@ -47,9 +47,6 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
   return { verdicts, tables };
 }
 
-/** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
-type View<Status> = Extract<LedgerView, { status: Status }>;
-
 export const bury = (ask: Ask, { burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
   ask(
     `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
@@ -60,16 +57,17 @@ export const bury = (ask: Ask, { burials }: Words, letters: readonly Burial[]): 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
 export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
   const views = new Map<string, LedgerView>();
+  // PostgreSQL's client gives a Date.
   const time = (value: string) => new Date(value).toISOString();
   const handled = `SELECT id, 'handled' AS status, handled_at AS "handledAt", deliveries, "partition", "offset"
     FROM ledger WHERE ${among("id", "uuid")}`;
-  for (const row of await ask<View<"handled">>(handled, JSON.stringify(ids)))
+  for (const row of await ask<Extract<LedgerView, { status: "handled" }>>(handled, JSON.stringify(ids)))
     views.set(row.id, { ...row, handledAt: time(row.handledAt) });
   const others = ids.filter((id) => !views.has(id));
   if (others.length === 0) return views;
   const dead = `SELECT order_id AS id, 'dead' AS status, dead_at AS "deadAt", reason, attempts, topic, "partition",
     "offset" FROM dead_letters WHERE ${among("order_id", "text")} ORDER BY dead_at`;
-  for (const row of await ask<View<"dead">>(dead, JSON.stringify(others)))
+  for (const row of await ask<Extract<LedgerView, { status: "dead" }>>(dead, JSON.stringify(others)))
     views.set(row.id, { ...row, deadAt: time(row.deadAt) });
   return views;
 }
