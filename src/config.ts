@@ -5,8 +5,7 @@ import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/t
 import { Value } from "@sinclair/typebox/value";
 import { expectedOf, oneOf } from "./wire/words.ts";
 
-const text = (description: string, options: { default?: string; pattern?: string } = {}) =>
-  Type.String({ minLength: 1, description, ...options });
+const text = (description: string, options = {}) => Type.String({ minLength: 1, description, ...options });
 
 /** One of some words, the first by default. */
 const choice = <const T extends readonly string[]>(description: string, ...words: T) =>
@@ -18,7 +17,7 @@ const whole = (description: string, fallback: number, minimum: number, maximum: 
   between(description, minimum, maximum, { default: fallback });
 
 const minuteMs = 60_000;
-const dayMs = 1_440 * minuteMs;
+export const dayMs = 1_440 * minuteMs;
 
 /** Part of the HTTP interface, and so the same everywhere: most orders in one POST /orders/batch, and its longest body in bytes. */
 export const maxBatchOrders = 1_000;
@@ -33,7 +32,7 @@ const brokers = { pattern: `^(([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${port}(,(?
 const topic = { pattern: "^[\\w.-]{1,249}$" };
 const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
 
-const kafka = {
+const kafkaSchema = Type.Object({
   KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", brokers),
   KAFKA_SECURITY_PROTOCOL: choice("security.protocol", "plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
   KAFKA_SASL_MECHANISM: choice("SASL mechanism", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
@@ -54,10 +53,10 @@ const kafka = {
   TOPIC_CHECK_MS: whole("time between two checks of a topic and of the rights there", 5_000, 1_000, 600_000),
   MAX_BODY_BYTES: whole("longest body of one order, which the topic must take", 8_192, 256, 1_048_576),
   LOG_LEVEL: choice("least severe level that is logged", "info", "trace", "debug", "warn", "error", "fatal"),
-};
+});
 
 const tier = {
-  ...kafka,
+  ...kafkaSchema.properties,
   INSTANCE: text("name of this instance in logs and metrics", { default: hostname() }),
   HTTP_HOST: text("address to listen on", { default: "127.0.0.1" }),
   DRAIN_TIMEOUT_MS: whole("longest shutdown; after it exit 1", 30_000, 1_000, 10 * minuteMs),
@@ -99,8 +98,6 @@ const consumerSchema = Type.Object({
   BACKLOG_RECORDS: whole("records held for a partition before it is paused", 4_000, 1, 1_000_000),
   BACKLOG_BYTES: whole("bytes of records held, shared by the partitions", 2 ** 26, 1, 2 ** 40),
 });
-
-const kafkaSchema = Type.Object(kafka);
 
 export type ProducerConfig = Static<typeof producerSchema>;
 export type ConsumerConfig = Static<typeof consumerSchema>;

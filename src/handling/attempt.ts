@@ -45,12 +45,8 @@ export function attempt(handler: Handler, work: Work, deadline: Deadline, tx?: T
   };
   const order = copyOf(work.entry.order);
   // One that is no async function may throw, or give what begins only when it is waited for.
-  const call = Promise.try(() =>
-    handlers.run(true, () =>
-      "effect" in handler ? handler.effect(order, context) : handler.apply(order, context),
-    ),
-  );
-  return Promise.race([call, deadline.reached]);
+  const call = () => ("effect" in handler ? handler.effect(order, context) : handler.apply(order, context));
+  return Promise.race([Promise.try(() => handlers.run(true, call)), deadline.reached]);
 }
 
 /** What a handler does to its order reaches neither the ledger's row nor the next attempt. */

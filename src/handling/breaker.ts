@@ -5,7 +5,6 @@
 import { backoffMs, type Clock } from "../runtime/clock.ts";
 import type { Work } from "./work.ts";
 
-/** Whose attempt failed. */
 type Failed = Pick<Work, "customer" | "failures">;
 
 /** Open when so many first attempts failed, of so many customers, and none was handled for the window or one for so many. */

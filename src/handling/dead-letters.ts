@@ -104,7 +104,6 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
         held.delete(record);
       }
     },
-    /** Why letters are held, if any are. */
     unready(): string | undefined {
       const [reason] = held.values();
       return reason === undefined ? undefined : `${held.size} dead letters are held: ${reason}`;

@@ -62,9 +62,8 @@ export function createHandlingMetrics(registry: Registry) {
 export function tellOfPartitions(
   topic: string,
   partitions: ReadonlyMap<number, OwnedPartition>,
-  parts: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
+  { metrics, consumer, clock }: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
 ): void {
-  const { metrics, consumer, clock } = parts;
   const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
   const collect = () => {
     owned.set(partitions.size);

@@ -70,7 +70,6 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     const ends = await recorder.record(works, () => Promise.resolve());
     return () => ends;
   });
-  /** Calls the handler, and observes how long that takes. */
   async function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
     const sinceMs = clock.nowMs();
     await attempt(handler, work, deadline, tx);

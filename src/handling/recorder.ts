@@ -1,10 +1,9 @@
 /** Orders into the ledger, in as few transactions as it takes to tell who failed from who did not; waits while it is down. */
 import type { ConsumerConfig } from "../config.ts";
 import { BatchError, type Entry, type Ledger, type Tx, type Verdict } from "../ledger/ledger.ts";
-import { backoffMs, type Clock } from "../runtime/clock.ts";
-import type { Logger } from "../runtime/log.ts";
+import { backoffMs } from "../runtime/clock.ts";
 import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts";
-import type { HandlingMetrics } from "./metrics.ts";
+import type { OwnershipParts } from "./ownership.ts";
 import type { Work } from "./work.ts";
 
 const ledgerRetryBaseMs = 100;
@@ -45,13 +44,7 @@ export function createBatchLimit(maxOrders: number) {
 }
 
 /** What a recorder works with. `random`: from 0 to below 1, as Math.random. */
-export type RecorderParts = {
-  ledger: Ledger;
-  metrics: HandlingMetrics;
-  log: Logger;
-  clock: Clock;
-  random: () => number;
-};
+export type RecorderParts = Omit<OwnershipParts, "consumer"> & { ledger: Ledger; random: () => number };
 
 export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { ledger, metrics, log, clock, random } = parts;
@@ -72,7 +65,6 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
       }
     }
-    return undefined;
   }
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {

@@ -1,5 +1,5 @@
 /** A consumer from start to drain. It never gives up to reach topics as strong as configured, the ledger and the group. */
-import type { ConsumerConfig } from "../config.ts";
+import { type ConsumerConfig, dayMs } from "../config.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "../kafka/consumer.ts";
 import { askOnce } from "../kafka/topics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -16,10 +16,8 @@ const retryMs = 1_000;
 const lookUpTimeoutMs = 1_000;
 const expiryMs = 600_000;
 const rightsMs = 5_000;
-const dayMs = 86_400_000;
 const retentionMarginMs = 30 * dayMs;
 
-/** Starts at once. */
 export function startConsumer(
   config: ConsumerConfig,
   parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
@@ -42,7 +40,6 @@ export function startConsumer(
         await clock.sleep(retryMs);
       }
     }
-    return undefined;
   }
   /** Asks the topics each time: how long they keep records may have been changed. */
   async function expire(): Promise<void> {
@@ -67,12 +64,10 @@ export function startConsumer(
     metrics.ledgerUp.set(1);
     log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     const demands: Rebalance[] = [];
-    const consumer = await persist("no connection to Kafka", () =>
-      openConsumer(config, {
-        onRebalance: (rebalance) => demands.push(rebalance),
-        onError: (message) => log.warn({ kafka: message }, "Kafka client"),
-      }),
-    );
+    const onRebalance = (rebalance: Rebalance) => demands.push(rebalance);
+    const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
+    const open = () => openConsumer(config, { onRebalance, onError });
+    const consumer = await persist("no connection to Kafka", open);
     if (!consumer) return;
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
     const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });
@@ -88,7 +83,6 @@ export function startConsumer(
   const working = work();
   working.catch(reportError);
   return {
-    /** Why this consumer should be asked nothing; undefined when it works. */
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
@@ -100,7 +94,6 @@ export function startConsumer(
       const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
       const found = await asked?.catch((error) => {
         log.warn({ err: error, partitions }, "what is committed is not told");
-        return undefined;
       });
       return (partition) => found && (found.get(partition) ?? 0);
     }),

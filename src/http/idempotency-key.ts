@@ -22,19 +22,16 @@ const parameterValue = [
 /** RFC 9651, section 3.1.2. */
 const parameters = `(; *[a-z*][a-z0-9_.*-]*(=(${parameterValue}))?)*`;
 
+const pattern = `^([!#-~]([ -~]*[!-~])?|${quoted}${parameters})$`;
+const form = new RegExp(pattern);
+const maxLength = 255;
+
 /** Every header that holds a key, and no other. Any engine reads it, as it is published. */
-export const idempotencyKeyHeader = {
-  type: "string",
-  minLength: 1,
-  maxLength: 255,
-  pattern: `^([!#-~]([ -~]*[!-~])?|${quoted}${parameters})$`,
-} as const;
-const form = new RegExp(idempotencyKeyHeader.pattern);
+export const idempotencyKeyHeader = { type: "string", minLength: 1, maxLength, pattern } as const;
 
 /** The key in a header's value; a fresh one where there is none. @throws OutcomeError malformed_key */
 export function idempotencyKey(header: string | null): string {
   if (header === null) return crypto.randomUUID();
-  const { maxLength } = idempotencyKeyHeader;
   if (header.length > maxLength) throw malformed(`is longer than ${maxLength} characters`);
   if (!form.test(header))
     throw malformed("must be visible ASCII, optionally in double quotes with the parameters of RFC 9651");

@@ -18,7 +18,6 @@ const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Coffee
 <script src="/api/swagger-ui-bundle.js"></script>
 <script>SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", supportedSubmitMethods: [], validatorUrl: null })</script></html>`;
 
-/** Adds GET /openapi.json, and /api with its two files. */
 export function addDescription(app: Hono): void {
   app.get("/openapi.json", (c) => c.json(openApi));
   app.get("/api", (c) => c.html(page));

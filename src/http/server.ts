@@ -59,11 +59,10 @@ function readable(request: Request): Request {
  */
 export function serve(
   app: Hono,
-  config: { HTTP_HOST: string; HTTP_PORT: number },
+  { HTTP_HOST: hostname, HTTP_PORT: port }: { HTTP_HOST: string; HTTP_PORT: number },
   log: Logger,
   routes: Record<string, Record<"POST", (request: Request) => Promise<Response>>> = {},
 ) {
-  const { HTTP_HOST: hostname, HTTP_PORT: port } = config;
   try {
     const server = Bun.serve({
       hostname,

@@ -10,6 +10,7 @@ import { createOverload, type Overload } from "./overload.ts";
 
 export type Kind = "single" | "batch";
 type Counts = Record<Kind, number>;
+const none = (): Counts => ({ single: 0, batch: 0 });
 
 /** Orders that share a limit, which is as of the last that asked. */
 export type Lane = { orders: Counts; limit: number; overload: Overload };
@@ -22,8 +23,9 @@ const roomFor = (kind: Kind, counts: Counts, most: number): number =>
 /** By MAX_IN_FLIGHT_ORDERS, MAX_IN_FLIGHT_BYTES (of bodies that are read and of orders) and OVERLOAD_AFTER_MS. */
 export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) {
   const { MAX_IN_FLIGHT_ORDERS: mostOrders, MAX_IN_FLIGHT_BYTES: mostBytes } = config;
-  const orders: Counts = { single: 0, batch: 0 };
-  const bytes: Counts = { single: 0, batch: 0 };
+  const { OVERLOAD_AFTER_MS: targetMs } = config;
+  const orders = none();
+  const bytes = none();
   const lanes: Lane[] = [];
 
   const inWords = (waiting: number, most: string) =>
@@ -39,11 +41,7 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
     bytes: () => sum(bytes),
     lowestLimit: () => lanes.reduce((least, { limit }) => Math.min(least, limit), mostOrders),
     lane(number: number): Lane {
-      lanes[number] ??= {
-        orders: { single: 0, batch: 0 },
-        limit: mostOrders,
-        overload: createOverload(config.OVERLOAD_AFTER_MS, mostOrders),
-      };
+      lanes[number] ??= { orders: none(), limit: mostOrders, overload: createOverload(targetMs, mostOrders) };
       return lanes[number];
     },
     /** Why no more is taken; undefined when more is. @param lane none: it is not known yet */

@@ -30,15 +30,8 @@ const raiseKept = 0.98;
 const never = Number.NEGATIVE_INFINITY;
 
 /** A window: its beginning, acknowledgements per ms in the one before, its own, and the waits of those that count. */
-const begun = (fromMs: number, rateBefore = Number.POSITIVE_INFINITY) => {
-  return {
-    fromMs,
-    rateBefore,
-    acknowledged: 0,
-    counted: 0,
-    waitedMs: 0,
-    quickestMs: Number.POSITIVE_INFINITY,
-  };
+const begun = (fromMs: number, rateBefore = Infinity) => {
+  return { fromMs, rateBefore, acknowledged: 0, counted: 0, waitedMs: 0, quickestMs: Infinity };
 };
 
 /** @param targetMs what an order may wait for its acknowledgement; @param most orders under way, whatever happens */
@@ -127,7 +120,6 @@ export function createOverload(targetMs: number, most: number) {
     refused(): void {
       refused += 1;
     },
-    /** An order was acknowledged, having waited so long. */
     acknowledged(waited: number, nowMs: number): void {
       inFlight -= 1;
       const silenceMs = heardMs === never ? 0 : nowMs - heardMs;

@@ -37,7 +37,6 @@ export function pendingOf(order: Order, id: string, given: Given, lane: Lane, to
     sinceMs: performance.now(),
     /** The group it was sent with; 0 while it is held back, when Kafka's client knows nothing of it. */
     group: 0,
-    /** Copies on their way. */
     copies: 0,
     republished: false,
     /** It has its answer. */

@@ -5,7 +5,6 @@ import Kafka from "./addon.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { listen } from "./words.ts";
 
-/** Shared by producers, consumers and administration. Times are in milliseconds. */
 export const clientOptions = (config: KafkaConfig): Record<string, string | number | boolean> => ({
   "bootstrap.servers": config.KAFKA_BROKERS,
   "client.id": "coffee-orders",
@@ -69,12 +68,11 @@ export async function connected<Driver>(
 }
 
 /** A call of node-rdkafka's as a promise. */
-export const called = <Answer>(
-  call: (done: (error: { message: string } | null, answer: Answer) => void) => unknown,
-) =>
-  new Promise<Answer>((resolve, reject) => {
+export function called<Answer>(call: (done: (error: unknown, answer: Answer) => void) => unknown) {
+  return new Promise<Answer>((resolve, reject) => {
     call((error, answer) => (error ? reject(error) : resolve(answer)));
   });
+}
 
 /** Asks what the brokers know of a topic. @throws Error when none answers in time */
 export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>

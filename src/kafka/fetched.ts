@@ -11,18 +11,14 @@ const lengthBytes = 4;
 /** Values up to that come in such numbers that looking into them would cost, and the number of records bounds them. */
 const short = 512;
 
-/** Where a record's parts lie in the bytes of its batch. A length of -1: there is none. */
-type Layout = { keyAt: number; keyBytes: number; valueBytes: number; headerBytes: number };
-const valueAt = ({ keyAt, keyBytes }: Layout): number => keyAt + Math.max(0, keyBytes);
-const headersAt = (layout: Layout): number => valueAt(layout) + Math.max(0, layout.valueBytes);
-const endOf = (layout: Layout): number => headersAt(layout) + layout.headerBytes;
-const sizeOf = (layout: Layout): number => endOf(layout) - layout.keyAt;
-const part = (batch: Buffer, at: number, bytes: number): Buffer | null =>
-  bytes < 0 ? null : batch.subarray(at, at + bytes);
+const part = (content: Buffer, at: number, bytes: number): Buffer | null =>
+  bytes < 0 ? null : content.subarray(at, at + bytes);
+const lengthOf = (bytes: number): number => Math.max(0, bytes);
 
 /** A record as Kafka delivered it. It keeps the bytes of all that were taken with it, until it `own`s its own. */
 export class DeliveredRecord {
-  private counted: number | undefined;
+  /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
+  readonly bytes: number;
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -31,45 +27,41 @@ export class DeliveredRecord {
     readonly leaderEpoch: number,
     /** Milliseconds since the epoch, as the producer or the broker gave it; -1: none. */
     readonly timestampMs: number,
-    private batch: Buffer,
-    private layout: Layout,
-  ) {}
-  /** What it takes in memory: key, value and headers, and what becomes of a long value when it is decoded. */
-  get bytes(): number {
-    this.counted ??=
-      sizeOf(this.layout) + decodedBytes(this.batch, valueAt(this.layout), this.layout.valueBytes);
-    return this.counted;
+    /** Key, value and headers, one after the other. A length of -1: there is none. */
+    private content: Buffer,
+    private readonly keyBytes: number,
+    private readonly valueBytes: number,
+  ) {
+    this.bytes = content.length + decodedBytes(content, lengthOf(keyBytes), valueBytes);
   }
   /** Copies its bytes, once: those of the others are let go. */
   own(): void {
-    if (this.batch.length === sizeOf(this.layout)) return;
-    this.batch = Buffer.from(this.batch.subarray(this.layout.keyAt, endOf(this.layout)));
-    this.layout = { ...this.layout, keyAt: 0 };
+    if (this.content.length < this.content.buffer.byteLength) this.content = Buffer.from(this.content);
   }
   get key(): Buffer | null {
-    return part(this.batch, this.layout.keyAt, this.layout.keyBytes);
+    return part(this.content, 0, this.keyBytes);
   }
   get value(): Buffer | null {
-    return part(this.batch, valueAt(this.layout), this.layout.valueBytes);
+    return part(this.content, lengthOf(this.keyBytes), this.valueBytes);
   }
   get headers(): RecordHeaders {
     const found: RecordHeaders = [];
-    for (let at = headersAt(this.layout); at < endOf(this.layout); ) {
+    for (let at = lengthOf(this.keyBytes) + lengthOf(this.valueBytes); at < this.content.length; ) {
       const nameAt = at + 2 * lengthBytes;
-      const textAt = nameAt + this.batch.readInt32LE(at);
-      const textBytes = this.batch.readInt32LE(at + lengthBytes);
-      found.push({ [this.batch.toString("utf8", nameAt, textAt)]: part(this.batch, textAt, textBytes) });
-      at = textAt + Math.max(0, textBytes);
+      const textAt = nameAt + this.content.readInt32LE(at);
+      const textBytes = this.content.readInt32LE(at + lengthBytes);
+      found.push({ [this.content.toString("utf8", nameAt, textAt)]: part(this.content, textAt, textBytes) });
+      at = textAt + lengthOf(textBytes);
     }
     return found;
   }
 }
 
 /** The text once more, and objects: of JSON that is little but brackets they take thirty times as much (JavaScriptCore). */
-function decodedBytes(batch: Buffer, valueAt: number, length: number): number {
-  let sum = Math.max(0, length);
+function decodedBytes(content: Buffer, valueAt: number, length: number): number {
+  let sum = lengthOf(length);
   for (let at = valueAt; length > short && at < valueAt + length; at += 1) {
-    const byte = batch[at];
+    const byte = content[at];
     sum += byte === 0x5b || byte === 0x7b ? 100 : byte === 0x3a ? 60 : 0;
   }
   return sum;
@@ -102,17 +94,18 @@ function unpacked(topic: string, memory: Buffer, count: number): Fetched {
   const words = new Int32Array(memory.buffer, 0, count * headWords);
   const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
   const fetched: Fetched = { records: [], errors: [], ended: [] };
-  let keyAt = count * headBytes;
+  let at = count * headBytes;
   for (let n = 0; n < count; n += 1) {
-    const word = (at: number) => words[n * headWords + at] as number;
+    const word = (place: number) => words[n * headWords + place] as number;
     const offset = doubles[n * headDoubles] as number;
     const timestampMs = doubles[n * headDoubles + 1] as number;
-    const layout = { keyAt, keyBytes: word(6), valueBytes: word(7), headerBytes: word(8) };
-    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, memory, layout);
+    const lengths = [word(6), word(7)] as const;
+    const content = memory.subarray(at, at + lengthOf(word(6)) + lengthOf(word(7)) + word(8));
+    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, content, ...lengths);
     if (word(5) === 0) fetched.records.push(record);
     else if (word(5) === partitionEnd) fetched.ended.push(word(4));
     else fetched.errors.push(String(record.value));
-    keyAt = endOf(layout);
+    at += content.length;
   }
   return fetched;
 }

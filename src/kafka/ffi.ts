@@ -1,4 +1,4 @@
-/** What is called of C through Bun's FFI, for node-rdkafka does not bind it: librdkafka's API (rdkafka.h), and native/*.cc. */
+/** What is called of C through Bun's FFI, for node-rdkafka does not bind it: librdkafka's API (rdkafka.h), native/*.cc, pipes. */
 import { dlopen, FFIType, type Pointer } from "bun:ffi";
 import { library } from "./addon.ts";
 
@@ -59,13 +59,17 @@ export const rdkafka = dlopen(library, {
   rd_kafka_ConfigEntry_value: { args: [ptr], returns: ptr },
 }).symbols;
 
+export const libc = dlopen("libc.so.6", {
+  pipe2: { args: [ptr, i32], returns: i32 },
+  close: { args: [i32], returns: i32 },
+}).symbols;
+
 /** An address as bun:ffi gives it, of something that must be there. */
 export function present(address: Pointer | bigint | null, what: string): Pointer {
   if (address === null) throw new Error(`librdkafka gave no ${what}`);
   return address as Pointer;
 }
 
-/** A text as C takes it. */
 export const cText = (text: string): Buffer => Buffer.from(`${text}\0`);
 
 /** librdkafka's words for an error. @param code of type rd_kafka_resp_err_t */

@@ -91,7 +91,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   });
   // A wake-up that was missed, whatever for, delays a report by no more than this.
   const polls = setInterval(reports.poll, 100);
-  /** Waits until every record has its report, at most for so long. */
   async function flush(timeoutMs: number): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
@@ -143,12 +142,9 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   };
 }
 
-/** What statistics of librdkafka say, as far as it is of use here. */
 function statisticsOf(json: string) {
-  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as {
-    msg_cnt: number;
-    brokers: Record<string, { nodeid: number; state: string }>;
-  };
+  type Told = { msg_cnt: number; brokers: Record<string, { nodeid: number; state: string }> };
+  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as Told;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
   return { brokersUp: up.length, queueRecords };
 }

@@ -66,7 +66,6 @@ export function openSender(client: Pointer, lingers: boolean) {
     },
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
-      topics.clear();
     },
   };
 }

@@ -61,10 +61,8 @@ export async function askOfTopic(
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
   const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
   const partitions = await client.partitions(topic, timeoutMs);
-  const actual =
-    denial || inSync === 1 || partitions.length === 0
-      ? undefined
-      : await settingsOf(topic, client, timeoutMs);
+  const isAsked = !denial && inSync > 1 && partitions.length > 0;
+  const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   if (weak.length > 0)
@@ -100,38 +98,33 @@ export async function askOnce(config: KafkaConfig, topic: string, right?: Right)
 }
 
 /** A topic's configuration by name (DescribeConfigs, KIP-133). 2: RD_KAFKA_RESOURCE_TOPIC. */
-async function settingsOf(topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) {
-  const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
-  try {
-    return await ask(timeoutMs, {
-      send: (queue, client) =>
-        rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue),
-      read: entriesOf,
-    });
-  } finally {
-    rdkafka.rd_kafka_ConfigResource_destroy(resource);
-  }
-}
-
-function entriesOf(event: Pointer): Map<string, string> {
-  const count = new BigUint64Array(1);
-  const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
-  const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
-  const resource = read.ptr(described) as Pointer;
-  if (rdkafka.rd_kafka_ConfigResource_error(resource))
-    throw new Error(
-      `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
-    );
-  const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
-  const found = new Map<string, string>();
-  for (let index = 0; index < Number(count[0]); index += 1) {
-    const entry = read.ptr(entries, index * 8) as Pointer;
-    const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
-    if (value !== null)
-      found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
-  }
-  return found;
-}
+const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) =>
+  ask(timeoutMs, {
+    send(queue, client) {
+      const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
+      rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue);
+      rdkafka.rd_kafka_ConfigResource_destroy(resource);
+    },
+    read(event) {
+      const count = new BigUint64Array(1);
+      const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
+      const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
+      const resource = read.ptr(described) as Pointer;
+      if (rdkafka.rd_kafka_ConfigResource_error(resource))
+        throw new Error(
+          `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
+        );
+      const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
+      const found = new Map<string, string>();
+      for (let index = 0; index < Number(count[0]); index += 1) {
+        const entry = read.ptr(entries, index * 8) as Pointer;
+        const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
+        if (value !== null)
+          found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
+      }
+      return found;
+    },
+  });
 
 /** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
 export async function missingRight(

@@ -1,12 +1,6 @@
 /** Tells at once when there is something to be polled for: librdkafka writes into a pipe when its queue is not empty any more. */
-import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
-import { present, rdkafka } from "./ffi.ts";
-
-const { ptr: pointer, i32 } = FFIType;
-const libc = dlopen("libc.so.6", {
-  pipe2: { args: [pointer, i32], returns: i32 },
-  close: { args: [i32], returns: i32 },
-}).symbols;
+import { type Pointer, ptr } from "bun:ffi";
+import { libc, present, rdkafka } from "./ffi.ts";
 
 /**
  * @param poll called when there is something to be polled for; must poll until there is nothing, or again by itself

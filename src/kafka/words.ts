@@ -14,11 +14,7 @@ const wordless = /^(broker transport|host resolution|authentication) failure$|^s
  * Hands on the client's errors, and its words of what keeps it from a broker, of which the same once a minute at most.
  * @returns the newest of its words; undefined: there were none
  */
-export function listen(
-  client: Kafka.Producer,
-  config: KafkaConfig,
-  tell: (words: string) => void,
-): () => string | undefined {
+export function listen(client: Kafka.Producer, config: KafkaConfig, tell: (words: string) => void) {
   const toldAtMs = new Map<string, number>();
   let newest: string | undefined;
   function isNew(words: string): boolean {

@@ -17,7 +17,6 @@ export class SchemaError extends Error {
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */
 type Execute = <Row>(statements: string) => Promise<Row[]>;
-/** Throws the error as the ledger's contract names it. */
 type Blame = (error: unknown) => never;
 
 /** Longest for all steps, with waiting for others that apply them. */
@@ -88,9 +87,8 @@ async function migrate(migrations: Migrations, execute: Execute, check: (steps: 
   // Who has no steps, e.g. since the effect lies elsewhere now, has no use for what earlier versions made.
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
     const which = (index: number) => `step ${index + 1} of the ${owner}'s tables`;
-    const applied = await execute<{ digest: string }>(
-      `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`,
-    );
+    const noted = `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`;
+    const applied = await execute<{ digest: string }>(noted);
     if (applied.length > steps.length)
       throw new SchemaError(
         `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`,

@@ -48,15 +48,14 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
-  burials: `json_to_recordset($1::text::json) AS one
-    (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
-  now: "now()",
+  burials: `
+    SELECT one.*, now() FROM json_to_recordset($1::text::json) AS one
+      (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
 });
 const words = wordsWith(ownStatementTimeoutMs);
-const askOf =
-  (sql: SQL): Ask =>
-  async (statement, ...values) =>
-    plain(await sql.unsafe(statement, values)) as never[];
+function askOf(sql: SQL): Ask {
+  return async (statement, ...values) => plain(await sql.unsafe(statement, values)) as never[];
+}
 
 /** Transactions under way at once, beside two for look-ups; and ms of a handler in one, on top of the database's own time. */
 export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
@@ -90,9 +89,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     return answer.finally(() => clearTimeout(timer));
   }
   function replacePool(): void {
-    pool
-      .close({ timeout: 0 })
-      .catch((error) => process.emitWarning(`closing PostgreSQL's connections: ${error}`));
+    const told = (error: unknown) => process.emitWarning(`closing PostgreSQL's connections: ${error}`);
+    pool.close({ timeout: 0 }).catch(told);
     pool = connect();
   }
   return {

@@ -12,9 +12,8 @@ export type Words = {
   among: (column: string, type: "uuid" | "text") => string;
   /** Counts a delivery of order `$2` with digest `$1`. @returns the row, and the table that it is in */
   count: string;
-  /** The rows in `$1`, a JSON array of burials. */
+  /** The rows in `$1`, a JSON array of burials, as they are inserted: as of now. */
   burials: string;
-  now: string;
 };
 
 /** How an entry that was not new relates to the row that is there. */
@@ -48,30 +47,27 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
   return { verdicts, tables };
 }
 
-/** A row as it is shown, but for its time, which PostgreSQL's client gives as a Date. */
-type View<Status> = Extract<LedgerView, { status: Status }>;
-
-export const bury = (ask: Ask, { now, burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
+export const bury = (ask: Ask, { burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
   ask(
     `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
-    SELECT topic, "partition", "offset", "orderId", reason, attempts, ${now} FROM ${burials} WHERE true
-    ON CONFLICT DO NOTHING`,
+    ${burials} ON CONFLICT DO NOTHING`,
     JSON.stringify(letters),
   );
 
 /** A handled order is handled, whatever befell its other records; of several dead letters the newest counts. */
 export async function find(ask: Ask, { among }: Words, ids: readonly string[]) {
   const views = new Map<string, LedgerView>();
+  // PostgreSQL's client gives a Date.
   const time = (value: string) => new Date(value).toISOString();
   const handled = `SELECT id, 'handled' AS status, handled_at AS "handledAt", deliveries, "partition", "offset"
     FROM ledger WHERE ${among("id", "uuid")}`;
-  for (const row of await ask<View<"handled">>(handled, JSON.stringify(ids)))
+  for (const row of await ask<Extract<LedgerView, { status: "handled" }>>(handled, JSON.stringify(ids)))
     views.set(row.id, { ...row, handledAt: time(row.handledAt) });
   const others = ids.filter((id) => !views.has(id));
   if (others.length === 0) return views;
   const dead = `SELECT order_id AS id, 'dead' AS status, dead_at AS "deadAt", reason, attempts, topic, "partition",
     "offset" FROM dead_letters WHERE ${among("order_id", "text")} ORDER BY dead_at`;
-  for (const row of await ask<View<"dead">>(dead, JSON.stringify(others)))
+  for (const row of await ask<Extract<LedgerView, { status: "dead" }>>(dead, JSON.stringify(others)))
     views.set(row.id, { ...row, deadAt: time(row.deadAt) });
   return views;
 }

@@ -44,14 +44,13 @@ const words: Words = {
   count: `
     UPDATE ledger SET deliveries = deliveries + (digest = $1), copied_at = ${now} WHERE id = $2
     RETURNING digest, "partition", "offset", 'ledger' AS "table"`,
-  burials: `(SELECT value->>'topic' AS topic, value->>'partition' AS "partition", value->>'offset' AS "offset",
-    value->>'orderId' AS "orderId", value->>'reason' AS reason, value->>'attempts' AS attempts FROM json_each($1))`,
-  now,
+  burials: `
+    SELECT value->>'topic', value->>'partition', value->>'offset', value->>'orderId', value->>'reason',
+      value->>'attempts', ${now} FROM json_each($1) WHERE true`,
 };
-const askOf =
-  (database: Database): Ask =>
-  async (statement, ...values) =>
-    database.query(statement).all(...values) as never[];
+function askOf(database: Database): Ask {
+  return async (statement, ...values) => database.query(statement).all(...values) as never[];
+}
 
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
@@ -68,8 +67,7 @@ export function createSqliteLedger(path: string): Ledger {
     const deadlineMs = performance.now() + lockTimeoutMs;
     for (;;) {
       try {
-        database().run(sql);
-        return;
+        return void database().run(sql);
       } catch (error) {
         const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
         if (!busy || performance.now() > deadlineMs) throw error;

@@ -9,6 +9,7 @@ export function oneOf<const T extends readonly string[]>(words: T, options: Sche
 const kind = "Line";
 const controls = "\\u0000-\\u001F\\u007F-\\u009F";
 const control = new RegExp(`[${controls}]`);
+const pattern = `^[^${controls}]*$`;
 
 /**
  * 1 to `maxLength` characters: no control characters, of which PostgreSQL refuses NUL, and no half of a surrogate pair, which
@@ -16,13 +17,7 @@ const control = new RegExp(`[${controls}]`);
  * characters, TypeBox UTF-16 code units; and no pattern that every engine reads alike finds half a pair.
  */
 export const line = (maxLength: number) =>
-  Type.Unsafe<string>({
-    [Kind]: kind,
-    type: "string",
-    minLength: 1,
-    maxLength,
-    pattern: `^[^${controls}]*$`,
-  });
+  Type.Unsafe<string>({ [Kind]: kind, type: "string", minLength: 1, maxLength, pattern });
 
 TypeRegistry.Set<{ maxLength: number }>(kind, ({ maxLength }, text) => {
   if (typeof text !== "string" || text === "" || control.test(text) || !text.isWellFormed()) return false;
