@@ -20,14 +20,13 @@ export function createHandlingMetrics(registry: Registry) {
     new Gauge({ name, help, labelNames, registers });
   const seconds = (name: string, help: string) => latencyHistogram(registry, name, help);
   const ofPartition = (name: string, help: string) => gauge(name, help, ["topic", "partition"]);
-  const verdicts: Record<Verdict, Counter> = {
-    handled: counter("orders_handled_total", "Orders whose effect this consumer applied."),
-    redelivered: counter("orders_redelivered_total", "Records delivered again that were handled already."),
-    duplicate: counter("orders_duplicate_total", "Further records of an order that was handled already."),
-    conflict: counter("orders_conflict_total", "Records with another order under a handled order's id."),
-  };
   return {
-    verdicts,
+    verdicts: {
+      handled: counter("orders_handled_total", "Orders whose effect this consumer applied."),
+      redelivered: counter("orders_redelivered_total", "Records delivered again that were handled already."),
+      duplicate: counter("orders_duplicate_total", "Further records of an order that was handled already."),
+      conflict: counter("orders_conflict_total", "Records with another order under a handled order's id."),
+    } satisfies Record<Verdict, Counter>,
     restarts: counter(
       "kafka_partition_restarts_total",
       "Logs that began anew under this consumer: cut (offsets went back), made anew (topic), or aged away.",

@@ -18,16 +18,12 @@ import { createSession } from "./session.ts";
 const availabilityTimeoutMs = 300;
 const lookAfterEveryMs = 100;
 
+/** @param on.accepted an order was acknowledged, be it answered already; @param on.ended an order gets its answer now */
 export function createDelivery(
   config: ProducerConfig,
   log: Logger,
   metrics: IntakeMetrics,
-  on: {
-    /** An order was acknowledged, be it answered already. */
-    accepted: (order: Pending, acceptance: Acceptance) => void;
-    /** An order gets its answer now. */
-    ended: (order: Pending) => void;
-  },
+  on: { accepted: (order: Pending, acceptance: Acceptance) => void; ended: (order: Pending) => void },
 ) {
   const { PARTITIONER: kind, MAX_IN_FLIGHT_ORDERS: mostOrders } = config;
   /** Orders without their answer, the oldest first. */

@@ -56,10 +56,7 @@ export function createExpiry(
           FROM pg_class WHERE oid = 'ledger_current'::regclass`;
         return mine ? step(sql, retentionMs / 1_000) : [];
       });
-      await stepped.then(
-        (words) => done.push(...words),
-        (error) => failed.push(error),
-      );
+      await stepped.then((words) => done.push(...words)).catch((error) => failed.push(error));
     }
     const inUse = failed.some((error) => (error as { errno?: string }).errno === lockNotAvailable);
     lockMs = inUse ? Math.min(2 * lockMs, longestLockMs) : shortestLockMs;
