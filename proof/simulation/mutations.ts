@@ -58,13 +58,13 @@ const mutations: Mutation[] = [
   {
     defect: "a log that was cut and grew again in its epoch is read on",
     file: "log-check.ts",
-    right: "const isCut = newer < offset && newer >= from;",
+    right: "const isCut = newer !== undefined && newer < offset && newer >= from;",
     wrong: "const isCut = false;",
   },
   {
     defect: "the next owner hears nothing of what is unchecked",
     file: "offsets.ts",
-    right: "claim?.mark ? [claim.mark] : []",
+    right: "claim ? [claim.mark] : []",
     wrong: "[]",
   },
   {

@@ -27,15 +27,14 @@ export function createLogCheck(
     if (!mark) return false;
     const { offset, newestMs, from } = mark;
     const newer = await consumer.offsetOf(partition, newestMs + 1, timeoutMs);
-    if (newer === undefined) return false;
-    const isCut = newer < offset && newer >= from;
+    // Where nothing is newer, a later mark tells as much.
+    const isCut = newer !== undefined && newer < offset && newer >= from;
     // What was under way when it was cut comes first, and may be older.
     const late = isCut
       ? await consumer.offsetOf(partition, Math.max(0, newestMs - lateMs), timeoutMs)
       : undefined;
     // By now it may be somebody else's, or read again.
-    const isOther = owner.leaving || owner.offsets !== offsets || mark.offset !== offset;
-    if (isOther || owner.rewindTo !== undefined) return false;
+    if (owner.leaving || owner.offsets !== offsets || mark.offset !== offset) return false;
     if (isCut) readAgain(owner, Math.min(newer, late ?? newer));
     else offsets.checked();
     return !isCut;

@@ -150,7 +150,7 @@ test("what a later leader wrote, or another topic holds, is another record under
 
 test("metadata that is not of this form says nothing of what is finished", () => {
   for (const runs of ["!,5", "1,", "1,-2", "NaN,NaN"]) {
-    const metadata = `3,${topic()},9,9,9,9,${runs}`;
+    const metadata = `3,${topic()},9,9,0,9,9,9,${runs}`;
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: 1, metadata }, topic);
     for (let offset = 0; offset < 9; offset += 1) expect(add(tracker, offset)).toBeDefined();
     expect(tracker.due()?.metadata ?? "").not.toContain("NaN");
@@ -196,8 +196,7 @@ const offsetOf = (log: readonly number[], timestampMs: number): number | undefin
 function cutToldBy(tracker: OffsetTracker, log: readonly number[]): number | undefined {
   for (let mark = tracker.unchecked(); mark; mark = tracker.unchecked()) {
     const newer = offsetOf(log, mark.newestMs + 1);
-    if (newer === undefined) return undefined;
-    if (newer < mark.offset && newer >= mark.from) return newer;
+    if (newer !== undefined && newer < mark.offset && newer >= mark.from) return newer;
     tracker.checked();
   }
   return undefined;
@@ -233,15 +232,48 @@ test("a log that grew beyond a position again in its epoch is told by its timest
 
 test("where a gap is, a newer record is no sign of a cut: a transaction's marker may lie there", () => {
   const tracker = fresh();
-  for (const [offset, timestampMs] of [
+  const shown = [
     [0, 10],
     [1, 20],
     [3, 15],
-  ] as const)
-    tracker.add({ offset, leaderEpoch: 1, bytes: size, timestampMs });
+  ] as const;
+  for (const [offset, timestampMs] of shown) {
+    const record = { offset, leaderEpoch: 1, bytes: size, timestampMs };
+    tracker.add(record);
+    tracker.finish(record);
+  }
   tracker.mark();
-  tracker.add({ offset: 4, leaderEpoch: 1, bytes: size, timestampMs: 50 });
-  expect(cutToldBy(tracker, [10, 20, 30, 15, 50])).toBeUndefined();
+  for (const owner of [tracker, createOffsetTracker(tracker.due(), topic)]) {
+    owner.add({ offset: 4, leaderEpoch: 1, bytes: size, timestampMs: 50 });
+    expect(cutToldBy(owner, [10, 20, 30, 15, 50])).toBeUndefined();
+  }
+});
+
+test("what a tool passes over with the metadata that was there is no sign of a cut, and a cut behind it is told", () => {
+  const log = [10, 20, 30, 40, 50, 60];
+  const read = (tracker: OffsetTracker, offset: number, timestampMs: number) => {
+    const record = { offset, leaderEpoch: 1, bytes: size, timestampMs };
+    tracker.add(record);
+    tracker.finish(record);
+  };
+  const before = fresh();
+  for (const offset of [0, 1]) read(before, offset, log[offset] as number);
+  const next = createOffsetTracker({ ...(before.due() as CommittedOffset), offset: 4 }, topic);
+  read(next, 4, 50);
+  expect(cutToldBy(next, log)).toBeUndefined();
+  const last = createOffsetTracker(next.due(), topic);
+  read(last, 5, 90);
+  expect(cutToldBy(last, [10, 20, 30, 40, 80, 90])).toBe(4);
+});
+
+test("timestamps that are no whole numbers, as nanoseconds, tell of no cut", () => {
+  const log = [1.7e18, 1.7e18, 1.7e18];
+  const tracker = fresh();
+  for (const offset of [0, 1, 2]) {
+    tracker.add({ offset, leaderEpoch: 1, bytes: size, timestampMs: log[offset] as number });
+    tracker.mark();
+  }
+  expect(cutToldBy(tracker, log)).toBeUndefined();
 });
 
 test("metadata stays within what a broker takes, and what is left out is handled again, not lost", () => {
@@ -257,7 +289,7 @@ test("metadata stays within what a broker takes, and what is left out is handled
   expect(taken.length).toBeLessThan(19_500);
   // Where the brokers take less, none of it is told.
   tracker.shorten();
-  expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 6).join());
+  expect(tracker.due()?.metadata).toBe(start.metadata.split(",", 8).join());
 });
 
 test.each([
@@ -266,9 +298,9 @@ test.each([
   "3",
   `3,${topic()},x`,
   `3,${topic()},4,0,zz`,
-  `3,${topic()},x,y,5,5,0,z`,
+  `3,${topic()},x,y,0,5,5,5,0,z`,
   `2,${topic()},4,0,0,z`,
-  "4,?,?,1,1,1,1",
+  "4,?,?,1,1,1,1,1,1",
 ])("metadata that says nothing of use (%s) is passed over", (metadata) => {
   const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
   for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
@@ -303,5 +335,8 @@ test("two million records pass behind one that is not finished, in the memory of
     Bun.gc(true);
   }
   expect(heapStats().heapSize - before).toBeLessThan(16 * 2 ** 20);
-  expect(tracker.due()).toMatchObject({ offset: 0, metadata: `3,${topic()},1,0,2000000,0,1,16v7j` });
+  expect(tracker.due()).toMatchObject({
+    offset: 0,
+    metadata: `3,${topic()},1,0,0,2000000,2000000,0,1,16v7j`,
+  });
 });

@@ -21,7 +21,7 @@ const mostMarks = 60;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const ours = /^3,[^,]+(,-?\d+){4}(,[0-9a-z]+)*$/;
+const ours = /^3,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
 
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
@@ -38,16 +38,16 @@ export function createOffsetTracker(
   let newestEpoch = start?.leaderEpoch ?? -1;
   let newestMs = claim?.newestMs ?? -1;
   /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
-  let seenFrom = claim ? 0 : (next ?? 0);
+  let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
   /** In the order of the offsets; each is checked once there are records beyond it. */
-  const marks: Mark[] = claim?.mark ? [claim.mark] : [];
+  const marks: Mark[] = claim ? [claim.mark] : [];
   let committed = start;
   let progressed = false;
   let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
   function mark(): void {
-    if (next === undefined || newestMs < 0 || (marks.at(-1)?.offset ?? -1) >= next) return;
-    if (marks.length < mostMarks) marks.push({ offset: next, newestMs, from: seenFrom });
+    if (next === undefined || marks.length === mostMarks || (marks.at(-1)?.offset ?? -1) >= next) return;
+    marks.push({ offset: next, newestMs, from: seenFrom });
   }
   mark();
   return {
@@ -83,8 +83,9 @@ export function createOffsetTracker(
     },
     /** Marks where it is now. */
     mark,
-    /** The oldest mark that can be checked. */
-    unchecked: (): Mark | undefined => (marks[0] && marks[0].offset < (next ?? 0) ? marks[0] : undefined),
+    /** The oldest mark that can be checked: not where a timestamp is too large a number, as of nanoseconds. */
+    unchecked: (): Mark | undefined =>
+      marks.slice(0, 1).find((one) => one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)),
     checked: (): void => void marks.shift(),
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
@@ -103,7 +104,8 @@ export function createOffsetTracker(
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
       const unchecked = marks[0] ?? { offset: next, newestMs };
-      const head = `3,${topicId()},${newestEpoch},${newestMs},${unchecked.offset},${unchecked.newestMs}`;
+      const upTo = [newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs];
+      const head = `3,${topicId()},${newestEpoch},${upTo}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
@@ -146,7 +148,7 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 /** What metadata says; undefined where it is somebody else's. */
 function told({ metadata }: CommittedOffset) {
   if (!ours.test(metadata)) return undefined;
-  const [, topicId, epoch, newest, offset, upTo, ...runs] = metadata.split(",");
+  const [, topicId, epoch, newest, from, next, offset, upTo, ...runs] = metadata.split(",");
   const ranges: Finished["ranges"] = [];
   let at = 0;
   for (const [n, run] of runs.entries()) {
@@ -154,9 +156,8 @@ function told({ metadata }: CommittedOffset) {
     at += Number.parseInt(run, 36);
     if (n % 2 === 1) ranges.push([from, at]);
   }
-  const mark: Mark = { offset: Number(offset), newestMs: Number(upTo), from: 0 };
-  const of = { topicId, leaderEpoch: Number(epoch), newestMs: Number(newest) };
-  return { ...of, mark: mark.newestMs < 0 ? undefined : mark, ranges };
+  const mark: Mark = { offset: Number(offset), newestMs: Number(upTo), from: Number(from) };
+  return { topicId, leaderEpoch: Number(epoch), newestMs: Number(newest), next: Number(next), mark, ranges };
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */
