@@ -150,7 +150,7 @@ test("what a later leader wrote, or another topic holds, is another record under
 
 test("metadata that is not of this form says nothing of what is finished", () => {
   for (const runs of ["!,5", "1,", "1,-2", "NaN,NaN"]) {
-    const metadata = `3,${topic()},9,9,0,9,9,9,${runs}`;
+    const metadata = `4,${topic()},9,9,0,9,9,9,${runs}`;
     const tracker = createOffsetTracker({ offset: 0, leaderEpoch: 1, metadata }, topic);
     for (let offset = 0; offset < 9; offset += 1) expect(add(tracker, offset)).toBeDefined();
     expect(tracker.due()?.metadata ?? "").not.toContain("NaN");
@@ -295,12 +295,12 @@ test("metadata stays within what a broker takes, and what is left out is handled
 test.each([
   "",
   "somebody else's",
-  "3",
-  `3,${topic()},x`,
-  `3,${topic()},4,0,zz`,
-  `3,${topic()},x,y,0,5,5,5,0,z`,
-  `2,${topic()},4,0,0,z`,
-  "4,?,?,1,1,1,1,1,1",
+  "4",
+  `4,${topic()},x`,
+  `4,${topic()},4,0,zz`,
+  `4,${topic()},x,y,0,5,5,5,0,z`,
+  `3,${topic()},4,0,0,0,0,z`,
+  "5,?,?,1,1,1,1,1,1",
 ])("metadata that says nothing of use (%s) is passed over", (metadata) => {
   const tracker = createOffsetTracker({ offset: 0, leaderEpoch: -1, metadata }, topic);
   for (let offset = 0; offset < 50; offset += 1) expect(add(tracker, offset)).toBeDefined();
@@ -337,6 +337,6 @@ test("two million records pass behind one that is not finished, in the memory of
   expect(heapStats().heapSize - before).toBeLessThan(16 * 2 ** 20);
   expect(tracker.due()).toMatchObject({
     offset: 0,
-    metadata: `3,${topic()},1,0,0,2000000,2000000,0,1,16v7j`,
+    metadata: `4,${topic()},1,0,0,2000000,2000000,0,1,16v7j`,
   });
 });

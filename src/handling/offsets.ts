@@ -21,7 +21,7 @@ const mostMarks = 60;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const ours = /^3,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
+const ours = /^4,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
 
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
@@ -105,7 +105,7 @@ export function createOffsetTracker(
       const offset = unfinished?.offset ?? next;
       const unchecked = marks[0] ?? { offset: next, newestMs };
       const upTo = [newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs];
-      const head = `3,${topicId()},${newestEpoch},${upTo}`;
+      const head = `4,${topicId()},${newestEpoch},${upTo}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
