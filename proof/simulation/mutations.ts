@@ -68,6 +68,12 @@ const mutations: Mutation[] = [
     wrong: "[]",
   },
   {
+    defect: "where it stood while brokers were away is forgotten as it goes on",
+    file: "offsets.ts",
+    right: "if (!stands && !stood) marks.pop();",
+    wrong: "if (!stands) marks.pop();",
+  },
+  {
     defect: "what was under way when a log was cut is passed over",
     file: "log-check.ts",
     right: "Math.min(newer, late ?? newer)",

@@ -6,7 +6,7 @@
 import type { OwnershipParts } from "./ownership.ts";
 import type { OwnedPartition } from "./work.ts";
 
-/** Brokers that were down are missed for longer: so there is a mark between what was taken before and after. */
+/** Brokers that were down are missed for twice as long: so a mark between what was taken before and after stays. */
 const intervalMs = 1_000;
 const timeoutMs = 5_000;
 /** From a record's timestamp to its place in the log: a delivery's longest time, and clocks that differ. */
@@ -30,22 +30,22 @@ export function createLogCheck(
     // Where nothing is newer, a later mark tells as much.
     const isCut = newer !== undefined && newer < offset && newer >= from;
     // What was under way when it was cut comes first, and may be older.
-    const late = isCut
-      ? await consumer.offsetOf(partition, Math.max(0, newestMs - lateMs), timeoutMs)
-      : undefined;
+    const late = isCut ? await consumer.offsetOf(partition, newestMs - lateMs, timeoutMs) : undefined;
     // By now it may be somebody else's, or read again.
     if (owner.leaving || owner.offsets !== offsets || mark.offset !== offset) return false;
     if (isCut) readAgain(owner, Math.min(newer, late ?? newer));
-    else offsets.checked();
+    else offsets.checked(mark);
     return !isCut;
   }
   async function checkAll(): Promise<void> {
+    underWay = true;
     for (const owner of owned.values())
       try {
         while (await checkOne(owner));
       } catch (error) {
         log.debug({ kafka: (error as Error).message }, "not known whether a log was cut, asking again");
       }
+    underWay = false;
   }
   return {
     /** Marks where the logs are, and checks what was marked before. Never waits. */
@@ -53,11 +53,7 @@ export function createLogCheck(
       if (clock.nowMs() < notBeforeMs) return;
       notBeforeMs = clock.nowMs() + intervalMs;
       for (const { offsets } of owned.values()) offsets.mark();
-      if (underWay) return;
-      underWay = true;
-      void checkAll().finally(() => {
-        underWay = false;
-      });
+      if (!underWay) void checkAll();
     },
   };
 }

@@ -2,7 +2,14 @@ import { heapStats } from "bun:jsc";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { CommittedOffset } from "../kafka/places.ts";
-import { createOffsetTracker, type InHand, type OffsetTracker, type Taken, topicOf } from "./offsets.ts";
+import {
+  createOffsetTracker,
+  type InHand,
+  type Mark,
+  type OffsetTracker,
+  type Taken,
+  topicOf,
+} from "./offsets.ts";
 
 const topic = () => "AAAAAAAAAAAAAAAAAAAAAQ";
 const size = 100;
@@ -197,7 +204,7 @@ function cutToldBy(tracker: OffsetTracker, log: readonly number[]): number | und
   for (let mark = tracker.unchecked(); mark; mark = tracker.unchecked()) {
     const newer = offsetOf(log, mark.newestMs + 1);
     if (newer !== undefined && newer < mark.offset && newer >= mark.from) return newer;
-    tracker.checked();
+    tracker.checked(mark);
   }
   return undefined;
 }
@@ -219,6 +226,7 @@ test("a log that grew beyond a position again in its epoch is told by its timest
       };
       read(first);
       // What everybody notices: while brokers are away, nothing comes.
+      tracker.mark();
       tracker.mark();
       if (isOther) tracker = createOffsetTracker(tracker.due(), topic);
       const to = isCut ? Math.floor((share / 1_001) * first.length) : first.length;
@@ -264,6 +272,32 @@ test("what a tool passes over with the metadata that was there is no sign of a c
   const last = createOffsetTracker(next.due(), topic);
   read(last, 5, 90);
   expect(cutToldBy(last, [10, 20, 30, 40, 80, 90])).toBe(4);
+});
+
+test("where records go on coming there is nothing to check, and what waits to be checked stays", () => {
+  const tracker = fresh();
+  const read = (from: number, to: number) => {
+    for (let offset = from; offset < to; offset += 1) {
+      tracker.add({ offset, leaderEpoch: 1, bytes: size, timestampMs: offset });
+      tracker.mark();
+    }
+  };
+  read(0, 50);
+  expect(tracker.unchecked()).toBeUndefined();
+  tracker.mark();
+  read(50, 60);
+  const mark = tracker.unchecked();
+  expect(mark).toMatchObject({ offset: 50, newestMs: 49 });
+  tracker.checked(mark as Mark);
+  expect(tracker.unchecked()).toBeUndefined();
+  // What was asked for one that gave way says nothing of the one in its place.
+  tracker.add({ offset: 60, leaderEpoch: 1, bytes: size, timestampMs: 60 });
+  const passed = tracker.unchecked() as Mark;
+  tracker.mark();
+  tracker.checked(passed);
+  tracker.mark();
+  read(61, 63);
+  expect(tracker.unchecked()).toMatchObject({ offset: 61 });
 });
 
 test("timestamps that are no whole numbers, as nanoseconds, tell of no cut", () => {

@@ -16,9 +16,6 @@ export type Mark = { offset: number; newestMs: number; from: number };
 
 export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
-/** Of one log, unchecked: a look-up that never succeeds must not fill the memory. */
-const mostMarks = 60;
-
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
 const ours = /^4,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
@@ -39,14 +36,16 @@ export function createOffsetTracker(
   let newestMs = claim?.newestMs ?? -1;
   /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
   let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
-  /** In the order of the offsets; each is checked once there are records beyond it. */
+  /** In the order of the offsets; each is checked once there are records beyond it. Bounded: look-ups may never succeed. */
   const marks: Mark[] = claim ? [claim.mark] : [];
+  /** Whether it stood at the newest mark for a while, as where brokers are away; or else a later one will do. */
+  let stood = true;
   let committed = start;
   let progressed = false;
   let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
   function mark(): void {
-    if (next === undefined || marks.length === mostMarks || (marks.at(-1)?.offset ?? -1) >= next) return;
+    if (next === undefined || marks.length === 60 || (marks.at(-1)?.offset ?? -1) >= next) return;
     marks.push({ offset: next, newestMs, from: seenFrom });
   }
   mark();
@@ -80,13 +79,19 @@ export function createOffsetTracker(
       for (const one of marks) one.offset = Math.min(one.offset, offset);
       seenFrom = Math.min(seenFrom, offset);
       mark();
+      stood = true;
     },
     /** Marks where it is now. */
-    mark,
+    mark(): void {
+      const stands = (marks.at(-1)?.offset ?? -1) >= (next ?? 0);
+      if (!stands && !stood) marks.pop();
+      stood = stands;
+      mark();
+    },
     /** The oldest mark that can be checked: not where a timestamp is too large a number, as of nanoseconds. */
     unchecked: (): Mark | undefined =>
       marks.slice(0, 1).find((one) => one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)),
-    checked: (): void => void marks.shift(),
+    checked: (mark: Mark): void => void (marks[0] === mark && marks.shift()),
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
       progressed = true;
@@ -104,8 +109,7 @@ export function createOffsetTracker(
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
       const unchecked = marks[0] ?? { offset: next, newestMs };
-      const upTo = [newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs];
-      const head = `4,${topicId()},${newestEpoch},${upTo}`;
+      const head = `4,${topicId()},${[newestEpoch, newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs]}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
