@@ -154,12 +154,15 @@ export function createKafka(options: {
           ),
         ),
       topicId: () => client.topicId,
-      offsetOf: (partition, timestampMs, timeoutMs) =>
+      offsetsOf: (timestampsMs, timeoutMs) =>
         heard(
           clock,
           lookUp(timeoutMs, () => {
-            if (away || logOf(partition).isDown()) throw new Error("Local: Timed out");
-            return logOf(partition).offsetOf(timestampMs);
+            if (away || timestampsMs.keys().some((partition) => logOf(partition).isDown()))
+              throw new Error("Local: Timed out");
+            return new Map(
+              [...timestampsMs].map(([partition, ms]) => [partition, logOf(partition).offsetOf(ms)]),
+            );
           }),
         ),
       committedOffsets: async () => new Map(),

@@ -74,6 +74,8 @@ export function createLog(topicId: string, partition: number) {
       gaps = true;
     },
     hasGaps: () => gaps,
+    /** Whether it was ever shorter in the same epoch: what was finished may come again whenever that is noticed. */
+    wasLost: () => wasLost,
     /** Another leader, which lacks what lies from `to` on. */
     cut(to: number): void {
       shorten(to, epoch() + 1);
@@ -90,8 +92,8 @@ export function createLog(topicId: string, partition: number) {
       };
     },
     /** The first that is no older (ListOffsets by time). */
-    offsetOf: (timestampMs: number): number | undefined =>
-      records.find((record) => record.timestampMs >= timestampMs)?.offset,
+    offsetOf: (timestampMs: number): number =>
+      records.find((record) => record.timestampMs >= timestampMs)?.offset ?? -1,
     retain(from: number): void {
       start = Math.max(start, Math.min(from, end));
       records = records.filter(({ offset }) => offset >= start);

@@ -46,8 +46,8 @@ const mutations: Mutation[] = [
   {
     defect: "what was polled before a rewind is taken on after it",
     file: "group-member.ts",
-    right: "    watchTopic();\n    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);",
-    wrong: "    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);\n    watchTopic();",
+    right: "    watchLogs();\n    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);",
+    wrong: "    const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);\n    watchLogs();",
   },
   {
     defect: "a topic that was made anew is read on at the old offset",
@@ -57,8 +57,8 @@ const mutations: Mutation[] = [
   },
   {
     defect: "a log that was cut and grew again in its epoch is read on",
-    file: "log-check.ts",
-    right: "const isCut = newer !== undefined && newer < offset && newer >= from;",
+    file: "offsets.ts",
+    right: "const isCut = newer >= from && newer < offset;",
     wrong: "const isCut = false;",
   },
   {
@@ -68,15 +68,15 @@ const mutations: Mutation[] = [
     wrong: "[]",
   },
   {
-    defect: "where it stood while brokers were away is forgotten as it goes on",
+    defect: "a mark is given up where what takes the places of the lost is still to come",
     file: "offsets.ts",
-    right: "if (!stands && !stood) marks.pop();",
-    wrong: "if (!stands) marks.pop();",
+    right: "(newer >= 0 || newestMs === upTo)",
+    wrong: "true",
   },
   {
     defect: "what was under way when a log was cut is passed over",
-    file: "log-check.ts",
-    right: "Math.min(newer, late ?? newer)",
+    file: "ownership.ts",
+    right: "cut.length > 0 ? await ask(cut, -lateMs) : newer",
     wrong: "newer",
   },
   {

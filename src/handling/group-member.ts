@@ -9,7 +9,6 @@
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
 import { createCommitter } from "./committer.ts";
-import { createLogCheck } from "./log-check.ts";
 import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
@@ -40,8 +39,7 @@ export function createGroupMember(
   parts: OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> },
 ) {
   const { consumer, demands, processor, metrics, log, clock } = parts;
-  const { owned, takeOn, take, watchTopic, readAgain } = createOwnership(config, parts);
-  const logCheck = createLogCheck(parts, owned, readAgain);
+  const { owned, takeOn, take, watchLogs } = createOwnership(config, parts);
   const committer = createCommitter(parts);
   tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
@@ -99,7 +97,7 @@ export function createGroupMember(
     const waitMs = isBusy ? busyMs : idleMs;
     if (isBusy && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
     // Before the poll: what it brings comes from where reading begins anew, if it does.
-    watchTopic();
+    watchLogs();
     const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);
     polledAtMs = clock.nowMs();
     for (const error of errors) {
@@ -121,7 +119,6 @@ export function createGroupMember(
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
-        logCheck.look();
         if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
         heldBefore = held();
         await poll();

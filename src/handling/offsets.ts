@@ -36,17 +36,16 @@ export function createOffsetTracker(
   let newestMs = claim?.newestMs ?? -1;
   /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
   let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
-  /** In the order of the offsets; each is checked once there are records beyond it. Bounded: look-ups may never succeed. */
+  /** In the order of the offsets; each is checked once there are records beyond it. */
   const marks: Mark[] = claim ? [claim.mark] : [];
-  /** Whether it stood at the newest mark for a while, as where brokers are away; or else a later one will do. */
-  let stood = true;
   let committed = start;
   let progressed = false;
   let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
   function mark(): void {
-    if (next === undefined || marks.length === 60 || (marks.at(-1)?.offset ?? -1) >= next) return;
-    marks.push({ offset: next, newestMs, from: seenFrom });
+    if (next === undefined || (marks.at(-1)?.offset ?? -1) >= next) return;
+    // Look-ups may fail for long: no more than 60 wait for theirs.
+    marks.splice(59, 1, { offset: next, newestMs, from: seenFrom });
   }
   mark();
   return {
@@ -79,19 +78,24 @@ export function createOffsetTracker(
       for (const one of marks) one.offset = Math.min(one.offset, offset);
       seenFrom = Math.min(seenFrom, offset);
       mark();
-      stood = true;
     },
     /** Marks where it is now. */
-    mark(): void {
-      const stands = (marks.at(-1)?.offset ?? -1) >= (next ?? 0);
-      if (!stands && !stood) marks.pop();
-      stood = stands;
-      mark();
+    mark,
+    /** The oldest mark, where it can be checked: not if a timestamp is too large a number, as of nanoseconds. */
+    unchecked(): Mark | undefined {
+      const [one] = marks;
+      return one && one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)
+        ? { ...one }
+        : undefined;
     },
-    /** The oldest mark that can be checked: not where a timestamp is too large a number, as of nanoseconds. */
-    unchecked: (): Mark | undefined =>
-      marks.slice(0, 1).find((one) => one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)),
-    checked: (mark: Mark): void => void (marks[0] === mark && marks.shift()),
+    /** @param newer the log's first record that is newer than the mark, -1: there is none. @returns whether the log was cut */
+    check({ offset, newestMs: upTo, from }: Mark, newer: number | undefined): boolean {
+      if (newer === undefined || marks[0]?.offset !== offset || marks[0].newestMs !== upTo) return false;
+      const isCut = newer >= from && newer < offset;
+      // Where one that was taken is not there, none is yet of those that take the places of the lost.
+      if (!isCut && (newer >= 0 || newestMs === upTo)) marks.shift();
+      return isCut;
+    },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
       progressed = true;

@@ -6,11 +6,15 @@ import type { CommittedOffset, Start } from "../kafka/places.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { HandlingMetrics } from "./metrics.ts";
-import { createOffsetTracker, topicOf } from "./offsets.ts";
+import { createOffsetTracker, type Mark, topicOf } from "./offsets.ts";
 import { type OwnedPartition, ownPartition, Work } from "./work.ts";
 
 const lookUpTimeoutMs = 5_000;
 const retryMs = 500;
+/** Brokers that start again are away for longer: so there is a mark between what was taken before and after. */
+const markEveryMs = 1_000;
+/** From a record's timestamp to its place in the log: a delivery's longest time, and clocks that differ. */
+const lateMs = 120_000;
 
 /** What a member works with, whatever becomes of the records. */
 export type OwnershipParts = { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock };
@@ -74,17 +78,17 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     restarted("truncated", { partition, from: offsets.position(), to });
     offsets.cutAt(to);
   }
+  const checkLogs = createLogCheck({ consumer, metrics, log, clock }, owned, (owner, to) => {
+    cutAt(owner, to);
+    owner.rewindTo = to;
+  });
   return {
     owned,
     takeOn,
-    /** The log was cut there, or above: it is read again from there. */
-    readAgain(owner: OwnedPartition, to: number): void {
-      cutAt(owner, to);
-      owner.rewindTo = to;
-    },
-    /** Learns whether the topic is another one by now, which librdkafka asks by itself, and rewinds what has to be. */
-    watchTopic(): void {
+    /** Learns whether logs were cut, or the topic is another one by now, which librdkafka asks by itself; and rewinds them. */
+    watchLogs(): void {
       topicIs(consumer.topicId());
+      checkLogs();
       if (clock.nowMs() < rewindAtMs) return;
       for (const owner of owned.values()) {
         const { partition, paused, rewindTo } = owner;
@@ -116,5 +120,58 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       record.own();
       return new Work(record, owner, owner.offsets);
     },
+  };
+}
+
+type Marked = { owner: OwnedPartition; partition: number; mark: Mark };
+
+/**
+ * Brokers that all lost the end of a log and came back in the same leader epoch give its offsets to other records, and once it
+ * is longer than before, a reader's position looks right (KIP-320 compares epochs). But the first record that is newer than all
+ * of a log up to a mark can't lie before that mark. @param readAgain called where a log was cut at this offset, or above it
+ * @returns what marks where the logs are, and checks what was marked before; it never waits
+ */
+function createLogCheck(
+  { consumer, log, clock }: OwnershipParts,
+  owned: ReadonlyMap<number, OwnedPartition>,
+  readAgain: (owner: OwnedPartition, to: number) => void,
+) {
+  let underWay = false;
+  let notBeforeMs = 0;
+  /** One without a leader has the look-up fail for all: then each is asked for by itself. */
+  async function check(all: readonly Marked[]): Promise<void> {
+    function ask(marked: readonly Marked[], afterMs: number) {
+      const ofMs = marked.map(
+        ({ partition, mark }) => [partition, Math.max(0, mark.newestMs + afterMs)] as const,
+      );
+      return consumer.offsetsOf(new Map(ofMs), lookUpTimeoutMs);
+    }
+    try {
+      const newer = await ask(all, 1);
+      const isCut = ({ owner, partition, mark }: Marked) => owner.offsets.check(mark, newer.get(partition));
+      const cut = all.filter(isCut);
+      // What was under way when it was cut comes first, and may be older.
+      const late = cut.length > 0 ? await ask(cut, -lateMs) : newer;
+      // By now it may be given up, or another log.
+      for (const { owner, partition } of cut.filter((one) => !one.owner.leaving && isCut(one)))
+        readAgain(owner, Math.max(0, late.get(partition) ?? 0));
+    } catch (error) {
+      if (all.length > 1) for (const one of all) await check([one]);
+      else log.debug({ kafka: (error as Error).message }, "not known whether a log was cut, asking again");
+    }
+  }
+  return (): void => {
+    if (clock.nowMs() < notBeforeMs) return;
+    notBeforeMs = clock.nowMs() + markEveryMs;
+    for (const { offsets } of owned.values()) offsets.mark();
+    const unchecked = [...owned.values()].flatMap((owner) => {
+      const mark = owner.leaving ? undefined : owner.offsets.unchecked();
+      return mark ? [{ owner, partition: owner.partition, mark }] : [];
+    });
+    if (underWay || unchecked.length === 0) return;
+    underWay = true;
+    void check(unchecked).finally(() => {
+      underWay = false;
+    });
   };
 }

@@ -54,6 +54,10 @@ export function openConsumer(
   return connected(client, config, (handle) => join(client, handle, config), options.onError);
 }
 
+type Told = { partition: number; offset?: number };
+const offsetsIn = (told: readonly Told[]): Map<number, number> =>
+  new Map(told.flatMap(({ partition, offset }) => (offset === undefined ? [] : [[partition, offset]])));
+
 /** What a connected client does, from joining on. @throws Error when no pipe can be made */
 function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig) {
   const topic = config.ORDERS_TOPIC;
@@ -83,20 +87,12 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       return { low: lowOffset, end: highOffset };
     },
     /** The offsets alone, for whoever waits: `committed` takes half a second, as librdkafka's administration does. */
-    async committedOffsets(partitions: readonly number[], timeoutMs: number): Promise<Map<number, number>> {
-      const asked = called<{ partition: number; offset?: number }[]>((done) =>
-        client.committed(named(partitions), timeoutMs, done),
-      );
-      const known = (await asked).map(({ partition, offset = -1 }) => [partition, offset] as const);
-      return new Map(known.filter(([, offset]) => offset >= 0));
-    },
-    /** Offset of the first record that is no older (ListOffsets, KIP-79); undefined: there is none. @throws Error */
-    async offsetOf(partition: number, timestampMs: number, timeoutMs: number): Promise<number | undefined> {
-      const asked = called<{ offset?: number }[]>((done) =>
-        client.offsetsForTimes([{ topic, partition, offset: timestampMs }], timeoutMs, done),
-      );
-      const [{ offset = -1 } = {}] = await asked;
-      return offset < 0 ? undefined : offset;
+    committedOffsets: async (partitions: readonly number[], timeoutMs: number) =>
+      offsetsIn(await called<Told[]>((done) => client.committed(named(partitions), timeoutMs, done))),
+    /** The first record that is no older (ListOffsets, KIP-79; -1: there is none), of each that tells. @throws Error */
+    async offsetsOf(timestampsMs: ReadonlyMap<number, number>, timeoutMs: number) {
+      const asked = [...timestampsMs].map(([partition, offset]) => ({ topic, partition, offset }));
+      return offsetsIn(await called<Told[]>((done) => client.offsetsForTimes(asked, timeoutMs, done)));
     },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {

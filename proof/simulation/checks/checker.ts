@@ -77,7 +77,8 @@ export function createChecker(parts: {
     ...parts,
     isFinished,
     isInLog,
-    comesAgain: (partition) => split(partition, kafka().committed.get(partition)).left,
+    comesAgain: (partition) =>
+      kafka().logs()[partition]?.wasLost() ? [] : split(partition, kafka().committed.get(partition)).left,
   });
 
   return {
