@@ -179,6 +179,28 @@ test("who was held up by another is not blamed for what it still does when the t
   expect([...error.failures]).toEqual([]);
 });
 
+test("a transaction whose time is over begins no more statements, also of those that wait for others", async () => {
+  await asOperator((sql) => sql`CREATE SEQUENCE begun`);
+  const entries = Array.from({ length: 50 }, (_, index) => entryOf(`c${index}`));
+  // From then on it is cautious.
+  await ledger.record(entries, () => Promise.reject(new Error("sour"))).catch((error) => error);
+  const { promise: timeIsOver, reject } = Promise.withResolvers<never>();
+  const error = await ledger
+    .record(entries, async (_, tx) => {
+      const first = tx`SELECT nextval('begun')`;
+      await Promise.race([first, timeIsOver]);
+      reject(new Error("the time of all is over"));
+      await timeIsOver;
+    })
+    .catch((error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  expect(error.failures.size).toBeLessThan(10);
+  await asOperator(async (sql) => {
+    const [{ begun }] = await sql`SELECT last_value::int AS begun FROM begun`;
+    expect(begun).toBeLessThan(10);
+  });
+});
+
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
   const entry = entryOf("c1");
   await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);
