@@ -201,6 +201,25 @@ test("a transaction whose time is over begins no more statements, also of those 
   });
 });
 
+test("who was cautious in vain, e.g. as all were late, is not the next time: that takes more time", async () => {
+  const record = (wrong: (tx: Tx) => Promise<unknown>) => {
+    const entries = [entryOf("good"), entryOf("wrong")];
+    const apply = async (entry: Entry, tx: Tx) =>
+      void (await (entry === entries[1] ? wrong(tx) : tx`SELECT 1`));
+    return ledger.record(entries, apply).catch((error) => error);
+  };
+  const fails = (tx: Tx) => tx`SELECT 1 / 0`;
+  const isLate = async (tx: Tx) => {
+    await tx`SELECT 1`;
+    throw new Error("its time is over");
+  };
+  expect(await record(fails)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
+  expect(await record(isLate)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
+});
+
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
   const entry = entryOf("c1");
   await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);

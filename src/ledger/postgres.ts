@@ -144,7 +144,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       // A statement may begin at the end of its handler's time, and has as much again.
       const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
       return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
-        if (error instanceof BatchError && isShared) cautious = cautiousTransactions;
+        if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), error);
