@@ -131,7 +131,7 @@ export function createSimulatedLedger(options: {
       const applied = applyByCustomer(
         fresh,
         apply,
-        execute,
+        () => execute,
         () => false,
         () => random.chance(0.5),
       );

@@ -93,17 +93,17 @@ const ofTheSession =
   /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s+(OR\s+REPLACE\s+)?((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
 
 /** Why a handler may not run a statement; undefined: it may. */
-function forbidden(strings: TemplateStringsArray): string | undefined {
+function forbidden(strings: TemplateStringsArray): { error: Error } | undefined {
   const [start = ""] = strings;
   const words = notForHandlers.exec(start)?.[3] ?? ofTheSession.exec(strings.join("?"))?.[0].trim();
-  return words && `${words} is not for handlers`;
+  return words ? { error: new Error(`${words} is not for handlers`) } : undefined;
 }
 
 /**
  * Applies new entries: customers at the same time, one customer's orders one after another. Waits for all of them and their
  * statements. One that failed is left out where that may be, none of its statements succeeded, and its handler says so; else it
  * dooms the transaction, on each database.
- * @param execute runs a statement; @param isCollateral whether its error says only that one before it failed
+ * @param open what runs a statement, unless that is over; @param isCollateral whether its error says that one before it failed
  * @param mayLeaveOut asked at the end: whether a statement that failed undid nothing else
  * @returns the ids of the orders that were left out, whose rows have to go, and what failed
  * @throws BatchError; LedgerUnavailableError when a statement met one
@@ -111,7 +111,7 @@ function forbidden(strings: TemplateStringsArray): string | undefined {
 export async function applyByCustomer(
   entries: readonly Entry[],
   apply: Apply,
-  execute: Tx,
+  open: (isOver: () => boolean) => Tx,
   isCollateral: (error: unknown) => boolean,
   mayLeaveOut: () => boolean,
 ) {
@@ -123,11 +123,14 @@ export async function applyByCustomer(
   /** Statements under way, the oldest first: that is the one that the database is at. */
   const statements = new Map<Promise<unknown>, Entry>();
   let unavailable: LedgerUnavailableError | undefined;
-  let over = false;
+  let ended = false;
+  /** Who was struck dooms the transaction: going on would be in vain, and keep others from their rows or their turn. */
+  const isOver = () => ended || struck.size > 0;
+  const overError = new Error("the ledger's transaction is over");
+  const execute = open(isOver);
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const fault = over ? "the ledger's transaction is over" : forbidden(strings);
-      const refusal = fault ? { error: new Error(fault) } : failures.get(entry);
+      const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failures.get(entry));
       const rows = refusal ? Promise.reject(refusal.error) : execute(strings, ...values);
       statements.set(rows, entry);
       // Also one that nobody waits for is heard.
@@ -136,37 +139,33 @@ export async function applyByCustomer(
         (error) => {
           statements.delete(rows);
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
-          else if (isCollateral(error)) struck.add(entry);
-          else if (!over && !failures.has(entry)) failures.set(entry, { place: "statement", error });
+          else if (error === overError || isCollateral(error)) struck.add(entry);
+          else if (!failures.has(entry)) failures.set(entry, { place: "statement", error });
         },
       );
       return rows;
     }) as Tx;
   /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
-  const failed = (entry: Entry, error: unknown) => {
+  const failed = (entry: Entry, error: unknown): never => {
     const own = failures.get(entry);
-    if (own && own.error === error) return;
-    const underWay = [...statements.values()];
-    const heldUp = underWay[0] !== entry && underWay.includes(entry);
-    if (!own && (heldUp || struck.has(entry))) struck.add(entry);
-    else failures.set(entry, { place: "handler", error });
+    const isHeldUp = [...statements.values()].indexOf(entry) > 0;
+    if (!own && (isHeldUp || struck.has(entry))) struck.add(entry);
+    else if (!own || own.error !== error) failures.set(entry, { place: "handler", error });
+    throw error;
   };
   /** The last of each customer's effects that is not done. */
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const customer = partyOf(entry.order);
     const begin = async () => {
-      await apply(entry, txOf(entry)).catch((error) => {
-        failed(entry, error);
-        throw error;
-      });
+      await apply(entry, txOf(entry)).catch((error) => failed(entry, error));
       touched.add(entry);
     };
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
   await Promise.allSettled(statements.keys());
-  over = true;
+  ended = true;
   if (unavailable) throw unavailable;
   const spoilt = [...failures.keys()].some((entry) => touched.has(entry) || !mayLeaveOut());
   if (spoilt || struck.size > 0) throw new BatchError(failures);

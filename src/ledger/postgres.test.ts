@@ -179,6 +179,47 @@ test("who was held up by another is not blamed for what it still does when the t
   expect([...error.failures]).toEqual([]);
 });
 
+test("a transaction whose time is over begins no more statements, also of those that wait for others", async () => {
+  await asOperator((sql) => sql`CREATE SEQUENCE begun`);
+  const entries = Array.from({ length: 50 }, (_, index) => entryOf(`c${index}`));
+  // From then on it is cautious.
+  await ledger.record(entries, () => Promise.reject(new Error("sour"))).catch((error) => error);
+  const { promise: timeIsOver, reject } = Promise.withResolvers<never>();
+  const error = await ledger
+    .record(entries, async (_, tx) => {
+      const first = tx`SELECT nextval('begun')`;
+      await Promise.race([first, timeIsOver]);
+      reject(new Error("the time of all is over"));
+      await timeIsOver;
+    })
+    .catch((error) => error);
+  expect(error).toBeInstanceOf(BatchError);
+  expect(error.failures.size).toBeLessThan(10);
+  await asOperator(async (sql) => {
+    const [{ begun }] = await sql`SELECT last_value::int AS begun FROM begun`;
+    expect(begun).toBeLessThan(10);
+  });
+});
+
+test("who was cautious in vain, e.g. as all were late, is not the next time: that takes more time", async () => {
+  const record = (wrong: (tx: Tx) => Promise<unknown>) => {
+    const entries = [entryOf("good"), entryOf("wrong")];
+    const apply = async (entry: Entry, tx: Tx) =>
+      void (await (entry === entries[1] ? wrong(tx) : tx`SELECT 1`));
+    return ledger.record(entries, apply).catch((error) => error);
+  };
+  const fails = (tx: Tx) => tx`SELECT 1 / 0`;
+  const isLate = async (tx: Tx) => {
+    await tx`SELECT 1`;
+    throw new Error("its time is over");
+  };
+  expect(await record(fails)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
+  expect(await record(isLate)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toBeInstanceOf(BatchError);
+  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
+});
+
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
   const entry = entryOf("c1");
   await asOperator((sql) => sql`ALTER ROLE consumer SET lock_timeout = 100`);

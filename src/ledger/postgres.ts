@@ -131,8 +131,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         });
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
-        const tx = isCautious ? inSavepoints(sql, execute) : execute;
-        const { left, failures } = await applyByCustomer(fresh, apply, tx, isCollateral, () => isCautious);
+        const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
+        const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, () => isCautious);
         if (isCautious) cautious = left.size > 0 ? cautiousTransactions : cautious - 1;
         if (left.size === 0) return verdicts;
         // Where a role may not do that, they are left out in a transaction that follows.
@@ -144,7 +144,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       // A statement may begin at the end of its handler's time, and has as much again.
       const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
       return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
-        if (error instanceof BatchError && isShared) cautious = cautiousTransactions;
+        if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), error);
@@ -161,14 +161,14 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
  * Statements of which one that fails undoes nothing else, unless it took too long: then those behind it would, too. The newest
  * savepoint `one` is behind the last that succeeded, so a return to it undoes the one that failed, or nothing.
  */
-function inSavepoints(sql: SQL, execute: Tx): Tx {
+function inSavepoints(sql: SQL, execute: Tx, isOver: () => boolean): Tx {
   const ends: Promise<unknown>[] = [];
   let sent = 0;
   let isLate = false;
   const say = (query: SQL.Query<unknown>) => void query.execute().catch(() => undefined);
   return (strings, ...values) => {
     const rows = Promise.resolve(ends.at(-mostUnderWay)).then(() => {
-      if (isLate)
+      if (isLate || isOver())
         throw Object.assign(new Error("one before it took too long"), { errno: inFailedTransaction });
       const isFirst = sent++ % mostSavepoints === 0;
       if (isFirst && sent > 1) say(sql`RELEASE SAVEPOINT several`);

@@ -113,8 +113,9 @@ export function createSqliteLedger(path: string): Ledger {
         const { verdicts } = await insert(askOf(database()), words, entries);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => error === rolledBack;
+        const open = () => execute;
         const mayLeaveOut = () => entries.length > 1 && database().inTransaction;
-        const { left, failures } = await applyByCustomer(fresh, apply, execute, isCollateral, mayLeaveOut);
+        const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, mayLeaveOut);
         for (const id of left) database().query("DELETE FROM ledger WHERE id = $1").run(id);
         return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
       }).catch((error) => {
