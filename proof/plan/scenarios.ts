@@ -186,15 +186,6 @@ const table = {
     holdMs: 10_000,
     goals: { failed: 0, drainedMs: 60_000 },
   },
-  // What it is for is to have orders refused: whether that is true is the verdict's to say. The suite's last: Docker's proxy,
-  // by which the balancer's port is published, has ended in it.
-  overload: {
-    fault: "overload",
-    targets: [{ tier: "balancer" }],
-    injectMs: 120_000,
-    holdMs: 0,
-    goals: {},
-  },
   // Only where there are users (SECURE=1); consumers that come back have what they had.
   "rotate-kafka-users": {
     fault: "rotate-kafka-users",
@@ -232,6 +223,15 @@ const table = {
     })),
     holdMs: 0,
     goals: { failed: 0 },
+  },
+  // What it is for is to have orders refused: whether that is true is the verdict's to say. The suite's last: Docker's proxy,
+  // by which the balancer's port is published, has ended in it.
+  overload: {
+    fault: "overload",
+    targets: [{ tier: "balancer" }],
+    injectMs: 120_000,
+    holdMs: 0,
+    goals: {},
   },
 } as const satisfies Record<string, Scenario>;
 

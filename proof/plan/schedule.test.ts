@@ -76,12 +76,12 @@ describe("what is drawn", () => {
       "tiers-restart",
       "broker-disk-full",
       "topic-anew",
-      "overload",
       "rotate-kafka-users",
       "rotate-ledger-user",
       "rotate-edge-certificate",
       "rotate-api-keys",
       "everything-restart",
+      "overload",
     ]);
   });
 });
