@@ -157,10 +157,8 @@ export async function applyByCustomer(
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const customer = partyOf(entry.order);
-    const begin = async () => {
-      await apply(entry, txOf(entry)).catch((error) => failed(entry, error));
-      touched.add(entry);
-    };
+    const failing = (error: unknown) => failed(entry, error);
+    const begin = () => apply(entry, txOf(entry)).then(() => void touched.add(entry), failing);
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());

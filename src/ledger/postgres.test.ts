@@ -341,6 +341,31 @@ test("transactions that met on a row go one at a time, and meet no more, nor wit
   expect(await round(1)).toBe(0);
 });
 
+test("of a consumer's transactions one at a time waits for its turn on the server", async () => {
+  await asOperator((sql) => sql`CREATE TABLE shared AS SELECT n, 0 AS sold FROM generate_series(0, 1) AS n`);
+  await using sql = new SQL({ url: server.url, max: 1 });
+  await sql.begin(async (keeper) => {
+    await keeper`UPDATE shared SET sold = 1`;
+    const sell = async (_: Entry, tx: Tx) => void (await tx`UPDATE shared SET sold = 2`);
+    // Meets the keeper on a row, and from then on takes turns.
+    const record = ledger.record([entryOf("a"), entryOf("b")], sell, 200);
+    await expect(record).rejects.toThrow(LedgerUnavailableError);
+  });
+  const turns = async (granted: boolean): Promise<number> => {
+    const [row] = await sql`SELECT count(*)::int AS count FROM pg_locks
+      WHERE locktype = 'advisory' AND objid = 727003 AND granted = ${granted}`;
+    return row.count;
+  };
+  const { promise: goOn, resolve } = Promise.withResolvers<void>();
+  const records = Array.from({ length: 3 }, () => ledger.record([entryOf("c")], () => goOn));
+  await until("one has its turn", async () => (await turns(true)) === 1);
+  // Whoever would wait there has begun before this.
+  await ledger.find([entryOf("d").order.id]);
+  expect(await turns(false)).toBe(0);
+  resolve();
+  expect(await Promise.all(records)).toEqual([["handled"], ["handled"], ["handled"]]);
+});
+
 test("a row that another keeps is nobody's fault at first, and then that of who waits for it", async () => {
   await asOperator((sql) => sql`CREATE TABLE kept AS SELECT 1 AS n`);
   await using sql = new SQL({ url: server.url, max: 1 });

@@ -76,6 +76,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     });
   let pool = connect();
   let [cautious, inTurn] = [0, 0];
+  /** One transaction at a time waits for its turn on the server: of a consumer that is frozen all would have theirs there. */
+  let turn: ReturnType<Ledger["record"]> = Promise.resolve([]);
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
   function ask<T>(work: (sql: SQL) => Promise<T>, timeoutMs = answerTimeoutMs): Promise<T> {
     const used = pool;
@@ -142,8 +144,9 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
       };
       // A statement may begin at the end of its handler's time, and has as much again.
-      const timeoutMs = 2 * handlerTimeoutMs + answerTimeoutMs;
-      return ask((sql) => sql.begin(isolation, work), timeoutMs).catch((error) => {
+      const begin = () => ask((sql) => sql.begin(isolation, work), 2 * handlerTimeoutMs + answerTimeoutMs);
+      if (takesTurn) turn = turn.then(begin, begin);
+      return (takesTurn ? turn : begin()).catch((error) => {
         if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
@@ -163,8 +166,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
  */
 function inSavepoints(sql: SQL, execute: Tx, isOver: () => boolean): Tx {
   const ends: Promise<unknown>[] = [];
-  let sent = 0;
-  let isLate = false;
+  let [sent, isLate] = [0, false];
   const say = (query: SQL.Query<unknown>) => void query.execute().catch(() => undefined);
   return (strings, ...values) => {
     const rows = Promise.resolve(ends.at(-mostUnderWay)).then(() => {
