@@ -255,6 +255,20 @@ test("who commits beyond a cut before it is noticed leaves it to the next owner 
   expect(cutToldBy(next, log)).toBe(2);
 });
 
+test("a cut that a reader comes to by itself, behind what was told as finished, is none to go back for", () => {
+  const claim = { leaderEpoch: 1, metadata: `4,${topic()},1,40,0,5,5,40,2,3` };
+  const read = (start: number, log: readonly number[]) => {
+    const tracker = createOffsetTracker({ offset: start, ...claim }, topic);
+    const isTaken = log.slice(start).map((timestampMs, n) => {
+      return tracker.add({ offset: start + n, leaderEpoch: 2, bytes: size, timestampMs });
+    });
+    expect(isTaken).not.toContain(false);
+    return cutToldBy(tracker, log);
+  };
+  expect(read(1, [10, 20, 80, 90, 100, 110, 120])).toBeUndefined();
+  expect(read(3, [10, 20, 80, 90, 100, 110, 120])).toBe(2);
+});
+
 test("where a gap is, a newer record is no sign of a cut: a transaction's marker may lie there", () => {
   const tracker = fresh();
   const shown = [

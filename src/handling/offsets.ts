@@ -58,9 +58,9 @@ export function createOffsetTracker(
       next = offset + 1;
       newestEpoch = Math.max(newestEpoch, leaderEpoch);
       newestMs = Math.max(newestMs, timestampMs);
-      // What a later leader wrote there is another record, and so is what is newer than all that there was, where a broker
-      // that stands alone goes on in the same epoch.
+      // Another record than was told of: a later leader's, or newer than all before it. The log is read from here on anyway.
       if (known && (leaderEpoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
+      for (const one of marks) if (one.offset > offset && one.newestMs < timestampMs) one.offset = offset;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
       if (known?.ranges[0] && known.ranges[0][0] <= offset) return false;
       open.set(offset, record);
