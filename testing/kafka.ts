@@ -140,12 +140,21 @@ const connect = (client: Client) => called((done) => client.connect({ timeout: 1
 const consume = (consumer: Kafka.KafkaConsumer) =>
   called<Kafka.Message[]>((done) => consumer.consume(1_000, done));
 
+/** Kafka's LEADER_NOT_AVAILABLE and NOT_LEADER_OR_FOLLOWER (protocol, error codes). */
+const noLeader: ReadonlySet<number> = new Set([5, 6]);
+
+/** Leaders move where a broker died, and who was one is asked once more: then another tells. */
 async function highOffset(
   consumer: Kafka.KafkaConsumer,
   { topic, partition }: { topic: string; partition: number },
 ): Promise<number> {
-  const offsets = await called<Kafka.WatermarkOffsets>((done) =>
-    consumer.queryWatermarkOffsets(topic, partition, 5_000, done),
+  const offsets = await until(`the leader of ${topic}/${partition} tells its end`, () =>
+    called<Kafka.WatermarkOffsets>((done) =>
+      consumer.queryWatermarkOffsets(topic, partition, 5_000, done),
+    ).catch((error) => {
+      if (!noLeader.has(error.code)) throw error;
+      return undefined;
+    }),
   );
   return offsets.highOffset;
 }
