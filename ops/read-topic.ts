@@ -12,6 +12,8 @@ import { hintOfTls } from "./protocol.ts";
 const callTimeoutMs = 5_000;
 /** Longest time without a record while some are missing. */
 const stallTimeoutMs = 20_000;
+/** Kafka's LEADER_NOT_AVAILABLE and NOT_LEADER_OR_FOLLOWER (protocol, error codes). */
+const noLeader: ReadonlySet<number> = new Set([5, 6]);
 const pollMs = 5;
 const pollRecords = 1_000;
 
@@ -67,11 +69,19 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     throw new Error(`Kafka at ${brokers}: ${message}${await hintOfTls(brokers, protocol)}`);
   }
 
+  /** Leaders move where a broker died, and who was one is asked once more: then another tells. */
   async function rangeOf(partition: number): Promise<Range> {
-    const { lowOffset, highOffset } = await called<Kafka.WatermarkOffsets>((done) =>
-      consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
-    );
-    return { partition, start: lowOffset, end: highOffset };
+    const deadline = Date.now() + callTimeoutMs;
+    for (;;)
+      try {
+        const { lowOffset, highOffset } = await called<Kafka.WatermarkOffsets>((done) =>
+          consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
+        );
+        return { partition, start: lowOffset, end: highOffset };
+      } catch (error) {
+        if (!noLeader.has((error as Kafka.LibrdKafkaError).code) || Date.now() > deadline) throw error;
+        await Bun.sleep(pollMs);
+      }
   }
 
   /**
