@@ -23,6 +23,25 @@ export async function until<T>(
   return found;
 }
 
+/**
+ * Asks until there is an answer, as long as what comes in its place is an error that passes by itself.
+ * @throws every other error, and in the end that one
+ */
+export async function answered<T>(
+  ask: () => Promise<T>,
+  passes: (error: Error & { code?: number }) => boolean,
+  limitMs = 60_000,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;)
+    try {
+      return await ask();
+    } catch (error) {
+      if (!passes(error as Error) || performance.now() > deadline) throw error;
+      await Bun.sleep(10);
+    }
+}
+
 /** What the condition gave last. */
 async function polled<T>(condition: () => T | Promise<T>, limitMs: number, pollMs: number): Promise<T> {
   const deadline = performance.now() + limitMs;

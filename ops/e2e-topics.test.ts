@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Brokers, startBrokers } from "../bench/rig/brokers.ts";
 import { composeWith } from "../infra/brokers/compose.ts";
 import { capture } from "../kit/capture.ts";
-import { until } from "../kit/until.ts";
+import { answered, until } from "../kit/until.ts";
 import { consumerConfig, producerConfig } from "../src/config.ts";
 import { ledgerRetentionMs } from "../src/handling/tier.ts";
 import { partitionForKey } from "../src/intake/partitioner.ts";
@@ -214,18 +214,8 @@ const faultOf = (topic: string, config = configOf(topic)): Promise<string | unde
   });
 
 /** Brokers hear of a new topic one after the other: one that has not yet is asked again. */
-async function untilKnown<T>(ask: () => Promise<T>): Promise<T> {
-  const told = await until("the topic is known", () =>
-    ask().then(
-      (answer) => ({ answer }),
-      (error: Error) => {
-        if (!error.message.includes("not exist")) throw error;
-        return undefined;
-      },
-    ),
-  );
-  return told.answer;
-}
+const untilKnown = <T>(ask: () => Promise<T>): Promise<T> =>
+  answered(ask, ({ message }) => message.includes("not exist"));
 
 /** Creates a topic with the brokers' defaults but for what is given, and waits until one of them tells of it. */
 async function create(topic: string, partitions: number, config: Record<string, string> = {}): Promise<void> {

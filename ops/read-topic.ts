@@ -2,6 +2,7 @@
  * Reads a topic from outside: from its beginning to where it ended when the reading began, whole partitions or one
  * record. It joins no group and commits nothing, so that nobody's position moves; and it ends, whatever happens.
  */
+import { answered } from "../kit/until.ts";
 import type { KafkaConfig } from "../src/config.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { called, clientOptions, connected, disconnect, handleOf, metadataOf } from "../src/kafka/client.ts";
@@ -71,17 +72,13 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
 
   /** Leaders move where a broker died, and who was one is asked once more: then another tells. */
   async function rangeOf(partition: number): Promise<Range> {
-    const deadline = Date.now() + callTimeoutMs;
-    for (;;)
-      try {
-        const { lowOffset, highOffset } = await called<Kafka.WatermarkOffsets>((done) =>
-          consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
-        );
-        return { partition, start: lowOffset, end: highOffset };
-      } catch (error) {
-        if (!noLeader.has((error as Kafka.LibrdKafkaError).code) || Date.now() > deadline) throw error;
-        await Bun.sleep(pollMs);
-      }
+    const ask = () =>
+      called<Kafka.WatermarkOffsets>((done) =>
+        consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
+      );
+    const isNoLeader = ({ code = 0 }) => noLeader.has(code);
+    const { lowOffset, highOffset } = await answered(ask, isNoLeader, callTimeoutMs);
+    return { partition, start: lowOffset, end: highOffset };
   }
 
   /**

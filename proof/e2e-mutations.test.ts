@@ -52,9 +52,26 @@ afterAll(async () => {
 
 const keys = (name: string, count: number) => Array.from({ length: count }, (_, n) => `${name}-${n}`);
 
+const bootstrap = () => brokers.map(({ port }) => `127.0.0.1:${port}`).join();
+
+/** One whose orders go to that partition. */
+const customerOf = (partition: number): string =>
+  keys("c", 1_000).find((one) => partitionForKey(one, partitionCount) === partition) ?? "";
+
+/** The partitions, once each has all its replicas. */
+async function wholePartitions() {
+  let found: Awaited<ReturnType<typeof askCluster>>["partitions"] = [];
+  const areWhole = async () => {
+    found = (await askCluster(brokers)).partitions;
+    const isWhole = found.every(({ inSync, leader }) => leader > 0 && inSync.length === brokerIds.length);
+    return isWhole && found.some(({ topic }) => topic === "orders");
+  };
+  expect(await comesTrue(areWhole, 120_000, 500)).toBe(true);
+  return found;
+}
+
 async function run(mutation: IntakeMutation) {
-  const bootstrap = brokers.map(({ port }) => `127.0.0.1:${port}`).join();
-  const env = { KAFKA_BROKERS: bootstrap, PARTITIONER: "customer", DELIVERY_TIMEOUT_MS: "60000" };
+  const env = { KAFKA_BROKERS: bootstrap(), PARTITIONER: "customer", DELIVERY_TIMEOUT_MS: "60000" };
   await using small = await startSmallSystem(server, env);
   await small.startConsumer("none");
   await using producer = await startProducer(small.env, mutation);
@@ -80,17 +97,9 @@ async function run(mutation: IntakeMutation) {
 
 /** A partition with all its replicas: a customer whose orders go there, its leader, and the others. */
 async function onePartition(): Promise<{ customer: string; leader: Container; followers: Container[] }> {
-  let [partition, leaderId] = [-1, -1];
-  const found = async () => {
-    const { partitions } = await askCluster(brokers);
-    const whole = partitions.every(({ inSync }) => inSync.length === brokerIds.length);
-    const one = partitions.find(({ topic, leader }) => topic === "orders" && leader > 0);
-    [partition, leaderId] = [one?.partition ?? -1, one?.leader ?? -1];
-    return whole && partition >= 0;
-  };
-  expect(await comesTrue(found, 120_000, 500)).toBe(true);
-  const customers = Array.from({ length: 1_000 }, (_, n) => `c${n}`);
-  const customer = customers.find((one) => partitionForKey(one, partitionCount) === partition) ?? "";
+  const partitions = await wholePartitions();
+  const { partition = -1, leader: leaderId = -1 } = partitions.find(({ topic }) => topic === "orders") ?? {};
+  const customer = customerOf(partition);
   const containers = (await Promise.all(services.map((service) => topology.containers(service)))).flat();
   const isLeader = ({ service }: Container) => service === `kafka${leaderId}`;
   const leader = containers.find(isLeader);
@@ -117,15 +126,11 @@ test("a producer that is content with the leader's word is caught", async () => 
 });
 
 test("orders at the places of others that all brokers lost are handled, in a log that is as long as before", async () => {
-  const env = {
-    KAFKA_BROKERS: brokers.map(({ port }) => `127.0.0.1:${port}`).join(),
-    PARTITIONER: "customer",
-  };
+  const env = { KAFKA_BROKERS: bootstrap(), PARTITIONER: "customer" };
   await using small = await startSmallSystem(server, env);
   await using ledger = new SQL({ url: small.env.LEDGER_URL, max: 1 });
   const { CONSUMER_GROUP: group, ORDERS_TOPIC: topic } = consumerConfig(small.env);
-  const customers = Array.from({ length: 1_000 }, (_, n) => `c${n}`);
-  const customer = customers.find((one) => partitionForKey(one, partitionCount) === 0) ?? "";
+  const customer = customerOf(0);
   // One after the other, each in a batch of its own: what is cut are batches.
   async function place(name: string, count: number): Promise<void> {
     await using producer = await startProducer(small.env, "none");
@@ -157,10 +162,7 @@ test("orders at the places of others that all brokers lost are handled, in a log
   await faults.truncate.heal(system, await system.containers("broker"));
   for (const service of services) expect(await topology.healthy(service, 1)).toBe(true);
   expect(cut).toBeGreaterThan(0);
-  await until("all replicas are in sync", async () => {
-    const { partitions } = await askCluster(brokers);
-    return partitions.every(({ inSync, leader }) => leader > 0 && inSync.length === brokerIds.length);
-  });
+  await wholePartitions();
 
   await place("after", cut + 5);
   expect(accepted("after")).toHaveLength(cut + 5);

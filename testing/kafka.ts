@@ -3,7 +3,7 @@
  * group has committed; and a mock cluster with the project's topics.
  */
 
-import { until } from "../kit/until.ts";
+import { answered, until } from "../kit/until.ts";
 import { type MockCluster, startMockCluster } from "../native/mock-cluster.ts";
 import Kafka from "../src/kafka/addon.ts";
 import { called, disconnect } from "../src/kafka/client.ts";
@@ -148,14 +148,9 @@ async function highOffset(
   consumer: Kafka.KafkaConsumer,
   { topic, partition }: { topic: string; partition: number },
 ): Promise<number> {
-  const offsets = await until(`the leader of ${topic}/${partition} tells its end`, () =>
-    called<Kafka.WatermarkOffsets>((done) =>
-      consumer.queryWatermarkOffsets(topic, partition, 5_000, done),
-    ).catch((error) => {
-      if (!noLeader.has(error.code)) throw error;
-      return undefined;
-    }),
-  );
+  const ask = () =>
+    called<Kafka.WatermarkOffsets>((done) => consumer.queryWatermarkOffsets(topic, partition, 5_000, done));
+  const offsets = await answered(ask, ({ code = 0 }) => noLeader.has(code));
   return offsets.highOffset;
 }
 

@@ -81,23 +81,21 @@ export function recordsOf(count: number, customers = 4, partitions = 12): RawRec
 
 export type TestConsumer = ReturnType<typeof startTestConsumer>;
 
-const metricsOf = (consumers: TestConsumer[]): Promise<string[]> =>
-  Promise.all(consumers.map(async (consumer) => (await consumer.request("/metrics")).text()));
-
 /**
  * Whether one of them was thrown out of the group before a commit of its. A broker takes commits while a group agrees
  * anew; the mock refuses them, and on a busy machine it throws out who waits for theirs.
  */
 export async function wereThrownOut(...consumers: TestConsumer[]): Promise<boolean> {
-  const texts = await metricsOf(consumers);
+  const texts = await Promise.all(
+    consumers.map(async (consumer) => (await consumer.request("/metrics")).text()),
+  );
   return texts.some((text) => /^kafka_commit_failures_total\{reason="lost".*\} [1-9]/m.test(text));
 }
 
 /** Records that were delivered again though nobody had been thrown out of the group. */
 export async function needlesslyRedelivered(...consumers: TestConsumer[]): Promise<number> {
-  const texts = await metricsOf(consumers);
-  const redelivered = texts.reduce((sum, text) => sum + sumOf(text, "orders_redelivered_total"), 0);
-  return (await wereThrownOut(...consumers)) ? 0 : redelivered;
+  const redelivered = await Promise.all(consumers.map(({ metric }) => metric("orders_redelivered_total")));
+  return (await wereThrownOut(...consumers)) ? 0 : redelivered.reduce((sum, one) => sum + one, 0);
 }
 
 /**
