@@ -23,6 +23,8 @@ const quickMs = 250;
 /** Less than this part of what it took before, and it is still getting quicker. */
 const steadyShare = 0.8;
 const timeoutMs = 10_000;
+/** RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC. */
+const unknownTopic = -188;
 
 const usage =
   "bun ops/warm-up.ts     warms the brokers of KAFKA_BROKERS that have just started, and takes no options";
@@ -72,9 +74,15 @@ async function acknowledgements(producer: Awaited<ReturnType<typeof openProducer
     const sentMs = performance.now();
     const partition = n % config.TOPIC_PARTITIONS;
     for (let record = 0; record < groupRecords; record += 1)
-      producer.produce({ topic, partition, key: null, value, headers: [] }, ({ error }) => {
-        took.push(error === undefined ? performance.now() - sentMs : timeoutMs);
-      });
+      try {
+        producer.produce({ topic, partition, key: null, value, headers: [] }, ({ error }) => {
+          took.push(error === undefined ? performance.now() - sentMs : timeoutMs);
+        });
+      } catch (error) {
+        // A broker that has not heard of the topic yet tells the client that there is none, also after another told of it.
+        if ((error as { code?: number }).code !== unknownTopic) throw error;
+        took.push(timeoutMs);
+      }
     await Bun.sleep(pauseMs);
   }
   await producer.flush(timeoutMs);
