@@ -86,6 +86,40 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
 `,
   },
   /**
+   * The same for one that died and is in no broker's metadata any more, which is never heard of again (librdkafka's issue 5511,
+   * open; the fix is that of pull request 5512). And those that wait for it look for another.
+   */
+  {
+    file: "src/rdkafka_broker.c",
+    wrong: `        if (rk->rk_cgrp && rk->rk_cgrp->rkcg_curr_coord &&
+            rk->rk_cgrp->rkcg_curr_coord == rkb)
+`,
+    right: `        if (!rd_kafka_terminating(rk)) {
+                rd_kafka_coord_cache_evict(&rk->rk_coord_cache, rkb);
+                rd_kafka_coord_rkb_monitor_cb(rkb);
+        }
+
+        if (rk->rk_cgrp && rk->rk_cgrp->rkcg_curr_coord &&
+            rk->rk_cgrp->rkcg_curr_coord == rkb)
+`,
+  },
+  /**
+   * Where a coordinator comes up for a request whose time is over, that is given back twice, and the process ends with it
+   * («Assertion eonce->refcnt > 0»).
+   */
+  {
+    file: "src/rdkafka_admin.c",
+    wrong: `        if (!rko)
+                /* Admin request has timed out and been destroyed */
+                return RD_KAFKA_RESP_ERR__DESTROY;
+`,
+    right: `        if (!rko) {
+                rd_kafka_replyq_destroy(&replyq);
+                return RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
+`,
+  },
+  /**
    * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
    * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
    */

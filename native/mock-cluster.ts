@@ -33,6 +33,8 @@ export type MockCluster = {
   /** Cuts the broker's connections and refuses new ones. Leadership stays: move it by `setPartitionLeader`. */
   brokerDown(brokerId: number): void;
   brokerUp(brokerId: number): void;
+  /** Ends a broker for good: the metadata of the others does not name it any more, and they lead what it led. */
+  removeBroker(brokerId: number): void;
   /** Delays every answer of this broker. */
   setBrokerRttMs(brokerId: number, rttMs: number): void;
   /**
@@ -67,6 +69,7 @@ const signatures = {
   rd_kafka_mock_topic_set_error: { args: [pointer, pointer, i32], returns: nothing },
   rd_kafka_mock_broker_set_down: { args: [pointer, i32], returns: i32 },
   rd_kafka_mock_broker_set_up: { args: [pointer, i32], returns: i32 },
+  rd_kafka_mock_broker_decommission: { args: [pointer, i32], returns: i32 },
   rd_kafka_mock_broker_set_rtt: { args: [pointer, i32, i32], returns: i32 },
   rd_kafka_mock_push_request_errors_array: { args: [pointer, i16, u64, pointer], returns: nothing },
   rd_kafka_mock_clear_request_errors: { args: [pointer, i16], returns: nothing },
@@ -146,6 +149,7 @@ export function startMockCluster({
     setTopicError: (topic, error) => lib.rd_kafka_mock_topic_set_error(live(), cString(topic), error),
     brokerDown: (id) => done(`broker ${id} down`, lib.rd_kafka_mock_broker_set_down(live(), id)),
     brokerUp: (id) => done(`broker ${id} up`, lib.rd_kafka_mock_broker_set_up(live(), id)),
+    removeBroker: (id) => done(`remove broker ${id}`, lib.rd_kafka_mock_broker_decommission(live(), id)),
     setBrokerRttMs: (id, rttMs) =>
       done(`broker ${id} rtt`, lib.rd_kafka_mock_broker_set_rtt(live(), id, rttMs)),
     pushRequestErrors: (apiKey, errors) => {

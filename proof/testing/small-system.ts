@@ -35,6 +35,13 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
   const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
   let sampler: CommitSampler | undefined;
 
+  /** @throws Error where one ended that nobody killed: nobody is left to wait for. */
+  function mustRun(): void {
+    for (const { exitCode, signalCode } of children)
+      if (exitCode !== null || (signalCode !== null && signalCode !== "SIGKILL"))
+        throw new Error(`a consumer ended by itself: ${signalCode ?? `exit code ${exitCode}`}`);
+  }
+
   async function post(
     request: Omit<MixedRequest, "repeated">,
     to: readonly TestProducer[],
@@ -114,15 +121,17 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
       const written = (await topics.read(config.ORDERS_TOPIC)).length;
       await until(
         "the group has committed the whole log",
-        () =>
-          topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC).then(
+        () => {
+          mustRun();
+          return topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC).then(
             (committed) => committed >= written,
             (error) => {
               // The group's coordinator may have died with its leader: whoever takes its place is asked again.
               if (error.code !== notCoordinator) throw error;
               return false;
             },
-          ),
+          );
+        },
         settleLimitMs,
       );
       await sampler?.stop();
