@@ -46,13 +46,13 @@ export function onShutdown(options: {
   process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
 }
 
-/** A step of the start that depends on the configuration: its faults in one message, exit 1. */
-export function startWith<Result>(step: () => Result): Result {
+/** A step of the start that depends on the configuration: its faults in one message, exit 1. @param whose if every error is one */
+export function startWith<Result>(step: () => Result, whose = ""): Result {
   try {
     return step();
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    if (!(whose || error instanceof ConfigError)) throw error;
+    process.stderr.write(`${whose}${(error as Error).message}\n`);
     process.exit(1);
   }
 }
