@@ -23,10 +23,8 @@ const config = startWith(() => {
 const log = createLogger("consumer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createHandlingMetrics(registry);
-const ledger = createLedger(config.LEDGER_URL, {
-  connections: config.HANDLER_CONCURRENCY,
-  handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
-});
+const options = { connections: config.HANDLER_CONCURRENCY, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
+const ledger = startWith(() => createLedger(config.LEDGER_URL, options), "cannot start with this LEDGER_URL: ");
 const consumer = startConsumer(config, { handler, migrations, ledger, metrics, log });
 const app = createHandlingApp({ ...consumer, ledger, registry, log });
 const server = startWith(() => serve(app, config, log));

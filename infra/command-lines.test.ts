@@ -131,8 +131,13 @@ test("a command whose line says nothing that can be done brings nothing for it, 
   }
 });
 
+const ofLedger = (LEDGER_URL: string) => ({ KAFKA_BROKERS: "127.0.0.1:1", LEDGER_URL });
+
 test.each([
   ["proof/load/main.ts", ["--url", "http://127.0.0.1:1"], {}, "make up"],
+  ["consumer.ts", [], ofLedger("postgres://u:100%@h/db"), "cannot start with this LEDGER_URL: URI error"],
+  ["consumer.ts", [], ofLedger("postgres://u:a#b@h/db"), "cannot start with this LEDGER_URL: Invalid URL"],
+  ["ops/ledger.ts", [], ofLedger("postgres://h:99999/db"), "cannot start with this LEDGER_URL: Invalid URL"],
   ["proof/demo/dev.ts", [], { HTTP_PORT: "x" }, "HTTP_PORT=x: a port is expected"],
   ["stage/demo.ts", [], { STAGE_PORT: "x" }, "STAGE_PORT=x: a port is expected"],
 ])("%s says in words what keeps it from beginning", async (entry, args, variables, words) => {

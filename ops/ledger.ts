@@ -16,10 +16,8 @@ Exit code: 0 both are done; 1 why not; 2 the command was not understood.`;
 ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => consumerConfig());
-const ledger = createLedger(config.LEDGER_URL, {
-  connections: 1,
-  handlerTimeoutMs: config.HANDLER_TIMEOUT_MS,
-});
+const options = { connections: 1, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
+const ledger = startWith(() => createLedger(config.LEDGER_URL, options), "cannot start with this LEDGER_URL: ");
 try {
   await ledger.open(migrations);
   const retentionMs = await ledgerRetentionMs(config);

@@ -72,8 +72,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
         opened = undefined;
         into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));
       }
-      const reason = error instanceof Error ? error.message : "not told";
-      return { reason, code: refused?.code ?? 0, certain: refused !== undefined };
+      return { reason: (error as Error).message, code: refused?.code ?? 0, certain: refused !== undefined };
     }
   }
   return {

@@ -49,8 +49,7 @@ export type RecorderParts = Omit<OwnershipParts, "consumer"> & { ledger: Ledger;
 export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { ledger, metrics, log, clock, random } = parts;
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
-  const { longestApplyMs = config.HANDLER_TIMEOUT_MS } = ledger;
-  const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, longestApplyMs);
+  const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, ledger.longestApplyMs ?? Infinity);
   /** Repeats what failed for the ledger's sake. @returns undefined when every partition was taken away @throws BatchError */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T | undefined> {
     for (let failures = 1; failures === 1 || works.some(({ owner }) => !owner.leaving); failures += 1) {

@@ -234,3 +234,27 @@ test("a PostgreSQL that answers a commit before it is on disk is warned of, any 
   process.off("warning", listen);
   expect(warnings).toEqual([expect.stringContaining("synchronous_commit is off")]);
 });
+
+test.each([
+  ["LATIN1", /LATIN1 does not take every character: make one in UTF8/],
+  ["EUC_JP", /EUC_JP does not take every character: make one in UTF8/],
+  ["SQL_ASCII", undefined],
+  ["UTF8", undefined],
+])("a PostgreSQL in %s is refused if it would have good orders fail", async (encoding, refusal) => {
+  const name = `in_${encoding.toLowerCase()}`;
+  const c = "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+  await byHand(server.url, `CREATE DATABASE ${name} ENCODING '${encoding}' ${c}`);
+  const url = server.url.replace(/[^/]*$/, name);
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
+  const opened = await ledger.open([effects]).catch((error) => error);
+  if (refusal) {
+    expect(opened).toBeInstanceOf(SchemaError);
+    expect(opened.message).toMatch(refusal);
+    expect(await byHand(url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'")).toBeEmpty();
+  } else {
+    const order = entryOf("Zoë ☕ 日本 \u{1F600}");
+    expect(await ledger.record([order], async () => {})).toEqual(["handled"]);
+    expect((await byHand(url, "SELECT customer FROM ledger"))[0]?.customer).toBe("Zoë ☕ 日本 \u{1F600}");
+  }
+  await ledger.close();
+});

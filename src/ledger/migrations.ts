@@ -44,8 +44,10 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
   await sql`SELECT pg_advisory_xact_lock(${schemaLock})`;
   const execute: Execute = (statements) => sql.unsafe(statements).catch(blame);
   // Who may make no tables may not even ask for one that is there.
-  const [{ noted }] = await sql`SELECT to_regclass('schema_migrations') IS NOT NULL AS noted`;
-  if (!noted) await execute(book);
+  const [at] = await sql`SELECT getdatabaseencoding() AS encoding, to_regclass('schema_migrations') AS noted`;
+  if (!/^(UTF8|SQL_ASCII)$/.test(at.encoding))
+    throw new SchemaError(`a database in ${at.encoding} does not take every character: make one in UTF8`);
+  if (!at.noted) await execute(book);
   await migrate(migrations, execute, async (steps) => {
     const actual = await execute<Column>(columnsInPostgres);
     await execute("SAVEPOINT scratch");

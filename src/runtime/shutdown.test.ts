@@ -1,5 +1,6 @@
 /** How a process ends that can't drain, or is broken, as whoever started it sees that: exit code and last words. */
 import { expect, test } from "bun:test";
+import { capture } from "../../kit/capture.ts";
 
 /** Runs a program beside the files of this folder, in which `start` installs the handlers of a drain that never ends. */
 async function run(program: string) {
@@ -32,3 +33,20 @@ test.concurrent.each([
   },
   120_000,
 );
+
+test.concurrent.each([
+  ["is on a full disk", '"$0" -e "$1" > /dev/full'],
+  ["is read by nobody any more", '"$0" -e "$1" | true; exit $PIPESTATUS'],
+])("a log that %s ends nothing: the process drains when it is told to", async (_, command) => {
+  const program = `
+    import { createLogger } from "./log.ts";
+    import { onShutdown } from "./shutdown.ts";
+    const log = createLogger("test", { INSTANCE: "one", LOG_LEVEL: "info" });
+    onShutdown({ log, timeoutMs: 60_000, drain: () => Promise.resolve() });
+    const failed = () => new Promise((told) => process.stdout.write("a line\\n", told));
+    while (!(await failed())) log.info("another line");
+    process.kill(process.pid, "SIGTERM");
+    setInterval(() => undefined, 1_000);`;
+  const argv = ["bash", "-c", command, process.execPath, program];
+  expect((await capture(argv, { limitMs: 60_000, cwd: import.meta.dir })).code).toBe(0);
+});

@@ -1,6 +1,6 @@
 /**
  * One way to end a process: the first SIGTERM or SIGINT drains it, exit 0. A second signal, a drain that fails or outlasts its
- * limit, or a broken invariant ends it at once, exit 1: clients retry or Kafka redelivers what was under way, nothing is lost.
+ * limit, or a broken invariant ends it at once, exit 1: clients retry or Kafka redelivers. A log that can't be written never.
  */
 import { ConfigError } from "../config.ts";
 import type { Logger } from "./log.ts";
@@ -20,7 +20,6 @@ export function onShutdown(options: {
 
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
     log[level](fields, why);
-    log.flush();
     process.exit(level === "info" ? 0 : 1);
   }
   const crash = (rejected: boolean) => (err: unknown) => {
@@ -43,16 +42,17 @@ export function onShutdown(options: {
     );
   }
   process.on("SIGTERM", begin).on("SIGINT", begin);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
 }
 
-/** A step of the start that depends on the configuration, or the end: its faults in one message, exit 1. */
-export function startWith<Result>(step: () => Result): Result {
+/** A step of the start that depends on the configuration: its faults in one message, exit 1. @param whose if every error is one */
+export function startWith<Result>(step: () => Result, whose = ""): Result {
   try {
     return step();
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
+    if (!(whose || error instanceof ConfigError)) throw error;
+    process.stderr.write(`${whose}${(error as Error).message}\n`);
     process.exit(1);
   }
 }
