@@ -55,7 +55,7 @@ export async function connected<Driver>(
   onError: (message: string) => void = () => undefined,
 ): Promise<Driver> {
   const words = listen(client as Kafka.Producer, config, onError);
-  const connecting = called((done) => client.connect({ topic: config.ORDERS_TOPIC, timeout: 5_000 }, done));
+  const connecting = called((done) => client.connect({ allTopics: false, timeout: 5_000 }, done));
   await connecting.catch((cause) => {
     throw new Error([cause.message, words()].filter(Boolean).join(": "), { cause });
   });
@@ -74,9 +74,9 @@ export function called<Answer>(call: (done: (error: unknown, answer: Answer) => 
   });
 }
 
-/** Asks what the brokers know of a topic. @throws Error when none answers in time */
+/** What the brokers tell of a topic, of which node-rdkafka keeps a handle for good; "": of those with one. @throws Error if none does */
 export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
-  called<Kafka.Metadata>((done) => client.getMetadata({ topic, timeout: timeoutMs }, done));
+  called<Kafka.Metadata>((done) => client.getMetadata({ topic, allTopics: false, timeout: timeoutMs }, done));
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {

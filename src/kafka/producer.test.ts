@@ -1,7 +1,8 @@
-/** A client that connects and then can't be used is not left behind: it would be once more with each try. */
+/** What a client leaves behind, it leaves behind with each try: who waits for a topic opens thousands in a night. */
 import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../config.ts";
@@ -24,6 +25,9 @@ const config = consumerConfig({
 const libc = dlopen("libc.so.6", {
   getrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
   setrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+  fopen: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.ptr },
+  malloc_info: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+  fclose: { args: [FFIType.ptr], returns: FFIType.i32 },
 }).symbols;
 /** RLIMIT_NOFILE */
 const openFilesLimit = 7;
@@ -73,4 +77,44 @@ test.each([
   await until("the first is gone", () => threads() === before);
   await expect(whileFilesLast(prototype, open)).rejects.toThrow("no pipe can be made");
   await until("its threads have ended", () => threads() === before, 3_000);
+});
+
+test("a producer asks for its own topic alone: the others of a large cluster would cost it more than its orders", async () => {
+  const producer = await openProducer(config, { deliveryTimeoutMs: 5_000 });
+  const { topics } = await producer.metadata(config.ORDERS_TOPIC, 5_000);
+  expect(topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([["orders", 12]]);
+  await producer.close(0);
+});
+
+/** Bytes that C has in use, as glibc counts them: what is mapped, and of its arenas what is not free. */
+function bytesInUse(): number {
+  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-malloc-"));
+  const path = join(folder, "info.xml");
+  const file = libc.fopen(Buffer.from(`${path}\0`), Buffer.from("w\0"));
+  libc.malloc_info(0, file);
+  libc.fclose(file);
+  const told = readFileSync(path, "utf8").replace(/<heap[\s\S]*<\/heap>/, "");
+  rmSync(folder, { recursive: true });
+  const sizes = (what: string) =>
+    told
+      .matchAll(new RegExp(`<${what} [^>]*size="(\\d+)"`, "g"))
+      .reduce((sum, [, size]) => sum + Number(size), 0);
+  const free = sizes('total type="(?:fast|rest)"');
+  return sizes('system type="current"') + sizes('total type="mmap"') - free;
+}
+
+test("a producer that is closed leaves nothing of its topic, which takes 25 KB", async () => {
+  const look = async () => {
+    const producer = await openProducer(config, { deliveryTimeoutMs: 5_000 });
+    await producer.partitions(config.ORDERS_TOPIC, 5_000);
+    await producer.close(0);
+  };
+  const [warmUp, measured] = [50, 100];
+  for (let n = 0; n < warmUp; n += 1) await look();
+  Bun.gc(true);
+  const before = bytesInUse();
+  for (let n = 0; n < measured; n += 1) await look();
+  Bun.gc(true);
+  const left = (bytesInUse() - before) / measured;
+  expect(left).toBeLessThan(15_000);
 });
