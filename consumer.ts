@@ -24,7 +24,10 @@ const log = createLogger("consumer", config);
 const registry = createRegistry(config.INSTANCE);
 const metrics = createHandlingMetrics(registry);
 const options = { connections: config.HANDLER_CONCURRENCY, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
-const ledger = startWith(() => createLedger(config.LEDGER_URL, options), "cannot start with this LEDGER_URL: ");
+const ledger = startWith(
+  () => createLedger(config.LEDGER_URL, options),
+  "cannot start with this LEDGER_URL: ",
+);
 const consumer = startConsumer(config, { handler, migrations, ledger, metrics, log });
 const app = createHandlingApp({ ...consumer, ledger, registry, log });
 const server = startWith(() => serve(app, config, log));

@@ -17,7 +17,10 @@ ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => consumerConfig());
 const options = { connections: 1, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
-const ledger = startWith(() => createLedger(config.LEDGER_URL, options), "cannot start with this LEDGER_URL: ");
+const ledger = startWith(
+  () => createLedger(config.LEDGER_URL, options),
+  "cannot start with this LEDGER_URL: ",
+);
 try {
   await ledger.open(migrations);
   const retentionMs = await ledgerRetentionMs(config);
