@@ -21,8 +21,11 @@ const manifest = ["deps/package.json", "deps/bun.lock"].map(here);
 /** What configure leaves out in silence where it can't be linked. */
 const wanted = ["WITH_SSL", "WITH_SASL_SCRAM", "WITH_ZLIB", "WITH_ZSTD"];
 
+/** What is changed in others' code before it is compiled: a passage, which the file has once, and what stands in its place. */
+export type Mend = { file: string; wrong: string; right: string };
+
 /** What is changed in librdkafka's code. */
-const mends = [
+const mends: readonly Mend[] = [
   /**
    * A broker that has just started may answer for its topics and name no broker at all. librdkafka believes
    * it, forgets every broker, and stays without any for good (its issue 5301, open; the fix is that of pull request
@@ -148,6 +151,16 @@ void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,`,
   },
 ];
 
+/** @throws UserError where a file does not have the passage once: it is of another version */
+export function mendAll(tree: string, mends: readonly Mend[], title: string): void {
+  for (const { file, wrong, right } of mends) {
+    const [before, after, ...others] = readFileSync(join(tree, file), "utf8").split(wrong);
+    if (before === undefined || after === undefined || others.length > 0)
+      throw new UserError(`${title}: ${file} is not as expected; see what is mended in native/.`);
+    writeFileSync(join(tree, file), before + right + after);
+  }
+}
+
 /** What both results below depend on, and so the addon. */
 export const librdkafkaParts = [...manifest, here("compiler-env.ts"), import.meta.path];
 
@@ -174,14 +187,7 @@ export function librdkafka(machine: Machine, source: string): Promise<string> {
   return madeOnce(machine, `librdkafka-${digest([process.arch], librdkafkaParts)}`, async (folder) => {
     const tree = join(folder, "tree");
     cpSync(join(source, "librdkafka"), tree, { recursive: true });
-    for (const { file, wrong, right } of mends) {
-      const [before, after, ...others] = readFileSync(join(tree, file), "utf8").split(wrong);
-      if (before === undefined || after === undefined || others.length > 0)
-        throw new UserError(
-          `${title}: ${file} is not as expected; see what is mended in native/librdkafka.ts.`,
-        );
-      writeFileSync(join(tree, file), before + right + after);
-    }
+    mendAll(tree, mends, title);
     const options = { cwd: tree, env: compilerEnv(machine) };
     const configure = [
       ...["bash", "configure", "--enable-static"],

@@ -1,13 +1,13 @@
 // How the addon is made: node-rdkafka and bun_compat, with librdkafka linked in whole, so that the one file also exports
 // librdkafka's C API. Its key changes with everything that could change its bytes.
-import { readdirSync } from "node:fs";
+import { cpSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "../kit/machine.ts";
 import { UserError } from "../kit/user-error.ts";
 import { packageDir } from "./addon.ts";
 import { compileAddon, compileParts } from "./compile.ts";
 import { buildFaults } from "./faults.ts";
-import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
+import { librdkafka, librdkafkaParts, type Mend, mendAll, sources } from "./librdkafka.ts";
 import { digest, madeOnce } from "./made-once.ts";
 import { versions } from "./versions.ts";
 
@@ -17,6 +17,16 @@ const ours = ["client_handles.cc", "malloc.cc", "send.cc", "reports.cc", "record
 );
 const wrapped = ["rd_kafka_new", "rd_kafka_destroy", "rd_kafka_destroy_flags", "rd_kafka_conf_set_dr_msg_cb"];
 const nanDir = join(packageDir, "..", "nan");
+
+/** What is changed in node-rdkafka's code. */
+const mends: readonly Mend[] = [
+  /** Who asks about a topic makes a handle of it, which was never given back: all that there is of the topic stayed. */
+  {
+    file: "connection.cc",
+    wrong: "  if (err == RdKafka::ERR_NO_ERROR) {\n    return Baton(metadata);",
+    right: "  delete topic;\n  if (err == RdKafka::ERR_NO_ERROR) {\n    return Baton(metadata);",
+  },
+];
 
 /** Changes with whatever the addon is made of, made by, or runs in. */
 export function addonKey(): string {
@@ -34,10 +44,13 @@ export async function makeAddon(machine: Machine): Promise<string> {
       throw new UserError(["Missing for the build of node-rdkafka:", ...faults].join("\n  - "));
     const source = await sources(machine);
     const library = await librdkafka(machine, source);
-    const files = readdirSync(join(packageDir, "src")).filter((file) => file.endsWith(".cc"));
+    const tree = join(folder, "src");
+    cpSync(join(packageDir, "src"), tree, { recursive: true });
+    mendAll(tree, mends, `node-rdkafka ${versions.nodeRdkafka}`);
+    const files = readdirSync(tree).filter((file) => file.endsWith(".cc"));
     await compileAddon(machine, folder, {
       name,
-      sources: [...files.map((file) => join(packageDir, "src", file)), ...ours],
+      sources: [...files.map((file) => join(tree, file)), ...ours],
       include: [packageDir, nanDir, join(library, "include"), join(source, "node")],
       libraries: [
         ...wrapped.map((name) => `-Wl,--wrap=${name}`),
@@ -47,6 +60,7 @@ export async function makeAddon(machine: Machine): Promise<string> {
         ...["-lssl", "-lcrypto", "-lz", "-lzstd", "-lm", "-ldl", "-lpthread", "-lrt"],
       ],
     });
+    rmSync(tree, { recursive: true });
   });
   return join(folder, `${name}.node`);
 }

@@ -39,7 +39,7 @@ export const suites: Suite[] = [
     what: "units, on the mock cluster where they need Kafka",
     limitMinutes: 24,
     files: /^(src|native|examples)\/(?!e2e)/,
-    filesAtOnce: 2,
+    filesAtOnce: 3,
   },
   {
     name: "lb",

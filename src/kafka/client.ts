@@ -74,7 +74,7 @@ export function called<Answer>(call: (done: (error: unknown, answer: Answer) => 
   });
 }
 
-/** What the brokers tell of a topic, of which node-rdkafka keeps a handle for good; "": of those with one. @throws Error if none does */
+/** Asks what the brokers know of a topic, and of no other. @throws Error when none answers in time */
 export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
   called<Kafka.Metadata>((done) => client.getMetadata({ topic, allTopics: false, timeout: timeoutMs }, done));
 

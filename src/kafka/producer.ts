@@ -38,7 +38,7 @@ export function openProducer(
     onError?: (message: string) => void;
   },
 ) {
-  const { lingerMs = 0, onError } = options;
+  const { lingerMs = 0 } = options;
   const client = new Kafka.Producer(
     {
       ...clientOptions(config),
@@ -69,18 +69,18 @@ export function openProducer(
     },
   );
   client.on("event.stats", (event) => options.onStatistics?.(statisticsOf(event.message)));
-  return connected(client, config, (handle) => drive(client, handle, config, lingerMs > 0), onError);
+  return connected(client, config, (handle) => drive(client, handle, lingerMs > 0), options.onError);
 }
 
-function drive(client: Kafka.Producer, handle: Pointer, { ORDERS_TOPIC }: KafkaConfig, lingers: boolean) {
+function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   let closed = false;
   /** Who waits for reports, and of how many records, by the number of the call that handed them over. */
   const waiting = new Map<number, { onReport: OnReport; left: number }>();
   let lastCall = 0;
   const asking = openAsking(handle);
-  const metadata = (_topic: string, timeoutMs: number) => metadataOf(client)("", timeoutMs);
+  const metadata = metadataOf(client);
   const wakeUps = openWakeUps(handle, () => reports.poll());
-  const sender = openSender(handle, lingers, ORDERS_TOPIC);
+  const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
     const call = Math.floor(tag / mostTogether);
     const waits = waiting.get(call);

@@ -36,7 +36,7 @@ async function withReports(count: number) {
   const handle = handleOf(client);
   const tags: number[] = [];
   const reports = openReports(handle, (tag) => tags.push(tag));
-  const sender = openSender(handle, false, "orders.dead");
+  const sender = openSender(handle, false);
   const records = Array.from({ length: count }, (_, n) => record(`${n + 1}`, 0, "orders.dead"));
   expect(sender.send(records, 1)).toEqual([]);
   await new Promise<void>((resolve, reject) =>

@@ -35,9 +35,9 @@ export class RefusedRecord extends Error {
 
 const none: RecordHeaders = [];
 
-/** @param lingers the client has a linger.ms; if not, records that are sent together leave together; @param known a topic */
-export function openSender(client: Pointer, lingers: boolean, known: string) {
-  const topics = new Map([[known, present(rdkafka.rd_kafka_topic_new(client, cText(known), null), known)]]);
+/** @param lingers the client has a linger.ms; if not, records that are sent together leave together */
+export function openSender(client: Pointer, lingers: boolean) {
+  const topics = new Map<string, Pointer>();
   const encoder = createEncoder();
   function sharing(headers: RecordHeaders) {
     encoder.addHeaders(headers);
