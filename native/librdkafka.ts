@@ -123,6 +123,17 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
 `,
   },
   /**
+   * Who asks for a partition's ends has two answers; where both are read at once, one an error and the other none, the error
+   * was forgotten, and the end that was not told was taken for the other: a partition with records looked empty.
+   */
+  {
+    file: "src/rdkafka.c",
+    wrong: "        if (err || state->offidx == 2) /* Error or Done */\n",
+    right: `        if (state->err == RD_KAFKA_RESP_ERR__IN_PROGRESS &&
+            (err || state->offidx == 2)) /* Error or Done */
+`,
+  },
+  /**
    * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
    * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
    */
