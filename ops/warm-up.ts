@@ -23,8 +23,8 @@ const quickMs = 250;
 /** Less than this part of what it took before, and it is still getting quicker. */
 const steadyShare = 0.8;
 const timeoutMs = 10_000;
-/** RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC. */
-const unknownTopic = -188;
+/** A broker that has not heard of the topic yet tells a client that there is none, also after another told of it. */
+const notHeardYet = /unknown (topic|partition)/i;
 
 const usage =
   "bun ops/warm-up.ts     warms the brokers of KAFKA_BROKERS that have just started, and takes no options";
@@ -44,12 +44,12 @@ setTimeout(
 ).unref();
 await createTopic(config, topic);
 try {
-  await using reader = await openReader();
   const producer = await openProducer(scratch, { deliveryTimeoutMs: timeoutMs });
   try {
     // The broker that is asked hears of a new topic a moment after the one that made it.
     while ((await producer.partitions(topic, timeoutMs)).length < config.TOPIC_PARTITIONS)
       await Bun.sleep(pauseMs);
+    await using reader = await openReader();
     let lastMs = Number.POSITIVE_INFINITY;
     for (let n = 1; n <= mostWindows; n += 1) {
       const p99Ms = percentile(ascending(await acknowledgements(producer)), 99);
@@ -79,8 +79,7 @@ async function acknowledgements(producer: Awaited<ReturnType<typeof openProducer
           took.push(error === undefined ? performance.now() - sentMs : timeoutMs);
         });
       } catch (error) {
-        // A broker that has not heard of the topic yet tells the client that there is none, also after another told of it.
-        if ((error as { code?: number }).code !== unknownTopic) throw error;
+        if (!notHeardYet.test((error as Error).message)) throw error;
         took.push(timeoutMs);
       }
     await Bun.sleep(pauseMs);
@@ -95,7 +94,9 @@ async function openReader() {
     { ...clientOptions(config), "group.id": "coffee-orders-warm-up", "enable.auto.commit": false },
     { "auto.offset.reset": "earliest" },
   );
-  consumer.on("event.error", (error) => console.error(`  ${error.message}`));
+  consumer.on("event.error", ({ message }) => {
+    if (!notHeardYet.test(message)) console.error(`  ${message}`);
+  });
   await called((done) => consumer.connect({ topic, timeout: timeoutMs }, done));
   const partitions = Array.from({ length: config.TOPIC_PARTITIONS }, (_, partition) => partition);
   consumer.assign(partitions.map((partition) => ({ topic, partition, offset: 0 })));
