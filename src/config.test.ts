@@ -115,6 +115,8 @@ describe("what only makes sense together", () => {
   test.each<[string, Record<string, string>]>([
     ["KAFKA_SASL_USERNAME", { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", KAFKA_SASL_PASSWORD: "p" }],
     ["KAFKA_SASL_PASSWORD", { KAFKA_SECURITY_PROTOCOL: "sasl_ssl", KAFKA_SASL_USERNAME: "u" }],
+    ["set it to sasl_ssl", user],
+    ["set it to sasl_ssl", { ...ssl, KAFKA_SASL_PASSWORD: "p" }],
     ["KAFKA_SSL_KEY_LOCATION is missing", { ...ssl, KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem" }],
     ["KAFKA_SSL_CERTIFICATE_LOCATION is missing", { ...ssl, KAFKA_SSL_KEY_LOCATION: "k.pem" }],
     ["set it to ssl", { KAFKA_SSL_CA_LOCATION: "ca.pem" }],

@@ -126,6 +126,8 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if ((certificate || value.KAFKA_SSL_CA_LOCATION) && !String(protocol).endsWith("ssl"))
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} has no certificates: set it to ssl or sasl_ssl`);
+  if ((value.KAFKA_SASL_USERNAME || value.KAFKA_SASL_PASSWORD) && !String(protocol).startsWith("sasl"))
+    faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} names no user: set it to sasl_ssl or sasl_plaintext`);
   if (Number(inSync) > Number(replicas))
     faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
   if (ORDERS_TOPIC === DEAD_TOPIC)

@@ -45,8 +45,7 @@ export function handleOf(client: Client): Pointer {
 /**
  * Connects a client and opens what drives it.
  * @param onError called with librdkafka's errors, and with its words of what keeps it from the brokers (./words.ts)
- * @throws Error with those words when no broker answers within 5 s; when the topic is not there, or `open` throws; nothing is
- *   left open
+ * @throws Error with those words when no broker answers within 5 s; or what `open` throws; nothing is left open
  */
 export async function connected<Driver>(
   client: Client,
@@ -55,8 +54,7 @@ export async function connected<Driver>(
   onError: (message: string) => void = () => undefined,
 ): Promise<Driver> {
   const words = listen(client as Kafka.Producer, config, onError);
-  const connecting = called((done) => client.connect({ allTopics: false, timeout: 5_000 }, done));
-  await connecting.catch((cause) => {
+  await called((done) => client.connect({ allTopics: false, timeout: 5_000 }, done)).catch((cause) => {
     throw new Error([cause.message, words()].filter(Boolean).join(": "), { cause });
   });
   try {

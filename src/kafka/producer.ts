@@ -26,7 +26,7 @@ const mostCalls = 2 ** 32;
  * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
  * @param options.lingerMs Kafka's linger.ms, by default none; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
  * @param options.onStatistics called every second
- * @throws Error when no broker answers within 5 s, the topic is not there, or no pipe can be made; nothing is left open.
+ * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open.
  */
 export function openProducer(
   config: KafkaConfig,
