@@ -20,14 +20,18 @@ export type PostgresServer = {
   [Symbol.dispose](): void;
 };
 
-/** Starts a server. @param settings where not PostgreSQL's defaults @throws Error with its own words when it does not come up */
-export function startPostgres(settings: Record<string, string> = {}): PostgresServer {
+/** Starts a server. @param settings where not PostgreSQL's defaults @param environment beside this process's @throws Error with its own words when it does not come up */
+export function startPostgres(
+  settings: Record<string, string> = {},
+  environment: Record<string, string> = {},
+): PostgresServer {
   const directory = mkdtempSync(join(tmpdir(), "coffee-orders-postgres-"));
   const data = join(directory, "data");
   const asPostgres = dropRoot(directory);
   const run = (program: string, ...args: string[]) => {
     const { exitCode, stderr, stdout } = Bun.spawnSync([...asPostgres, binary(program), ...args], {
       cwd: directory,
+      env: { ...process.env, ...environment },
       timeout: 120_000,
     });
     if (exitCode !== 0) throw new Error(`${program} failed: ${stderr}${stdout}`);

@@ -198,8 +198,8 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
 
 /** PostgreSQL's error codes; source: its manual, appendix A. */
 const statementCancelled = "57014";
-/** A deadlock, or a row that another transaction has: they take what orders share, e.g. a stock, in different orders. */
-const metOnRow = /^40P01|\btuple \(/;
+/** A deadlock, or a row (its place, in any language) that another transaction has: they take e.g. a stock in different orders. */
+const metOnRow = /^40P01|\d, ?\d/;
 const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
