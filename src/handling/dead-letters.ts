@@ -107,9 +107,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
       const [reason] = held.values();
       return reason === undefined ? undefined : `${held.size} dead letters are held: ${reason}`;
     },
-    async close(): Promise<void> {
-      await (await opened?.catch(() => undefined))?.close(deliveryTimeoutMs);
-    },
+    close: async (): Promise<void> => (await opened?.catch(() => undefined))?.close(deliveryTimeoutMs),
   };
 }
 

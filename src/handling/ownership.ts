@@ -141,9 +141,7 @@ function createLogCheck(
   /** One without a leader has the look-up fail for all: then each is asked for by itself. */
   async function check(all: readonly Marked[]): Promise<void> {
     function ask(marked: readonly Marked[], afterMs: number) {
-      const ofMs = marked.map(
-        ({ partition, mark }) => [partition, Math.max(0, mark.newestMs + afterMs)] as const,
-      );
+      const ofMs = marked.map((one) => [one.partition, Math.max(0, one.mark.newestMs + afterMs)] as const);
       return consumer.offsetsOf(new Map(ofMs), lookUpTimeoutMs);
     }
     try {

@@ -17,9 +17,8 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
   const name = cText(topic);
   return {
     /** Takes partitions on, from where it is told. @throws Error with librdkafka's words */
-    assign(starts: readonly Start[]): void {
-      must(rdkafka.coffee_orders_assign(client, name, places(starts)));
-    },
+    assign: (starts: readonly Start[]): void =>
+      must(rdkafka.coffee_orders_assign(client, name, places(starts))),
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
       must(rdkafka.coffee_orders_unassign(client, name, lines(partitions.map((one) => [one])))),

@@ -1,7 +1,7 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
@@ -159,6 +159,28 @@ test("a file that was removed or replaced under it takes no order with it", asyn
   await expect(moved.record([after], async () => {})).rejects.toThrow(LedgerUnavailableError);
   await moved.close();
 });
+
+test.each(["-wal", "-shm"])(
+  "where its %s is removed under it, nothing committed is only there",
+  async (end) => {
+    const place = join(directory, `without${end}.sqlite`);
+    const struck = createLedger(`sqlite:${place}`, options);
+    await struck.open([]);
+    const [before, after] = [entryOf("c1"), entryOf("c1")];
+    expect(await struck.record([before], async () => {})).toEqual(["handled"]);
+    rmSync(place + end);
+    await expect(struck.record([after], async () => {})).rejects.toThrow(/was replaced/);
+    // As if it were killed now: what is closed in an orderly way is in the file.
+    copyFileSync(place, `${place}.copy`);
+    await struck.close();
+    const found = createLedger(`sqlite:${place}.copy`, options);
+    await found.open([]);
+    expect(new Set((await found.find([before, after].map(({ order }) => order.id))).keys())).toEqual(
+      new Set([before.order.id, after.order.id]),
+    );
+    await found.close();
+  },
+);
 
 test("who still asks when it is closed is told that it can't be asked", async () => {
   const closed = createLedger(`sqlite:${join(directory, "closed.sqlite")}`, options);

@@ -56,8 +56,9 @@ function askOf(database: Database): Ask {
 export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
-  const inode = () => statSync(path, { throwIfNoEntry: false })?.ino;
-  let madeAs: number | undefined;
+  const inodes = () =>
+    ["", "-wal", "-shm"].map((end) => statSync(path + end, { throwIfNoEntry: false })?.ino).join();
+  let madeAs: string | undefined;
   let tail: Promise<unknown> = Promise.resolve();
   const database = (): Database => (opened ??= new Database(path, { create: true, strict: true }));
   /** A connection of its own for look-ups: the other one would show them what is not committed. */
@@ -82,8 +83,12 @@ export function createSqliteLedger(path: string): Ledger {
       try {
         const result = await work();
         await locked("COMMIT");
-        // Removed or replaced, it would take all that follows with it.
-        if (inode() !== madeAs) throw new LedgerUnavailableError(`${path} was replaced: start anew`);
+        madeAs ??= inodes();
+        // What was removed or replaced takes all that is in it along, unless that is in the file itself.
+        if (inodes() !== madeAs) {
+          await locked("PRAGMA wal_checkpoint");
+          throw new LedgerUnavailableError(`${path}, or its -wal or -shm, was replaced: start anew`);
+        }
         return result;
       } catch (error) {
         if (database().inTransaction) database().run("ROLLBACK");
@@ -105,7 +110,6 @@ export function createSqliteLedger(path: string): Ledger {
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
       for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
         await locked(`PRAGMA ${setting}`).catch(blame);
-      madeAs = inode();
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
     record: (entries, apply) =>
