@@ -153,6 +153,25 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
         if (leader_epoch != -1 && leader_epoch < rktp->rktp_leader_epoch &&
             rd_clock() - rktp->rktp_ts_lower_epoch < 3 * 1000 * 1000) {`,
   },
+  /**
+   * Where a reader is was noted only if it is further than before, a lower epoch counting as less. So in a log that was made
+   * anew, or cut in the same epoch, the place in the log before stayed noted, and every pause and rebalance led back to it:
+   * what lies between was passed over, and committed. Now the newest that was handed out is noted, wherever it is.
+   */
+  {
+    file: "src/rdkafka_queue.c",
+    wrong: `        for (i = cnt - 1; i >= 0; i--) {
+                rko = (rd_kafka_op_t *)rkmessages[i]->_private;`,
+    right: `        for (i = 0; i < (int)cnt; i++) {
+                rko = (rd_kafka_op_t *)rkmessages[i]->_private;`,
+  },
+  {
+    file: "src/rdkafka_queue.c",
+    wrong: ` &&
+                             rd_kafka_fetch_pos_cmp(&pos, &rktp->rktp_app_pos) >
+                                 0))`,
+    right: "))",
+  },
   {
     file: "src/rdkafka_partition.c",
     wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",

@@ -28,6 +28,7 @@ export type MockCluster = {
   readonly bootstrap: string;
   /** Broker 1 + p % brokers leads partition p. */
   createTopic(topic: string, layout: MockTopic): void;
+  deleteTopic(topic: string): void;
   /** Every request on this topic is answered with this Kafka error code; 0 heals. 3: unknown topic. */
   setTopicError(topic: string, error: number): void;
   /** Cuts the broker's connections and refuses new ones. Leadership stays: move it by `setPartitionLeader`. */
@@ -66,6 +67,7 @@ const signatures = {
   rd_kafka_mock_cluster_bootstraps: { args: [pointer], returns: cstring },
   rd_kafka_mock_group_initial_rebalance_delay_ms: { args: [pointer, i32], returns: nothing },
   rd_kafka_mock_topic_create: { args: [pointer, pointer, i32, i32], returns: i32 },
+  rd_kafka_mock_topic_delete: { args: [pointer, pointer], returns: i32 },
   rd_kafka_mock_topic_set_error: { args: [pointer, pointer, i32], returns: nothing },
   rd_kafka_mock_broker_set_down: { args: [pointer, i32], returns: i32 },
   rd_kafka_mock_broker_set_up: { args: [pointer, i32], returns: i32 },
@@ -146,6 +148,8 @@ export function startMockCluster({
       // The mock would draw leaders at random; a test wants to know whom it hits.
       for (let p = 0; p < partitions; p++) running.setPartitionLeader(topic, p, 1 + (p % brokers));
     },
+    deleteTopic: (topic) =>
+      done(`delete topic ${topic}`, lib.rd_kafka_mock_topic_delete(live(), cString(topic))),
     setTopicError: (topic, error) => lib.rd_kafka_mock_topic_set_error(live(), cString(topic), error),
     brokerDown: (id) => done(`broker ${id} down`, lib.rd_kafka_mock_broker_set_down(live(), id)),
     brokerUp: (id) => done(`broker ${id} up`, lib.rd_kafka_mock_broker_set_up(live(), id)),

@@ -12,7 +12,7 @@ const wellLimitMs = 90_000;
 const endLimitMs = 10_000;
 
 /** Asks it to end, and resolves when it has: only then can it be started again. */
-async function end(system: System, one: Container, stop?: AbortSignal): Promise<void> {
+export async function end(system: System, one: Container, stop?: AbortSignal): Promise<void> {
   if (tierOf(one) !== "balancer") return askToEnd(system, one, stop);
   // There is no other balancer: one that finished first what its clients keep open would keep them from the next one
   // for seconds. It is ended at once instead. Docker takes any signal of ours for a stop that is meant, and leaves it

@@ -30,7 +30,7 @@ export async function missing(system: System): Promise<string[]> {
  * The balancer's ports that nobody takes connections on though it runs: Docker's proxy, through which they are published,
  * ends when it has no descriptor for one more connection, and nothing but a restart of the container brings it back.
  */
-async function unpublished(containers: readonly Container[]): Promise<string[]> {
+export async function unpublished(containers: readonly Container[]): Promise<string[]> {
   const found: string[] = [];
   for (const one of containers.filter((one) => tierOf(one) === "balancer" && stateOf(one) === "healthy"))
     for (const port of one.ports)

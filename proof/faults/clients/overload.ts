@@ -9,8 +9,10 @@ import type { ClientAnswer } from "../../history/history.ts";
 import { heldRate } from "../../load/held.ts";
 import { overloadUsers } from "../../load/profiles.ts";
 import { startLoadRun } from "../../load/run.ts";
+import { unpublished } from "../../run/settle.ts";
 import { type System, tierOf } from "../../system/system.ts";
 import { type Fault, inWords } from "../fault.ts";
+import { end } from "../restart.ts";
 
 const seconds = 60;
 /** So that a connection is free again for the next request, however long the system takes: an open loop. */
@@ -42,7 +44,7 @@ export const overload: Fault = {
     return (
       `${Math.round(held)} orders/s were taken beside ${ratePerS}; ${each(answers.length)}/s were sent for ${seconds} s ` +
       `(${dropped} requests of ${rate} orders/s were not, for want of connections), ${each(acceptedOf(answers))}/s accepted: ` +
-      `${inWords(answers)}; producers ejected ${ejected} times`
+      `${inWords(answers)}; producers ejected ${ejected} times${await publishAgain(system, targets)}`
     );
   },
   heal: async () => {},
@@ -55,6 +57,17 @@ function refuse(targets: Container[]): void {
   if (!which(thisMachine(), "k6")) throw new UserError("k6 is not there, which `bun run load` brings.");
   const other = targets.find((one) => tierOf(one) !== "balancer");
   if (other) throw new UserError(`Orders go to the balancer, not to ${other.name}.`);
+}
+
+/** Docker's proxy, through which the balancer is reached, may have ended: that says nothing of the system. @returns a remark */
+async function publishAgain(system: System, targets: Container[]): Promise<string> {
+  const gone = await unpublished(await system.again(targets));
+  if (gone.length === 0) return "";
+  for (const one of targets) {
+    await end(system, one);
+    await system.topology.start(one);
+  }
+  return `; from some moment on nobody was reached. ${gone.join("; ")}: that was done`;
 }
 
 /** How often the balancer has taken a producer out so far. */
