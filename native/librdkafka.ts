@@ -173,6 +173,17 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
     right: "))",
   },
   {
+    file: "src/rdkafka_offset.c",
+    wrong: `        if (err_pos.offset == RD_KAFKA_OFFSET_INVALID || err)
+                pos.offset = rktp->rktp_rkt->rkt_conf.auto_offset_reset;`,
+    right: `        /* Before anything of the new log was handed out. */
+        rktp->rktp_app_pos.offset       = RD_KAFKA_OFFSET_INVALID;
+        rktp->rktp_app_pos.leader_epoch = -1;
+
+        if (err_pos.offset == RD_KAFKA_OFFSET_INVALID || err)
+                pos.offset = rktp->rktp_rkt->rkt_conf.auto_offset_reset;`,
+  },
+  {
     file: "src/rdkafka_partition.c",
     wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",
     right: `__thread int coffee_orders_more_follow;
