@@ -134,6 +134,42 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
 `,
   },
   /**
+   * librdkafka tells of a batch whose checksum is wrong, or whose version no broker has, and goes on behind it, or means to:
+   * its orders would be lost, though another replica may have them as they were written. So it is asked for again, as one is
+   * that can't be decompressed.
+   */
+  {
+    file: "src/rdkafka_msgset_reader.c",
+    wrong: `                                rd_kafka_buf_skip_to(rkbuf, crc_len);
+
+                        } else {`,
+    right: `                                return RD_KAFKA_RESP_ERR__BAD_MSG;
+
+                        } else {`,
+  },
+  {
+    file: "src/rdkafka_msgset_reader.c",
+    wrong: `                        /* Continue with next message */
+                        return RD_KAFKA_RESP_ERR_NO_ERROR;
+                }
+        }
+
+`,
+    right: `                        return RD_KAFKA_RESP_ERR__BAD_MSG;
+                }
+        }
+
+`,
+  },
+  {
+    file: "src/rdkafka_msgset_reader.c",
+    wrong: `                                /* Skip message(set) */
+                                msetr->msetr_rktp->rktp_offsets.fetch_pos
+                                    .offset = Offset + 1;
+`,
+    right: "",
+  },
+  /**
    * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
    * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
    */

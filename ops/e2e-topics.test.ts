@@ -199,6 +199,22 @@ test("a topic that is made anew and weaker gets no order, long before its next c
   });
 });
 
+test("a topic that demands more replicas in sync than there are gets no order, refused at once, until it has enough", async () => {
+  await create("stricter", 2, { "min.insync.replicas": "3" });
+  await using intake = startIntake({ ...envOf("stricter"), DELIVERY_TIMEOUT_MS: "3000" });
+  await intake.ready();
+  expect((await intake.post(anOrder)).status).toBe(202);
+  await composeWith({})(["stop", "kafka3"], CALL_LIMIT_MS);
+  // What is sent before it is known has no acknowledgement in time.
+  const refused = await until("it is refused", async () => {
+    const answer = await intake.post(anOrder);
+    return answer.status === 503 && answer;
+  });
+  expect(await refused.json()).toMatchObject({ type: "urn:problem-type:coffee-orders:too_few_replicas" });
+  await composeWith({})(["start", "kafka3"], CALL_LIMIT_MS);
+  await until("it is accepted", async () => (await intake.post(anOrder)).status === 202);
+});
+
 /** Places an order. @returns its partition; -1 where it is not accepted just now */
 async function placed(intake: TestIntake, customer: string): Promise<number> {
   const answer = await intake.post({ ...anOrder, customer });

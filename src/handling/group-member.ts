@@ -23,13 +23,14 @@ const pollRecords = 500;
 const idleMs = 20;
 /** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
 const busyMs = 5;
-const afterErrorMs = 250;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
 /** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
 const noProgressS = 60;
+/** Why it works on nothing, or not on all; since when: a rebalance takes a while; and until when: what lasts is said again. */
+const settled = { why: "joining the group", fromMs: Infinity, toMs: 0 };
 /** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
 const lastDemandsMs = 100;
 
@@ -43,8 +44,7 @@ export function createGroupMember(
   const committer = createCommitter(parts);
   tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
-  /** Why it is no member of the group, as far as is known. */
-  let outside: string | undefined = "joining the group";
+  let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
   let leftAtMs = Number.POSITIVE_INFINITY;
   let polledAtMs = clock.nowMs();
@@ -56,12 +56,12 @@ export function createGroupMember(
     if (!demand) return;
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
+    trouble = { ...settled, fromMs: Math.min(trouble.fromMs, clock.nowMs() + stuckMs), toMs: Infinity };
     if (demand.kind === "revoke") revoke(demand.partitions);
     else {
-      outside = undefined;
       state = { is: "taking on" };
       void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
-        state = { is: "owning" };
+        [trouble, state] = [settled, { is: "owning" }];
       });
     }
   }
@@ -101,15 +101,15 @@ export function createGroupMember(
     const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);
     polledAtMs = clock.nowMs();
     for (const error of errors) {
-      log.warn({ kafka: error }, "poll failed, trying again");
-      if (/group authorization failed/i.test(error)) outside = error;
+      if (error !== trouble.why || polledAtMs > trouble.toMs) log.warn({ kafka: error }, "poll failed");
+      trouble = { why: error, fromMs: 0, toMs: Math.max(trouble.toMs, polledAtMs + stuckMs) };
     }
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) processor.push(works);
     heldBefore = held();
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
-    else await consumer.wait(errors.length > 0 ? afterErrorMs : waitMs);
+    else await consumer.wait(waitMs);
   }
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
@@ -120,7 +120,6 @@ export function createGroupMember(
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
         if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
-        heldBefore = held();
         await poll();
       }
     },
@@ -129,11 +128,12 @@ export function createGroupMember(
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** Why it works on nothing; undefined when it does. */
+    /** Why it works on nothing, or not on all; undefined when it does. */
     unready(): string | undefined {
       if (clock.nowMs() - polledAtMs > stuckMs) return "the loop is stuck";
       const stillS = Math.round((clock.nowMs() - progressAtMs) / 1_000);
-      return stillS > noProgressS ? `no order was finished for ${stillS} s, and there are some` : outside;
+      if (stillS > noProgressS) return `no order was finished for ${stillS} s, and there are some`;
+      return clock.nowMs() >= trouble.fromMs && clock.nowMs() < trouble.toMs ? trouble.why : undefined;
     },
     waiting: (id: string): Work | undefined =>
       owned

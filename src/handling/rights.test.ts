@@ -6,7 +6,14 @@ import { newPlace, recordsOf, startTestConsumer } from "../../testing/test-consu
 
 const topicAuthorizationFailed = 29;
 const groupAuthorizationFailed = 30;
+const inconsistentProtocol = 23;
+const unknownMember = 25;
+const coordinatorNotAvailable = 15;
+const notCoordinator = 16;
+const offsetFetch = 9;
+const findCoordinator = 10;
 const joinGroup = 11;
+const heartbeat = 12;
 
 test.each(["topic", "deadTopic"] as const)(
   "without a right to its %s it says so, until it is granted",
@@ -40,6 +47,42 @@ test("who is not let into the group is not ready, and says why", async () => {
   cluster.clearRequestErrors(joinGroup);
   await until("it is in", () => consumer.unready() === undefined);
 }, 120_000);
+
+/** Each request fails that many times: more than there are until it is healed. */
+const lasting = (error: number): number[] => Array(10_000).fill(error);
+
+test.each<[string, Record<number, number[]>, string]>([
+  [
+    "is not let in again",
+    { [joinGroup]: lasting(inconsistentProtocol), [heartbeat]: [unknownMember] },
+    "JoinGroup failed: Broker: Inconsistent group protocol",
+  ],
+  [
+    "finds no coordinator any more",
+    { [findCoordinator]: lasting(coordinatorNotAvailable), [heartbeat]: lasting(notCoordinator) },
+    "joining the group",
+  ],
+  [
+    "is let in, and can't hear where the group stands",
+    { [offsetFetch]: lasting(coordinatorNotAvailable), [heartbeat]: [unknownMember] },
+    "joining the group",
+  ],
+])(
+  "a member that %s is not ready until it takes part again",
+  async (_, errors, why) => {
+    using cluster = startOrdersCluster();
+    using place = newPlace(cluster);
+    await using consumer = startTestConsumer(place.env);
+    await until("it is ready", () => consumer.unready() === undefined);
+    for (const [kind, codes] of Object.entries(errors)) cluster.pushRequestErrors(Number(kind), codes);
+    await until("it says why", () => consumer.unready() === why);
+    for (const kind of Object.keys(errors)) cluster.clearRequestErrors(Number(kind));
+    await until("it takes part", () => consumer.unready() === undefined);
+    await place.put(recordsOf(20));
+    await place.commits(20);
+  },
+  120_000,
+);
 
 test("one more than there are partitions is ready without any", async () => {
   using cluster = startOrdersCluster();

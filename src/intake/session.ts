@@ -30,7 +30,7 @@ export function createSession(
     onFatal: (reason: string) => void;
   },
 ) {
-  const { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
+  let { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
   let kafka: KafkaProducer | undefined;
   let closed = false;
   let brokersUp = 0;
@@ -75,7 +75,7 @@ export function createSession(
       const told = await askOfTopic(config, topic, client, { right: "WRITE" });
       if (told.fault !== undefined || closed) return told.fault;
       kafka = client;
-      partitions = told.partitions;
+      ({ partitions, inSync: leastReplicas } = told);
     } finally {
       if (kafka !== client) await client.close(0);
     }
@@ -113,7 +113,7 @@ export function createSession(
         });
         if (!current()) return;
         if (!told) continue;
-        trusted = told.partitions.length;
+        [trusted, leastReplicas] = [told.partitions.length, told.inSync];
         tell(told.fault);
       } catch (error) {
         log.debug({ err: error }, "no metadata this time");
@@ -137,7 +137,7 @@ export function createSession(
       if (brokersUp === 0)
         return refusal("no_brokers", `no Kafka broker is reachable${words ? `: ${words}` : ""}`);
       if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
-      if (partitions.every(({ isrs }) => isrs.length < leastReplicas))
+      if (partitions.every(({ isrs, replicas }) => isrs.length < Math.min(leastReplicas, replicas.length)))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
     },
     /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */

@@ -34,6 +34,8 @@ export function openConsumer(
       "heartbeat.interval.ms": 500,
       "max.poll.interval.ms": 300_000,
       "isolation.level": "read_committed",
+      // A broker's disk may rot: it does not look, and its followers still have what was written.
+      "check.crcs": true,
       // These bound its memory: what is fetched ahead, in bytes of values or, of small ones, in records, each with some
       // hundred bytes of librdkafka's; and what a fetch brings of each partition, or one batch that is larger (KIP-74).
       "queued.max.messages.kbytes": 4_096,
@@ -41,7 +43,6 @@ export function openConsumer(
       "fetch.message.max.bytes": 65_536,
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
       "fetch.queue.backoff.ms": 50,
-      // A broker without new data is asked again soon.
       "fetch.error.backoff.ms": 100,
       rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
         options.onRebalance({

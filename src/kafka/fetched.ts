@@ -104,7 +104,7 @@ function unpacked(topic: string, memory: Buffer, count: number): Fetched {
     const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, content, ...lengths);
     if (word(5) === 0) fetched.records.push(record);
     else if (word(5) === partitionEnd) fetched.ended.push(word(4));
-    else fetched.errors.push(String(record.value));
+    else fetched.errors.push(`${offset < 0 ? "" : `partition ${word(4)}: `}${record.value}`);
     at += content.length;
   }
   return fetched;

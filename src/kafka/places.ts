@@ -22,11 +22,9 @@ export function openPlaces(client: Pointer, { ask }: Asking, group: string, topi
     /** @throws Error with librdkafka's words */
     unassign: (partitions: readonly number[]): void =>
       must(rdkafka.coffee_orders_unassign(client, name, lines(partitions.map((one) => [one])))),
-    /** Reads a partition that is taken on from there. @throws Error with librdkafka's words */
-    rewind(start: Start): void {
-      // Blocks, for what is polled afterwards has to come from there.
-      must(rdkafka.coffee_orders_rewind(client, name, places([start]), rewindTimeoutMs));
-    },
+    /** Reads a partition on from there, and blocks until all that is polled comes from there. @throws Error as `assign` */
+    rewind: (start: Start): void =>
+      must(rdkafka.coffee_orders_rewind(client, name, places([start]), rewindTimeoutMs)),
     /** Each has its own answer. @throws Error with the coordinator's or librdkafka's words, or when none came in time */
     commit: (commits: readonly Commit[], timeoutMs: number): Promise<void> =>
       ask(timeoutMs, {

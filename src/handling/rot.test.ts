@@ -1,0 +1,118 @@
+/** Records that do not come as they were written, as from a disk that rots: they are waited for, and nobody else waits. */
+import { expect, test } from "bun:test";
+import { until } from "../../kit/until.ts";
+import { startMockCluster } from "../../native/mock-cluster.ts";
+import { openTopics } from "../../testing/kafka.ts";
+import { idOf, recordOf, startTestConsumer, temporaryLedger } from "../../testing/test-consumer.ts";
+
+const rotten = "rotten";
+const sound = "sound";
+
+type Damage = (answer: Buffer, at: number) => void;
+
+/**
+ * A broker behind a door that gives its answers on, with its own port in them.
+ * @param damage what becomes of a batch; at: where a customer stands in it that is called rotten
+ */
+function startDoor(bootstrap: string, damage: { current: Damage | undefined }) {
+  const port = Number(bootstrap.split(":")[1]);
+  const named = (port: number) => Buffer.from([...Buffer.from("127.0.0.1"), 0, 0, port >> 8, port & 255]);
+  /** Takes whole answers out of what has come of them. */
+  function answersIn(received: Buffer): { whole: Buffer; rest: Buffer } {
+    let end = 0;
+    while (received.length >= end + 4 && received.length >= end + 4 + received.readInt32BE(end)) {
+      const answer = received.subarray(end, end + 4 + received.readInt32BE(end));
+      const own = named(door.port);
+      for (let at = answer.indexOf(named(port)); at >= 0; at = answer.indexOf(named(port)))
+        own.copy(answer, at);
+      const at = answer.indexOf(rotten);
+      if (at >= 0) damage.current?.(answer, at);
+      end += answer.length;
+    }
+    return { whole: received.subarray(0, end), rest: received.subarray(end) };
+  }
+  type Inside = { socket: Bun.Socket<undefined>; received: Buffer };
+  const door = Bun.listen<Promise<Inside>>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open(outside) {
+        const inside: Inside = { socket: undefined as never, received: Buffer.alloc(0) };
+        outside.data = Bun.connect({
+          hostname: "127.0.0.1",
+          port,
+          socket: {
+            data(_, bytes) {
+              const { whole, rest } = answersIn(Buffer.concat([inside.received, bytes]));
+              inside.received = rest;
+              outside.write(whole);
+            },
+            close: () => void outside.end(),
+          },
+        }).then((socket) => Object.assign(inside, { socket }));
+      },
+      data: async (outside, bytes) => void (await outside.data).socket.write(Buffer.from(bytes)),
+      close: async (outside) => void (await outside.data).socket.end(),
+    },
+  });
+  return door;
+}
+
+/** Of a batch (Kafka protocol, RecordBatch): from its first byte to its version. */
+const magicAt = 16;
+
+const damages: Record<string, Damage> = {
+  "another word in an order": (answer, at) => void answer.write("wooden", at),
+  "a batch of a version that there is not": (answer, at) => {
+    // It is the last one whose length reaches beyond the order.
+    const reaches = (from: number) =>
+      answer[from + magicAt] === 2 && from + 12 + answer.readInt32BE(from + 8) > at;
+    let from = at - magicAt;
+    while (!reaches(from) || answer.readInt32BE(from) !== 0) from -= 1;
+    answer[from + magicAt] = 9;
+  },
+};
+
+test.each(Object.entries(damages))(
+  "%s: it is neither handled nor passed over, and handled once it comes as it was written",
+  async (_, damaged) => {
+    const cluster = startMockCluster({
+      brokers: 1,
+      topics: Object.fromEntries(
+        ["orders", "orders.dead"].map((topic) => [topic, { partitions: 12, replicationFactor: 1 }]),
+      ),
+    });
+    const topics = openTopics(cluster.bootstrap);
+    const damage: { current: Damage | undefined } = { current: damaged };
+    const door = startDoor(cluster.bootstrap, damage);
+    using ledger = temporaryLedger();
+    const env = {
+      KAFKA_BROKERS: `127.0.0.1:${door.port}`,
+      MIN_INSYNC_REPLICAS: "1",
+      REPLICATION_FACTOR: "1",
+      LEDGER_URL: ledger.url,
+    };
+    // Each a batch of its own.
+    const records = [sound, rotten, sound].map((customer, n) => recordOf(`${n}`, { customer }));
+    for (const record of records) await topics.put("orders", [record]);
+    await topics.put("orders", [recordOf("elsewhere", { customer: sound, partition: 1 })]);
+    const seen: string[] = [];
+    try {
+      await using consumer = startTestConsumer(env, async ({ id }) => void seen.push(id));
+      await until("the others are handled", () => seen.length === 2);
+      await until("it says what it can't read", () => consumer.unready()?.startsWith("partition 0: "));
+      const committed = () => topics.committed("coffee-orders", "orders");
+      await until("what is before it is committed", async () => (await committed()) === 2);
+      damage.current = undefined;
+      await until("it is ready", () => consumer.unready() === undefined);
+      await until("all are committed", async () => (await committed()) === 4);
+      expect(seen.slice(2)).toEqual(records.slice(1).map(idOf));
+      expect(await consumer.metric("orders_redelivered_total")).toBe(0);
+      expect(await topics.read("orders.dead")).toEqual([]);
+    } finally {
+      door.stop(true);
+      cluster.close();
+    }
+  },
+  120_000,
+);
