@@ -1,5 +1,6 @@
 /** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "bun:test";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
@@ -29,6 +30,17 @@ async function asOperator(act: (sql: SQL) => Promise<unknown>): Promise<void> {
   await act(sql);
   await sql.close();
 }
+
+/** How many of them have a row, and how many the effect that goes with it. */
+const effectsOf = async (entries: Entry[]) => {
+  await using sql = new SQL({ url: server.url, max: 1 });
+  const ids = sql.array(
+    entries.map(({ order }) => order.id),
+    "TEXT",
+  );
+  return await sql`SELECT count(*)::int AS rows, count(effects.id)::int AS effects
+    FROM ledger LEFT JOIN effects ON effects.id = ledger.id::text WHERE ledger.id::text = ANY(${ids}::text[])`;
+};
 
 const recovers = (entry: ReturnType<typeof entryOf>) =>
   until("the ledger records again", async () => {
@@ -103,6 +115,11 @@ test.each([
     "RESET default_transaction_read_only",
   ],
   ["a role that may not log in any more", "ALTER ROLE consumer NOLOGIN", "LOGIN"],
+  [
+    "a library that connections load, and that is gone",
+    "ALTER ROLE consumer SET session_preload_libraries = gone",
+    "RESET session_preload_libraries",
+  ],
 ])("%s is waited for", async (_, fault, heal) => {
   await asOperator((sql) => sql.unsafe(fault));
   const other = createLedger(ledgerUrl, { connections: 1, handlerTimeoutMs: 10_000 });
@@ -164,6 +181,62 @@ test("where statement after statement takes too long, a cautious transaction doe
   expect(error).toBeInstanceOf(BatchError);
   expect(error.failures.size).toBeLessThanOrEqual(4);
 });
+
+/** A way to the server on which the n-th use of a statement fails, as if it were cancelled just then; 0: none does. */
+async function failingWay(statement: string) {
+  const { hostname, port } = new URL(server.url);
+  const way = { url: "", nth: 0, [Symbol.dispose]: () => void listener.close() };
+  const listener = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream])
+      socket.on("error", () => [client, upstream].map((one) => one.destroy()));
+    upstream.pipe(client);
+    const names = new Set<string>();
+    let rest: Buffer = Buffer.alloc(0);
+    let typeBytes = 0;
+    client.on("end", () => upstream.end());
+    client.on("data", (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= typeBytes + 4 && rest.length >= typeBytes + rest.readInt32BE(typeBytes)) {
+        const end = typeBytes + rest.readInt32BE(typeBytes);
+        const message = Buffer.from(rest.subarray(0, end));
+        rest = rest.subarray(end);
+        const type = typeBytes > 0 ? String.fromCharCode(message[0] as number) : "startup";
+        typeBytes = 1;
+        // Parse: a name, its statement. Bind: a portal, a name. Source: PostgreSQL's manual, «Message Formats».
+        const [first = "", second = ""] = message.subarray(5).toString("latin1").split("\0");
+        if (type === "P" && second === statement) names.add(first);
+        if (type === "B" && names.has(second) && way.nth-- === 1) message.write("?", 5 + first.length + 1);
+        upstream.write(message);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  way.url = ledgerUrl.replace(`:${port}/`, `:${(listener.address() as AddressInfo).port}/`);
+  return way;
+}
+
+test.each([1, 2, 3, 4])(
+  "a savepoint that can't be made, number %d of a transaction, takes no effect out of it",
+  async (nth) => {
+    using way = await failingWay("SAVEPOINT one");
+    const struck = createLedger(way.url, { connections: 1, handlerTimeoutMs: 10_000 });
+    const entries = ["a", "b", "c"].map((customer) => entryOf(customer));
+    // From then on it has savepoints.
+    const sour = ["d", "e"].map((customer) => entryOf(customer));
+    await struck.record(sour, () => Promise.reject(new Error("sour"))).catch((error) => error);
+    way.nth = nth;
+    const record = struck.record(entries, async ({ order }, tx) => {
+      await tx`INSERT INTO effects VALUES (${order.id}, 1)`;
+    });
+    const error = await record.catch((error) => error);
+    expect(way.nth).toBeLessThan(1);
+    expect([...(error.failures ?? [])]).toEqual([]);
+    const [row] = await effectsOf(entries);
+    expect(row).toEqual({ rows: row.effects, effects: row.rows });
+    await struck.close();
+  },
+);
 
 test("who was held up by another is not blamed for what it still does when the transaction is over", async () => {
   const [slow, heldUp] = [entryOf("slow"), entryOf("held up")];
@@ -428,6 +501,19 @@ test("a file that a handler's statement names, and a limit that it exceeds, are 
     expect(error).toBeInstanceOf(BatchError);
     expect([...error.failures]).toEqual([[bad, expect.objectContaining({ place: "statement" })]]);
   }
+});
+
+test("a column that somebody gave the ledger, and no row may be without, is no record's fault", async () => {
+  const alter = (how: string) => asOperator((sql) => sql.unsafe(`ALTER TABLE ledger_current ${how}`));
+  await alter("ADD COLUMN audited boolean NOT NULL DEFAULT false");
+  await alter("ALTER COLUMN audited DROP DEFAULT");
+  const entry = entryOf("c1");
+  try {
+    await expect(ledger.record([entry], async () => {})).rejects.toThrow(LedgerUnavailableError);
+  } finally {
+    await alter("DROP COLUMN audited");
+  }
+  expect(await recovers(entry)).toBe("handled");
 });
 
 test("what the record is to blame for is not the ledger's failure", async () => {

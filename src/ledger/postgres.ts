@@ -16,6 +16,8 @@ const tables = [
     PRIMARY KEY (topic, "partition", "offset"))`,
   `CREATE INDEX IF NOT EXISTS dead_letters_order ON dead_letters (order_id)`,
   generationsStep,
+  // Neither has rows of its own. Where all tables are published, PostgreSQL refuses what would change them without it.
+  "ALTER TABLE ledger REPLICA IDENTITY FULL; ALTER TABLE ledger_past REPLICA IDENTITY FULL",
 ];
 const connectTimeoutS = 5;
 const answerTimeoutMs = 20_000;
@@ -91,8 +93,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     return answer.finally(() => clearTimeout(timer));
   }
   function replacePool(): void {
-    const told = (error: unknown) => process.emitWarning(`closing PostgreSQL's connections: ${error}`);
-    pool.close({ timeout: 0 }).catch(told);
+    pool.close({ timeout: 0 }).catch((error) => process.emitWarning(`closing connections: ${error}`));
     pool = connect();
   }
   return {
@@ -105,7 +106,9 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       const isCautious = cautious > 0 && isShared;
       const takesTurn = inTurn > 0;
       inTurn -= Number(takesTurn);
+      let begun = false;
       const work = async (sql: SQL) => {
+        begun = true;
         if (takesTurn) await sql`SELECT pg_advisory_xact_lock(${turnLock})`;
         const execute: Tx = async (strings, ...values) => {
           try {
@@ -117,20 +120,13 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
             if (codeOf(error) === statementCancelled && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
             // A table was changed since, or the plans were thrown away: that is no order's doing.
-            if (/^(Revalidate|Fetch)/.test(routine))
-              throw new LedgerUnavailableError((error as Error).message, { cause: error });
-            blame(error);
+            blame(error, /^(Revalidate|Fetch)/.test(routine) ? any : undefined);
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
-        const noted = inserting.then(async ({ verdicts, tables }) => {
-          tables.delete("ledger_current");
-          if (tables.size > 0) await keepGenerations(sql, [...tables]);
-          return verdicts;
-        });
-        const verdicts = await noted.catch((error) => {
-          throw isOfRecord(error) ? error : new LedgerUnavailableError(error.message, { cause: error });
-        });
+        const { verdicts, tables } = await inserting.catch(blameOwn);
+        tables.delete("ledger_current");
+        if (tables.size > 0) await keepGenerations(sql, [...tables]).catch(blameOwn);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
@@ -149,6 +145,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       return (takesTurn ? turn : begin()).catch((error) => {
         if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
+        // There was no connection, be it for a right, a certificate or a setting.
+        if (!begun) blame(error, any);
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         throw new BatchError(new Map(), error);
       });
@@ -177,10 +175,11 @@ function inSavepoints(sql: SQL, execute: Tx, isOver: () => boolean): Tx {
       if (isFirst) say(sql`SAVEPOINT several`);
       if (isFirst) say(sql`SAVEPOINT one`);
       const rows = execute<never>(strings, ...values);
-      // Is not made where the statement failed.
-      say(sql`SAVEPOINT one`);
+      // Is not made where the statement failed. If it fails by itself, e.g. cancelled, the statement is undone with it.
+      const kept = sql`SAVEPOINT one`.execute().catch((error) => blame(error, any));
+      kept.catch(() => undefined);
       say(sql`ROLLBACK TO SAVEPOINT one`);
-      return rows;
+      return rows.then((found) => kept.then(() => found));
     });
     ends.push(rows.catch(({ name }) => (isLate ||= name === "TimeoutError")));
     return rows;
@@ -204,8 +203,8 @@ const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
-/** Whether it was the record's content that the ledger's own statement failed for: data, a constraint, or a trigger. */
-const isOfRecord = (error: unknown): boolean => /^(2[23]|P0)/.test(codeOf(error));
+/** Its own statement may fail for the record's content: data, a constraint (but no column that is not its own), a trigger. */
+const blameOwn = (error: unknown) => blame(error, /^(?!22|23(?!502)|P0)/);
 
 /**
  * The connection: class 08 and the client's words. Or PostgreSQL's 28 and 3D (role, database), 40 (rollback), 53 (resources,
@@ -216,10 +215,11 @@ const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53[0-3]..|57...|58
 const ofTheConnection =
   /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
 
+const any = /^/;
+
 /** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
 function blame(error: unknown, its = ofTheServer): never {
-  const { code, message } = error as { code?: unknown; message: string };
-  if (its.test(codeOf(error)) || ofTheConnection.test(String(code)))
-    throw new LedgerUnavailableError(message, { cause: error });
+  if (its.test(codeOf(error)) || ofTheConnection.test((error as SQL.PostgresError).code))
+    throw new LedgerUnavailableError((error as Error).message, { cause: error });
   throw error;
 }

@@ -1,7 +1,7 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
@@ -160,11 +160,17 @@ test("a file that was removed or replaced under it takes no order with it", asyn
   await moved.close();
 });
 
-test.each(["-wal", "-shm"])(
-  "where its %s is removed under it, nothing committed is only there",
-  async (end) => {
-    const place = join(directory, `without${end}.sqlite`);
-    const struck = createLedger(`sqlite:${place}`, options);
+test.each([
+  ["-wal", "file"],
+  ["-shm", "file"],
+  ["-wal", "link to it"],
+])(
+  "where its %s is removed under it, and it was named by a %s, nothing committed is only there",
+  async (end, by) => {
+    const place = join(directory, `without${end} by ${by}.sqlite`);
+    const name = by === "file" ? place : `${place}.link`;
+    if (name !== place) symlinkSync(place, name);
+    const struck = createLedger(`sqlite:${name}`, options);
     await struck.open([]);
     const [before, after] = [entryOf("c1"), entryOf("c1")];
     expect(await struck.record([before], async () => {})).toEqual(["handled"]);

@@ -1,6 +1,6 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError } from "bun:sqlite";
-import { statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migrateSqlite } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
@@ -56,8 +56,10 @@ function askOf(database: Database): Ask {
 export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
-  const inodes = () =>
-    ["", "-wal", "-shm"].map((end) => statSync(path + end, { throwIfNoEntry: false })?.ino).join();
+  const inodes = () => {
+    const file = existsSync(path) ? realpathSync(path) : path;
+    return ["", "-wal", "-shm"].map((end) => statSync(file + end, { throwIfNoEntry: false })?.ino).join();
+  };
   let madeAs: string | undefined;
   let tail: Promise<unknown> = Promise.resolve();
   const database = (): Database => (opened ??= new Database(path, { create: true, strict: true }));
@@ -126,7 +128,7 @@ export function createSqliteLedger(path: string): Ledger {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
         if (/^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG)/.test(error?.code)) throw new BatchError(new Map(), error);
-        unavailable(error);
+        blame(error, any);
       }),
     // The file has one writer: whoever holds it keeps all consumers from theirs.
     longestApplyMs: 1_000,
@@ -134,7 +136,7 @@ export function createSqliteLedger(path: string): Ledger {
     async find(ids) {
       // What is asked meanwhile goes together in the next look.
       await new Promise(setImmediate);
-      return Promise.try(() => find(askOf(reader()), words, ids)).catch(unavailable);
+      return Promise.try(() => find(askOf(reader()), words, ids)).catch((error) => blame(error, any));
     },
     async expire(retentionMs) {
       const before = new Date(Date.now() - retentionMs).toISOString();
@@ -163,13 +165,11 @@ export function createSqliteLedger(path: string): Ledger {
 /** No access, no lock, no room, damage. Source: SQLite's «Result and Error Codes». */
 const ofTheFile =
   /^SQLITE_(BUSY|LOCKED|PROTOCOL|CANTOPEN|PERM|AUTH|READONLY|FULL|IOERR|NOMEM|CORRUPT|NOTADB)/;
+const any = /^/;
 
-/** Throws the error as the contract names it: the file's own failures apart from all others. */
-function blame(error: unknown): never {
-  if (error instanceof SQLiteError && ofTheFile.test(error.code ?? "")) unavailable(error);
+/** Throws the error as the contract names it: the file's own failures apart from all others; `its`: which those are. */
+function blame(error: unknown, its = ofTheFile): never {
+  if (its.test(String((error as { code?: unknown } | undefined)?.code)))
+    throw new LedgerUnavailableError(String(error), { cause: error });
   throw error;
-}
-
-function unavailable(error: unknown): never {
-  throw new LedgerUnavailableError(String(error), { cause: error });
 }
