@@ -155,6 +155,10 @@ describe("refused is", () => {
     ],
     ["several such audiences", bearer(current.token("acme", { aud: ["a", `${audience}\0b`] }))],
     ["an issuer's name with a NUL", bearer(current.token("acme", { iss: `${issuer}\0b` }))],
+    ...[[], [[]], { 0: audience }].map((aud): [string, Record<string, string>] => [
+      `an audience of ${JSON.stringify(aud)}, and ours first in another list`,
+      bearer(current.token("acme", { aud, ext: {}, scp: [audience] })),
+    ]),
     ["no audience", bearer(current.token("acme", { aud: undefined }))],
     ["a token of nobody", bearer(current.token("acme", { sub: undefined }))],
     ["a token without a signature", bearer(unsigned())],

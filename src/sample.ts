@@ -8,7 +8,6 @@ const coffees = ["espresso", "americano", "cappuccino", "flat-white", "latte", "
 const sizes = ["small", "medium", "large"] as const;
 const note = "as hot as it gets, and with a lid, please; ".repeat(3).trim();
 
-/** An order without a fault. */
 export const anOrder: Order = { customer: "c42", coffee: "latte", size: "medium", quantity: 2 };
 
 /** The n-th of a series, always the same one: orders differ, customers repeat. */

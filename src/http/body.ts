@@ -35,9 +35,7 @@ export async function readJsonBody(request: Request, maxBytes: number, timeoutMs
   }, timeoutMs);
   try {
     const body = stream ? readStream(stream, maxBytes) : request.bytes();
-    const bytes = await Promise.race([body, late.promise]);
-    if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
-    return bytes;
+    return await Promise.race([body, late.promise]);
   } catch (cause) {
     if (cause instanceof OutcomeError) throw cause;
     throw new OutcomeError("malformed_body", `the body broke off: ${(cause as Error).message}`);

@@ -25,6 +25,7 @@ const parameters = `(; *[a-z*][a-z0-9_.*-]*(=(${parameterValue}))?)*`;
 const pattern = `^([!#-~]([ -~]*[!-~])?|${quoted}${parameters})$`;
 const form = new RegExp(pattern);
 const maxLength = 255;
+const rule = `Idempotency-Key must be visible ASCII, at most ${maxLength} characters, optionally in double quotes with the parameters of RFC 9651`;
 
 /** Every header that holds a key, and no other. Any engine reads it, as it is published. */
 export const idempotencyKeyHeader = { type: "string", minLength: 1, maxLength, pattern } as const;
@@ -32,11 +33,7 @@ export const idempotencyKeyHeader = { type: "string", minLength: 1, maxLength, p
 /** The key in a header's value; a fresh one where there is none. @throws OutcomeError malformed_key */
 export function idempotencyKey(header: string | null): string {
   if (header === null) return crypto.randomUUID();
-  if (header.length > maxLength) throw malformed(`is longer than ${maxLength} characters`);
-  if (!form.test(header))
-    throw malformed("must be visible ASCII, optionally in double quotes with the parameters of RFC 9651");
+  if (header.length > maxLength || !form.test(header)) throw new OutcomeError("malformed_key", rule);
   const [, inQuotes] = /^"((?:[^"\\]|\\.)*)"/.exec(header) ?? [];
   return inQuotes === undefined ? header : inQuotes.replace(/\\(["\\])/g, "$1");
 }
-
-const malformed = (how: string) => new OutcomeError("malformed_key", `Idempotency-Key ${how}`);

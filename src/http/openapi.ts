@@ -13,17 +13,11 @@ const { $id: _, ...Order } = orderSchema;
 /** The document. Its paths are those that pass the balancer. */
 export const openApi = { ...document, components: { schemas: { ...document.components.schemas, Order } } };
 
-const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Coffee Orders</title>
-<link rel="stylesheet" href="/api/swagger-ui.css"><div id="api"></div>
-<script src="/api/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", supportedSubmitMethods: [], validatorUrl: null })</script></html>`;
-
 export function addDescription(app: Hono): void {
   app.get("/openapi.json", (c) => c.json(openApi));
-  app.get("/api", (c) => c.html(page));
+  app.get("/api", () => new Response(Bun.file(`${import.meta.dir}/api.html`)));
   for (const file of ["swagger-ui.css", "swagger-ui-bundle.js"])
     app.get(`/api/${file}`, () => {
-      const path = new URL(import.meta.resolve(`swagger-ui-dist/${file}`));
-      return new Response(Bun.file(path));
+      return new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${file}`))));
     });
 }

@@ -11,8 +11,6 @@ const maxMembers = 32;
 /** Version, ids and flags, and what a version above 00 may add after a dash; a comma would be a second line (3.2). */
 const parentForm =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[!-+\--~]*)?$/;
-/** The flags that version 00 knows: sampled and random (3.2.2.5). */
-const knownFlags = 0b11;
 const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
 
 /**
@@ -24,7 +22,8 @@ export function traceContext(headers: Headers): TraceContext | undefined {
   if (!parts) return undefined;
   const [header, version, ids, flags = "", more] = parts;
   if (version === "00" && more !== undefined) return undefined;
-  const known = Number.parseInt(flags, 16) & knownFlags;
+  // Sampled and random, which version 00 knows (3.2.2.5).
+  const known = Number.parseInt(flags, 16) & 0b11;
   const traceparent = version === "00" ? header : `00-${ids}-0${known}`;
   const tracestate = stateOf(headers.get("tracestate") ?? "");
   return tracestate ? { traceparent, tracestate } : { traceparent };

@@ -11,7 +11,7 @@ import { type Order, partyOf } from "../order.ts";
 import { countHeader, fateHeader, OutcomeError, outcomes, problem, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { orderKey } from "../wire/order-id.ts";
-import { repeatsMember } from "../wire/unique-members.ts";
+import { hasManyStrings, repeatsMember } from "../wire/unique-members.ts";
 import { orderFaults, parseJson } from "../wire/validation.ts";
 import type { Kind } from "./admission.ts";
 import type { Intake } from "./intake.ts";
@@ -86,9 +86,8 @@ export function createIntakeApp(
     const release = intake.reserve(kind, bytes);
     try {
       const body = await readJsonBody(request, maxBytes);
-      // All that arrived together goes on together, each step with its code still in the processor's cache.
       await (kind === "batch" ? turnOfItsOwn() : inputRead());
-      return { document: jsonOf(body), given };
+      return { document: jsonOf(body, maxBytes), given };
     } finally {
       release();
     }
@@ -152,8 +151,9 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
   return Response.json({ outcomes: body }, { status: 207, headers });
 }
 
-function jsonOf(bytes: Uint8Array): unknown {
+function jsonOf(bytes: Uint8Array, maxBytes: number): unknown {
   try {
+    if (hasManyStrings(bytes, maxBytes)) throw new Error("the body has too many different names and texts");
     const document = parseJson(bytes);
     if (repeatsMember(bytes, document)) throw new Error("the body names a member twice in one object");
     return document;

@@ -116,7 +116,6 @@ export function createDelivery(
     finish(order).reject(new OutcomeError("delivery_unknown", detail, { id: order.id }, kafka ?? why));
   }
 
-  /** @returns what answers the order */
   function finish(order: Pending): Pending["answer"] {
     order.done = true;
     pending.delete(order.id);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { repeatsMember } from "./unique-members.ts";
+import { hasManyStrings, repeatsMember } from "./unique-members.ts";
 
 const repeats = (json: string) => repeatsMember(new TextEncoder().encode(json), JSON.parse(json));
 
@@ -48,6 +48,31 @@ test.each([
 test("a document may be as deep as it is long", () => {
   expect(repeats(`${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`)).toBe(false);
   expect(repeats(`${"[".repeat(100_000)}{"a":1,"a":2}${"]".repeat(100_000)}`)).toBe(true);
+});
+
+const many = (json: string, maxBytes = 8_192) => hasManyStrings(new TextEncoder().encode(json), maxBytes);
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
+/** Texts that are alike but for which of their letters are escaped. */
+const escaped = (count: number) =>
+  numbered(count).map((n) =>
+    Number(n).toString(2).padStart(13, "0").replaceAll("1", "\\n").replaceAll("0", "n"),
+  );
+
+test.each<[string, (count: number) => string]>([
+  ["texts", (count) => JSON.stringify(numbered(count))],
+  ["names", (count) => JSON.stringify(Object.fromEntries(numbered(count).map((n) => [n, 1])))],
+  ["names of an object each", (count) => JSON.stringify(numbered(count).map((n) => ({ [n]: 1 })))],
+  ["texts that only escapes tell apart", (count) => `["${escaped(count).join('","')}"]`],
+  ["texts that end with a quote", (count) => JSON.stringify(numbered(count).map((n) => `${n}"`))],
+])("there may be 64 different %s, or one for each 256 bytes of the most", (_, write) => {
+  expect([64, 65].map((count) => many(write(count)))).toEqual([false, true]);
+  expect([4_096, 4_097].map((count) => many(write(count), 2 ** 20))).toEqual([false, true]);
+});
+
+test("the same one counts once", () => {
+  expect(many(JSON.stringify(Array.from({ length: 5_000 }, () => ({ size: "small", a: '\\"' }))))).toBe(
+    false,
+  );
 });
 
 /** A document as its text, written here member by member, and whether one of its objects has a name twice. */

@@ -12,6 +12,8 @@ import {
   request,
 } from "./bytes.ts";
 
+/** So many members, each of another name. */
+const members = (count: number) => Object.fromEntries(many(count, 0).map((_, n) => [`k${n}`, n]));
 export const batches: Case[] = [
   ["a batch of 0", batch("[]"), "invalid_order"],
   ["a batch of 1", batch(orders(1)), { batch: ["accepted"] }],
@@ -113,6 +115,21 @@ export const batches: Case[] = [
   ["a long batch, duplicate members", batch(orders(300).replace("{", '{"size":"large",')), "malformed_body"],
   ["a batch of 1,000 that are none", batch(`[${many(1_000, 0)}]`), { batch: many(1_000, "invalid_order") }],
   ["a batch that is like an array", batch(`{"0":${order("0.0")},"length":1}`), "invalid_order"],
+  [
+    "a batch with as many different names as its orders may have",
+    batch(`[${order("0.0", members(4_085))}]`),
+    { batch: ["invalid_order"] },
+  ],
+  [
+    "a batch with more different names",
+    batch(`[${order("0.0")},${JSON.stringify(members(4_097))}]`),
+    "malformed_body",
+  ],
+  [
+    "a batch with more different texts",
+    batch(`[${order("0.0")},${JSON.stringify(Object.keys(members(4_097)))}]`),
+    "malformed_body",
+  ],
   ["a batch in a batch", batch(`[${orders(1)}]`), { batch: ["invalid_order"] }],
   ["a batch with a gap", batch("[,]"), "malformed_body"],
   ["a long batch of 0", batch(`[${" ".repeat(20_000)}]`), "invalid_order"],

@@ -1,5 +1,5 @@
 /** Wishes about the connection: Upgrade, Expect, Connection. */
-import { bodiless, type Case, chunked, chunks, order, request } from "./bytes.ts";
+import { bodiless, type Case, chunked, chunks, many, order, request } from "./bytes.ts";
 
 export const upgrades: Case[] = [
   [
@@ -54,6 +54,14 @@ export const upgrades: Case[] = [
     chunked(chunks(order()), { lines: ["Expect: 100-continue"] }),
     "accepted",
   ],
+  ["Expect: 100-continue, twice", request({ lines: many(2, "Expect: 100-continue") }), "accepted"],
+  ...["/openapi.json", "/orders/00000000-0000-4000-8000-000000000000"].map(
+    (target): Case => [
+      `Expect: 100-continue, GET ${target}`,
+      bodiless("GET", target, { lines: ["Expect: 100-continue"] }),
+      target.startsWith("/orders/") ? "not_found" : { status: 200 },
+    ],
+  ),
   ["Expect: something else", request({ lines: ["Expect: 200-maybe"] }), "accepted"],
   ["Connection that names Content-Length", request({ lines: ["Connection: Content-Length"] }), "accepted"],
   [
