@@ -1,7 +1,7 @@
 // What is made of what k6 leaves behind: a stand-in for it leaves whatever a test wants, since the real one does so on a full
 // disk or when the kernel kills it. The real one is in e2e-k6.test.ts.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cachePath, thisMachine } from "../../kit/machine.ts";
@@ -40,10 +40,13 @@ done
 line() { echo "$run-$1 c$1 single 1 2 1 202 202 accepted an-id - - -" >>"$record"; }
 sums() { echo "{\\"answered\\":$1,\\"dropped\\":0,\\"crossed\\":[]}" >"$summary"; }
 `;
-  writeFileSync(cachePath(thisMachine(), "bin", "k6"), head + script, { mode: 0o755 });
-  const url = `http://127.0.0.1:${server.port}`;
-  return startLoadRun({ url, profile: "smoke", rate: 5, durationSeconds: 1, told });
+  writeK6(head + script);
+  return startLoadRun({ url: urlOf(server), profile: "smoke", rate: 5, durationSeconds: 1, told });
 }
+
+const urlOf = ({ port }: { port?: number | undefined }) => `http://127.0.0.1:${port}`;
+const writeK6 = (script: string) =>
+  writeFileSync(cachePath(thisMachine(), "bin", "k6"), script, { mode: 0o755 });
 
 test(
   "a record that has as many requests as k6 had answers to is taken",
@@ -82,3 +85,29 @@ test(
   },
   limitMs,
 );
+
+test(
+  "k6 does not outlive a load that is killed",
+  async () => {
+    const path = join(folder, "pid");
+    writeK6(`#!/bin/sh
+echo $$ >${path}.new; mv ${path}.new ${path}; while :; do sleep 0.1; done`);
+    const options = JSON.stringify({ url: urlOf(server), profile: "smoke", rate: 5, durationSeconds: 1 });
+    const load = `import { startLoadRun } from "${join(import.meta.dir, "run.ts")}"; await startLoadRun(${options}).done`;
+    const child = Bun.spawn([process.execPath, "-e", load], {
+      stdin: "ignore",
+      stdout: "ignore",
+      env: process.env,
+    });
+    const isThere = () => existsSync(path);
+    await until("k6 runs", isThere, limitMs);
+    const pid = Number(readFileSync(path, "utf8"));
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    child.kill("SIGKILL");
+    await until("k6 is gone", () => !existsSync(`/proc/${pid}`) || isZombie(pid));
+  },
+  limitMs,
+);
+
+/** It has ended, and nobody has asked how. */
+const isZombie = (pid: number) => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

@@ -7,8 +7,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EdgeAccess } from "../../infra/secure/access.ts";
-import { type Ending, run } from "../../kit/child.ts";
-import { thisMachine, withTools } from "../../kit/machine.ts";
+import { type Ending, run, tied } from "../../kit/child.ts";
+import { thisMachine, which, withTools } from "../../kit/machine.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, requestsIn, withInterrupted } from "../client/answers.ts";
 import { signedBy } from "../client/client.ts";
@@ -193,7 +193,8 @@ function k6Command(
   const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
   const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
   const named = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-  return ["k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
+  const ending = which(thisMachine(), "setpriv") ? tied : [];
+  return [...ending, "k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
 }
 
 /** How k6 ended; well, if it was ended by us. */
