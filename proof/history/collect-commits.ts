@@ -22,7 +22,10 @@ export type CommitSampler = {
 };
 
 /** Starts at once. @throws Error when no broker answers or the topic is not there */
-export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {}): Promise<CommitSampler> {
+export async function startSampler(
+  config: ConsumerConfig,
+  { everyMs = 500, lastLimitMs = lastSampleLimitMs } = {},
+): Promise<CommitSampler> {
   const { ORDERS_TOPIC: topic, CONSUMER_GROUP: group } = config;
   const client = new Kafka.KafkaConsumer(
     { ...clientOptions(config), "group.id": group, "enable.auto.commit": false },
@@ -37,20 +40,21 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   const commits: CommitSeen[] = [];
   const newest = new Map<number, number>();
 
-  /** @returns whether the group's coordinator answered */
+  /** @returns whether the group's coordinator told of every partition */
   async function sample(): Promise<boolean> {
     try {
-      const found = await called<{ partition: number; offset?: number }[]>((done) =>
+      const found = await called<({ partition: number; offset?: number } | Error)[]>((done) =>
         client.committed(places, answerTimeoutMs, done),
       );
       const atMs = Date.now();
-      for (const { partition, offset } of found) {
-        // Nothing is committed yet, or this partition's answer is missing.
+      const told = found.filter((one) => "partition" in one);
+      for (const { partition, offset } of told) {
+        // Nothing is committed yet.
         if (offset === undefined || offset < 0 || newest.get(partition) === offset) continue;
         newest.set(partition, offset);
         commits.push({ atMs, partition, offset });
       }
-      return true;
+      return told.length === found.length;
     } catch {
       return false;
     }
@@ -67,7 +71,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   async function end(): Promise<void> {
     stopped = true;
     await sampling;
-    const complete = await comesTrue(sample, lastSampleLimitMs, everyMs);
+    const complete = await comesTrue(sample, lastLimitMs, everyMs);
     await disconnect(client);
     if (!complete) throw new UserError(`what ${group} has committed can't be read any more`);
   }

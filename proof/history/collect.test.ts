@@ -112,6 +112,15 @@ test("what can't be sampled to the end is an error, and one that is not there at
   await expect(startSampler(config)).rejects.toThrow();
 }, 120_000);
 
+test("what a group may not be asked for is no sample, though its coordinator answers", async () => {
+  using own = startOrdersCluster();
+  const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
+  const sampler = await startSampler(config, { everyMs: 20, lastLimitMs: 1_000 });
+  // OffsetFetch, TOPIC_AUTHORIZATION_FAILED
+  own.pushRequestErrors(9, Array(1_000).fill(29));
+  await expect(sampler.stop()).rejects.toThrow("what coffee-orders has committed can't be read any more");
+}, 120_000);
+
 test("what a system so broken left behind that it can't be read is said, and no verdict is given", async () => {
   const gone = startOrdersCluster();
   const config = consumerConfig({ ...gone.env, LEDGER_URL: server.url });
