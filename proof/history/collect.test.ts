@@ -10,7 +10,7 @@ import { partyOf } from "../../src/order.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
-import { sampleId, told } from "../testing/histories.ts";
+import { sampleDigest, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { collectFrom } from "./collect.ts";
 import { startSampler } from "./collect-commits.ts";
@@ -79,7 +79,10 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     [sampleId("c"), 0, 5],
   ]);
   expect(history.ledger).toEqual([
-    { id: sampleId("a"), partition: 0, offset: 2, deliveries: 2, handledAtMs: expect.any(Number) },
+    {
+      ...{ id: sampleId("a"), digest: sampleDigest("a"), partition: 0, offset: 2, deliveries: 2 },
+      handledAtMs: expect.any(Number),
+    },
   ]);
   expect(Math.abs((history.ledger[0]?.handledAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
   expect(history.effects).toEqual([{ id: sampleId("a") }]);
@@ -99,6 +102,7 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     lost: [],
     skipped: [],
     phantoms: [],
+    altered: [],
   });
 }, 120_000);
 

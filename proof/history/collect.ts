@@ -8,17 +8,16 @@ import type { Topology } from "../../infra/topology.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../../ops/read-topic.ts";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
-import { effectTable } from "../../src/handle.ts";
 import { placeOf } from "../verdict/reconcile-evidence.ts";
 import { ofLedger, readable, withLedger } from "./ask.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
+import { entriesOf } from "./entries.ts";
 import {
   type ClientAnswer,
   type CommitSeen,
   type Cut,
   type DeadLetter,
   type History,
-  type LedgerRow,
   orderIdOf,
   type TopicRecord,
 } from "./history.ts";
@@ -148,18 +147,4 @@ async function readAll(
   } finally {
     await reader.close();
   }
-}
-
-/** By a join: to plan for some hundred thousand ids in one condition takes more memory than the server may have. */
-async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger" | "effects">> {
-  const wanted = sql.array(ids, "TEXT");
-  const ledger: LedgerRow[] = await sql`
-    SELECT id, "partition", "offset"::float8, deliveries, (extract(epoch FROM handled_at) * 1000)::float8 AS "handledAtMs"
-    FROM unnest(${wanted}::uuid[]) AS wanted (id) JOIN ledger USING (id)`;
-  // An effect that lies elsewhere can't be counted: the row stands for it.
-  const effects: { id: string }[] = effectTable
-    ? await sql`
-        SELECT order_id AS id FROM unnest(${wanted}::text[]) AS wanted (id) JOIN ${sql(effectTable)} ON order_id = wanted.id`
-    : ledger.map(({ id }) => ({ id }));
-  return { ledger: [...ledger], effects: [...effects] };
 }

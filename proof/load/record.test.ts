@@ -3,9 +3,9 @@ import { SQL } from "bun";
 import { effectTable, handler, migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
-import { anOrder } from "../../src/sample.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
-import { type ClientAnswer, orderIdOf } from "../history/history.ts";
+import { orderOf } from "../client/mix.ts";
+import { type ClientAnswer, digestOf, orderIdOf } from "../history/history.ts";
 import { told } from "../testing/histories.ts";
 import { tally } from "./record.ts";
 
@@ -24,17 +24,28 @@ afterAll(async () => {
 const answer = (changes: Partial<ClientAnswer> = {}) => told(crypto.randomUUID(), changes);
 
 /** Orders that are in the ledger, each with so many effects. */
-async function handled(count: number, times = 1, changes: Partial<ClientAnswer> = {}) {
+async function handled(count: number, times = 1, changes: Partial<ClientAnswer> = {}, digest = digestOf) {
   const answers = Array.from({ length: count }, () => answer(changes));
+  await handle(answers, times, digest);
+  return answers;
+}
+
+async function handle(answers: readonly ClientAnswer[], times = 1, digest = digestOf): Promise<void> {
   const entries = answers.map((one, offset): Entry => {
-    const placed = { ...anOrder, id: orderIdOf(one), placedAt: new Date().toISOString() };
-    return { order: placed, digest: "digest", partition: 0, offset };
+    const placed = { ...orderOf(one), id: orderIdOf(one), placedAt: new Date().toISOString() };
+    return { order: placed, digest: digest(one), partition: 0, offset };
   });
   await ledger.record(entries, async ({ order }, tx) => {
     const context = { tx, attempt: 1, signal: AbortSignal.abort() };
     for (let n = 0; n < times; n += 1) if ("apply" in handler) await handler.apply(order, context);
   });
-  return answers;
+}
+
+async function dead(fate: "accepted" | "refused"): Promise<ClientAnswer> {
+  const one = answer({ fate });
+  const place = { topic: "orders", partition: 0, offset: Math.floor(Math.random() * 2 ** 40) };
+  await ledger.bury({ ...place, orderId: orderIdOf(one), reason: "no milk", attempts: 1 });
+  return one;
 }
 
 describe("the client's record against the ledger", () => {
@@ -54,6 +65,35 @@ describe("the client's record against the ledger", () => {
       `${effectTable} 2, lost 1`,
     ],
     ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
+    ["an order is a dead letter", async () => [...(await handled(1)), await dead("accepted")], "lost 1"],
+    [
+      "a refused order is a dead letter",
+      async () => [...(await handled(1)), await dead("refused")],
+      "phantoms 1",
+    ],
+    [
+      "another's order was handled in the place of one",
+      async () => [...(await handled(1)), ...(await handled(1, 1, {}, () => "of another"))],
+      "lost 0; altered 1",
+    ],
+    [
+      "the effect of an order that was not accepted happened twice",
+      async () => [...(await handled(1)), ...(await handled(1, 2, { fate: "unknown" }))],
+      "ledger duplicates 1",
+    ],
+    [
+      "a row is there twice, and another not at all",
+      async () => {
+        const [one, other] = await handled(2);
+        const [twice, gone] = [one, other].map((order) => orderIdOf(order as ClientAnswer));
+        await using sql = new SQL({ url: server.url, max: 1 });
+        await sql.unsafe("CREATE TABLE ended (LIKE ledger INCLUDING DEFAULTS) INHERITS (ledger_past)");
+        await sql`INSERT INTO ended SELECT * FROM ledger_current WHERE id = ${twice}`;
+        await sql`DELETE FROM ledger_current WHERE id = ${gone}`;
+        return [one, other] as ClientAnswer[];
+      },
+      "handled 2, redelivered 0",
+    ],
     ["nothing was accepted", async () => [answer({ fate: "refused" })], "accepted 0"],
     ["an order was accepted under what is no id", () => handled(1, 1, { id: "mine" }), "lost 0; mistaken 1"],
     [
@@ -74,6 +114,14 @@ describe("the client's record against the ledger", () => {
     const { held, once, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: false });
     expect(line).toContain(words);
+  });
+
+  test("does not hold when what was refused is handled a while after its answer", async () => {
+    const good = await handled(1);
+    const late = answer({ fate: "refused", endedMs: Date.now() });
+    const told = tally([...good, late], server.url, { writtenWithinMs: 4_000 });
+    await handle([late]);
+    expect((await told).line).toContain("phantoms 1");
   });
 
   test("a ledger that does not answer is told, and waited for no longer", async () => {

@@ -51,6 +51,7 @@ export const isPassed = ({ committed }: Evidence, { partition, offset }: TopicRe
 export function whereIs(evidence: Evidence, id: string): Whereabouts {
   const copies = evidence.records.get(id) ?? [];
   if (evidence.rows.has(id)) return "without effect";
+  if (evidence.effects.has(id)) return "without row";
   if (copies.length === 0) return "not in the log";
   return copies.every((record) => isPassed(evidence, record)) ? "committed" : "uncommitted";
 }
