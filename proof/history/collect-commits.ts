@@ -22,10 +22,7 @@ export type CommitSampler = {
 };
 
 /** Starts at once. @throws Error when no broker answers or the topic is not there */
-export async function startSampler(
-  config: ConsumerConfig,
-  { everyMs = 500, lastLimitMs = lastSampleLimitMs } = {},
-): Promise<CommitSampler> {
+export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {}): Promise<CommitSampler> {
   const { ORDERS_TOPIC: topic, CONSUMER_GROUP: group } = config;
   const client = new Kafka.KafkaConsumer(
     { ...clientOptions(config), "group.id": group, "enable.auto.commit": false },
@@ -43,18 +40,15 @@ export async function startSampler(
   /** @returns whether the group's coordinator told of every partition */
   async function sample(): Promise<boolean> {
     try {
-      const found = await called<({ partition: number; offset?: number } | Error)[]>((done) =>
-        client.committed(places, answerTimeoutMs, done),
-      );
+      const { told, isWhole } = await committedAt(client, places);
       const atMs = Date.now();
-      const told = found.filter((one) => "partition" in one);
       for (const { partition, offset } of told) {
         // Nothing is committed yet.
         if (offset === undefined || offset < 0 || newest.get(partition) === offset) continue;
         newest.set(partition, offset);
         commits.push({ atMs, partition, offset });
       }
-      return told.length === found.length;
+      return isWhole;
     } catch {
       return false;
     }
@@ -71,7 +65,7 @@ export async function startSampler(
   async function end(): Promise<void> {
     stopped = true;
     await sampling;
-    const complete = await comesTrue(sample, lastLimitMs, everyMs);
+    const complete = await comesTrue(sample, lastSampleLimitMs, everyMs);
     await disconnect(client);
     if (!complete) throw new UserError(`what ${group} has committed can't be read any more`);
   }
@@ -83,4 +77,16 @@ export async function startSampler(
       return ending;
     },
   };
+}
+
+/** What is committed there, and whether that was told of every place: of another there is an Error in its stead. */
+export async function committedAt(
+  client: Kafka.KafkaConsumer,
+  places: readonly { topic: string; partition: number }[],
+): Promise<{ told: { partition: number; offset?: number }[]; isWhole: boolean }> {
+  const found = await called<({ partition: number; offset?: number } | Error)[]>((done) =>
+    client.committed([...places], answerTimeoutMs, done),
+  );
+  const told = found.filter((one) => "partition" in one);
+  return { told, isWhole: told.length === places.length };
 }

@@ -5,6 +5,8 @@ import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handler, migrations } from "../../src/handle.ts";
+import Kafka from "../../src/kafka/addon.ts";
+import { called, clientOptions, disconnect } from "../../src/kafka/client.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { partyOf } from "../../src/order.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
@@ -13,7 +15,7 @@ import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
 import { sampleDigest, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { collectFrom } from "./collect.ts";
-import { startSampler } from "./collect-commits.ts";
+import { committedAt, startSampler } from "./collect-commits.ts";
 
 let cluster: OrdersCluster;
 let server: PostgresServer;
@@ -116,13 +118,16 @@ test("what can't be sampled to the end is an error, and one that is not there at
   await expect(startSampler(config)).rejects.toThrow();
 }, 120_000);
 
-test("what a group may not be asked for is no sample, though its coordinator answers", async () => {
+test("what is not told of one partition is no sample, though the coordinator answers", async () => {
   using own = startOrdersCluster();
   const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
-  const sampler = await startSampler(config, { everyMs: 20, lastLimitMs: 1_000 });
-  // OffsetFetch, TOPIC_AUTHORIZATION_FAILED
-  own.pushRequestErrors(9, Array(1_000).fill(29));
-  await expect(sampler.stop()).rejects.toThrow("what coffee-orders has committed can't be read any more");
+  const client = new Kafka.KafkaConsumer({ ...clientOptions(config), "group.id": "any" }, {});
+  await called((done) => client.connect({ topic: "orders", timeout: 10_000 }, done));
+  const [there, unknown] = [0, 1_000].map((partition) => ({ topic: "orders", partition }));
+  if (!there || !unknown) throw new Error("two places");
+  expect(await committedAt(client, [there])).toMatchObject({ told: [there], isWhole: true });
+  expect(await committedAt(client, [there, unknown])).toMatchObject({ told: [there], isWhole: false });
+  await disconnect(client);
 }, 120_000);
 
 test("what a system so broken left behind that it can't be read is said, and no verdict is given", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
+import { until } from "../../kit/until.ts";
 import { effectTable, handler, migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
@@ -120,7 +121,16 @@ describe("the client's record against the ledger", () => {
     const good = await handled(1);
     const late = answer({ fate: "refused", endedMs: Date.now() });
     const told = tally([...good, late], server.url, { writtenWithinMs: 4_000 });
+    let isOver = false;
+    const over = told.finally(() => {
+      isOver = true;
+    });
+    await using sql = new SQL({ url: server.url, max: 1 });
+    const counted = sql`SELECT 1 FROM pg_stat_activity
+      WHERE query LIKE '%count(DISTINCT id)%' AND state = 'idle' AND pid <> pg_backend_pid()`;
+    await until("all that was accepted is counted", async () => isOver || (await counted).length > 0);
     await handle([late]);
+    await over;
     expect((await told).line).toContain("phantoms 1");
   });
 
