@@ -73,6 +73,8 @@ test("everything of this run is found wherever it lies, and nothing of others", 
   const history = await collectFrom({ consumer: config, ledger }, client, sampler.commits);
 
   const unlucky = sampleId("b", "unlucky");
+  const ofAnotherGroup = collectFrom({ consumer: config, ledger }, client, []);
+  await expect(ofAnotherGroup).rejects.toThrow("nothing of what coffee-orders has committed was seen");
   expect(history.client).toBe(client);
   expect(history.topic.map(({ id, partition, offset }) => [id, partition, offset])).toEqual([
     [sampleId("a"), 0, 2],

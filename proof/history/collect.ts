@@ -5,6 +5,7 @@
 import type { SQL } from "bun";
 import type { KafkaUser } from "../../infra/secure/names.ts";
 import type { Topology } from "../../infra/topology.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../../ops/read-topic.ts";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
@@ -51,14 +52,16 @@ export async function collect(
 
 /**
  * Gathers the history of a run from brokers and a ledger, wherever they are.
+ * @param seen what was committed; undefined: nobody has looked
  * @throws UserError that says what of it can't be read in full
  */
 export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
   client: readonly ClientAnswer[],
-  commits: readonly CommitSeen[] = [],
+  seen?: readonly CommitSeen[],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
+  const commits = seen ?? [];
   const ids = new Set(client.map(orderIdOf));
   const startMs = client.reduce(
     (least, { startedMs }) => Math.min(least, startedMs),
@@ -72,10 +75,13 @@ export async function collectFrom(
   const places = new Set(topic.map(placeOf));
   const isOurs = ({ id, ...place }: DeadLetter) =>
     id === undefined ? places.has(placeOf(place)) : ids.has(id);
+  const entries = await ofLedger(entriesOf(ledger, [...ids]));
+  if (seen?.length === 0 && entries.ledger.length > 0)
+    throw new UserError(`nothing of what ${consumer.CONSUMER_GROUP} has committed was seen`);
   return {
     client,
     topic,
-    ...(await ofLedger(entriesOf(ledger, [...ids]))),
+    ...entries,
     dead: (await readable(`the topic ${consumer.DEAD_TOPIC}`, lettersOf(consumer))).filter(isOurs),
     commits,
     cuts,

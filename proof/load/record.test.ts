@@ -51,7 +51,8 @@ async function dead(fate: "accepted" | "refused"): Promise<ClientAnswer> {
 
 describe("the client's record against the ledger", () => {
   test("holds when every accepted order is there once, with one effect", async () => {
-    const { held, once, line } = await tally(await handled(3), server.url);
+    const place = { partition: 3, offset: 17 };
+    const { held, once, line } = await tally(await handled(3, 1, { place }), server.url);
     expect(line).toBe(`accepted 3, not accepted 0, handled 3, redelivered 0, ${effectTable} 3, lost 0`);
     expect({ held, once }).toEqual({ held: true, once: true });
   });

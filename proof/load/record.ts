@@ -76,7 +76,7 @@ async function leftOf(answers: readonly ClientAnswer[], sql: SQL) {
 
 /** By the verdict of a proof, without what is in the log only. */
 function tallied(answers: readonly ClientAnswer[], left: Awaited<ReturnType<typeof leftOf>>): Tally {
-  const verdict = reconcile({ client: answers, topic: [], commits: [], ...left });
+  const verdict = reconcile({ client: answers, topic: [], commits: [], ...left }, { isLogRead: false });
   const orders = new Set(answers.flatMap((one) => (one.fate === "accepted" ? [orderIdOf(one)] : [])));
   const rows = left.ledger.filter(({ id }) => orders.has(id));
   const redelivered = rows.reduce((sum, { deliveries }) => sum + deliveries - 1, 0);

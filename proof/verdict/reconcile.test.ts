@@ -156,6 +156,17 @@ describe("the promise was kept", () => {
       { accepted: 1, refused: 1, unknown: { handled: 1, waiting: 0, absent: 0 } },
     ],
     [
+      "when an order lies where its 202 says, or that says no offset",
+      {
+        client: [told("a", place(0)), told("b", { ...place(null), id: sampleId("b") })],
+        topic: [record("a", 0), record("b", 1)],
+        ledger: [row("a", 0), row("b", 1)],
+        effects: [effect("a"), effect("b")],
+        commits: [at(2)],
+      },
+      { handled: 2, mistaken: [] },
+    ],
+    [
       "when an accepted order was sent once more, and accepted again",
       {
         client: [told("a", { againStatus: 202, againId: sampleId("a") })],
@@ -339,10 +350,22 @@ describe("the promise was broken", () => {
       "mistaken 1",
     ],
     [
+      "an accepted order was told a place that another has, or nobody",
+      { client: [told("a", place(3)), told("b", place(0))], topic: [record("a", 0), record("b", 1)] },
+      { mistaken: [sampleId("a"), sampleId("b")] },
+      "mistaken 2",
+    ],
+    [
+      "an accepted order has its row and its effect, and its record is gone from the log",
+      { client: [told("a", place(0))], topic: [] },
+      { handled: 1, lost: [], mistaken: [sampleId("a")] },
+      "mistaken 1",
+    ],
+    [
       "an accepted order was accepted under another id when it was sent once more",
       { client: [told("a", { againStatus: 202, againId: sampleId("b") })] },
       { mistaken: [sampleId("a")] },
-      "mistaken 1: accepted under another id, or denied when sent again",
+      "mistaken 1: accepted under another id or place, or denied when sent again",
     ],
     [
       "an accepted order was called a fault when it was sent once more",

@@ -14,7 +14,8 @@
  * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute, nor one
  *   that this partition's commits had not followed yet: where no orders come, they follow when some do.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
- * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
+ * - mistaken: a 202 named another id than that of customer and key, or a place in the log that no record of it has, where
+ *   the log was not cut; or an accepted order that was sent once more was
  *   called a fault, or accepted under another id.
  * - altered: what was handled is not what was ordered, by its digest; or it is noted as a record that no record of the
  *   order is, where all of them are still in the log.
@@ -32,17 +33,19 @@ import {
   type History,
   type LedgerRow,
   orderIdOf,
-  type TopicRecord,
 } from "../history/history.ts";
-import { type Evidence, evidenceOf, isPassed, leftTrace, placeOf, whereIs } from "./reconcile-evidence.ts";
+import { type Evidence, evidenceOf, isAt, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
 import type { Missing, Verdict } from "./verdict.ts";
 
-/** How the run was set up, as far as the checks depend on it. */
-export type ReconcileOptions = { partitioner?: "batch" | "customer" };
+/** How the run was set up, as far as the checks depend on it; and whether the log was read, or what it has is not known. */
+export type ReconcileOptions = { partitioner?: "batch" | "customer"; isLogRead?: boolean };
 
 /** Judges a finished run. */
-export function reconcile(history: History, { partitioner = "batch" }: ReconcileOptions = {}): Verdict {
+export function reconcile(
+  history: History,
+  { partitioner = "batch", isLogRead = true }: ReconcileOptions = {},
+): Verdict {
   const evidence = evidenceOf(history);
   const orders = history.client.map((answer) => ({ ...answer, orderId: orderIdOf(answer) }));
   const told = (fate: "accepted" | "refused" | "unknown") => orders.filter((order) => order.fate === fate);
@@ -57,6 +60,12 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   const isGivenUp = ({ orderId }: { orderId: string }) =>
     evidence.dead.has(orderId) && !evidence.rows.has(orderId) && !evidence.effects.has(orderId);
   const cuts = history.cuts ?? [];
+  const isElsewhere = ({ orderId, place }: ClientAnswer & { orderId: string }) =>
+    isLogRead &&
+    cuts.length === 0 &&
+    place != null &&
+    place.offset !== null &&
+    !isAt(evidence, orderId, place);
   const destroyed = destroyedOf(
     missing.filter((order) => !isKnown(order)),
     cuts,
@@ -93,7 +102,7 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
     phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
     ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
     mistaken: accepted
-      .filter((order) => order.id !== order.orderId || isContradicted(order))
+      .filter((order) => order.id !== order.orderId || isElsewhere(order) || isContradicted(order))
       .map(({ orderId: id }) => id),
     altered: alteredOf(history, orders, evidence),
     skipped: history.topic
@@ -111,15 +120,13 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
 function alteredOf(
   { ledger, cuts = [] }: History,
   orders: readonly (ClientAnswer & { orderId: string })[],
-  { records }: Evidence,
+  evidence: Evidence,
 ): string[] {
   const sent = new Map(orders.map((order) => [order.orderId, order]));
   const isOther = (row: LedgerRow) => {
     const order = sent.get(row.id);
     if (order && row.digest !== digestOf(order)) return true;
-    const copies = records.get(row.id) ?? [];
-    const isOf = (record: TopicRecord) => placeOf(record) === placeOf(row);
-    return cuts.length === 0 && copies.length > 0 && !copies.some(isOf);
+    return cuts.length === 0 && evidence.records.has(row.id) && !isAt(evidence, row.id, row);
   };
   return [...new Set(ledger.filter(isOther).map(({ id }) => id))];
 }
@@ -202,7 +209,10 @@ function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): 
     ],
     [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
     [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
-    [mistaken.length, `mistaken ${mistaken.length}: accepted under another id, or denied when sent again`],
+    [
+      mistaken.length,
+      `mistaken ${mistaken.length}: accepted under another id or place, or denied when sent again`,
+    ],
     [altered.length, `altered ${altered.length}: handled with another content or place than was accepted`],
     [skipped.length, `skipped ${skipped.length}: committed without being handled`],
     [
