@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cachePath, thisMachine } from "../../kit/machine.ts";
 import { until } from "../../kit/until.ts";
-import { startLoadRun } from "./run.ts";
+import { type LoadOptions, startLoadRun } from "./run.ts";
 
 const limitMs = 120_000;
 const before = process.env.XDG_CACHE_HOME;
@@ -19,7 +19,11 @@ beforeAll(() => {
   mkdirSync(cachePath(thisMachine(), "bin"), { recursive: true });
   server = Bun.serve({
     ...{ hostname: "127.0.0.1", port: 0 },
-    fetch: () => Response.json({ status: 202, id: "an-id" }, { status: 202 }),
+    async fetch(request) {
+      // All of it, however long that takes.
+      await request.text();
+      return Response.json({ status: 202, id: "an-id" }, { status: 202 });
+    },
   });
 });
 afterAll(async () => {
@@ -30,7 +34,11 @@ afterAll(async () => {
 });
 
 /** The load of a k6 that does this, told where its record and its summary go, and which run it is. */
-function loadBy(script: string, told: (answers: readonly object[]) => void = () => undefined) {
+function loadBy(
+  script: string,
+  told: (answers: readonly object[]) => void = () => undefined,
+  changes: Pick<LoadOptions, "profile" | "rate"> = { profile: "smoke", rate: 5 },
+) {
   const head = `#!/bin/sh
 for word; do
   case $word in SUMMARY=*) summary=\${word#SUMMARY=} ;; RUN=*) run=\${word#RUN=} ;; esac
@@ -41,7 +49,7 @@ line() { echo "$run-$1 c$1 single 1 2 1 202 202 accepted an-id - - -" >>"$record
 sums() { echo "{\\"answered\\":$1,\\"dropped\\":0,\\"crossed\\":[]}" >"$summary"; }
 `;
   writeK6(head + script);
-  return startLoadRun({ url: urlOf(server), profile: "smoke", rate: 5, durationSeconds: 1, told });
+  return startLoadRun({ url: urlOf(server), durationSeconds: 1, told, ...changes });
 }
 
 const urlOf = ({ port }: { port?: number | undefined }) => `http://127.0.0.1:${port}`;
@@ -54,6 +62,19 @@ test(
     const { answers, crossed, clockMovedMs } = await loadBy("line 0; line 1; sums 2").done;
     expect(answers.filter(({ sent }) => sent === "single").length).toBe(2);
     expect({ crossed, clockMovedMs }).toEqual({ crossed: [], clockMovedMs: 0 });
+  },
+  limitMs,
+);
+
+test.each([
+  ["smoke", ["dropped in pieces: count==0"]],
+  ["ramp", []],
+] as const)(
+  "what comes in pieces and is dropped crosses a threshold where nothing may be: %s",
+  async (profile, crossed) => {
+    const found = await loadBy("line 0; sums 1", undefined, { profile, rate: 400_000 }).done;
+    expect(found.dropped).toBeGreaterThan(0);
+    expect(found.crossed).toEqual([...crossed]);
   },
   limitMs,
 );
