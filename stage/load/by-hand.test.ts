@@ -1,6 +1,7 @@
 // The load by hand tells of each answer what the verdict needs.
 import { expect, test } from "bun:test";
 import { until } from "../../kit/until.ts";
+import { type Order, partyOf } from "../../src/order.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import type { Answer } from "../reconciler.ts";
 import { startLoadByHand } from "./by-hand.ts";
@@ -13,8 +14,10 @@ test.each([
   using server = Bun.serve({
     ...{ hostname: "127.0.0.1", port: 0 },
     async fetch(request) {
-      const { customer } = (await request.json()) as { customer: string };
-      const id = orderId(customer, request.headers.get("idempotency-key") ?? "");
+      const id = orderId(
+        partyOf((await request.json()) as Order),
+        request.headers.get("idempotency-key") ?? "",
+      );
       return Response.json(document(id), { status: 202 });
     },
   });
