@@ -81,6 +81,15 @@ export function stopWhenTold(): AbortSignal {
   return controller.signal;
 }
 
+/**
+ * Before a program's words: the kernel kills it when we die, be it by SIGKILL. setpriv asks for that, which lasts across exec;
+ * the shell then makes sure that we had not died already.
+ */
+export const tied: readonly string[] = [
+  ...["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"'],
+  String(process.pid),
+];
+
 /** Why a `run` has no ending: somebody wanted us to stop. */
 export class Stopped extends Error {
   constructor(signal: string) {

@@ -24,6 +24,31 @@ export async function until<T>(
 }
 
 /**
+ * Waits until a count is 0, for as long as it changes: who is slow is no reason to end, but who has stopped. It ends when
+ * the count has not changed for `limitMs`, and after ten times as long whatever it does.
+ * @returns the count then
+ */
+export async function countedDown(
+  count: () => number | Promise<number>,
+  limitMs: number,
+  pollMs: number,
+): Promise<number> {
+  const startMs = performance.now();
+  let [left, changedMs] = [Number.NaN, startMs];
+  await polled(
+    async () => {
+      const now = await count();
+      if (now !== left) changedMs = performance.now();
+      left = now;
+      return left === 0 || performance.now() > changedMs + limitMs;
+    },
+    10 * limitMs,
+    pollMs,
+  );
+  return left;
+}
+
+/**
  * Asks until there is an answer, as long as what comes in its place is an error that passes by itself.
  * @throws every other error, and in the end that one
  */

@@ -150,6 +150,36 @@ describe("batches, of which the first answer was lost", () => {
   );
 });
 
+describe("orders of a producer that writes what was ordered", () => {
+  async function run(mutation: "none" | "mixes-up") {
+    await using small = await system();
+    await small.startConsumer("none");
+    await using producer = await startProducer(small.env, mutation);
+    for (const key of keys("k", 10)) await small.order(key, "c1", [producer]);
+    return (await small.verdict()).verdict;
+  }
+  const told = { accepted: 10, handled: 10, lost: [], mistaken: [] };
+
+  test(
+    "are handled as they were ordered",
+    async () => {
+      expect(await run("none")).toMatchObject({ held: true, ...told, altered: [] });
+    },
+    testLimitMs,
+  );
+
+  test(
+    "are caught when some of them are written under another's id",
+    async () => {
+      const verdict = await run("mixes-up");
+      expect(verdict).toMatchObject({ held: false, ...told });
+      expect(verdict.altered).toHaveLength(2);
+      expect(verdict.faults).toEqual(["altered 2: handled with another content or place than was accepted"]);
+    },
+    testLimitMs,
+  );
+});
+
 describe("orders while no broker can be reached", () => {
   async function run(mutation: "none" | "answers-first") {
     await using small = await system();

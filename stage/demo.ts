@@ -35,7 +35,7 @@ const openOnlooker: OpenOnlooker = async (pipeline) => {
   const served = await serveStage(stage, { port, token: await ownToken(machine) });
   return {
     told: `watch it, and break it: ${served.url}`,
-    hear: ({ id, fate }) => stage.take({ id, fate }),
+    hear: ({ toldId = "", ...answer }) => stage.take({ ...answer, toldId }),
     async [Symbol.asyncDispose]() {
       await served.stop();
       await stage.close();

@@ -20,7 +20,7 @@ type Order = {
   /** Of a dead letter: sent again so long after its death, and handled then. */
   redrivenAfterMs?: number | undefined;
 };
-type Wrong = { effects?: number; rows?: number; toldId?: string; contradicted?: boolean };
+type Wrong = { effects?: number; rows?: number; toldId?: string; contradicted?: boolean; digest?: string };
 /** How the n-th look goes: how long it takes, and whether it fails. */
 type Weather = { tookMs: number; ledgerAway: boolean; brokersAway: boolean };
 
@@ -97,6 +97,7 @@ async function play(world: readonly Order[], looks: readonly Weather[], wrong = 
       deliveries: handled * rows,
       effects: Math.min(handled, effects),
       dead: one.ending === "dead" && done > 0,
+      digest: handled * rows > 0 ? one.id : undefined,
     };
     return found.deliveries > 0 || found.effects > 0 || found.dead ? found : undefined;
   }
@@ -141,7 +142,7 @@ async function play(world: readonly Order[], looks: readonly Weather[], wrong = 
   for (; nowMs < calmMs + 120_000; nowMs += stepMs) {
     while ((due[0]?.answeredMs ?? Infinity) <= nowMs) {
       const { id, fate } = due.shift() as Order;
-      reconciler.take({ id, fate, ...wrong.get(id) });
+      reconciler.take({ id, fate, digest: id, ...wrong.get(id) });
     }
     await reconciler.check();
     statuses.add(reconciler.verdict().status);
@@ -178,6 +179,8 @@ const damages: [string, (good: Order, late: Copy) => [Partial<Order>, Wrong?], o
   ["accepted, and not in the log", () => [{ copies: [] }], { lost: 1 }],
   ["passed without being handled", () => [{}, { rows: 0, effects: 0 }], { lost: 1 }],
   ["in the ledger, without its effect", () => [{}, { effects: 0 }], { lost: 1 }],
+  ["applied, and unknown to the ledger", () => [{}, { rows: 0 }], { lost: 1 }],
+  ["not what was ordered, in the ledger", () => [{}, { digest: "of another" }], { mistaken: 1 }],
   [
     "applied again when a late copy came",
     ({ copies }, late) => [{ copies: [...copies, late] }, { effects: 2 }],

@@ -88,6 +88,38 @@ test("mistaken: a 202 under another id than the order's, or denied later; where 
   expect(reconciler.verdict()).toMatchObject({ status: "broken", mistaken: 2, handled: 1, lost: 1 });
 });
 
+test("lost: an effect without its row, which would be applied again, also where there is a dead letter", async () => {
+  told("a");
+  told("b");
+  ledger.set("a", { deliveries: 0, effects: 1, dead: false });
+  ledger.set("b", { deliveries: 0, effects: 1, dead: true });
+  await reconciler.check();
+  expect(reconciler.verdict()).toMatchObject({ handled: 0 });
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 2, handled: 0, dead: 0 });
+});
+
+test("mistaken: handled with another content than was ordered", async () => {
+  for (const id of ["a", "b", "c"]) reconciler.take({ id, fate: "accepted", digest: "as ordered" });
+  ledger.set("a", { ...handled, digest: "as ordered" });
+  ledger.set("b", { ...handled, digest: "of another" });
+  ledger.set("c", handled);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", handled: 3, mistaken: 1 });
+});
+
+test("nothing is lost in a log that is shorter than what the group has committed: that was in another one", async () => {
+  [end, committed] = [3, 1_000];
+  told("a");
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ lost: 0, settled: 0, waiting: 1 });
+  // Its consumers are there again, and begin anew.
+  committed = 3;
+  ledger.set("a", handled);
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "good", lost: 0, handled: 1, settled: 1 });
+});
+
 test("a dead letter is accounted for", async () => {
   told("a");
   ledger.set("a", { deliveries: 0, effects: 0, dead: true });

@@ -5,13 +5,15 @@
  * last answer. When the group has committed past every one of them, whatever was written of the order is finished, since
  * no producer holds a record for longer than that. What the ledger says then is final:
  *
- * - accepted, and neither handled nor a dead letter: lost. Handled means a row with its effect.
+ * - accepted, and neither handled nor a dead letter: lost. Handled means a row with its effect, either alone is lost too.
  * - any order with two effects: doubled.
  * - refused, and there all the same: phantom.
- * - accepted under another id than that of customer and key, or denied when it was sent again: mistaken.
+ * - accepted under another id than that of customer and key, denied when it was sent again, or handled with another content
+ *   than was ordered: mistaken.
  *
  * Until then an accepted order is handled as soon as the ledger says so, or waits. Where ledger or brokers can't be read,
- * or more orders wait than may be remembered, it says that it can't know: those are never called good.
+ * or more orders wait than may be remembered, it says that it can't know: those are never called good. What befalls an
+ * order after it was settled is not seen any more.
  */
 import type { Verdict } from "./state.ts";
 
@@ -24,6 +26,8 @@ export interface Answer {
   toldId?: string | undefined;
   /** It was accepted, and when it was sent again told something else (proof/client/told.ts). */
   contradicted?: boolean;
+  /** Of what was ordered; without it that is not compared. */
+  digest?: string | undefined;
 }
 
 /** What the ledger has of an order. */
@@ -31,6 +35,8 @@ export interface Found {
   deliveries: number;
   effects: number;
   dead: boolean;
+  /** Of what was handled. */
+  digest?: string | undefined;
 }
 
 /** All that the ledger has of one order; times in ms since the epoch. */
@@ -62,8 +68,7 @@ export interface Offsets {
   committed: Map<number, number>;
 }
 
-interface Kept {
-  fate: Answer["fate"];
+interface Kept extends Pick<Answer, "fate" | "digest"> {
   atMs: number;
   /** A row with its effect, or a dead letter, was seen. */
   seen?: Found;
@@ -85,6 +90,8 @@ const blindAfterMs = 10_000;
 /** Ids in one question to the ledger. */
 const lookAtOnce = 4_000;
 
+const isHandled = ({ deliveries, effects }: Found): boolean => deliveries > 0 && effects > 0;
+
 export function createReconciler(evidence: Evidence, options: Options = {}) {
   const { quietMs = 25_000, mostKept = 400_000, now = () => performance.now() } = options;
   const kept = new Map<string, Kept>();
@@ -101,13 +108,13 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   let readAtMs = now();
 
   /** Takes what a client was told of an order in the end. */
-  function take({ id, fate, toldId = id, contradicted = false }: Answer, atMs = now()): void {
+  function take({ id, fate, digest, toldId = id, contradicted = false }: Answer, atMs = now()): void {
     counts.sent += 1;
     counts[fate] += 1;
     if (fate === "accepted" && (toldId !== id || contradicted)) folded.mistaken += 1;
     if (kept.has(id) || kept.size >= mostKept) forgotten += 1;
     else {
-      kept.set(id, { fate, atMs });
+      kept.set(id, { fate, digest, atMs });
       if (fate === "accepted") unseen.add(id);
     }
   }
@@ -121,15 +128,16 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
     if (ids.length === 0) return;
     for (const [id, found] of await evidence.look(ids)) {
       const order = kept.get(id);
-      if (!order || (found.effects === 0 && !found.dead)) continue;
+      if (!order || !(isHandled(found) || found.dead)) continue;
       order.seen = found;
       countLive(found, 1);
       unseen.delete(id);
     }
   }
 
-  function countLive({ deliveries, effects }: Found, by: 1 | -1): void {
-    if (effects > 0) live.handled += by;
+  function countLive(found: Found, by: 1 | -1): void {
+    const { deliveries, effects } = found;
+    if (isHandled(found)) live.handled += by;
     else live.dead += by;
     if (effects > 1) live.doubled += by;
     live.redelivered += by * Math.max(0, deliveries - 1);
@@ -138,7 +146,13 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   /** Settles what the last barrier proves, then notes the next one. */
   async function settle(): Promise<void> {
     const { atMs, ends, committed } = await evidence.offsets();
-    const passed = barrier && [...barrier.ends].every(([at, end]) => (committed.get(at) ?? 0) >= end);
+    // Beyond the end of a log a commit is of one that is no more, and says nothing of what is there now.
+    const passed =
+      barrier &&
+      [...barrier.ends].every(([at, end]) => {
+        const offset = committed.get(at) ?? 0;
+        return offset >= end && offset <= (ends.get(at) ?? 0);
+      });
     if (barrier && passed) {
       const proven = barrier.atMs - quietMs;
       // In the order of their answers: the first that is too new ends it.
@@ -157,7 +171,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   }
 
   function fold(id: string, found: Found | undefined): void {
-    const { fate, seen } = kept.get(id) ?? {};
+    const { fate, seen, digest } = kept.get(id) ?? {};
     if (seen) countLive(seen, -1);
     kept.delete(id);
     unseen.delete(id);
@@ -166,9 +180,10 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
     if (effects > 1) folded.doubled += 1;
     folded.redelivered += Math.max(0, (found?.deliveries ?? 0) - 1);
     if (fate === "refused" && found) folded.phantom += 1;
+    if (digest !== undefined && found?.digest !== undefined && found.digest !== digest) folded.mistaken += 1;
     if (fate !== "accepted") return;
-    if (effects > 0) folded.handled += 1;
-    else if (found?.dead && found.deliveries === 0) folded.dead += 1;
+    if (found && isHandled(found)) folded.handled += 1;
+    else if (found?.dead && found.deliveries + effects === 0) folded.dead += 1;
     else folded.lost += 1;
   }
 

@@ -95,7 +95,7 @@ export const figureWords = {
   lost: "Accepted, and neither handled nor a dead letter",
   doubled: "Orders whose effect was applied twice",
   phantom: "Refused, and handled all the same",
-  mistaken: "Accepted under another id, or denied when sent again",
+  mistaken: "Accepted under another id, denied when sent again, or handled with another content",
 };
 
 export const mixes = ["single", "batch", "slow", "keyed"] as const;

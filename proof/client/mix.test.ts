@@ -2,7 +2,16 @@ import { describe, expect, test } from "bun:test";
 import { partyOf } from "../../src/order.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { decodePlacedOrder } from "../../src/wire/validation.ts";
-import { batchOf, inPiecesOf, type MixedRequest, replayableBytes, requestOf, turnOf } from "./mix.ts";
+import {
+  batchOf,
+  inPiecesOf,
+  type MixedRequest,
+  orderOf,
+  replayableBytes,
+  requestOf,
+  singleOf,
+  turnOf,
+} from "./mix.ts";
 
 const firstOf = (of: (run: string, n: number) => MixedRequest) =>
   Array.from({ length: 1_200 }, (_, n) => of("run", n));
@@ -40,6 +49,13 @@ describe.each([
       expect(orders.map((order) => order.key)).toEqual(
         path === "/orders" ? [key] : orders.map((_, n) => `${key}/${n}`),
       );
+  });
+
+  test("say by each order's key, and by how it was sent, what was ordered", () => {
+    for (const { body, path, sent, orders } of [...requests, singleOf("run", 7)]) {
+      const documents = path === "/orders" ? [JSON.parse(body)] : JSON.parse(body);
+      expect(orders.map((order) => orderOf({ ...order, sent }))).toEqual(documents);
+    }
   });
 
   test("are above the balancer's buffer or well within it, as they say", () => {

@@ -3,6 +3,7 @@
  * for a replay, and now and then the same once more. The n-th request of a run is always the same, so that what is
  * missing in the record is known. Used in k6 as well: nothing that it lacks may be imported.
  */
+import type { Order } from "../../src/order.ts";
 import { longer, sampleOrder } from "../../src/sample.ts";
 
 /**
@@ -68,6 +69,13 @@ export function batchOf(run: string, n: number, nth = n): MixedRequest {
 /** Whose turn it is, of those that a run orders as: by the number in a request's key, or in that of one of its orders. */
 export const turnOf = <T>(key: string, all: readonly T[]): T | undefined =>
   all[Number(/(\d+)(?:\/\d+)?$/.exec(key)?.[1] ?? 0) % all.length];
+
+/** What was ordered: known from the order's key, since the n-th of a run is always the same, and from how it was sent. */
+export function orderOf({ key, customer, sent }: SentOrder & Pick<MixedRequest, "sent">): Order {
+  const [, n = 0, nth = 0] = /(\d+)(?:\/(\d+))?$/.exec(key) ?? [];
+  const order = sampleOrder(Number(n) + Number(nth), customer);
+  return sent.startsWith("streamed") ? longer(order) : order;
+}
 
 const piecesEvery = 20;
 const chunkedBatch = 20;

@@ -89,6 +89,9 @@ describe("a batch", () => {
     ["lost, and then refused", [[502], [503, full]], "unknown"],
     ["answered with too few outcomes", [many(ok("a"))], "unknown"],
     ["answered with something else", [[207, "fine"]], "unknown"],
+    ["answered with too many outcomes", [many(ok("a"), ok("b"), ok("c"), ok("d"))], "unknown"],
+    ["answered with holes", [[207, { outcomes: [ok("a"), null, "fine"] }]], "unknown"],
+    ["answered with no list", [[207, { outcomes: { length: 3 } }]], "unknown"],
   ])("that is %s leaves each of its orders so", (_, answers, fate) => {
     expect(fates(after(batch, ...answers))).toEqual([fate, fate, fate] as never);
   });

@@ -100,7 +100,14 @@ function outcomesIn(path: string, count: number, status: number, text: string | 
   const { outcomes, ...single } = documentIn(text);
   const { fate } = single;
   if (path === "/orders") return [{ ...single, status }];
-  if (status === multiStatus && outcomes?.length === count) return outcomes;
+  const isOutcome = (one: unknown) => typeof one === "object" && one !== null;
+  if (
+    status === multiStatus &&
+    Array.isArray(outcomes) &&
+    outcomes.length === count &&
+    outcomes.every(isOutcome)
+  )
+    return outcomes;
   return Array.from({ length: count }, () => ({ status, ...(fate && { fate }) }));
 }
 

@@ -1,8 +1,8 @@
 // The demo's orders: a good client sends them at a steady rate, one by one, and keeps a record of what it was told of each in
 // the end. That record is what the verdict is made from.
-import { orderId } from "../../src/wire/order-id.ts";
 import { place, postWholeAs, type Try } from "../client/client.ts";
 import { type MixedRequest, singleOf } from "../client/mix.ts";
+import { digestOf, orderIdOf } from "../history/history.ts";
 import type { FinalAnswer } from "./verdict.ts";
 
 const tickMs = 10;
@@ -54,8 +54,9 @@ export function startClient(
   };
 
   async function send(request: MixedRequest): Promise<void> {
-    for (const { customer, key, fate, id } of await place(url, request, closing.signal, { post })) {
-      const answer = { id: id ?? orderId(customer, key), fate };
+    for (const told of await place(url, request, closing.signal, { post })) {
+      const { fate, id: toldId } = told;
+      const answer = { id: orderIdOf(told), fate, digest: digestOf(told), toldId };
       if (fate === "accepted") counts.accepted += 1;
       answers.push(answer);
       hear(answer);

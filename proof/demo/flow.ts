@@ -1,6 +1,6 @@
 // The time in which orders flow: a consumer and a producer are killed meanwhile, and at its end everything that was
 // accepted is waited for. A person sees how it goes.
-import { comesTrue } from "../../kit/until.ts";
+import { countedDown } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { aborted } from "./aborted.ts";
 import { startClient } from "./client.ts";
@@ -14,7 +14,8 @@ import type { DemoSettings } from "./settings.ts";
 import { watch } from "./takeover.ts";
 import { type FinalAnswer, judge } from "./verdict.ts";
 
-// A mock group drops members that wait for a rebalance a second longer than planned, and begins anew.
+// Without anything more that is handled. A mock group drops members that wait for a rebalance a second longer than planned,
+// and begins anew.
 const drainLimitMs = 120_000;
 const pollMs = 250;
 const redrawMs = 500;
@@ -75,15 +76,18 @@ export async function letOrdersFlow(stage: Flow): Promise<readonly FinalAnswer[]
       stop.aborted ? "stopped: waiting for what was accepted" : "time is over: waiting for what was accepted",
     );
     await Promise.race([client.stop(), aborted(broken)]);
-    const complete = () =>
-      ledger.counts().handled >= client.counts().accepted && judge(client.answers, ledger.read()).lost === 0;
-    await comesTrue(() => broken.aborted || (unreplaced.size === 0 && complete()), drainLimitMs, pollMs);
+    const missing = () => {
+      const unhandled = client.counts().accepted - ledger.counts().handled;
+      return unhandled > 0 ? unhandled : judge(client.answers, ledger.read()).lost;
+    };
+    await countedDown(() => (broken.aborted ? 0 : missing() + unreplaced.size), drainLimitMs, pollMs);
     broken.throwIfAborted();
     screen.show(tableOf(picture()));
+    const left = missing();
     tell(
-      complete()
+      left === 0
         ? "everything accepted is handled"
-        : `something is still missing after ${drainLimitMs / 1_000} s`,
+        : `${left} are still missing, and for ${drainLimitMs / 1_000} s nothing more was handled`,
     );
     return client.answers;
   } finally {

@@ -36,13 +36,18 @@ test("what the consumers' ledger wrote is read while they write: deliveries, and
       await effect(one, tx);
       await effect(one, tx);
     });
+    for (const orderId of ["given up", "a", null]) {
+      const place = { topic: "orders", partition: 0, offset: `${orderId}`.length };
+      await consumers.bury({ ...place, orderId, reason: "no milk", attempts: 1 });
+    }
     expect(ledger.counts()).toEqual({ handled: 4, redelivered: 2 });
     expect(ledger.read()).toEqual(
       new Map([
-        ["a", { deliveries: 1, effects: 1 }],
-        ["b", { deliveries: 3, effects: 1 }],
-        ["without effect", { deliveries: 1, effects: 0 }],
-        ["twice", { deliveries: 1, effects: 2 }],
+        ["a", { deliveries: 1, effects: 1, digest: "a" }],
+        ["b", { deliveries: 3, effects: 1, digest: "b" }],
+        ["without effect", { deliveries: 1, effects: 0, digest: "without effect" }],
+        ["twice", { deliveries: 1, effects: 2, digest: "twice" }],
+        ["given up", { deliveries: 0, effects: 0 }],
       ]),
     );
   } finally {

@@ -18,10 +18,10 @@ export function openLedger(path: string) {
     /** Orders handled so far, and deliveries beyond the first. */
     counts: () => counts.get() ?? { handled: 0, redelivered: 0 },
 
-    /** Every order with a row or an effect. */
+    /** Every order with a row, an effect or a dead letter. */
     read(): Map<string, Handled> {
-      const rows = database.query<{ id: string; deliveries: number }, []>(
-        "SELECT id, deliveries FROM ledger",
+      const rows = database.query<{ id: string; deliveries: number; digest: string }, []>(
+        "SELECT id, deliveries, digest FROM ledger",
       );
       // An effect that lies elsewhere can't be counted: the row stands for it.
       const effects = database.query<{ id: string; effects: number }, []>(
@@ -30,9 +30,13 @@ export function openLedger(path: string) {
           : "SELECT id, 1 AS effects FROM ledger",
       );
       const orders = new Map<string, Handled>();
-      for (const { id, deliveries } of rows.iterate()) orders.set(id, { deliveries, effects: 0 });
+      for (const { id, ...row } of rows.iterate()) orders.set(id, { ...row, effects: 0 });
       for (const { id, effects: applied } of effects.iterate())
-        orders.set(id, { deliveries: orders.get(id)?.deliveries ?? 0, effects: applied });
+        orders.set(id, { deliveries: 0, ...orders.get(id), effects: applied });
+      const dead = database.query<{ id: string }, []>(
+        "SELECT DISTINCT order_id AS id FROM dead_letters WHERE order_id IS NOT NULL",
+      );
+      for (const { id } of dead.iterate()) orders.set(id, { deliveries: 0, effects: 0, ...orders.get(id) });
       return orders;
     },
 

@@ -2,6 +2,7 @@
 // Each is in a session of its own, so that a Ctrl-C is ours alone to act upon, and writes to a log of its own.
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { tied } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
 
 export interface Program {
@@ -25,10 +26,6 @@ export interface Child {
 
 export type Processes = ReturnType<typeof createProcesses>;
 
-// setpriv asks for the signal upon our death, which lasts across exec; the shell then makes sure that we had not
-// died already before that.
-const tied = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"'];
-
 /** All that a child inherits: none of the tiers' own variables, which may be set for another cluster. */
 const inherited = ["HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"];
 
@@ -45,7 +42,7 @@ export function createProcesses(folder: string) {
     start({ name, argv, env = {}, shown = false }: Program): Child {
       const log = join(folder, `${name}.log`);
       const output = openSync(log, "a");
-      const spawned = Bun.spawn([...tied, String(process.pid), ...argv], {
+      const spawned = Bun.spawn([...tied, ...argv], {
         cwd: folder,
         env: { ...environment, ...env },
         detached: true,

@@ -1,13 +1,16 @@
 // The verdict: what the client was told, held against what the ledger has. Each order that was answered 202 must be
-// there, each effect at most once, and no order that was refused. The client's record is what counts: a tier's own
+// there, as it was ordered, each effect at most once, and no order that was refused. The client's record is what counts: a tier's own
 // log would only prove that it agrees with itself.
 
 import type { Fate } from "../../src/outcomes.ts";
 
-/** The client's record of one order; the id is that of the 202, or what it would have been. */
+/** The client's record of one order, by the id that it has by customer and key, with the digest of what was ordered. */
 export interface FinalAnswer {
   id: string;
   fate: Fate;
+  digest: string;
+  /** As its 202 named it; undefined: that named none. */
+  toldId?: string | undefined;
 }
 
 /** What the ledger has of one order. */
@@ -16,6 +19,8 @@ export interface Handled {
   deliveries: number;
   /** How often its effect was applied. */
   effects: number;
+  /** Of what was handled; undefined: it has no row, only effects. */
+  digest?: string;
 }
 
 export interface Tally extends Record<Fate, number> {
@@ -29,6 +34,8 @@ export interface Tally extends Record<Fate, number> {
   doubled: number;
   /** Orders refused and handled nevertheless. */
   phantoms: number;
+  /** Orders accepted under another id, or handled with another content than was ordered. */
+  mistaken: number;
 }
 
 /** Judges a finished run. An id proves one order only, however many answers carry it. */
@@ -42,12 +49,15 @@ export function judge(answers: readonly FinalAnswer[], ledger: ReadonlyMap<strin
     lost: 0,
     doubled: 0,
     phantoms: 0,
+    mistaken: 0,
   };
   const proven = new Set<string>();
-  for (const { id, fate } of answers) {
+  for (const { id, fate, digest, toldId } of answers) {
     verdict[fate] += 1;
     const entry = ledger.get(id);
-    const applied = entry !== undefined && entry.effects > 0;
+    const applied = entry?.digest !== undefined && entry.effects > 0;
+    const isOther = entry?.digest !== undefined && entry.digest !== digest;
+    if (isOther || (fate === "accepted" && toldId !== id)) verdict.mistaken += 1;
     if (entry && entry.effects > 1) verdict.doubled += 1;
     if (fate === "refused" && entry) verdict.phantoms += 1;
     if (fate !== "accepted") continue;
@@ -63,18 +73,19 @@ export function judge(answers: readonly FinalAnswer[], ledger: ReadonlyMap<strin
 }
 
 /** Whether the promise was kept. A run in which nothing was accepted proves nothing. */
-export function holds({ accepted, lost, doubled, phantoms }: Tally): boolean {
-  return accepted > 0 && lost === 0 && doubled === 0 && phantoms === 0;
+export function holds({ accepted, lost, doubled, phantoms, mistaken }: Tally): boolean {
+  return accepted > 0 && lost + doubled + phantoms + mistaken === 0;
 }
 
 /** The verdict in words: what else there is to say, where there is anything, and then the line that counts. */
 export function verdictLines(verdict: Tally): string[] {
-  const { accepted, handled, redelivered, lost, refused, unknown, doubled, phantoms } = verdict;
+  const { accepted, handled, redelivered, lost, refused, unknown, doubled, phantoms, mistaken } = verdict;
   const beside = [
     refused > 0 && `refused ${refused}`,
     unknown > 0 && `unknown ${unknown}`,
     doubled > 0 && `effects applied twice ${doubled}`,
     phantoms > 0 && `refused but handled ${phantoms}`,
+    mistaken > 0 && `under another id or with another content ${mistaken}`,
   ].filter((part) => part !== false);
   return [
     ...(beside.length > 0 ? [beside.join(", ")] : []),

@@ -37,20 +37,18 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   const commits: CommitSeen[] = [];
   const newest = new Map<number, number>();
 
-  /** @returns whether the group's coordinator answered */
+  /** @returns whether the group's coordinator told of every partition */
   async function sample(): Promise<boolean> {
     try {
-      const found = await called<{ partition: number; offset?: number }[]>((done) =>
-        client.committed(places, answerTimeoutMs, done),
-      );
+      const { told, isWhole } = await committedAt(client, places);
       const atMs = Date.now();
-      for (const { partition, offset } of found) {
-        // Nothing is committed yet, or this partition's answer is missing.
+      for (const { partition, offset } of told) {
+        // Nothing is committed yet.
         if (offset === undefined || offset < 0 || newest.get(partition) === offset) continue;
         newest.set(partition, offset);
         commits.push({ atMs, partition, offset });
       }
-      return true;
+      return isWhole;
     } catch {
       return false;
     }
@@ -79,4 +77,16 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
       return ending;
     },
   };
+}
+
+/** What is committed there, and whether that was told of every place: of another there is an Error in its stead. */
+export async function committedAt(
+  client: Kafka.KafkaConsumer,
+  places: readonly { topic: string; partition: number }[],
+): Promise<{ told: { partition: number; offset?: number }[]; isWhole: boolean }> {
+  const found = await called<({ partition: number; offset?: number } | Error)[]>((done) =>
+    client.committed([...places], answerTimeoutMs, done),
+  );
+  const told = found.filter((one) => "partition" in one);
+  return { told, isWhole: told.length === places.length };
 }

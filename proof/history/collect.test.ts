@@ -5,15 +5,17 @@ import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { consumerConfig } from "../../src/config.ts";
 import { handler, migrations } from "../../src/handle.ts";
+import Kafka from "../../src/kafka/addon.ts";
+import { called, clientOptions, disconnect } from "../../src/kafka/client.ts";
 import { createLedger } from "../../src/ledger/open.ts";
 import { partyOf } from "../../src/order.ts";
 import { type OrdersCluster, startOrdersCluster } from "../../testing/kafka.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { recordOf, startTestConsumer } from "../../testing/test-consumer.ts";
-import { sampleId, told } from "../testing/histories.ts";
+import { sampleDigest, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "../verdict/reconcile.ts";
 import { collectFrom } from "./collect.ts";
-import { startSampler } from "./collect-commits.ts";
+import { committedAt, startSampler } from "./collect-commits.ts";
 
 let cluster: OrdersCluster;
 let server: PostgresServer;
@@ -71,6 +73,8 @@ test("everything of this run is found wherever it lies, and nothing of others", 
   const history = await collectFrom({ consumer: config, ledger }, client, sampler.commits);
 
   const unlucky = sampleId("b", "unlucky");
+  const ofAnotherGroup = collectFrom({ consumer: config, ledger }, client, []);
+  await expect(ofAnotherGroup).rejects.toThrow("nothing of what coffee-orders has committed was seen");
   expect(history.client).toBe(client);
   expect(history.topic.map(({ id, partition, offset }) => [id, partition, offset])).toEqual([
     [sampleId("a"), 0, 2],
@@ -79,7 +83,10 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     [sampleId("c"), 0, 5],
   ]);
   expect(history.ledger).toEqual([
-    { id: sampleId("a"), partition: 0, offset: 2, deliveries: 2, handledAtMs: expect.any(Number) },
+    {
+      ...{ id: sampleId("a"), digest: sampleDigest("a"), partition: 0, offset: 2, deliveries: 2 },
+      handledAtMs: expect.any(Number),
+    },
   ]);
   expect(Math.abs((history.ledger[0]?.handledAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
   expect(history.effects).toEqual([{ id: sampleId("a") }]);
@@ -99,6 +106,7 @@ test("everything of this run is found wherever it lies, and nothing of others", 
     lost: [],
     skipped: [],
     phantoms: [],
+    altered: [],
   });
 }, 120_000);
 
@@ -110,6 +118,18 @@ test("what can't be sampled to the end is an error, and one that is not there at
   own[Symbol.dispose]();
   const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
   await expect(startSampler(config)).rejects.toThrow();
+}, 120_000);
+
+test("what is not told of one partition is no sample, though the coordinator answers", async () => {
+  using own = startOrdersCluster();
+  const config = consumerConfig({ ...own.env, LEDGER_URL: server.url });
+  const client = new Kafka.KafkaConsumer({ ...clientOptions(config), "group.id": "any" }, {});
+  await called((done) => client.connect({ topic: "orders", timeout: 10_000 }, done));
+  const [there, unknown] = [0, 1_000].map((partition) => ({ topic: "orders", partition }));
+  if (!there || !unknown) throw new Error("two places");
+  expect(await committedAt(client, [there])).toMatchObject({ told: [there], isWhole: true });
+  expect(await committedAt(client, [there, unknown])).toMatchObject({ told: [there], isWhole: false });
+  await disconnect(client);
 }, 120_000);
 
 test("what a system so broken left behind that it can't be read is said, and no verdict is given", async () => {

@@ -5,20 +5,20 @@
 import type { SQL } from "bun";
 import type { KafkaUser } from "../../infra/secure/names.ts";
 import type { Topology } from "../../infra/topology.ts";
+import { UserError } from "../../kit/user-error.ts";
 import { letterOf } from "../../ops/dead/letters.ts";
 import { openTopicReader, type ReadRecord } from "../../ops/read-topic.ts";
 import { type ConsumerConfig, consumerConfig } from "../../src/config.ts";
-import { effectTable } from "../../src/handle.ts";
 import { placeOf } from "../verdict/reconcile-evidence.ts";
 import { ofLedger, readable, withLedger } from "./ask.ts";
 import { type CommitSampler, startSampler } from "./collect-commits.ts";
+import { entriesOf } from "./entries.ts";
 import {
   type ClientAnswer,
   type CommitSeen,
   type Cut,
   type DeadLetter,
   type History,
-  type LedgerRow,
   orderIdOf,
   type TopicRecord,
 } from "./history.ts";
@@ -52,14 +52,16 @@ export async function collect(
 
 /**
  * Gathers the history of a run from brokers and a ledger, wherever they are.
+ * @param seen what was committed; undefined: nobody has looked
  * @throws UserError that says what of it can't be read in full
  */
 export async function collectFrom(
   { consumer, ledger }: { consumer: ConsumerConfig; ledger: SQL },
   client: readonly ClientAnswer[],
-  commits: readonly CommitSeen[] = [],
+  seen?: readonly CommitSeen[],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
+  const commits = seen ?? [];
   const ids = new Set(client.map(orderIdOf));
   const startMs = client.reduce(
     (least, { startedMs }) => Math.min(least, startedMs),
@@ -73,10 +75,13 @@ export async function collectFrom(
   const places = new Set(topic.map(placeOf));
   const isOurs = ({ id, ...place }: DeadLetter) =>
     id === undefined ? places.has(placeOf(place)) : ids.has(id);
+  const entries = await ofLedger(entriesOf(ledger, [...ids]));
+  if (seen?.length === 0 && entries.ledger.length > 0)
+    throw new UserError(`nothing of what ${consumer.CONSUMER_GROUP} has committed was seen`);
   return {
     client,
     topic,
-    ...(await ofLedger(entriesOf(ledger, [...ids]))),
+    ...entries,
     dead: (await readable(`the topic ${consumer.DEAD_TOPIC}`, lettersOf(consumer))).filter(isOurs),
     commits,
     cuts,
@@ -148,18 +153,4 @@ async function readAll(
   } finally {
     await reader.close();
   }
-}
-
-/** By a join: to plan for some hundred thousand ids in one condition takes more memory than the server may have. */
-async function entriesOf(sql: SQL, ids: string[]): Promise<Pick<History, "ledger" | "effects">> {
-  const wanted = sql.array(ids, "TEXT");
-  const ledger: LedgerRow[] = await sql`
-    SELECT id, "partition", "offset"::float8, deliveries, (extract(epoch FROM handled_at) * 1000)::float8 AS "handledAtMs"
-    FROM unnest(${wanted}::uuid[]) AS wanted (id) JOIN ledger USING (id)`;
-  // An effect that lies elsewhere can't be counted: the row stands for it.
-  const effects: { id: string }[] = effectTable
-    ? await sql`
-        SELECT order_id AS id FROM unnest(${wanted}::text[]) AS wanted (id) JOIN ${sql(effectTable)} ON order_id = wanted.id`
-    : ledger.map(({ id }) => ({ id }));
-  return { ledger: [...ledger], effects: [...effects] };
 }

@@ -3,8 +3,10 @@
  * ledger and its effects, the dead letters, and what the group had committed when. The verdict is a function of this.
  */
 
+import { canonicalJson } from "../../src/wire/canonical.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import type { ClientAnswer } from "../client/answers.ts";
+import { orderOf } from "../client/mix.ts";
 
 export type { ClientAnswer };
 
@@ -16,12 +18,19 @@ export const orderIdOf = ({
 }: Pick<ClientAnswer, "customer" | "key" | "sent" | "principal">): string =>
   orderId(customer, key, principal);
 
+/** The digest of what was ordered, as the ledger has that of what was handled (src/handling/work.ts). */
+export function digestOf(answer: Pick<ClientAnswer, "customer" | "key" | "sent">): string {
+  const content = JSON.parse(JSON.stringify(orderOf(answer)));
+  return Bun.CryptoHasher.hash("sha256", canonicalJson(content), "base64url");
+}
+
 /** A record of the orders' topic. */
 export type TopicRecord = { id: string; partition: number; offset: number; timestampMs: number };
 
-/** A row of the ledger: the record that was handled, when, and how often the order was delivered. */
+/** A row of the ledger: the record that was handled, with the digest of what it orders; when, and how often it was delivered. */
 export type LedgerRow = {
   id: string;
+  digest: string;
   partition: number;
   offset: number;
   handledAtMs: number;

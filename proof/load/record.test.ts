@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { SQL } from "bun";
+import { until } from "../../kit/until.ts";
 import { effectTable, handler, migrations } from "../../src/handle.ts";
 import type { Entry, Ledger } from "../../src/ledger/ledger.ts";
 import { createLedger } from "../../src/ledger/open.ts";
-import { anOrder } from "../../src/sample.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
-import { type ClientAnswer, orderIdOf } from "../history/history.ts";
+import { orderOf } from "../client/mix.ts";
+import { type ClientAnswer, digestOf, orderIdOf } from "../history/history.ts";
 import { told } from "../testing/histories.ts";
 import { tally } from "./record.ts";
 
@@ -24,22 +25,34 @@ afterAll(async () => {
 const answer = (changes: Partial<ClientAnswer> = {}) => told(crypto.randomUUID(), changes);
 
 /** Orders that are in the ledger, each with so many effects. */
-async function handled(count: number, times = 1, changes: Partial<ClientAnswer> = {}) {
+async function handled(count: number, times = 1, changes: Partial<ClientAnswer> = {}, digest = digestOf) {
   const answers = Array.from({ length: count }, () => answer(changes));
+  await handle(answers, times, digest);
+  return answers;
+}
+
+async function handle(answers: readonly ClientAnswer[], times = 1, digest = digestOf): Promise<void> {
   const entries = answers.map((one, offset): Entry => {
-    const placed = { ...anOrder, id: orderIdOf(one), placedAt: new Date().toISOString() };
-    return { order: placed, digest: "digest", partition: 0, offset };
+    const placed = { ...orderOf(one), id: orderIdOf(one), placedAt: new Date().toISOString() };
+    return { order: placed, digest: digest(one), partition: 0, offset };
   });
   await ledger.record(entries, async ({ order }, tx) => {
     const context = { tx, attempt: 1, signal: AbortSignal.abort() };
     for (let n = 0; n < times; n += 1) if ("apply" in handler) await handler.apply(order, context);
   });
-  return answers;
+}
+
+async function dead(fate: "accepted" | "refused"): Promise<ClientAnswer> {
+  const one = answer({ fate });
+  const place = { topic: "orders", partition: 0, offset: Math.floor(Math.random() * 2 ** 40) };
+  await ledger.bury({ ...place, orderId: orderIdOf(one), reason: "no milk", attempts: 1 });
+  return one;
 }
 
 describe("the client's record against the ledger", () => {
   test("holds when every accepted order is there once, with one effect", async () => {
-    const { held, once, line } = await tally(await handled(3), server.url);
+    const place = { partition: 3, offset: 17 };
+    const { held, once, line } = await tally(await handled(3, 1, { place }), server.url);
     expect(line).toBe(`accepted 3, not accepted 0, handled 3, redelivered 0, ${effectTable} 3, lost 0`);
     expect({ held, once }).toEqual({ held: true, once: true });
   });
@@ -54,6 +67,35 @@ describe("the client's record against the ledger", () => {
       `${effectTable} 2, lost 1`,
     ],
     ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
+    ["an order is a dead letter", async () => [...(await handled(1)), await dead("accepted")], "lost 1"],
+    [
+      "a refused order is a dead letter",
+      async () => [...(await handled(1)), await dead("refused")],
+      "phantoms 1",
+    ],
+    [
+      "another's order was handled in the place of one",
+      async () => [...(await handled(1)), ...(await handled(1, 1, {}, () => "of another"))],
+      "lost 0; altered 1",
+    ],
+    [
+      "the effect of an order that was not accepted happened twice",
+      async () => [...(await handled(1)), ...(await handled(1, 2, { fate: "unknown" }))],
+      "ledger duplicates 1",
+    ],
+    [
+      "a row is there twice, and another not at all",
+      async () => {
+        const [one, other] = await handled(2);
+        const [twice, gone] = [one, other].map((order) => orderIdOf(order as ClientAnswer));
+        await using sql = new SQL({ url: server.url, max: 1 });
+        await sql.unsafe("CREATE TABLE ended (LIKE ledger INCLUDING DEFAULTS) INHERITS (ledger_past)");
+        await sql`INSERT INTO ended SELECT * FROM ledger_current WHERE id = ${twice}`;
+        await sql`DELETE FROM ledger_current WHERE id = ${gone}`;
+        return [one, other] as ClientAnswer[];
+      },
+      "handled 2, redelivered 0",
+    ],
     ["nothing was accepted", async () => [answer({ fate: "refused" })], "accepted 0"],
     ["an order was accepted under what is no id", () => handled(1, 1, { id: "mine" }), "lost 0; mistaken 1"],
     [
@@ -74,6 +116,23 @@ describe("the client's record against the ledger", () => {
     const { held, once, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: false });
     expect(line).toContain(words);
+  });
+
+  test("does not hold when what was refused is handled a while after its answer", async () => {
+    const good = await handled(1);
+    const late = answer({ fate: "refused", endedMs: Date.now() });
+    const told = tally([...good, late], server.url, { writtenWithinMs: 4_000 });
+    let isOver = false;
+    const over = told.finally(() => {
+      isOver = true;
+    });
+    await using sql = new SQL({ url: server.url, max: 1 });
+    const counted = sql`SELECT 1 FROM pg_stat_activity
+      WHERE query LIKE '%count(DISTINCT id)%' AND state = 'idle' AND pid <> pg_backend_pid()`;
+    await until("all that was accepted is counted", async () => isOver || (await counted).length > 0);
+    await handle([late]);
+    await over;
+    expect((await told).line).toContain("phantoms 1");
   });
 
   test("a ledger that does not answer is told, and waited for no longer", async () => {

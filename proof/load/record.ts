@@ -1,14 +1,19 @@
 /** The client's record of a load run, held against the ledger. */
 import { SQL } from "bun";
+import { countedDown } from "../../kit/until.ts";
 import { effectTable } from "../../src/handle.ts";
-import { isContradicted } from "../client/told.ts";
 import { ofLedger, withLedger } from "../history/ask.ts";
+import { entriesOf } from "../history/entries.ts";
 import { type ClientAnswer, orderIdOf } from "../history/history.ts";
+import { reconcile } from "../verdict/reconcile.ts";
 
 const askEveryMs = 500;
 
 interface Waits {
+  /** Without one more that is handled. */
   drainTimeoutMs?: number;
+  /** After its answer: longer than a producer may hold a record (DELIVERY_TIMEOUT_MS), so that what was refused is not to come. */
+  writtenWithinMs?: number;
   /** For one question to the ledger. */
   answerLimitMs?: number;
 }
@@ -23,8 +28,8 @@ interface Tally {
 }
 
 /**
- * Waits, at most `drainTimeoutMs`, until every accepted order is in the ledger, and counts: orders, since of effects one too
- * few and one too many would look like all of them. An order is looked for under its own id, whatever it was told.
+ * Waits until every accepted order is in the ledger, or nothing more comes, and judges order by order: of effects one too few
+ * and one too many would look like all of them. An order is looked for under its own id, whatever it was told.
  * @throws UserError when the ledger can't be read
  */
 export function tally(
@@ -39,47 +44,51 @@ export function tally(
 async function counted(
   answers: readonly ClientAnswer[],
   ledger: SQL,
-  { drainTimeoutMs = 60_000, answerLimitMs }: Waits,
+  { drainTimeoutMs = 60_000, writtenWithinMs = 25_000, answerLimitMs }: Waits,
 ): Promise<Tally> {
   const ask = <T>(question: PromiseLike<T>) => ofLedger(question, answerLimitMs);
-  const told = (fate: ClientAnswer["fate"]) => answers.filter((one) => one.fate === fate);
-  const accepted = told("accepted");
+  const accepted = answers.filter(({ fate }) => fate === "accepted");
   const orders = new Set(accepted.map(orderIdOf));
-  const listed = (ids: Iterable<string>) => ledger.array([...ids], "TEXT");
-  const ids = listed(orders);
-  const count = async () => {
+  const ids = ledger.array([...orders], "TEXT");
+  const waiting = async () => {
     const [row] = await ask(ledger`
-      SELECT count(*)::int AS handled, coalesce(sum(deliveries - 1), 0)::int AS redelivered FROM ledger
-      WHERE id = ANY(${ids}::uuid[])`);
-    return row as { handled: number; redelivered: number };
+      SELECT count(DISTINCT id)::int AS handled FROM ledger WHERE id = ANY(${ids}::uuid[])`);
+    return orders.size - row.handled;
   };
-  const deadline = performance.now() + drainTimeoutMs;
-  let { handled, redelivered } = await count();
-  while (handled < orders.size && performance.now() < deadline) {
-    await Bun.sleep(askEveryMs);
-    ({ handled, redelivered } = await count());
-  }
-  // An effect that lies elsewhere can't be counted: the row stands for it.
-  const [{ effects, affected }] = effectTable
-    ? await ask(ledger`
-        SELECT count(*)::int AS effects, count(DISTINCT order_id)::int AS affected FROM ${ledger(effectTable)}
-        WHERE order_id = ANY(${ids}::text[])`)
-    : [{ effects: handled, affected: handled }];
-  const [{ phantoms }] = await ask(ledger`
-    SELECT count(*)::int AS phantoms FROM ledger
-    WHERE id = ANY(${listed(told("refused").map(orderIdOf))}::uuid[])`);
-  const mistaken = accepted.filter((one) => one.id !== orderIdOf(one) || isContradicted(one)).length;
+  await countedDown(waiting, drainTimeoutMs, askEveryMs);
+  const lastMs = answers.reduce(
+    (last, { fate, endedMs }) => (fate === "refused" ? Math.max(last, endedMs) : last),
+    0,
+  );
+  await Bun.sleep(Math.min(writtenWithinMs, Math.max(0, lastMs + writtenWithinMs - Date.now())));
+  return tallied(answers, await ask(leftOf(answers, ledger)));
+}
+
+/** All that the ledger has of them. */
+async function leftOf(answers: readonly ClientAnswer[], sql: SQL) {
+  const ids = [...new Set(answers.map(orderIdOf))];
+  const entries = await entriesOf(sql, ids);
+  const dead: { id: string }[] = await sql`
+    SELECT DISTINCT order_id AS id FROM unnest(${sql.array(ids, "TEXT")}::text[]) AS wanted (id)
+    JOIN dead_letters ON order_id = wanted.id`;
+  return { ...entries, dead: dead.map(({ id }) => ({ id, partition: -1, offset: -1, reason: "" })) };
+}
+
+/** By the verdict of a proof, without what is in the log only. */
+function tallied(answers: readonly ClientAnswer[], left: Awaited<ReturnType<typeof leftOf>>): Tally {
+  const verdict = reconcile({ client: answers, topic: [], commits: [], ...left }, { isLogRead: false });
+  const orders = new Set(answers.flatMap((one) => (one.fate === "accepted" ? [orderIdOf(one)] : [])));
+  const rows = left.ledger.filter(({ id }) => orders.has(id));
+  const redelivered = rows.reduce((sum, { deliveries }) => sum + deliveries - 1, 0);
+  const effects = left.effects.filter(({ id }) => orders.has(id)).length;
   const ofEffects = effectTable ? `${effectTable} ${effects}` : "effects not counted (they lie elsewhere)";
-  const refused = answers.length - accepted.length;
-  const lost = orders.size - Math.min(handled, affected);
-  const once =
-    accepted.length > 0 &&
-    [orders.size, handled, affected, effects].every((all) => all === accepted.length) &&
-    mistaken + phantoms === 0;
+  const { accepted, lost, deadLettered, faults } = verdict;
+  const refused = answers.length - accepted;
+  const once = verdict.held && deadLettered === 0 && orders.size === accepted;
   const line = [
-    `accepted ${accepted.length}, not accepted ${refused}, handled ${handled}, redelivered ${redelivered}, ${ofEffects}, lost ${lost}`,
-    ...(mistaken > 0 ? [`mistaken ${mistaken}: accepted under another id, or denied when sent again`] : []),
-    ...(phantoms > 0 ? [`phantoms ${phantoms}: refused and yet there`] : []),
+    `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost.length + deadLettered}`,
+    // The log was not read: where the lost are is not known.
+    ...faults.filter((fault) => !fault.startsWith("lost")),
   ].join("; ");
   return { line, once, held: once && refused === 0 };
 }

@@ -1,12 +1,12 @@
 // What is made of what k6 leaves behind: a stand-in for it leaves whatever a test wants, since the real one does so on a full
 // disk or when the kernel kills it. The real one is in e2e-k6.test.ts.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cachePath, thisMachine } from "../../kit/machine.ts";
 import { until } from "../../kit/until.ts";
-import { startLoadRun } from "./run.ts";
+import { type LoadOptions, startLoadRun } from "./run.ts";
 
 const limitMs = 120_000;
 const before = process.env.XDG_CACHE_HOME;
@@ -19,7 +19,11 @@ beforeAll(() => {
   mkdirSync(cachePath(thisMachine(), "bin"), { recursive: true });
   server = Bun.serve({
     ...{ hostname: "127.0.0.1", port: 0 },
-    fetch: () => Response.json({ status: 202, id: "an-id" }, { status: 202 }),
+    async fetch(request) {
+      // All of it, however long that takes.
+      await request.text();
+      return Response.json({ status: 202, id: "an-id" }, { status: 202 });
+    },
   });
 });
 afterAll(async () => {
@@ -30,7 +34,11 @@ afterAll(async () => {
 });
 
 /** The load of a k6 that does this, told where its record and its summary go, and which run it is. */
-function loadBy(script: string, told: (answers: readonly object[]) => void = () => undefined) {
+function loadBy(
+  script: string,
+  told: (answers: readonly object[]) => void = () => undefined,
+  changes: Pick<LoadOptions, "profile" | "rate"> = { profile: "smoke", rate: 5 },
+) {
   const head = `#!/bin/sh
 for word; do
   case $word in SUMMARY=*) summary=\${word#SUMMARY=} ;; RUN=*) run=\${word#RUN=} ;; esac
@@ -40,10 +48,13 @@ done
 line() { echo "$run-$1 c$1 single 1 2 1 202 202 accepted an-id - - -" >>"$record"; }
 sums() { echo "{\\"answered\\":$1,\\"dropped\\":0,\\"crossed\\":[]}" >"$summary"; }
 `;
-  writeFileSync(cachePath(thisMachine(), "bin", "k6"), head + script, { mode: 0o755 });
-  const url = `http://127.0.0.1:${server.port}`;
-  return startLoadRun({ url, profile: "smoke", rate: 5, durationSeconds: 1, told });
+  writeK6(head + script);
+  return startLoadRun({ url: urlOf(server), durationSeconds: 1, told, ...changes });
 }
+
+const urlOf = ({ port }: { port?: number | undefined }) => `http://127.0.0.1:${port}`;
+const writeK6 = (script: string) =>
+  writeFileSync(cachePath(thisMachine(), "bin", "k6"), script, { mode: 0o755 });
 
 test(
   "a record that has as many requests as k6 had answers to is taken",
@@ -51,6 +62,19 @@ test(
     const { answers, crossed, clockMovedMs } = await loadBy("line 0; line 1; sums 2").done;
     expect(answers.filter(({ sent }) => sent === "single").length).toBe(2);
     expect({ crossed, clockMovedMs }).toEqual({ crossed: [], clockMovedMs: 0 });
+  },
+  limitMs,
+);
+
+test.each([
+  ["smoke", ["dropped in pieces: count==0"]],
+  ["ramp", []],
+] as const)(
+  "what comes in pieces and is dropped crosses a threshold where nothing may be: %s",
+  async (profile, crossed) => {
+    const found = await loadBy("line 0; sums 1", undefined, { profile, rate: 400_000 }).done;
+    expect(found.dropped).toBeGreaterThan(0);
+    expect(found.crossed).toEqual([...crossed]);
   },
   limitMs,
 );
@@ -82,3 +106,29 @@ test(
   },
   limitMs,
 );
+
+test(
+  "k6 does not outlive a load that is killed",
+  async () => {
+    const path = join(folder, "pid");
+    writeK6(`#!/bin/sh
+echo $$ >${path}.new; mv ${path}.new ${path}; while :; do sleep 0.1; done`);
+    const options = JSON.stringify({ url: urlOf(server), profile: "smoke", rate: 5, durationSeconds: 1 });
+    const load = `import { startLoadRun } from "${join(import.meta.dir, "run.ts")}"; await startLoadRun(${options}).done`;
+    const child = Bun.spawn([process.execPath, "-e", load], {
+      stdin: "ignore",
+      stdout: "ignore",
+      env: process.env,
+    });
+    const isThere = () => existsSync(path);
+    await until("k6 runs", isThere, limitMs);
+    const pid = Number(readFileSync(path, "utf8"));
+    expect(existsSync(`/proc/${pid}`)).toBe(true);
+    child.kill("SIGKILL");
+    await until("k6 is gone", () => !existsSync(`/proc/${pid}`) || isZombie(pid));
+  },
+  limitMs,
+);
+
+/** It has ended, and nobody has asked how. */
+const isZombie = (pid: number) => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

@@ -7,8 +7,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EdgeAccess } from "../../infra/secure/access.ts";
-import { type Ending, run } from "../../kit/child.ts";
-import { thisMachine, withTools } from "../../kit/machine.ts";
+import { type Ending, run, tied } from "../../kit/child.ts";
+import { thisMachine, which, withTools } from "../../kit/machine.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { type ClientAnswer, lineOf, readAnswers, requestsIn, withInterrupted } from "../client/answers.ts";
 import { signedBy } from "../client/client.ts";
@@ -101,10 +101,8 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     const { access, onlyTryMs, batchEvery = usualBatchEvery } = options;
     using keys = options.keysChange && access ? serveKeys(access) : undefined;
     const retries = onlyTryMs === undefined ? maxRetries : 0;
-    await Bun.write(
-      files.config,
-      JSON.stringify(k6Options(profile, rate, durationSeconds, { users, batchEvery })),
-    );
+    const config = k6Options(profile, rate, durationSeconds, { users, batchEvery });
+    await Bun.write(files.config, JSON.stringify(config));
     await Bun.write(files.record, "");
     const { told } = options;
     const followed = told && follow(files.record, (some) => told(some.map(signedBy(access))));
@@ -147,7 +145,13 @@ async function runLoad(options: LoadOptions, stop: AbortSignal): Promise<LoadRes
     if (options.recordPath !== undefined)
       await Bun.write(options.recordPath, answers.map((answer) => `${lineOf(answer)}\n`).join(""));
     const { dropped, crossed } = stop.aborted ? unsummed : summary;
-    return { dropped: dropped + inPieces.dropped, crossed, answers, clockMovedMs: clock.movedMs() };
+    // k6 knows of its own alone.
+    const also =
+      inPieces.dropped > 0 && config.thresholds.dropped_iterations ? ["dropped in pieces: count==0"] : [];
+    return {
+      ...{ answers, clockMovedMs: clock.movedMs() },
+      ...{ dropped: dropped + inPieces.dropped, crossed: [...crossed, ...also] },
+    };
   } finally {
     if (hidden !== undefined) closeSync(hidden);
     rmSync(folder, { recursive: true });
@@ -193,7 +197,8 @@ function k6Command(
   const logging = ["--log-format=raw", `--log-output=file=${log},level=error`, "--console-output", record];
   const flags = ["--no-usage-report", "--address=", "--config", config, ...logging];
   const named = Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
-  return ["k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
+  const ending = which(thisMachine(), "setpriv") ? tied : [];
+  return [...ending, "k6", "run", ...flags, join(import.meta.dir, "orders.ts"), ...named];
 }
 
 /** How k6 ended; well, if it was ended by us. */

@@ -158,7 +158,7 @@ test("a machine that is too slow even without a fault puts nothing to the test; 
 test("redelivered is what was delivered more often than it lies on the topic, by the fault that it belongs to", () => {
   const order = (id: string, timestampMs: number, deliveries: number, copies = 1) => ({
     topic: Array.from({ length: copies }, (_, offset) => ({ id, partition: 0, offset, timestampMs })),
-    row: { id, partition: 0, offset: 0, handledAtMs: timestampMs + 10, deliveries },
+    row: { id, digest: "", partition: 0, offset: 0, handledAtMs: timestampMs + 10, deliveries },
   });
   const orders = [
     order("long before the first", 90_000, 2),

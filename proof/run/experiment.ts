@@ -21,11 +21,10 @@ import { measuresOf } from "../report/measures.ts";
 import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
-import type { Trespasses } from "../verdict/verdict.ts";
 import { conduct } from "./conduct.ts";
 import { drained } from "./drain.ts";
 import { settle } from "./settle.ts";
-import { startTrespassers, type Trespassed } from "./trespassers.ts";
+import { judgedTrespasses, startTrespassers, type Trespassed } from "./trespassers.ts";
 
 const wholeLimitMs = 120_000;
 /** The load outlasts the last fault for so long: an order that this one made hang has its final answer then. */
@@ -185,7 +184,7 @@ function judged(
   const unsafe = [
     ...verdict.faults,
     // All orders of this load can be handled, but for poisoned ones: whoever gave one up was wrong.
-    ...(wronglyDead > 0 ? [`${wronglyDead} accepted orders became dead letters`] : []),
+    ...(wronglyDead > 0 ? [`${wronglyDead} orders that can be handled became dead letters`] : []),
     ...(trespasses && trespasses.readsLetIn > 0
       ? [`${trespasses.readsLetIn} orders were shown to another principal`]
       : []),
@@ -217,10 +216,3 @@ function judged(
 const faultsOf = ({ rounds }: Schedule): Set<FaultName> =>
   new Set(rounds.flatMap(({ steps }) => steps.map(({ scenario }) => scenarios[scenario].fault)));
 const hasFault = (schedule: Schedule, fault: FaultName): boolean => faultsOf(schedule).has(fault);
-
-/** What was tried, with what was refused and is there all the same; undefined where nobody is asked who orders. */
-function judgedTrespasses(history: History, { tried, forbidden }: Trespassed): Trespasses | undefined {
-  if (tried.writes === 0) return undefined;
-  const there = reconcile({ ...history, client: forbidden }).phantoms.length;
-  return { ...tried, writesLetIn: tried.writesLetIn + there };
-}

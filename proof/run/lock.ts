@@ -8,7 +8,7 @@ export function lock(path: string): Disposable {
   for (;;)
     try {
       writeFileSync(path, String(process.pid), { flag: "wx" });
-      return { [Symbol.dispose]: () => rmSync(path) };
+      return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       const holder = holderOf(path);

@@ -3,7 +3,8 @@ import { afterAll, expect, test } from "bun:test";
 import { until } from "../../kit/until.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { newCredentials } from "../../testing/credentials.ts";
-import { startTrespassers } from "./trespassers.ts";
+import { effect, history, record, row, told } from "../testing/histories.ts";
+import { judgedTrespasses, startTrespassers } from "./trespassers.ts";
 
 const credentials = newCredentials();
 afterAll(() => credentials[Symbol.dispose]());
@@ -76,4 +77,16 @@ test("an order that another reads", async () => {
 test("nobody reads anything: then nothing is said", async () => {
   const { tried } = await triedAt({ ...honest, mayRead: () => false });
   expect(tried).toMatchObject({ ...usual, ownReads: 0 });
+});
+
+test("an order that only another may place and that is there was let in, whatever its client was told", () => {
+  const tried = { reads: 1, readsLetIn: 0, ownReads: 1, writes: 4, writesLetIn: 0 };
+  const left = history({
+    topic: [record("a", 0), record("b", 1)],
+    ledger: [row("c", 2)],
+    effects: [effect("c")],
+  });
+  const unknown = ["a", "c", "nowhere"].map((key) => told(key, { fate: "unknown" }));
+  const forbidden = [...unknown, told("b", { fate: "refused" })];
+  expect(judgedTrespasses(left, { tried, forbidden })).toEqual({ ...tried, writesLetIn: 3 });
 });

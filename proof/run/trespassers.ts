@@ -5,8 +5,9 @@ import { edgeAccess, fetchOptions } from "../../infra/secure/access.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { place } from "../client/client.ts";
 import { singleOf } from "../client/mix.ts";
-import type { ClientAnswer } from "../history/history.ts";
+import type { ClientAnswer, History } from "../history/history.ts";
 import type { System } from "../system/system.ts";
+import { reconcile } from "../verdict/reconcile.ts";
 import type { Trespasses } from "../verdict/verdict.ts";
 
 const usualEveryMs = 500;
@@ -89,4 +90,16 @@ export function startTrespassers(
       return found;
     },
   };
+}
+
+/** What was tried, with what was not accepted and is there all the same; undefined where nobody is asked who orders. */
+export function judgedTrespasses(
+  history: History,
+  { tried, forbidden }: Pick<Trespassed, "tried" | "forbidden">,
+): Trespasses | undefined {
+  if (tried.writes === 0) return undefined;
+  // Whatever they were told: a balancer that died says unknown, and lets nobody in for that.
+  const client = forbidden.map((answer) => ({ ...answer, fate: "refused" as const }));
+  const there = reconcile({ ...history, client }).phantoms.length;
+  return { ...tried, writesLetIn: tried.writesLetIn + there };
 }

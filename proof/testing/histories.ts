@@ -1,6 +1,12 @@
 /** Histories made by hand, for tests of the verdict: what each side has of a few orders. */
 import { orderId } from "../../src/wire/order-id.ts";
-import type { ClientAnswer, History, LedgerRow, TopicRecord } from "../history/history.ts";
+import {
+  type ClientAnswer,
+  digestOf,
+  type History,
+  type LedgerRow,
+  type TopicRecord,
+} from "../history/history.ts";
 
 /** The id of the order that the client sent under this key. */
 export const sampleId = (key: string, customer = "c1"): string => orderId(customer, key);
@@ -33,9 +39,14 @@ export const record = (key: string, offset: number, changes: Partial<TopicRecord
   ...changes,
 });
 
+/** The digest of what that client ordered. */
+export const sampleDigest = (key: string, customer = "c1"): string =>
+  digestOf({ key, customer, sent: "single" });
+
 /** An order's row in the ledger. */
 export const row = (key: string, offset: number, changes: Partial<LedgerRow> = {}): LedgerRow => ({
   id: sampleId(key),
+  digest: sampleDigest(key),
   partition: 0,
   offset,
   handledAtMs: 0,

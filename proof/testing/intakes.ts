@@ -1,4 +1,4 @@
-/** Producers inside the test's own process: the project's, two that answer too early, and one that belies itself. */
+/** Producers inside the test's own process: the project's, two that answer too early, one that belies itself, and one that mixes orders up. */
 import Kafka from "node-rdkafka";
 import { until } from "../../kit/until.ts";
 import { type ProducerConfig, producerConfig } from "../../src/config.ts";
@@ -7,14 +7,14 @@ import { createIntake, type Intake } from "../../src/intake/intake.ts";
 import { createIntakeMetrics } from "../../src/intake/metrics.ts";
 import { partitionForKey } from "../../src/intake/partitioner.ts";
 import { called, clientOptions } from "../../src/kafka/client.ts";
-import { partyOf } from "../../src/order.ts";
+import { type Order, partyOf } from "../../src/order.ts";
 import { OutcomeError } from "../../src/outcomes.ts";
 import { createLogger } from "../../src/runtime/log.ts";
 import { createRegistry } from "../../src/runtime/metrics.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import { recordOf } from "../../src/wire/record.ts";
 
-export type IntakeMutation = "none" | "answers-first" | "one-ack" | "refuses-written";
+export type IntakeMutation = "none" | "answers-first" | "one-ack" | "refuses-written" | "mixes-up";
 
 export type TestProducer = Awaited<ReturnType<typeof startProducer>>;
 
@@ -30,6 +30,7 @@ export async function startProducer(env: Record<string, string>, mutation: Intak
     "answers-first": answersFirst,
     "one-ack": oneAck,
     "refuses-written": refusesWritten,
+    "mixes-up": mixesUp,
   };
   const { intake, settled } = await mutations[mutation](honest, config);
   const { app } = createIntakeApp(config, { intake, metrics, registry, log });
@@ -74,6 +75,22 @@ async function refusesWritten(honest: Intake): Promise<Chosen> {
       const acceptance = await honest.submit(...order);
       if (isBelied) throw new OutcomeError("overloaded", "it is written all the same");
       return acceptance;
+    },
+  };
+  return { intake, settled: async () => undefined };
+}
+
+/** Writes under every fifth order's id what its customer ordered before it, as where two orders of a batch are mixed up. */
+async function mixesUp(honest: Intake): Promise<Chosen> {
+  let count = 0;
+  let before: Order | undefined;
+  const intake: Intake = {
+    ...honest,
+    submit(order, given) {
+      count += 1;
+      const other = (count % 5 === 0 && before) || order;
+      before = order;
+      return honest.submit(other, given);
     },
   };
   return { intake, settled: async () => undefined };

@@ -7,10 +7,9 @@ import { SQL } from "bun";
 import { eachLine } from "../../kit/lines.ts";
 import { until } from "../../kit/until.ts";
 import { consumerConfig } from "../../src/config.ts";
-import { sampleOrder } from "../../src/sample.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import type { PostgresServer } from "../../testing/postgres.ts";
-import { batchOf, type MixedRequest } from "../client/mix.ts";
+import { batchOf, type MixedRequest, orderOf } from "../client/mix.ts";
 import { createTold } from "../client/told.ts";
 import { collectFrom } from "../history/collect.ts";
 import { type CommitSampler, startSampler } from "../history/collect-commits.ts";
@@ -97,12 +96,9 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
 
     /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
     async order(key: string, customer: string, to: readonly TestProducer[], options = {}): Promise<void> {
-      const body = JSON.stringify(sampleOrder(0, customer));
-      await post(
-        { ...{ key, body }, path: "/orders", sent: "single", orders: [{ key, customer }] },
-        to,
-        options,
-      );
+      const sent = "single";
+      const body = JSON.stringify(orderOf({ key, customer, sent }));
+      await post({ ...{ key, body, sent }, path: "/orders", orders: [{ key, customer }] }, to, options);
     },
 
     /** The same with a batch: the n-th of a run. */

@@ -51,13 +51,19 @@ export const isPassed = ({ committed }: Evidence, { partition, offset }: TopicRe
 export function whereIs(evidence: Evidence, id: string): Whereabouts {
   const copies = evidence.records.get(id) ?? [];
   if (evidence.rows.has(id)) return "without effect";
+  if (evidence.effects.has(id)) return "without row";
   if (copies.length === 0) return "not in the log";
   return copies.every((record) => isPassed(evidence, record)) ? "committed" : "uncommitted";
 }
 
+/** Whether a record of an order lies at a place in the log. */
+export const isAt = ({ records }: Evidence, id: string, place: Place): boolean =>
+  records.get(id)?.some((record) => placeOf(record) === placeOf(place)) ?? false;
+
+type Place = { partition: number; offset: number | null };
+
 /** The place of a record in the log, as a text. */
-export const placeOf = ({ partition, offset }: { partition: number; offset: number }) =>
-  `${partition}/${offset}`;
+export const placeOf = ({ partition, offset }: Place) => `${partition}/${offset}`;
 
 function summed<T extends { id: string }>(entries: readonly T[], value: (entry: T) => number) {
   const sums = new Map<string, number>();

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { lineOf, readAnswers } from "../client/answers.ts";
 import type { CommitSeen, DeadLetter, History, LedgerRow, TopicRecord } from "../history/history.ts";
-import { history, sampleId, told } from "../testing/histories.ts";
+import { history, sampleDigest, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -62,7 +62,8 @@ function play(orders: readonly Fortune[]) {
         dead.push({ id, partition, offset, reason: "no milk" });
         continue;
       }
-      ledger.push({ id, partition, offset, handledAtMs: n, deliveries: copies + again });
+      const digest = sampleDigest(`k${n}`);
+      ledger.push({ id, digest, partition, offset, handledAtMs: n, deliveries: copies + again });
       effects.push({ id });
     }
   }
@@ -74,6 +75,7 @@ const nothingFound = {
   phantoms: [],
   ledgerDuplicates: [],
   mistaken: [],
+  altered: [],
   skipped: [],
   offsetRegressions: [],
   orderViolations: [],
@@ -168,6 +170,34 @@ const damages: [string, (good: History, id: string) => Partial<History>, (id: st
       "its effect is missing",
       ({ effects }, id) => ({ effects: effects.filter((one) => one.id !== id) }),
       (id) => ({ lost: [{ id, key: "k0", where: "without effect", partition: 0, offset: 0 }] }),
+    ],
+    [
+      "its row is missing",
+      ({ ledger, commits }, id) => ({
+        ledger: ledger.filter((one) => one.id !== id),
+        // Or it would be skipped as well.
+        commits: commits.filter(({ partition }) => partition !== 0),
+      }),
+      (id) => ({ lost: [{ id, key: "k0", where: "without row", partition: 0, offset: 0 }] }),
+    ],
+    [
+      "its row is of another order",
+      ({ ledger }, id) => ({
+        ledger: ledger.map((one) => (one.id === id ? { ...one, digest: sampleDigest("k1") } : one)),
+      }),
+      (id) => ({ altered: [id] }),
+    ],
+    [
+      "its row is noted elsewhere",
+      ({ ledger }, id) => ({
+        ledger: ledger.map((one) => (one.id === id ? { ...one, offset: one.offset + 1_000 } : one)),
+      }),
+      (id) => ({ altered: [id] }),
+    ],
+    [
+      "its row is there twice",
+      ({ ledger }, id) => ({ ledger: [...ledger, ...ledger.filter((one) => one.id === id)] }),
+      (id) => ({ ledgerDuplicates: [id] }),
     ],
     [
       "its effect is there twice",

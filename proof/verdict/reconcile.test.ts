@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ClientAnswer, Cut, History } from "../history/history.ts";
-import { effect, history, record, row, sampleId, told } from "../testing/histories.ts";
+import { effect, history, record, row, sampleDigest, sampleId, told } from "../testing/histories.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -93,6 +93,21 @@ describe("the promise was kept", () => {
       { accepted: 1, handled: 0, deadLettered: 1, lost: [], skipped: [] },
     ],
     [
+      "when an unknown order was given up, which is told",
+      {
+        client: [told("a"), told("b", { fate: "unknown" })],
+        topic: [record("a", 0), record("b", 1)],
+        dead: [{ id: sampleId("b"), partition: 0, offset: 1, reason: "no milk" }],
+        commits: [at(2)],
+      },
+      { deadLettered: 0, givenUp: [sampleId("b")], unknown: { handled: 0, waiting: 1, absent: 0 } },
+    ],
+    [
+      "when the record that was handled is not in the log any more, since that was cut",
+      { topic: [record("a", 7)], cuts: [ofOne], commits: [at(8)] },
+      { handled: 1, altered: [] },
+    ],
+    [
       "when an accepted order was given up as unreadable",
       { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
       { handled: 0, deadLettered: 1, lost: [], skipped: [] },
@@ -139,6 +154,17 @@ describe("the promise was kept", () => {
         commits: [at(2)],
       },
       { accepted: 1, refused: 1, unknown: { handled: 1, waiting: 0, absent: 0 } },
+    ],
+    [
+      "when an order lies where its 202 says, or that says no offset",
+      {
+        client: [told("a", place(0)), told("b", { ...place(null), id: sampleId("b") })],
+        topic: [record("a", 0), record("b", 1)],
+        ledger: [row("a", 0), row("b", 1)],
+        effects: [effect("a"), effect("b")],
+        commits: [at(2)],
+      },
+      { handled: 2, mistaken: [] },
     ],
     [
       "when an accepted order was sent once more, and accepted again",
@@ -200,6 +226,41 @@ describe("the promise was broken", () => {
       { effects: [], dead: [{ id: sampleId("a"), partition: 0, offset: 0, reason: "no milk" }] },
       { lost: lost("without effect"), deadLettered: 0 },
       "lost 1",
+    ],
+    [
+      "an accepted order has its effect, and the ledger forgot it",
+      { ledger: [], commits: [] },
+      { handled: 0, lost: lost("without row") },
+      "lost 1: accepted, and neither handled nor a dead letter (1 without row)",
+    ],
+    [
+      "an accepted order has its effect, and no row but a dead letter",
+      { ledger: [], commits: [], dead: [{ id: sampleId("a"), partition: 0, offset: 0, reason: "no milk" }] },
+      { lost: lost("without row"), deadLettered: 0, givenUp: [] },
+      "lost 1",
+    ],
+    [
+      "what was handled is another's order",
+      { ledger: [row("a", 0, { digest: sampleDigest("a7") })] },
+      { handled: 1, altered: [sampleId("a")] },
+      "altered 1: handled with another content or place than was accepted",
+    ],
+    [
+      "what was handled of an unknown order is another's",
+      {
+        client: [told("a"), told("b", { fate: "unknown" })],
+        topic: [record("a", 0), record("b", 1)],
+        ledger: [row("a", 0), row("b", 1, { digest: sampleDigest("b7") })],
+        effects: [effect("a"), effect("b")],
+      },
+      { altered: [sampleId("b")] },
+      "altered 1",
+    ],
+    [
+      "an order is noted at a place that no record of it has",
+      { topic: [record("a", 0), record("a", 4)], ledger: [row("a", 3)] },
+      { altered: [sampleId("a")] },
+      "altered 1",
     ],
     [
       "a refused order is in the log",
@@ -289,10 +350,22 @@ describe("the promise was broken", () => {
       "mistaken 1",
     ],
     [
+      "an accepted order was told a place that another has, or nobody",
+      { client: [told("a", place(3)), told("b", place(0))], topic: [record("a", 0), record("b", 1)] },
+      { mistaken: [sampleId("a"), sampleId("b")] },
+      "mistaken 2",
+    ],
+    [
+      "an accepted order has its row and its effect, and its record is gone from the log",
+      { client: [told("a", place(0))], topic: [] },
+      { handled: 1, lost: [], mistaken: [sampleId("a")] },
+      "mistaken 1",
+    ],
+    [
       "an accepted order was accepted under another id when it was sent once more",
       { client: [told("a", { againStatus: 202, againId: sampleId("b") })] },
       { mistaken: [sampleId("a")] },
-      "mistaken 1: accepted under another id, or denied when sent again",
+      "mistaken 1: accepted under another id or place, or denied when sent again",
     ],
     [
       "an accepted order was called a fault when it was sent once more",
@@ -320,8 +393,17 @@ describe("the order of one customer's orders", () => {
     effects: [effect("a"), effect("b")],
     commits: [at(2)],
   };
-  const judged = (changes: Partial<History>) =>
-    reconcile(history({ ...inOrder, ...changes }), { partitioner: "customer" });
+  /** With each row at the place of its order's first record. */
+  function placed(changes: Partial<History>): History {
+    const all = history({ ...inOrder, ...changes });
+    const placeOf = (id: string) => all.topic.find((one) => one.id === id) ?? { partition: 0, offset: 0 };
+    const moved = all.ledger.map((one) => {
+      const { partition, offset } = placeOf(one.id);
+      return { ...one, partition, offset };
+    });
+    return { ...all, ledger: moved };
+  }
+  const judged = (changes: Partial<History>) => reconcile(placed(changes), { partitioner: "customer" });
   const pair = { customer: "c1", earlier: sampleId("a"), later: sampleId("b") };
 
   test("is kept when the later one comes after, also in one transaction", () => {
@@ -340,7 +422,7 @@ describe("the order of one customer's orders", () => {
   test("is not demanded of different customers", () => {
     const other = told("b", { customer: "c2", startedMs: 11, endedMs: 20 });
     const topic = [record("a", 1), record("b", 0, { id: sampleId("b", "c2") })];
-    const ledger = [row("a", 0), row("b", 1, { id: sampleId("b", "c2") })];
+    const ledger = [row("a", 0), row("b", 1, { id: sampleId("b", "c2"), digest: sampleDigest("b", "c2") })];
     const effects = [effect("a"), { id: sampleId("b", "c2") }];
     expect(judged({ client: [first, other], topic, ledger, effects }).held).toBe(true);
   });
@@ -353,7 +435,7 @@ describe("the order of one customer's orders", () => {
     expect(verdict.held).toBe(false);
     expect(verdict.orderViolations).toEqual([{ ...pair, in: "the log" }]);
     // Nobody was promised an order otherwise.
-    expect(reconcile(history({ ...inOrder, topic })).held).toBe(true);
+    expect(reconcile(placed({ topic })).held).toBe(true);
   });
 
   test("is broken when the later one was handled before it", () => {

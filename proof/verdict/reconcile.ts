@@ -1,8 +1,8 @@
 /**
  * The verdict on a run: a pure function of its history. What it checks, each in the client's own terms:
  *
- * - lost: the client was told 202, the effect was not applied, and there is no dead letter. Each is classed by where
- *   the order is.
+ * - lost: the client was told 202, there is not both a row in the ledger and its effect, and no dead letter. Each is
+ *   classed by where the order is.
  * - destroyed: the client was told 202 and a place in the log that a fault has cut from every replica since, before the group
  *   had come to it, and there are no more orders of which nothing is left than records were cut. No system could handle
  *   them: counted apart, and no fault.
@@ -14,28 +14,43 @@
  * - offset regression: a committed offset went back, and no cut had taken the log back within the last minute, nor one
  *   that this partition's commits had not followed yet: where no orders come, they follow when some do.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
- * - mistaken: a 202 named another id than that of customer and key; or an accepted order that was sent once more was
+ * - mistaken: a 202 named another id than that of customer and key, or a place in the log that no record of it has, where
+ *   the log was not cut; or an accepted order that was sent once more was
  *   called a fault, or accepted under another id.
+ * - altered: what was handled is not what was ordered, by its digest; or it is noted as a record that no record of the
+ *   order is, where all of them are still in the log.
  * - order violation, where one customer's orders share a partition: an order that was answered before the next one
  *   was sent lies behind it in the log, or was handled after it.
  *
  * Copies in the topic and repeated deliveries are what at-least-once means: counted, and no fault.
  */
 import { isContradicted } from "../client/told.ts";
-import { type ClientAnswer, type CommitSeen, type Cut, type History, orderIdOf } from "../history/history.ts";
-import { type Evidence, evidenceOf, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
+import {
+  type ClientAnswer,
+  type CommitSeen,
+  type Cut,
+  digestOf,
+  type History,
+  type LedgerRow,
+  orderIdOf,
+} from "../history/history.ts";
+import { type Evidence, evidenceOf, isAt, isPassed, leftTrace, whereIs } from "./reconcile-evidence.ts";
 import { orderViolationsOf } from "./reconcile-order.ts";
 import type { Missing, Verdict } from "./verdict.ts";
 
-/** How the run was set up, as far as the checks depend on it. */
-export type ReconcileOptions = { partitioner?: "batch" | "customer" };
+/** How the run was set up, as far as the checks depend on it; and whether the log was read, or what it has is not known. */
+export type ReconcileOptions = { partitioner?: "batch" | "customer"; isLogRead?: boolean };
 
 /** Judges a finished run. */
-export function reconcile(history: History, { partitioner = "batch" }: ReconcileOptions = {}): Verdict {
+export function reconcile(
+  history: History,
+  { partitioner = "batch", isLogRead = true }: ReconcileOptions = {},
+): Verdict {
   const evidence = evidenceOf(history);
   const orders = history.client.map((answer) => ({ ...answer, orderId: orderIdOf(answer) }));
   const told = (fate: "accepted" | "refused" | "unknown") => orders.filter((order) => order.fate === fate);
-  const isHandled = ({ orderId }: { orderId: string }) => (evidence.effects.get(orderId) ?? 0) > 0;
+  const isHandled = ({ orderId }: { orderId: string }) =>
+    evidence.effects.has(orderId) && evidence.rows.has(orderId);
   const isKnown = ({ orderId }: { orderId: string }) => leftTrace(evidence, orderId);
 
   const accepted = told("accepted");
@@ -43,8 +58,14 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   const unknown = told("unknown");
   const missing = accepted.filter((order) => !isHandled(order));
   const isGivenUp = ({ orderId }: { orderId: string }) =>
-    evidence.dead.has(orderId) && !evidence.rows.has(orderId);
+    evidence.dead.has(orderId) && !evidence.rows.has(orderId) && !evidence.effects.has(orderId);
   const cuts = history.cuts ?? [];
+  const isElsewhere = ({ orderId, place }: ClientAnswer & { orderId: string }) =>
+    isLogRead &&
+    cuts.length === 0 &&
+    place != null &&
+    place.offset !== null &&
+    !isAt(evidence, orderId, place);
   const destroyed = destroyedOf(
     missing.filter((order) => !isKnown(order)),
     cuts,
@@ -74,15 +95,16 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
       const place = record && { partition: record.partition, offset: record.offset };
       return { id, key, where: whereIs(evidence, id), ...place };
     }),
-    givenUp: missing
+    givenUp: [...missing, ...unhandled]
       .filter(isGivenUp)
       .map(({ orderId: id }) => id)
       .sort(),
     phantoms: refused.filter(isKnown).map(({ orderId: id }) => id),
     ledgerDuplicates: [...new Set([...evidence.effects, ...evidence.rows].filter(isTwice).map(([id]) => id))],
     mistaken: accepted
-      .filter((order) => order.id !== order.orderId || isContradicted(order))
+      .filter((order) => order.id !== order.orderId || isElsewhere(order) || isContradicted(order))
       .map(({ orderId: id }) => id),
+    altered: alteredOf(history, orders, evidence),
     skipped: history.topic
       .filter((record) => isPassed(evidence, record) && !evidence.rows.has(record.id))
       .filter((record) => !evidence.dead.has(record.id))
@@ -92,6 +114,21 @@ export function reconcile(history: History, { partitioner = "batch" }: Reconcile
   };
   const faults = faultsOf(counted, findings);
   return { held: faults.length === 0, faults, ...counted, ...findings };
+}
+
+/** Orders whose rows say that something else was handled. */
+function alteredOf(
+  { ledger, cuts = [] }: History,
+  orders: readonly (ClientAnswer & { orderId: string })[],
+  evidence: Evidence,
+): string[] {
+  const sent = new Map(orders.map((order) => [order.orderId, order]));
+  const isOther = (row: LedgerRow) => {
+    const order = sent.get(row.id);
+    if (order && row.digest !== digestOf(order)) return true;
+    return cuts.length === 0 && evidence.records.has(row.id) && !isAt(evidence, row.id, row);
+  };
+  return [...new Set(ledger.filter(isOther).map(({ id }) => id))];
 }
 
 /** Orders without a trace that a cut explains: it took their place in the log, and no more of them than were cut. */
@@ -148,11 +185,18 @@ const isTwice = ([, times]: [string, number]): boolean => times > 1;
 
 type Findings = Pick<
   Verdict,
-  "lost" | "phantoms" | "ledgerDuplicates" | "mistaken" | "skipped" | "offsetRegressions" | "orderViolations"
+  | "lost"
+  | "phantoms"
+  | "ledgerDuplicates"
+  | "mistaken"
+  | "altered"
+  | "skipped"
+  | "offsetRegressions"
+  | "orderViolations"
 >;
 
 function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): string[] {
-  const { lost, phantoms, ledgerDuplicates, mistaken, skipped, offsetRegressions, orderViolations } =
+  const { lost, phantoms, ledgerDuplicates, mistaken, altered, skipped, offsetRegressions, orderViolations } =
     findings;
   const where = Object.entries(Object.groupBy(lost, (one) => one.where)).map(
     ([place, orders]) => `${orders.length} ${place}`,
@@ -165,7 +209,11 @@ function faultsOf({ accepted }: Pick<Verdict, "accepted">, findings: Findings): 
     ],
     [phantoms.length, `phantoms ${phantoms.length}: refused and yet there`],
     [ledgerDuplicates.length, `ledger duplicates ${ledgerDuplicates.length}: handled more than once`],
-    [mistaken.length, `mistaken ${mistaken.length}: accepted under another id, or denied when sent again`],
+    [
+      mistaken.length,
+      `mistaken ${mistaken.length}: accepted under another id or place, or denied when sent again`,
+    ],
+    [altered.length, `altered ${altered.length}: handled with another content or place than was accepted`],
     [skipped.length, `skipped ${skipped.length}: committed without being handled`],
     [
       offsetRegressions.length,

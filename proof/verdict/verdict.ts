@@ -6,6 +6,8 @@ export const whereabouts = {
   uncommitted: "in the log, and the group has not passed it: it waits to be handled",
   committed: "in the log, and the group has passed it: nobody will handle it",
   "without effect": "in the ledger, without its effect",
+  "without row":
+    "its effect is applied, and the ledger knows nothing of it: if it comes again, it is applied again",
 } as const;
 export type Whereabouts = keyof typeof whereabouts;
 
@@ -25,11 +27,11 @@ export type Verdict = {
   /** Orders that were sent more than once, and those whose first try was not accepted. */
   retried: number;
   firstTryFailed: number;
-  /** Accepted, and the effect applied. */
+  /** Accepted, with a row in the ledger and the effect applied. */
   handled: number;
   /** Accepted, given up by its handler, and kept as a dead letter: told to the operator, so not lost. */
   deadLettered: number;
-  /** Their ids. */
+  /** Their ids, and those of orders that are unknown to the client and were given up. */
   givenUp: string[];
   /** Accepted, and cut from every replica by a fault before it was handled: nobody could handle it. */
   destroyed: number;
@@ -38,6 +40,7 @@ export type Verdict = {
   phantoms: string[];
   ledgerDuplicates: string[];
   mistaken: string[];
+  altered: string[];
   /** Records beyond an order's first. */
   topicDuplicates: number;
   /** Deliveries beyond the first of each record. */

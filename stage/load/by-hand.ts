@@ -9,7 +9,7 @@ import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { place, postWholeAs } from "../../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
 import { isContradicted } from "../../proof/client/told.ts";
-import { orderIdOf } from "../../proof/history/history.ts";
+import { digestOf, orderIdOf } from "../../proof/history/history.ts";
 import { createRate } from "../readings.ts";
 import type { Answer } from "../reconciler.ts";
 import type { Load, Mix } from "../state.ts";
@@ -85,7 +85,11 @@ export function startLoadByHand(
     times.push([performance.now(), tookMs]);
     if (times.length > latencies) times.shift();
     for (const one of answers)
-      tell({ id: orderIdOf(one), fate: one.fate, toldId: one.id, contradicted: isContradicted(one) });
+      tell({
+        ...{ id: orderIdOf(one), fate: one.fate, digest: digestOf(one) },
+        // A 202 that names no order names another one.
+        ...{ toldId: one.id ?? "", contradicted: isContradicted(one) },
+      });
   }
 
   return {

@@ -49,7 +49,7 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
     const place = { ...(partition !== undefined && { partition }), ...(offset !== undefined && { offset }) };
     placed.set(id, { startedMs, endedMs: Date.now(), httpStatus, said: said.trim(), fate, ...place });
     if (placed.size > remembered) placed.delete(placed.keys().next().value as string);
-    tell({ id, fate, toldId: accepted ? document.id : undefined });
+    tell({ id, fate, toldId: accepted ? (document.id ?? "") : undefined });
     return id;
   }
 

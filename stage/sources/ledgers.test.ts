@@ -69,10 +69,10 @@ describe.each(["postgres", "sqlite"] as const)("%s", (kind) => {
     await ledger.bury({ ...place, orderId: dead.order.id, reason: "no milk", attempts: 10 });
     const found = await look.look([once, again, twice, bare, dead, absent].map(({ order }) => order.id));
     expect(Object.fromEntries(found)).toEqual({
-      [once.order.id]: { deliveries: 1, effects: 1, dead: false },
-      [again.order.id]: { deliveries: 2, effects: 1, dead: false },
-      [twice.order.id]: { deliveries: 1, effects: 2, dead: false },
-      [bare.order.id]: { deliveries: 1, effects: 0, dead: false },
+      [once.order.id]: { deliveries: 1, effects: 1, dead: false, digest: once.digest },
+      [again.order.id]: { deliveries: 2, effects: 1, dead: false, digest: again.digest },
+      [twice.order.id]: { deliveries: 1, effects: 2, dead: false, digest: twice.digest },
+      [bare.order.id]: { deliveries: 1, effects: 0, dead: false, digest: bare.digest },
       [dead.order.id]: { deliveries: 0, effects: 0, dead: true },
     });
     expect(await look.trace(dead.order.id)).toMatchObject({
@@ -97,6 +97,22 @@ describe.each(["postgres", "sqlite"] as const)("%s", (kind) => {
     expect(trace?.placedMs).toBe(Date.parse(entry.order.placedAt));
     expect(trace?.handledMs).toBeWithin(beforeMs, Date.now() + 1);
   });
+});
+
+test("an order with a row in each of two generations was handled twice, however often its effect was applied", async () => {
+  const { url, look } = await kinds.postgres();
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 5_000 });
+  await ledger.open(migrations);
+  const [one, other] = [entryOf("a"), entryOf("b")];
+  await ledger.record([one, other], times(1));
+  await using sql = new SQL({ url, max: 1 });
+  await sql.unsafe("CREATE TABLE ended (LIKE ledger INCLUDING DEFAULTS) INHERITS (ledger_past)");
+  await sql`INSERT INTO ended SELECT * FROM ledger_current WHERE id = ${one.order.id}`;
+  const found = await look.look([one.order.id, other.order.id]);
+  expect(found.get(one.order.id)).toMatchObject({ deliveries: 2, effects: 2 });
+  expect(found.get(other.order.id)).toMatchObject({ deliveries: 1, effects: 1 });
+  await look.close();
+  await ledger.close();
 });
 
 test("effects that are no longer remembered are counted all the same", async () => {

@@ -36,14 +36,14 @@ export function createPostgresLook(reading: SQL.Options, owning = async () => re
     return sql;
   };
 
-  async function ask(ids: readonly string[]): Promise<(Found & { id: string })[]> {
+  async function ask(ids: readonly string[]): Promise<(Found & { id: string; digest: string | null })[]> {
     await indexed();
     const sql = connected();
     const effects = effectTable
       ? sql`(SELECT count(*)::int FROM ${sql(effectTable)} WHERE order_id = wanted.id)`
       : sql`(CASE WHEN ledger.id IS NULL THEN 0 ELSE 1 END)`;
     return await sql`
-      SELECT wanted.id, coalesce(deliveries, 0)::int AS deliveries, ${effects} AS effects,
+      SELECT wanted.id, coalesce(deliveries, 0)::int AS deliveries, digest, ${effects} AS effects,
         EXISTS (SELECT FROM dead_letters WHERE order_id = wanted.id) AS dead
       FROM unnest(${sql.array([...ids], "TEXT")}::text[]) AS wanted (id)
       LEFT JOIN ledger ON ledger.id = wanted.id::uuid`;
@@ -65,8 +65,18 @@ export function createPostgresLook(reading: SQL.Options, owning = async () => re
   return {
     async look(ids: readonly string[]): Promise<Map<string, Found>> {
       const rows = await bounded(ask(ids));
-      const known = rows.filter(({ deliveries, effects, dead }) => deliveries > 0 || effects > 0 || dead);
-      return new Map(known.map(({ id, ...found }) => [id, found]));
+      const found = new Map<string, Found>();
+      for (const { id, digest, ...row } of rows) {
+        const other = found.get(id);
+        if (row.deliveries === 0 && row.effects === 0 && !row.dead) continue;
+        // One in each of two generations: it was handled twice, also where its effects can't be counted.
+        const twice = other && {
+          deliveries: other.deliveries + row.deliveries,
+          effects: Math.max(2, row.effects),
+        };
+        found.set(id, { ...row, ...twice, digest: digest ?? undefined });
+      }
+      return found;
     },
     async trace(id: string): Promise<Trace | undefined> {
       const [row] = await bounded(askOne(id));
@@ -156,8 +166,8 @@ export function createSqliteLook(path: string, mostRemembered = mostEffects) {
       const at = connected();
       const wanted = JSON.stringify(ids);
       const rows = at
-        .query<{ id: string; deliveries: number }, [string]>(
-          "SELECT id, deliveries FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
+        .query<{ id: string; deliveries: number; digest: string }, [string]>(
+          "SELECT id, deliveries, digest FROM ledger WHERE id IN (SELECT value FROM json_each(?))",
         )
         .all(wanted);
       const dead = new Set(
@@ -170,14 +180,15 @@ export function createSqliteLook(path: string, mostRemembered = mostEffects) {
       );
       // After the rows: a row that is seen has its effect by then.
       readOn(at);
-      const deliveries = new Map(rows.map((row) => [row.id, row.deliveries]));
-      const forgotten = countAll(at, [...deliveries.keys()]);
+      const handled = new Map(rows.map((row) => [row.id, row]));
+      const forgotten = countAll(at, [...handled.keys()]);
       const found = new Map<string, Found>();
       for (const id of ids) {
         const one = {
-          deliveries: deliveries.get(id) ?? 0,
-          effects: effectTable ? (forgotten.get(id) ?? countOf(id)) : deliveries.has(id) ? 1 : 0,
+          deliveries: handled.get(id)?.deliveries ?? 0,
+          effects: effectTable ? (forgotten.get(id) ?? countOf(id)) : handled.has(id) ? 1 : 0,
           dead: dead.has(id),
+          digest: handled.get(id)?.digest,
         };
         if (one.deliveries > 0 || one.effects > 0 || one.dead) found.set(id, one);
       }

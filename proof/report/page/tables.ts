@@ -84,7 +84,12 @@ export function findingsTable(verdict: Verdict): string {
     })),
     named("phantom", verdict.phantoms, "refused, and yet there"),
     named("ledger duplicate", verdict.ledgerDuplicates, "its effect was applied more than once"),
-    named("mistaken", verdict.mistaken, "answered with another order's id, or denied when it was sent again"),
+    named(
+      "mistaken",
+      verdict.mistaken,
+      "answered with another order's id or place, or denied when it was sent again",
+    ),
+    named("altered", verdict.altered, "handled with another content or place than was accepted"),
     verdict.skipped.map(({ id, partition, offset }) => ({
       what: "skipped",
       order: id,
