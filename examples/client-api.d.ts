@@ -161,7 +161,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 64 different names and texts, or one for each 256 bytes that it may be long. */
+        /** @description JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 256 different names and texts, or one for each 256 bytes that it may be long. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Order"];
@@ -321,7 +321,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 64 different names and texts, or one for each 256 bytes that it may be long. */
+        /** @description JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 256 different names and texts, or one for each 256 bytes that it may be long. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Batch"];

@@ -87,7 +87,7 @@ const headers = {
     "Carried with a valid traceparent, if it is valid itself: whole members of 512 characters in all.",
 };
 const isJson =
-  "JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 64 different names and texts, or one for each 256 bytes that it may be long.";
+  "JSON in UTF-8 without a content coding; no object in it names a member twice (RFC 7493). It may have 256 different names and texts, or one for each 256 bytes that it may be long.";
 const location = {
   description: "Where the order is looked up; its query is the order's place on the topic.",
   schema: { ...text, format: "uri-reference" },

@@ -7,8 +7,9 @@ import { UserError } from "../kit/user-error.ts";
 import { packageDir } from "./addon.ts";
 import { compileAddon, compileParts } from "./compile.ts";
 import { buildFaults } from "./faults.ts";
-import { librdkafka, librdkafkaParts, type Mend, mendAll, sources } from "./librdkafka.ts";
+import { librdkafka, librdkafkaParts, sources } from "./librdkafka.ts";
 import { digest, madeOnce } from "./made-once.ts";
+import { type Mend, mendAll } from "./mends/mend.ts";
 import { versions } from "./versions.ts";
 
 /** What the addon has besides node-rdkafka and librdkafka. */

@@ -208,7 +208,7 @@ test("a topic that demands more replicas in sync than there are gets no order, r
   // What is sent before it is known has no acknowledgement in time.
   const refused = await until("it is refused", async () => {
     const answer = await intake.post(anOrder);
-    return answer.status === 503 && answer;
+    return answer.status === 503 ? answer : undefined;
   });
   expect(await refused.json()).toMatchObject({ type: "urn:problem-type:coffee-orders:too_few_replicas" });
   await composeWith({})(["start", "kafka3"], CALL_LIMIT_MS);

@@ -33,7 +33,7 @@ export function librdkafkaOf(source: Component): Component {
     version,
     purl: `pkg:github/confluentinc/librdkafka@v${version}`,
     licenses: [{ expression: "BSD-2-Clause" }],
-    pedigree: { notes: `From ${source.purl}, changed as native/librdkafka.ts has it.` },
+    pedigree: { notes: `From ${source.purl}, changed as native/mends/librdkafka.ts has it.` },
     components: Object.entries(within).map(([name, expression]) => ({
       type: "library",
       name,

@@ -153,7 +153,8 @@ function multiStatus(results: readonly (Acceptance | OutcomeError)[]): Response 
 
 function jsonOf(bytes: Uint8Array, maxBytes: number): unknown {
   try {
-    if (hasManyStrings(bytes, maxBytes)) throw new Error("the body has too many different names and texts");
+    if (hasManyStrings(bytes, maxBytes))
+      throw new Error("the body has too many different names and texts: send less at once");
     const document = parseJson(bytes);
     if (repeatsMember(bytes, document)) throw new Error("the body names a member twice in one object");
     return document;

@@ -64,8 +64,8 @@ test.each<[string, (count: number) => string]>([
   ["names of an object each", (count) => JSON.stringify(numbered(count).map((n) => ({ [n]: 1 })))],
   ["texts that only escapes tell apart", (count) => `["${escaped(count).join('","')}"]`],
   ["texts that end with a quote", (count) => JSON.stringify(numbered(count).map((n) => `${n}"`))],
-])("there may be 64 different %s, or one for each 256 bytes of the most", (_, write) => {
-  expect([64, 65].map((count) => many(write(count)))).toEqual([false, true]);
+])("there may be 256 different %s, or one for each 256 bytes of the most", (_, write) => {
+  expect([256, 257].map((count) => many(write(count)))).toEqual([false, true]);
   expect([4_096, 4_097].map((count) => many(write(count), 2 ** 20))).toEqual([false, true]);
 });
 

@@ -16,11 +16,11 @@ const randomFactor = (crypto.getRandomValues(new Uint32Array(1))[0] as number) |
 export const repeatsMember = (bytes: Uint8Array, document: unknown): boolean =>
   colonsOutsideStrings(bytes) > memberCount(document);
 
-/** Whether there are more different strings than 64, and than one for each 256 bytes that it may have. */
+/** Whether there are more different strings than 256, and than one for each 256 bytes that it may have. */
 export function hasManyStrings(bytes: Uint8Array, maxBytes: number): boolean {
   const strings = new Set<number>();
-  if (bytes.length > 3 * 64) colonsOutsideStrings(bytes, strings);
-  return strings.size > Math.max(64, maxBytes / 256);
+  if (bytes.length > 3 * 256) colonsOutsideStrings(bytes, strings);
+  return strings.size > Math.max(256, maxBytes / 256);
 }
 
 /** By bytes: in UTF-8 none of a longer character is one of these three. @param strings where each is noted, as a number */
