@@ -40,7 +40,7 @@ export async function countedDown(
       const now = await count();
       if (now !== left) changedMs = performance.now();
       left = now;
-      return left === 0 || performance.now() > changedMs + limitMs;
+      return left === 0 || performance.now() >= changedMs + limitMs;
     },
     10 * limitMs,
     pollMs,

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
+import { until } from "../../kit/until.ts";
 import { entryOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { type Ledger, LedgerUnavailableError } from "./ledger.ts";
@@ -231,8 +232,18 @@ test("a PostgreSQL that answers a commit before it is on disk is warned of, any 
   expect(warnings).toEqual([]);
   await byHand(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = off`);
   await open();
+  expect(warnings.splice(0)).toEqual([expect.stringContaining("synchronous_commit is off")]);
+  const setFsync = async (to: string) => {
+    await byHand(url, `ALTER SYSTEM SET fsync = ${to}`, "SELECT pg_reload_conf()");
+    await until(`fsync is ${to}`, async () => (await byHand(url, "SHOW fsync"))[0]?.fsync === to);
+  };
+  await setFsync("off");
+  await open();
+  await setFsync("on");
   process.off("warning", listen);
-  expect(warnings).toEqual([expect.stringContaining("synchronous_commit is off")]);
+  expect(warnings.toSorted()).toEqual(
+    ["fsync", "synchronous_commit"].map((name) => expect.stringContaining(`${name} is off`)),
+  );
 });
 
 test.each([

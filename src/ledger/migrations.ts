@@ -61,9 +61,9 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
     await execute("ROLLBACK TO SAVEPOINT scratch");
     refuseMisfits(expected, actual);
   });
-  const [{ synchronous_commit: durable }] = await sql`SHOW synchronous_commit`;
-  if (durable === "off")
-    process.emitWarning("PostgreSQL's synchronous_commit is off: a crash loses orders that were handled");
+  const off = sql`SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'`;
+  for (const { name } of await off)
+    process.emitWarning(`PostgreSQL's ${name} is off: a crash loses orders that were handled`);
 }
 
 /** @param database with a transaction under way. @throws SchemaError, or what the database says of its own failures */
