@@ -122,12 +122,12 @@ export const batches: Case[] = [
   ],
   [
     "a batch with more different names",
-    batch(`[${order("0.0")},${JSON.stringify(members(4_097))}]`),
+    batch(`[${order("0.0")},${JSON.stringify(members(4_200))}]`),
     "malformed_body",
   ],
   [
     "a batch with more different texts",
-    batch(`[${order("0.0")},${JSON.stringify(Object.keys(members(4_097)))}]`),
+    batch(`[${order("0.0")},${JSON.stringify(Object.keys(members(4_200)))}]`),
     "malformed_body",
   ],
   ["a batch in a batch", batch(`[${orders(1)}]`), { batch: ["invalid_order"] }],
