@@ -53,6 +53,11 @@ export const batches: Case[] = [
     { batch: many(300, "accepted") },
   ],
   [
+    "a long batch, chunked, in HTTP/1.0",
+    chunked(chunks(orders(300), { size: 1_000 }), { target: "/orders/batch", version: "HTTP/1.0" }),
+    "connection_lost",
+  ],
+  [
     "a long batch with trailers",
     chunked(chunks(orders(300), { size: 1_000, trailers: "A: 1\r\n" }), { target: "/orders/batch" }),
     "connection_lost",
