@@ -36,7 +36,7 @@ function colonsOutsideStrings(json: Uint8Array, strings?: Set<number>): number {
     } else if (!inString) count += byte === colon ? 1 : 0;
     // Whatever is escaped ends no string.
     else if (byte === backslash) n += 1;
-    if (strings) hash = inString ? Math.imul(hash ^ (byte << 8) ^ (json[n] as number), randomFactor) : 0;
+    if (strings) hash = inString ? Math.imul(hash ^ byte, randomFactor) + (json[n] as number) : 0;
   }
   return count;
 }

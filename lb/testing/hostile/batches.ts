@@ -53,6 +53,11 @@ export const batches: Case[] = [
     { batch: many(300, "accepted") },
   ],
   [
+    "a long batch, chunked, in HTTP/1.0",
+    chunked(chunks(orders(300), { size: 1_000 }), { target: "/orders/batch", version: "HTTP/1.0" }),
+    "connection_lost",
+  ],
+  [
     "a long batch with trailers",
     chunked(chunks(orders(300), { size: 1_000, trailers: "A: 1\r\n" }), { target: "/orders/batch" }),
     "connection_lost",
@@ -122,12 +127,12 @@ export const batches: Case[] = [
   ],
   [
     "a batch with more different names",
-    batch(`[${order("0.0")},${JSON.stringify(members(4_097))}]`),
+    batch(`[${order("0.0")},${JSON.stringify(members(4_200))}]`),
     "malformed_body",
   ],
   [
     "a batch with more different texts",
-    batch(`[${order("0.0")},${JSON.stringify(Object.keys(members(4_097)))}]`),
+    batch(`[${order("0.0")},${JSON.stringify(Object.keys(members(4_200)))}]`),
     "malformed_body",
   ],
   ["a batch in a batch", batch(`[${orders(1)}]`), { batch: ["invalid_order"] }],
