@@ -2,6 +2,7 @@
 // its value and every header, on a thread of its own, which takes many times what reading them costs.
 #include <rdkafka.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -30,6 +31,10 @@ struct Batch {
 };
 
 constexpr int32_t kNone = -1;
+// So many records are taken together, and no more once there are so many bytes: a batch of a few hundred kilobytes may hold
+// as many megabytes.
+constexpr uint64_t kTogether = 16;
+constexpr uint64_t kManyBytes = 4 << 20;
 
 int32_t LengthOf(const void* bytes, size_t length) {
   return bytes == nullptr ? kNone : static_cast<int32_t>(length);
@@ -76,22 +81,28 @@ extern "C" {
 #define EXPORTED __attribute__((visibility("default")))
 
 /**
- * Takes at most so many records that were fetched, without waiting, and serves the client's callbacks. Returns null
- * when there are none; else what `coffee_orders_unpack` is to be called with, once, and says in `sizes` how many
- * records it has and how many bytes it needs.
+ * Takes at most so many records that were fetched, fewer of long ones, without waiting, and serves the client's
+ * callbacks. Returns null when there are none; else what `coffee_orders_unpack` is to be called with, once, and says in
+ * `sizes` how many records it has and how many bytes it needs.
  */
 EXPORTED Batch* coffee_orders_fetched(rd_kafka_queue_t* queue, uint64_t most, double* sizes) {
-  auto messages = std::vector<rd_kafka_message_t*>(most);
-  ssize_t count = rd_kafka_consume_batch_queue(queue, 0, messages.data(), most);
-  if (count <= 0) return nullptr;
-  messages.resize(count);
-  auto batch = new Batch{std::move(messages), {}, 0};
-  batch->heads.reserve(count);
-  for (auto message : batch->messages) {
-    Head head = HeadOf(message);
-    batch->heads.push_back(head);
-    batch->bytes += sizeof head + head.header_bytes;
-    for (auto length : {head.key_bytes, head.value_bytes}) batch->bytes += length > 0 ? length : 0;
+  auto batch = new Batch{std::vector<rd_kafka_message_t*>(most), {}, 0};
+  uint64_t count = 0;
+  for (uint64_t asked = 1, taken = 1; taken == asked && count < most && batch->bytes < kManyBytes; count += taken) {
+    asked = std::min(kTogether, most - count);
+    ssize_t found = rd_kafka_consume_batch_queue(queue, 0, batch->messages.data() + count, asked);
+    taken = found > 0 ? found : 0;
+    for (auto n = count; n < count + taken; n++) {
+      Head head = HeadOf(batch->messages[n]);
+      batch->heads.push_back(head);
+      batch->bytes += sizeof head + head.header_bytes;
+      for (auto length : {head.key_bytes, head.value_bytes}) batch->bytes += length > 0 ? length : 0;
+    }
+  }
+  batch->messages.resize(count);
+  if (count == 0) {
+    delete batch;
+    return nullptr;
   }
   sizes[0] = static_cast<double>(count);
   sizes[1] = static_cast<double>(batch->bytes);

@@ -146,6 +146,22 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
     right: "",
   },
   /**
+   * A batch of one megabyte may be a thousand without gzip, which ended consumer after consumer for want of memory. Now it is
+   * one that can't be decompressed, as one of zstd is, from receive.message.max.bytes on.
+   */
+  {
+    file: "src/rdgz.c",
+    wrong: `                        if (pass == 2) {
+                                /* Advance output pointer`,
+    right: `                        if (strm.total_out > 100000000) {
+                                inflateEnd(&strm);
+                                goto fail;
+                        }
+
+                        if (pass == 2) {
+                                /* Advance output pointer`,
+  },
+  /**
    * Metadata with a lower leader epoch is taken for outdated. That of a topic that was made anew begins at 0, and who had
    * seen a higher one reads nothing of it for good. So what is lower for seconds on end counts.
    */

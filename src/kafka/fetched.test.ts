@@ -1,8 +1,10 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
 import { consumerConfig } from "../config.ts";
+import Kafka from "./addon.ts";
+import { called } from "./client.ts";
 import { type KafkaConsumer, openConsumer, type Rebalance } from "./consumer.ts";
 import { DeliveredRecord } from "./fetched.ts";
 import { openProducer } from "./producer.ts";
@@ -27,6 +29,13 @@ async function roundTrip(
   for (const record of records)
     producer.produce({ ...record, topic }, ({ error }) => expect(error).toBe(undefined));
   await producer.flush(20_000);
+  return asMember(topic, (member, demands) => readAll(member, demands, records.length, most));
+}
+
+async function asMember<Result>(
+  topic: string,
+  act: (member: KafkaConsumer, demands: Rebalance[]) => Promise<Result>,
+): Promise<Result> {
   const demands: Rebalance[] = [];
   const errors: string[] = [];
   const member = await openConsumer(
@@ -34,11 +43,11 @@ async function roundTrip(
     { onRebalance: (demand) => demands.push(demand), onError: (message) => errors.push(message) },
   );
   try {
-    return await readAll(member, demands, records.length, most);
+    return await act(member, demands);
   } finally {
     member.leave();
     await until("the partitions are given back", () => {
-      member.poll(most);
+      member.poll(1_000);
       const demand = demands.shift();
       if (demand) member.unassign(demand.partitions);
       return demand;
@@ -167,4 +176,62 @@ test("a record counts with what becomes of it: a text once more, and objects man
   expect(bytesOf("[],".repeat(10_000))).toBeGreaterThan(1_000_000);
   expect(bytesOf('{"a":1}'.repeat(10_000))).toBeGreaterThan(1_500_000);
   expect(bytesOf("[],")).toBe(6);
+});
+
+describe("records of a megabyte each, in one batch that takes a thousandth of it,", () => {
+  const long = Buffer.alloc(1_000_000, " ");
+  /** Puts so many of them on partition 0 of a topic, and a short one on partition 1. @returns the topic */
+  async function compressed(count: number): Promise<string> {
+    const topic = `compressed-${count}`;
+    cluster.createTopic(topic, { partitions: 2, replicationFactor: 3 });
+    const gzip = new Kafka.Producer({
+      "bootstrap.servers": config.KAFKA_BROKERS,
+      "compression.codec": "gzip",
+      // Until it is flushed.
+      "linger.ms": 60_000,
+      "batch.size": 1_000_000_000,
+      "message.max.bytes": 1_000_000_000,
+      "queue.buffering.max.kbytes": 1_000_000,
+    });
+    await called((done) => gzip.connect({ timeout: 10_000 }, done));
+    for (let n = 0; n < count; n += 1) gzip.produce(topic, 0, long);
+    gzip.produce(topic, 1, Buffer.from("short"));
+    await called((done) => gzip.flush(60_000, (error) => done(error, undefined)));
+    await called((done) => gzip.disconnect(done));
+    return topic;
+  }
+
+  test("are taken few at a time", async () => {
+    const topic = await compressed(80);
+    await asMember(topic, async (member, demands) => {
+      const taken: number[] = [];
+      await until("all are taken", () => {
+        const { records, errors } = member.poll(500);
+        expect(errors).toEqual([]);
+        taken.push(records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
+        const demand = demands.shift();
+        if (demand) member.assign(demand.partitions.map(fromTheBeginning));
+        return taken.reduce((sum, bytes) => sum + bytes, 0) === 80 * long.length + "short".length;
+      });
+      expect(Math.max(...taken)).toBeLessThan(20 * long.length);
+    });
+  }, 120_000);
+
+  test("are told of, and take no memory, where they are more than anybody has room for", async () => {
+    const topic = await compressed(120);
+    await asMember(topic, async (member, demands) => {
+      const found: DeliveredRecord[] = [];
+      const told = new Set<string>();
+      await until("it is told, and the other partition is read", () => {
+        const { records, errors } = member.poll(500);
+        found.push(...records);
+        for (const error of errors) told.add(error);
+        const demand = demands.shift();
+        if (demand) member.assign(demand.partitions.map(fromTheBeginning));
+        return errors.length > 0 && found.length > 0;
+      });
+      expect([...told]).toEqual([expect.stringMatching(/^partition 0: Decompression .* at 0 /)]);
+      expect(found.map(({ value }) => String(value))).toEqual(["short"]);
+    });
+  }, 120_000);
 });
