@@ -196,13 +196,13 @@ describe("records of a megabyte each, in one batch that takes a thousandth of it
     await called((done) => gzip.connect({ timeout: 10_000 }, done));
     for (let n = 0; n < count; n += 1) gzip.produce(topic, 0, long);
     gzip.produce(topic, 1, Buffer.from("short"));
-    await called((done) => gzip.flush(60_000, (error) => done(error, undefined)));
+    await called((done) => gzip.flush(100_000, (error) => done(error, undefined)));
     await called((done) => gzip.disconnect(done));
     return topic;
   }
 
   test("are taken few at a time", async () => {
-    const topic = await compressed(80);
+    const topic = await compressed(40);
     await asMember(topic, async (member, demands) => {
       const taken: number[] = [];
       await until("all are taken", () => {
@@ -211,7 +211,7 @@ describe("records of a megabyte each, in one batch that takes a thousandth of it
         taken.push(records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
         const demand = demands.shift();
         if (demand) member.assign(demand.partitions.map(fromTheBeginning));
-        return taken.reduce((sum, bytes) => sum + bytes, 0) === 80 * long.length + "short".length;
+        return taken.reduce((sum, bytes) => sum + bytes, 0) === 40 * long.length + "short".length;
       });
       expect(Math.max(...taken)).toBeLessThan(20 * long.length);
     });
