@@ -108,6 +108,11 @@ describe("the promise was kept", () => {
       { handled: 1, altered: [] },
     ],
     [
+      "when that went with its topic: it was delivered once",
+      { topic: [], cuts: [ofAll], commits: [at(8)] },
+      { handled: 1, redeliveries: 0 },
+    ],
+    [
       "when an accepted order was given up as unreadable",
       { ledger: [], effects: [], dead: [{ id: undefined, partition: 0, offset: 0, reason: "not JSON" }] },
       { handled: 0, deadLettered: 1, lost: [], skipped: [] },

@@ -156,11 +156,11 @@ function firstCutOf(cut: Cut, commits: readonly CommitSeen[]): (partition: numbe
   return (partition) => committed.get(partition) ?? 0;
 }
 
-/** More deliveries than there are copies in the topic: each copy is one delivery, none of them repeated. */
+/** More deliveries than there are copies in the topic: each copy is one delivery, and there was one, be it cut off since. */
 function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
   let repeated = 0;
   for (const id of rows.keys())
-    repeated += Math.max(0, (deliveries.get(id) ?? 0) - (records.get(id)?.length ?? 0));
+    repeated += Math.max(0, (deliveries.get(id) ?? 0) - (records.get(id)?.length ?? 1));
   return repeated;
 }
 
