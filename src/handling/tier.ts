@@ -27,7 +27,7 @@ export function startConsumer(
   let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
   let obstacle = "starting";
   let draining = false;
-  let denial: string | undefined;
+  let denial: string | undefined; // For want of a right the group assigns nothing, so it is told first.
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     while (!draining) {
@@ -86,7 +86,7 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
-      return core.member.unready() ?? denial ?? deadLetters.unready();
+      return denial ?? core.member.unready() ?? deadLetters.unready();
     },
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
