@@ -35,13 +35,13 @@ export async function sampleCommits(
 
 /**
  * Gathers the history of a run on a topology.
- * @param commits of the whole run
+ * @param commits of the whole run; undefined: nobody has looked
  * @throws UserError that says what of it can't be read in full
  */
 export async function collect(
   topology: Topology,
   client: readonly ClientAnswer[],
-  commits: readonly CommitSeen[] = [],
+  commits?: readonly CommitSeen[],
   cuts: readonly Cut[] = [],
 ): Promise<History> {
   const consumer = await consumerOf(topology);
