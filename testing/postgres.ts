@@ -20,7 +20,12 @@ export type PostgresServer = {
   [Symbol.dispose](): void;
 };
 
-/** Starts a server. @param settings where not PostgreSQL's defaults @param environment beside this process's @throws Error with its own words when it does not come up */
+/**
+ * Starts a server.
+ * @param settings where not PostgreSQL's defaults
+ * @param environment of its own, beside this process's
+ * @throws Error with its own words when it does not come up
+ */
 export function startPostgres(
   settings: Record<string, string> = {},
   environment: Record<string, string> = {},

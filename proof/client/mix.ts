@@ -66,13 +66,16 @@ export function batchOf(run: string, n: number, nth = n): MixedRequest {
   return request(`${run}-${n}`, n, { count, noted: count >= notedFrom, repeated: count <= repeatedUpTo });
 }
 
+/** The end of an order's key: the n-th request of its run, and in a batch the n-th order. */
+const ofRun = /(\d+)(?:\/(\d+))?$/;
+
 /** Whose turn it is, of those that a run orders as: by the number in a request's key, or in that of one of its orders. */
 export const turnOf = <T>(key: string, all: readonly T[]): T | undefined =>
-  all[Number(/(\d+)(?:\/\d+)?$/.exec(key)?.[1] ?? 0) % all.length];
+  all[Number(ofRun.exec(key)?.[1] ?? 0) % all.length];
 
 /** What was ordered: known from the order's key, since the n-th of a run is always the same, and from how it was sent. */
 export function orderOf({ key, customer, sent }: SentOrder & Pick<MixedRequest, "sent">): Order {
-  const [, n = 0, nth = 0] = /(\d+)(?:\/(\d+))?$/.exec(key) ?? [];
+  const [, n = 0, nth = 0] = ofRun.exec(key) ?? [];
   const order = sampleOrder(Number(n) + Number(nth), customer);
   return sent.startsWith("streamed") ? longer(order) : order;
 }

@@ -1,6 +1,6 @@
 // The verdict: what the client was told, held against what the ledger has. Each order that was answered 202 must be
-// there, as it was ordered, each effect at most once, and no order that was refused. The client's record is what counts: a tier's own
-// log would only prove that it agrees with itself.
+// there, as it was ordered, each effect at most once, and no order that was refused. The client's record is what
+// counts: a tier's own log would only prove that it agrees with itself.
 
 import type { Fate } from "../../src/outcomes.ts";
 

@@ -15,8 +15,7 @@
  *   that this partition's commits had not followed yet: where no orders come, they follow when some do.
  * - skipped: a commit passed a record that was neither handled nor a dead letter.
  * - mistaken: a 202 named another id than that of customer and key, or a place in the log that no record of it has, where
- *   the log was not cut; or an accepted order that was sent once more was
- *   called a fault, or accepted under another id.
+ *   the log was not cut; or an accepted order that was sent once more was called a fault, or accepted under another id.
  * - altered: what was handled is not what was ordered, by its digest; or it is noted as a record that no record of the
  *   order is, where all of them are still in the log.
  * - order violation, where one customer's orders share a partition: an order that was answered before the next one
