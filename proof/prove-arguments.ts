@@ -69,6 +69,7 @@ const whyNot = (fresh: boolean, secured: boolean): Partial<Record<FaultName, str
     "rotate-ledger-user": unsecured,
     "rotate-edge-certificate": unsecured,
     "rotate-api-keys": unsecured,
+    "rotate-issuer": unsecured,
     partition: whyNoNetworkFaults("iptables"),
     slow: whyNoNetworkFaults("tc"),
   };

@@ -1,11 +1,11 @@
 /** Credentials for tests, made anew in a folder: certificates by openssl, tokens and API keys. */
-import { createHash, createSign, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { audience, issuer, signJwt } from "../infra/secure/issuer.ts";
 
-export const issuer = "https://issuer.example/";
-export const audience = "coffee-orders";
+export { audience, issuer };
 
 /** Tokens of one issuer's key. */
 export function newIssuer(kind: "rsa" | "ec" = "rsa") {
@@ -13,12 +13,7 @@ export function newIssuer(kind: "rsa" | "ec" = "rsa") {
     kind === "rsa"
       ? generateKeyPairSync("rsa", { modulusLength: 2_048 })
       : generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const signed = (claims: object, header: object = {}) => {
-    const head = { alg: kind === "rsa" ? "RS256" : "ES256", typ: "JWT", ...header };
-    const text = [head, claims].map((part) => base64url(JSON.stringify(part))).join(".");
-    const key = { key: privateKey, dsaEncoding: "ieee-p1363" } as const;
-    return `${text}.${createSign("sha256").update(text).sign(key, "base64url")}`;
-  };
+  const signed = (claims: object, header?: object) => signJwt(privateKey, claims, header);
   return {
     pem: publicKey.export({ type: "spki", format: "pem" }) as string,
     signed,

@@ -2,6 +2,7 @@
 // Kafka and the ledger. Without SECURE=1 everything is open to this machine, and nothing of this is needed.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { UserError } from "../../kit/user-error.ts";
+import { tokenOf } from "./issuer.ts";
 import {
   type KafkaUser,
   type LedgerRole,
@@ -9,11 +10,12 @@ import {
   loadPrincipals,
   type Principal,
   secretPath,
+  tokenPrincipal,
 } from "./names.ts";
 
 /** What a client of the edge shows and trusts. */
 export interface EdgeAccess {
-  /** Principals with an API key each. */
+  /** Principals, with an API key or a token each. */
   keys: { principal: string; token: string }[];
   caPath: string;
   /** PEM. */
@@ -35,13 +37,22 @@ export function isSecured({ SECURE = "" }: Record<string, string | undefined>): 
   return SECURE === "1";
 }
 
+/** By the issuer's key, for an hour each: a signature takes a millisecond, and one is asked for with each order. */
+let issued = { key: "", token: "", untilMs: 0 };
+function issuedToken(): string {
+  const key = secret("issuer-key");
+  if (issued.key !== key || issued.untilMs < Date.now())
+    issued = { key, token: tokenOf(key, tokenPrincipal), untilMs: Date.now() + 3_600_000 };
+  return issued.token;
+}
+
 /** That of a load by default, whose principals may order for any customer. */
 export const edgeAccess = (of: readonly Principal[] = loadPrincipals): EdgeAccess => ({
   keys: of.map((principal) => ({
     principal,
     // Read anew each time: it may change while orders are sent (proof/faults/rotations/edge.ts).
     get token() {
-      return secret(`api-key-${principal}`);
+      return principal === tokenPrincipal ? issuedToken() : secret(`api-key-${principal}`);
     },
   })),
   caPath: secretPath("ca.crt"),

@@ -13,11 +13,13 @@ export type KafkaUser = (typeof kafkaUsers)[number];
 export const ledgerRoles = { owner: "coffee", runtime: "coffee_runtime", prove: "coffee_prove" } as const;
 export type LedgerRole = keyof typeof ledgerRoles;
 
-/** Principals at the edge, each with an API key of its own; for whom each orders is in policy.txt. */
-export const principals = ["shop", "load-1", "load-2", "load-3"] as const;
-export type Principal = (typeof principals)[number];
+/** Principals at the edge with an API key each; for whom each orders is in policy.txt. */
+export const keyPrincipals = ["shop", "load-1", "load-2"] as const;
+/** One that shows tokens of the issuer (issuer.ts). */
+export const tokenPrincipal = "load-3";
+export type Principal = (typeof keyPrincipals)[number] | typeof tokenPrincipal;
 /** Those that a load orders as, by turns. */
-export const loadPrincipals = ["load-1", "load-2", "load-3"] as const;
+export const loadPrincipals = ["load-1", "load-2", tokenPrincipal] as const;
 
 /** Servers that show a certificate, with the names under which they are asked for. */
 export const servers = {

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "../../kit/capture.ts";
 import { UserError } from "../../kit/user-error.ts";
-import { kafkaUsers, ledgerRoles, principals, servers } from "./names.ts";
+import { publicOf } from "./issuer.ts";
+import { kafkaUsers, keyPrincipals, ledgerRoles, servers } from "./names.ts";
 import { ensureSecrets } from "./secrets.ts";
 
 let folder: string;
@@ -35,14 +36,15 @@ test("all are made at once, each another one, and stay", async () => {
   const random = [
     ...kafkaUsers.map((user) => `kafka-${user}`),
     ...Object.keys(ledgerRoles).map((role) => `ledger-${role}`),
-    ...principals.map((name) => `api-key-${name}`),
+    ...keyPrincipals.map((name) => `api-key-${name}`),
     ...["zookeeper-broker", "zookeeper-quorum", "ledger-superuser"],
   ].map(read);
   for (const text of random) expect(text).toMatch(/^[\w-]{32}$/);
   expect(new Set(random).size).toBe(random.length);
   expect(read("broker.jaas")).toContain(`"${read("kafka-broker")}"`);
   expect(read("ledger-runtime-url")).toContain(`coffee_runtime:${read("ledger-runtime")}@`);
-  expect(read("api-keys").split("\n")).toHaveLength(principals.length + 1);
+  expect(read("api-keys").split("\n")).toHaveLength(keyPrincipals.length + 1);
+  for (const file of ["issuer.pem", "issuer-next.pem"]) expect(read(file)).toBe(publicOf(read("issuer-key")));
   const before = all();
   expect(await ensureSecrets(folder)).toBe(false);
   expect(all()).toEqual(before);
@@ -61,7 +63,8 @@ test("certificates are for a week, of one CA whose key is gone, for each server'
   expect(certificate("edge-next.pem").verify(ca.publicKey)).toBe(true);
   expect(certificate("edge-next.pem").fingerprint).not.toBe(certificate("edge.pem").fingerprint);
   expect(Object.values(all()).filter((text) => text.includes("PRIVATE KEY"))).toHaveLength(
-    Object.keys(servers).length + 1,
+    // The edge's second one, and the issuer's.
+    Object.keys(servers).length + 2,
   );
   await put("coffee-orders-development-ca", 1);
   const passwords = read("kafka-producer");

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
 import { endInWords } from "../../kit/child.ts";
 import { ensureCertificates } from "./authority.ts";
-import { kafkaUsers, ledgerRoles, principals, secretsFolder } from "./names.ts";
+import { newIssuerKey, publicOf } from "./issuer.ts";
+import { kafkaUsers, keyPrincipals, ledgerRoles, secretsFolder } from "./names.ts";
 
 /** Makes what is missing. @returns whether something is new, which servers only read when they start @throws UserError */
 export async function ensureSecrets(folder = secretsFolder): Promise<boolean> {
@@ -31,9 +32,9 @@ function derive(folder: string): boolean {
     writeFileSync(path, text);
     changed = true;
   };
-  const secret = (name: string): string => {
+  const secret = (name: string, make = newPassword): string => {
     const path = join(folder, name);
-    if (!existsSync(path)) writeFileSync(path, newPassword());
+    if (!existsSync(path)) writeFileSync(path, make());
     return readFileSync(path, "utf8").trimEnd();
   };
 
@@ -66,7 +67,9 @@ Client { ${digest} username="broker" password="${zookeeper}"; };
     write(`ledger-${name}-url`, ledgerUrl(role, password));
   }
 
-  write("api-keys", principals.map((name) => apiKeyLine(secret(`api-key-${name}`), name)).join(""));
+  write("api-keys", keyPrincipals.map((name) => apiKeyLine(secret(`api-key-${name}`), name)).join(""));
+  const checking = publicOf(secret("issuer-key", newIssuerKey));
+  for (const file of ["issuer.pem", "issuer-next.pem"]) write(file, checking);
 
   const own = (file: string) => readFileSync(join(import.meta.dir, file), "utf8");
   // Of two lines with one name Kafka and ZooKeeper take the last.

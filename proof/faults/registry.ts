@@ -12,7 +12,7 @@ import { partition } from "./partition.ts";
 import { pause } from "./pause.ts";
 import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
-import { rotateApiKeys, rotateEdgeCertificate } from "./rotations/edge.ts";
+import { rotateApiKeys, rotateEdgeCertificate, rotateIssuer } from "./rotations/edge.ts";
 import { rotateKafkaUsers, rotateLedgerUser } from "./rotations/users.ts";
 import { slow } from "./slow.ts";
 import { stop } from "./stop.ts";
@@ -34,6 +34,7 @@ const all = {
   "rotate-ledger-user": rotateLedgerUser,
   "rotate-edge-certificate": rotateEdgeCertificate,
   "rotate-api-keys": rotateApiKeys,
+  "rotate-issuer": rotateIssuer,
   kill,
   "kill-batches": killBatches,
   truncate,

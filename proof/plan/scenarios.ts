@@ -215,6 +215,13 @@ const table = {
     holdMs: 5_000,
     goals: unnoticed,
   },
+  "rotate-issuer": {
+    fault: "rotate-issuer",
+    targets: [{ tier: "balancer" }],
+    injectMs: 60_000,
+    holdMs: 5_000,
+    goals: unnoticed,
+  },
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({

@@ -80,6 +80,7 @@ describe("what is drawn", () => {
       "rotate-ledger-user",
       "rotate-edge-certificate",
       "rotate-api-keys",
+      "rotate-issuer",
       "everything-restart",
       "overload",
     ]);

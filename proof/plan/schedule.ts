@@ -96,7 +96,7 @@ export function keepsMajority(names: readonly ScenarioName[]): boolean {
 
 const never: ReadonlySet<FaultName> = new Set([
   ...(["none", "disk-full", "overload", "truncate", "topic-anew"] as const),
-  ...(["rotate-edge-certificate", "rotate-api-keys"] as const),
+  ...(["rotate-edge-certificate", "rotate-api-keys", "rotate-issuer"] as const),
 ]);
 
 /** What fits the time that is left: one fault, or one time in three two at once, of different tiers. */

@@ -11,7 +11,7 @@ const quick = [
 const notInFull: ReadonlySet<ScenarioName> = new Set([
   ...(["none", "broker-slow", "broker-disk-full"] as const),
   ...(["rotate-kafka-users", "rotate-ledger-user"] as const),
-  ...(["rotate-edge-certificate", "rotate-api-keys"] as const),
+  ...(["rotate-edge-certificate", "rotate-api-keys", "rotate-issuer"] as const),
 ]);
 
 /**

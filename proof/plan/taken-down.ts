@@ -7,7 +7,7 @@ import type { Scenario } from "./scenario.ts";
 const keepingAll: ReadonlySet<FaultName> = new Set([
   ...(["none", "reload", "slow", "slow-bodies", "overload"] as const),
   ...(["topic-anew", "effect-away", "poison"] as const),
-  ...(["rotate-edge-certificate", "rotate-api-keys"] as const),
+  ...(["rotate-edge-certificate", "rotate-api-keys", "rotate-issuer"] as const),
 ]);
 
 /** Faults that take one down after the other. */

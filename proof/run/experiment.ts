@@ -117,8 +117,9 @@ async function underLoad(
   schedule: Schedule,
   { ratePerS, tell, stop }: ExperimentOptions,
 ): Promise<UnderLoad> {
+  const keysChange = hasFault(schedule, "rotate-api-keys") || hasFault(schedule, "rotate-issuer");
   const load = startLoadRun({
-    ...{ url: system.url, access: system.access, stop, keysChange: hasFault(schedule, "rotate-api-keys") },
+    ...{ url: system.url, access: system.access, stop, keysChange },
     profile: "steady",
     rate: ratePerS,
     // What a fault sends on top has its connections from the same few.

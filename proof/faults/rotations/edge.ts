@@ -4,7 +4,8 @@ import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { connect } from "node:tls";
 import type { EdgeAccess } from "../../../infra/secure/access.ts";
-import { secretPath } from "../../../infra/secure/names.ts";
+import { newIssuerKey, publicOf, tokenOf } from "../../../infra/secure/issuer.ts";
+import { secretPath, tokenPrincipal } from "../../../infra/secure/names.ts";
 import { apiKeyLine, newPassword } from "../../../infra/secure/secrets.ts";
 import type { Container } from "../../../infra/topology.ts";
 import { comesTrue } from "../../../kit/until.ts";
@@ -48,11 +49,9 @@ export const rotateApiKeys: Fault = {
   what: "gives those who order other API keys, and has the balancer forget theirs (SECURE=1)",
   inject: async (system, targets, options) => {
     const { access, balancer } = edgeOf(system, targets);
-    const changes = access.keys.map(({ principal, token }) => ({
-      principal,
-      old: token,
-      next: newPassword(),
-    }));
+    const changes = access.keys
+      .filter(({ principal }) => principal !== tokenPrincipal)
+      .map(({ principal, token }) => ({ principal, old: token, next: newPassword() }));
     const line = (key: "old" | "next", one: (typeof changes)[number]) => apiKeyLine(one[key], one.principal);
     const statuses = (key: "old" | "next") =>
       Promise.all(changes.map((one) => statusOf(system, access, one[key])));
@@ -65,8 +64,7 @@ export const rotateApiKeys: Fault = {
     };
     await put((one) => line("old", one) + line("next", one));
     for (const { principal, next } of changes) writeSecret(`api-key-${principal}`, next);
-    await comesTrue(() => options.stop?.aborted === true, movedMs);
-    options.stop?.throwIfAborted();
+    await clientsMove(options);
     const both = [...(await statuses("old")), ...(await statuses("next"))];
     await put(() => "");
     const [old, next] = [await statuses("old"), await statuses("next")];
@@ -78,6 +76,36 @@ export const rotateApiKeys: Fault = {
   },
   heal: async () => {},
 };
+
+export const rotateIssuer: Fault = {
+  what: "gives the issuer of tokens another key, and has the balancer forget its former one (SECURE=1)",
+  inject: async (system, targets, options) => {
+    const { access, balancer } = edgeOf(system, targets);
+    const [old, next] = [readSecret("issuer-key"), newIssuerKey()];
+    const statuses = () =>
+      Promise.all([old, next].map((key) => statusOf(system, access, tokenOf(key, tokenPrincipal))));
+    const put = async (file: string) => {
+      writeSecret(file, publicOf(next));
+      await reloadWhole(system, balancer, options);
+    };
+    await put("issuer-next.pem");
+    writeSecret("issuer-key", next);
+    await clientsMove(options);
+    const both = await statuses();
+    await put("issuer.pem");
+    const [ofOld, ofNext] = await statuses();
+    if (both.includes(401) || ofOld !== 401 || ofNext === 401)
+      throw new UserError(`Answered with both keys' tokens ${both}, then ${ofOld} and ${ofNext}.`);
+    return "a token of the former key is answered 401";
+  },
+  heal: async () => {},
+};
+
+/** By then clients that order show what is new. */
+async function clientsMove({ stop }: FaultOptions): Promise<void> {
+  await comesTrue(() => stop?.aborted === true, movedMs);
+  stop?.throwIfAborted();
+}
 
 /** @throws UserError where nobody has a key, or it is not the balancer that is to change */
 function edgeOf({ access }: System, targets: Container[]) {
