@@ -253,6 +253,22 @@ describe("where every try fails", () => {
     );
   });
 
+  test("nor did a look-up's, of which no other consumer is asked: 504, without a fate", async () => {
+    using broken = startStandIn("hang");
+    const servers = { producers: [broken.port], consumers: [broken.port] };
+    const replace = { "timeout server 25s": "timeout server 500ms" };
+    await using balancer = await startBalancer({ ...servers, replace });
+    const connection = await connectHttp(balancer.port);
+    const answer = await connection.request("GET", "/orders/79bb16df-55b5-8561-a257-5d4a740138a6");
+    connection.close();
+    expect([answer.status, JSON.parse(answer.body).type]).toEqual([
+      504,
+      expect.stringMatching(/answer_timeout$/),
+    ]);
+    expect(answer.body).not.toContain("fate");
+    expect(broken.requests.length).toBe(1);
+  });
+
   test("the first had it and nobody else can be reached: not 503 refused but 502 unknown", async () => {
     using broken = startStandIn("close and listen no more");
     await using balancer = await startBalancer({ producers: [broken.port] });
