@@ -2,8 +2,9 @@
 // in a header that no client can set, and see no credential. Whoever has no valid one is refused here.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import { capture } from "../kit/capture.ts";
 import { sampleOrder } from "../src/sample.ts";
-import { type Balancer, fixedPort, startBalancer } from "../testing/balancer.ts";
+import { type Balancer, fixedPort, haproxy, startBalancer } from "../testing/balancer.ts";
 import {
   audience,
   base64url,
@@ -265,4 +266,49 @@ test("a token of ES256 is taken where that is the one algorithm, and no other th
   };
   expect(await statusOf(elliptic.token("acme"))).toBe(202);
   expect(await statusOf(current.token("acme"))).toBe(401);
+});
+
+test("what is wrong with one's signature ends nobody else's connection", async () => {
+  const [first, second] = [newIssuer("ec"), newIssuer("ec")];
+  const told = { LB_JWT_ALG: "ES256", LB_JWT_ISSUER: issuer, LB_JWT_AUDIENCE: audience };
+  await using other = await startBalancer({
+    producers: [producer.port],
+    env: {
+      ...{ LB_CERT: env.LB_CERT, LB_API_KEYS: env.LB_API_KEYS, ...told },
+      LB_JWT_KEY: credentials.write("first.pem", first.pem),
+      LB_JWT_NEXT_KEY: credentials.write("second.pem", second.pem),
+    },
+  });
+  const post = async (token: string) =>
+    (
+      await fetch(`https://127.0.0.1:${other.port}/orders`, {
+        ...{ method: "POST", body, headers: { ...jsonBody, ...bearer(token) }, tls: { ca: ca.pem } },
+      })
+    ).status;
+  const [head, claims] = first.token("acme").split(".");
+  const [zero, all, one] = [0, 255, 1].map((byte) => Buffer.alloc(32, byte)) as [Buffer, Buffer, Buffer];
+  const signatures = [
+    ...[zero, all, one].flatMap((r) => [zero, all, one].map((s) => Buffer.concat([r, s]))),
+    ...[Buffer.alloc(0), Buffer.alloc(63, 1), Buffer.alloc(65, 1), Buffer.alloc(500, 255)],
+  ];
+  const wrong = signatures.map((signature) => `${head}.${claims}.${signature.toString("base64url")}`);
+  let sending = true;
+  const seen = new Set<number>();
+  const others = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (sending) seen.add(await post(keys.bank.key));
+    }),
+  );
+  for (let round = 0; round < 10; round += 1)
+    for (const token of [...wrong, foreign.token("acme")]) expect(await post(token)).toBe(401);
+  for (let tries = 0; tries < 50; tries += 1) expect(await post(second.token("acme"))).toBe(202);
+  sending = false;
+  await others;
+  expect(seen).toEqual(new Set([202]));
+});
+
+test("where every wrong signature does, it is said at the start", async () => {
+  const { stdout } = await capture([haproxy(), "-v"], { limitMs: 60_000 });
+  const isMended = Bun.semver.order(/version ([\d.]+)/.exec(stdout)?.[1] ?? "", "2.6.19") >= 0;
+  expect(balancer.log().includes("use ES256, or HAProxy 2.6.19 and above")).toBe(!isMended);
 });

@@ -12,9 +12,9 @@ export const audience = "coffee-orders";
 /** Longer than a load lasts: k6 is told its tokens once. */
 const lifetimeS = 86_400;
 
-/** A key for RS256, PEM (PKCS #8). */
+/** A key for ES256, PEM (PKCS #8). */
 export function newIssuerKey(): string {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return privateKey.export({ type: "pkcs8", format: "pem" }) as string;
 }
 
