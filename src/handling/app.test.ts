@@ -2,8 +2,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Registry } from "prom-client";
 import { until } from "../../kit/until.ts";
+import { fixedPort } from "../../testing/balancer.ts";
 import { entryOf } from "../../testing/entries.ts";
+import { connectHttp, httpRequest } from "../../testing/http-connection.ts";
 import { temporaryLedger } from "../../testing/test-consumer.ts";
+import { serve } from "../http/server.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
 import { realClock } from "../runtime/clock.ts";
@@ -18,6 +21,7 @@ let unready: string | undefined;
 let committedOffset: number | undefined;
 let queries: string[][];
 let get: (path: string, prefer?: string, principal?: string) => Promise<Response>;
+let listen: (port: number) => ReturnType<typeof serve>;
 beforeEach(async () => {
   file = temporaryLedger();
   ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
@@ -47,6 +51,7 @@ beforeEach(async () => {
     app.request(path, {
       headers: { ...(prefer && { prefer }), ...(principal && { "order-principal": principal }) },
     });
+  listen = (port) => serve(app, { HTTP_HOST: "127.0.0.1", HTTP_PORT: port }, log);
 });
 afterEach(async () => {
   await ledger.close();
@@ -180,4 +185,23 @@ test("a wait ends with what is known then, and is no longer than may be", async 
   // Neither a number, nor a preference but a parameter of another (RFC 7240, 2).
   for (const wish of ["wait=soon", "respond-async; wait=20"])
     expect((await get(`/orders/${entry.order.id}`, wish)).headers.has("preference-applied")).toBe(false);
+});
+
+test.each(["GET", "HEAD"])("nobody asks any more for who asked with %s and has left", async (method) => {
+  const port = fixedPort();
+  const server = listen(port);
+  const [left, stayed] = [entryOf("c1"), entryOf("c2")].map(({ order }) => order.id) as [string, string];
+  const lookUp = async (id: string) => {
+    const connection = await connectHttp(port);
+    connection.write(httpRequest(method, `/orders/${id}`, { prefer: "wait=20" }));
+    await until("it is asked for", () => queries.flat().includes(id));
+    return connection;
+  };
+  const [leaver, stayer] = [await lookUp(left), await lookUp(stayed)];
+  leaver.close();
+  const lately = () => queries.slice(-10).flat();
+  await until("only the other is asked for", () => !lately().includes(left), 10_000);
+  expect(lately()).toContain(stayed);
+  stayer.close();
+  await server.stop();
 });

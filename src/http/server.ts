@@ -46,10 +46,10 @@ export function errorResponse(error: unknown, log: Logger, method: string): Resp
  * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which Hono would lose.
  */
 function readable(request: Request): Request {
-  const { url, method } = request;
+  const { url, method, headers, signal } = request;
   if (method !== "HEAD" && !url.startsWith("/")) return request;
   const href = url.replace(/^(https?:\/\/[^/]*)?/, "http://localhost");
-  return new Request(href, method === "HEAD" ? { method: "GET", headers: request.headers } : request);
+  return new Request(href, method === "HEAD" ? { method: "GET", headers, signal } : request);
 }
 
 /**

@@ -127,12 +127,11 @@ function ofAllTries(error: OutcomeError): OutcomeError {
 /** A body without a length may be as long as any. */
 const declaredBytes = (r: Request) => Number(r.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
 
-/** Before the body is there it ends the connection; the balancer, which would wait for the rest, answers from a header. */
+/** Before the body is there the balancer answers from a header, and ends it. A close with bytes unread would lose the answer. */
 async function endingUpload(request: Request, answer: Response): Promise<Response> {
   if (declaredBytes(request) <= wholeBytes) return answer;
   const text = await answer.text();
   const ascii = text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  answer.headers.set("connection", "close");
   answer.headers.set("order-answer", ascii);
   return new Response(text, answer);
 }

@@ -68,15 +68,6 @@ describe("it speaks HTTP to whoever asks it directly", () => {
     expect(head).toMatch(new RegExp(`^HTTP/1.1 200 .*content-length: ${length}\r\n\r\n$`, "si"));
   });
 
-  test.each(["/orders", "/orders/batch"])(
-    "an answer to %s before the body is there closes the connection",
-    async (path) => {
-      const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n`;
-      const answer = await said(tier, head + "x".repeat(20_000));
-      expect(answer).toMatch(/^HTTP\/1.1 415 .*connection: close\r\n/is);
-    },
-  );
-
   test("every answer to an order says its fate in a header, whoever gives it", async () => {
     const statuses = [
       [{ body: JSON.stringify(anOrder) }, 202, "accepted"],
