@@ -18,6 +18,13 @@ test("a command that overruns its limit is ended", async () => {
   expect(stderr).toContain("not done after 0.1 s");
 });
 
+test("one that does not end when it is told to is killed", async () => {
+  const stubborn = ["sh", "-c", "trap '' TERM; sleep 60 & wait; sleep 60"];
+  const { code, stderr } = await capture(stubborn, { limitMs: 100, graceMs: 100 });
+  expect(code).toBe(124);
+  expect(stderr).toContain("not done after 0.1 s");
+});
+
 test("what the command itself started is ended with it", async () => {
   const startedMs = performance.now();
   expect((await capture(["sh", "-c", "sleep 60; true"], { limitMs: 100 })).code).toBe(124);

@@ -4,8 +4,12 @@
 import { signalGroup } from "./child.ts";
 import { UserError } from "./user-error.ts";
 
+const usualGraceMs = 10_000;
+
 export interface CaptureOptions {
   limitMs: number;
+  /** For a command that was told to end, before it is killed. */
+  graceMs?: number;
   cwd?: string;
   env?: Record<string, string | undefined>;
   /** Called with each line as it comes, of both streams: for progress. */
@@ -23,6 +27,7 @@ export interface Captured {
 /** Runs a command to its end and returns what it said; codes as in a shell: 124 overran its limit, 127 not there. */
 export async function capture(argv: string[], options: CaptureOptions): Promise<Captured> {
   const env = { ...process.env, ...options.env };
+  const { graceMs = usualGraceMs } = options;
   if (!Bun.which(argv[0] ?? "", { PATH: env.PATH ?? "" })) {
     return { code: 127, stdout: "", stderr: `${argv[0]} is not installed` };
   }
@@ -37,7 +42,11 @@ export async function capture(argv: string[], options: CaptureOptions): Promise<
   });
   const early = options.stop ? AbortSignal.any([bound, options.stop]) : bound;
   // All of it: what the command itself started holds its output open.
-  const end = () => signalGroup(child.pid, "SIGTERM");
+  let killing: Timer | undefined;
+  const end = () => {
+    signalGroup(child.pid, "SIGTERM");
+    killing = setTimeout(signalGroup, graceMs, child.pid, "SIGKILL");
+  };
   if (early.aborted) end();
   early.addEventListener("abort", end);
   const [stdout, stderr] = await Promise.all([
@@ -46,6 +55,7 @@ export async function capture(argv: string[], options: CaptureOptions): Promise<
   ]);
   const code = await child.exited;
   early.removeEventListener("abort", end);
+  clearTimeout(killing);
   if (code !== 0 && bound.aborted) {
     return { code: 124, stdout, stderr: `${stderr}\nnot done after ${options.limitMs / 1000} s` };
   }

@@ -1,6 +1,7 @@
 // The machine as set-up sees it, in one place and handed down, so that a test can set up a machine that has nothing.
 import { globSync } from "node:fs";
 import { dirname, join } from "node:path";
+import "./loopback.ts";
 
 export interface Machine {
   env: Record<string, string | undefined>;

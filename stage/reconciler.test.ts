@@ -120,6 +120,16 @@ test("nothing is lost in a log that is shorter than what the group has committed
   expect(reconciler.verdict()).toMatchObject({ status: "good", lost: 0, handled: 1, settled: 1 });
 });
 
+test("lost: its log was cut, and does not grow to where it was", async () => {
+  [end, committed] = [1_000, 900];
+  told("a");
+  nowMs += quietMs + 1;
+  await reconciler.check();
+  [end, committed] = [3, 3];
+  await settle();
+  expect(reconciler.verdict()).toMatchObject({ status: "broken", lost: 1, waiting: 0 });
+});
+
 test("a dead letter is accounted for", async () => {
   told("a");
   ledger.set("a", { deliveries: 0, effects: 0, dead: true });
@@ -213,6 +223,17 @@ test("what can't be read for long can't be known, and is known again when it can
   ledger.set("a", handled);
   await reconciler.check();
   expect(reconciler.verdict()).toMatchObject({ status: "good", why: "" });
+});
+
+test("what does not come to an end can't be known either", async () => {
+  const silent = createReconciler(
+    { ...evidence, look: () => new Promise(() => undefined) },
+    { quietMs, now: () => nowMs },
+  );
+  silent.take({ id: "a", fate: "accepted" });
+  void silent.check();
+  nowMs += 60_000;
+  expect(silent.verdict()).toMatchObject({ status: "blind", why: "ledger and brokers take long to tell" });
 });
 
 test("more orders than it may remember are never called good", async () => {

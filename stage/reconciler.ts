@@ -167,7 +167,9 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
         for (const id of ids) fold(id, found.get(id));
       }
     }
-    if (!barrier || passed) barrier = { atMs, ends };
+    // What a log had beyond its end was cut off: nobody will ever come past that.
+    const isCut = barrier && [...barrier.ends].some(([at, end]) => (ends.get(at) ?? 0) < end);
+    if (!barrier || passed || isCut) barrier = { atMs, ends };
   }
 
   function fold(id: string, found: Found | undefined): void {
@@ -205,7 +207,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
       forgotten > 0
         ? `${forgotten} orders could not be remembered, so nobody can tell of them`
         : now() - readAtMs > blindAfterMs && kept.size > 0
-          ? failure
+          ? failure || "ledger and brokers take long to tell"
           : "";
     const status =
       lost + doubled + phantom + mistaken > 0
@@ -228,7 +230,7 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
       try {
         await lookForUnseen();
         await settle();
-        readAtMs = now();
+        [readAtMs, failure] = [now(), ""];
       } catch (error) {
         failure = (error as Error).message;
       }

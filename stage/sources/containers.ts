@@ -19,6 +19,7 @@ const slots = 12;
 const listEveryMs = 60_000;
 const modesEveryMs = 60_000;
 const modesSoonMs = 3_000;
+const eventsAgainMs = 2_000;
 const anyone: readonly FaultName[] = ["stop", "kill", "pause"];
 
 /** Faults of a container's network, and why there are none from here. */
@@ -229,11 +230,17 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   void (async () => {
     const filters = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
     const labelled = [...filters, `label=com.docker.compose.project=${(await topology.config()).name}`];
-    const child = Bun.spawn(
-      ["docker", "events", "--format", "{{json .}}", ...labelled.flatMap((one) => ["--filter", one])],
-      { stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
-    );
-    for await (const line of linesOf(child.stdout)) take(JSON.parse(line));
+    const argv = ["docker", "events", "--format", "{{json .}}"];
+    while (!stopping.signal.aborted) {
+      const child = Bun.spawn([...argv, ...labelled.flatMap((one) => ["--filter", one])], {
+        ...{ env: process.env, stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
+      });
+      for await (const line of linesOf(child.stdout)) take(JSON.parse(line));
+      // The daemon has ended: who came and went since then is in no event.
+      listDueMs = 0;
+      hear();
+      await Bun.sleep(eventsAgainMs);
+    }
   })();
 
   return {
