@@ -6,6 +6,11 @@ import { showingProgress, tail } from "../../kit/step.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 
+/**
+ * Ports are published by the kernel: Docker's own proxy takes six descriptors for each connection, and ends where there are no
+ * more, as in an overload on a machine that allows 20,000.
+ */
+const daemonArgv = ["dockerd", "--userland-proxy=false"];
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
 
@@ -33,7 +38,7 @@ export async function dockerDaemon(machine: Machine): Promise<Daemon> {
   const answers = () => dockerAnswers(machine);
   if (await answers()) return { stop: async () => {} };
   if (!machine.root) throw new UserError("No Docker daemon answers that this user may use: start one.");
-  if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: ["dockerd"], answers });
+  if (!existsSync("/run/systemd/system")) return startDaemon(machine, { argv: daemonArgv, answers });
   await ask(machine, "systemctl", "start", "docker");
   if (!(await comesTrue(answers, START_LIMIT_MS)))
     throw new UserError("systemctl start docker: the daemon does not answer. See journalctl -u docker.");
