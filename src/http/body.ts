@@ -44,10 +44,8 @@ export async function readJsonBody(request: Request, maxBytes: number, timeoutMs
   }
 }
 
-type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
-
 /** A body whose length nobody declared. */
-async function readStream(stream: Reader, maxBytes: number): Promise<Uint8Array> {
+async function readStream(stream: Pick<ReadableStreamDefaultReader, "read" | "cancel">, maxBytes: number) {
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (size <= maxBytes) {

@@ -89,11 +89,12 @@ export function createDelivery(
     return refused;
   }
 
-  function settle(order: Pending, { error, partition, offset }: Report): void {
+  function settle(order: Pending, { error, code, partition, offset }: Report): void {
     partitioner.settled(partition);
     order.copies -= 1;
     republisher.settled(order);
     if (error !== undefined) {
+      if (code === 32) session.refuse(`the clock here or at the brokers is wrong: ${error}`); // INVALID_TIMESTAMP
       // Another copy's report is the answer, if there is one.
       if (order.copies === 0) unknown(order, "no acknowledgement", error);
       return;

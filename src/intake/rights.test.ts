@@ -7,6 +7,9 @@ import { startRefusingBroker } from "../../testing/refusing-broker.ts";
 import { anOrder } from "../sample.ts";
 
 const topicAuthorizationFailed = 29;
+const invalidTimestamp = 32;
+/** Of a request. */
+const produce = 0;
 
 type Answered = Awaited<ReturnType<typeof startIntake>>;
 const reason = async (intake: Answered) => (await intake.request("/readyz")).text();
@@ -40,6 +43,19 @@ test("also when it starts without", async () => {
   );
   cluster.setTopicError("orders", 0);
   await intake.ready();
+}, 120_000);
+
+test("a clock that the brokers take no record of is told, and is tried again", async () => {
+  using cluster = startOrdersCluster();
+  await using intake = startIntake(cluster.env);
+  await intake.ready();
+  cluster.pushRequestErrors(produce, [invalidTimestamp]);
+  const unknown = await intake.post(anOrder);
+  expect([unknown.status, await unknown.json()]).toEqual([504, expect.objectContaining({ fate: "unknown" })]);
+  expect(await reason(intake)).toBe("the clock here or at the brokers is wrong: Broker: Invalid timestamp\n");
+  expect(await refusalOf(intake)).not.toMatch(/clock|timestamp/i);
+  await intake.ready();
+  expect((await intake.post(anOrder)).status).toBe(202);
 }, 120_000);
 
 test("a password that is not taken is told by /readyz, and to no client", async () => {

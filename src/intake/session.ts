@@ -140,6 +140,8 @@ export function createSession(
       if (partitions.every(({ isrs, replicas }) => isrs.length < Math.min(leastReplicas, replicas.length)))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
     },
+    /** Nothing is taken for this reason, until the topic is checked again. */
+    refuse: tell,
     /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */
     produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
       const client = kafka;
