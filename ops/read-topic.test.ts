@@ -1,7 +1,9 @@
-// What a reader of a whole topic meets on a real protocol: leaders that move as it asks.
+// What a reader of a whole topic meets on a real protocol: leaders that move as it asks, records that have rotted.
 import { expect, test } from "bun:test";
+import { startMockCluster } from "../native/mock-cluster.ts";
 import { kafkaConfig } from "../src/config.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
+import { startDoor } from "../testing/door.ts";
+import { openTopics, startOrdersCluster } from "../testing/kafka.ts";
 import { openTopicReader } from "./read-topic.ts";
 
 /** The answers about a partition's two ends may be read at once, one an error and the other none. */
@@ -20,3 +22,27 @@ test("a topic whose leaders move just then is read all the same, and whole", asy
     await reader.close();
   }
 });
+
+test("a record that does not come as it was written is given to nobody, and it is said where it lies", async () => {
+  const cluster = startMockCluster({
+    brokers: 1,
+    topics: { "orders.dead": { partitions: 12, replicationFactor: 1 } },
+  });
+  await openTopics(cluster.bootstrap).put("orders.dead", [
+    { value: "sound" },
+    { value: "rotten", partition: 1 },
+  ]);
+  using door = await startDoor(cluster.bootstrap, {
+    answer(answer) {
+      const at = answer.indexOf("rotten");
+      if (at >= 0) answer.write("wooden", at);
+    },
+  });
+  const reader = await openTopicReader(kafkaConfig({ KAFKA_BROKERS: door.bootstrap }), "orders.dead");
+  const read: string[] = [];
+  const reading = reader.read(reader.ranges, ({ value }) => void read.push(String(value)));
+  await expect(reading).rejects.toThrow(/partitions left: 1; partition 1: .*CRC/);
+  expect(read).toEqual(["sound"]);
+  await reader.close();
+  cluster.close();
+}, 60_000);

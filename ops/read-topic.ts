@@ -44,6 +44,8 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
       "enable.auto.commit": false,
       "enable.auto.offset.store": false,
       "isolation.level": "read_committed",
+      // What has rotted must not be shown, or sent again, as if it had been written so.
+      "check.crcs": true,
       // The end of a partition may be a gap that no record fills.
       "enable.partition.eof": true,
     },
@@ -94,14 +96,20 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     const open = new Set(ends.keys());
     consumer.assign(wanted.map(({ partition, start }) => ({ topic, partition, offset: start })));
     let deadline = Date.now() + stallTimeoutMs;
+    let said = "";
     try {
       while (open.size > 0) {
-        const { records, ended } = fetched?.take(pollRecords) ?? { records: [], ended: [] };
+        const { records, errors, ended } = fetched?.take(pollRecords) ?? {
+          records: [],
+          errors: [],
+          ended: [],
+        };
+        for (const error of errors) said = `; ${error}`;
         if (records.length === 0) await Bun.sleep(pollMs);
         if (records.length > 0) deadline = Date.now() + stallTimeoutMs;
         else if (Date.now() > deadline)
           throw new Error(
-            `no more records of ${topic} within ${stallTimeoutMs} ms; partitions left: ${[...open]}`,
+            `no more records of ${topic} within ${stallTimeoutMs} ms; partitions left: ${[...open]}${said}`,
           );
         for (const record of records) {
           const end = ends.get(record.partition) ?? 0;

@@ -144,7 +144,9 @@ export function createKafka(options: {
         read(start);
       },
       watermarks: (partition) =>
-        away ? { low: -1, end: -1 } : { low: logOf(partition).start(), end: logOf(partition).end() },
+        away
+          ? { lowOffset: -1, highOffset: -1 }
+          : { lowOffset: logOf(partition).start(), highOffset: logOf(partition).end() },
       committed: (partitions, timeoutMs) =>
         heard(
           clock,

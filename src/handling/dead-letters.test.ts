@@ -284,6 +284,26 @@ test("a topic that has fewer partitions than it had gets its letters all the sam
   await letters.close();
 });
 
+test("a topic that becomes too weak gets no more letters, until that is mended", async () => {
+  const config = kafkaConfig({ ...kafkaEnv(), TOPIC_CHECK_MS: "1000" });
+  const letters = lettersOn(config);
+  const ended = new AbortController();
+  let buried = 0;
+  const burying = (async () => {
+    for (; ; buried += 1) await letters.bury(delivered(0, garbage, buried), cause, ended.signal);
+  })();
+  await until("letters go", () => buried > 0);
+  // It has fewer replicas than it should have, as far as can be told.
+  config.REPLICATION_FACTOR = 4;
+  await until("they are held", () => letters.unready()?.includes("3 of 4 replicas"));
+  const before = buried;
+  config.REPLICATION_FACTOR = 3;
+  await until("they go again", () => buried > before);
+  ended.abort();
+  await expect(burying).rejects.toThrow("abort");
+  await letters.close();
+});
+
 test("letters for a partition without a leader hold up none of another", async () => {
   const letters = lettersOn(kafkaConfig(kafkaEnv()));
   cluster.setPartitionLeader(place.deadTopic, 0, -1);

@@ -12,6 +12,7 @@ import type { Logger } from "../runtime/log.ts";
 
 const deliveryTimeoutMs = 10_000;
 const retryMs = 1_000;
+const lookAgain = new Error("the topic was looked at too long ago");
 
 /** By error code: too large for the client or the broker, for the topic's batch. */
 const tooLarge = [10, 18];
@@ -36,7 +37,8 @@ async function openLetterBox(config: KafkaConfig, log: Logger) {
   if (fault) throw new Error(fault);
   const onError = (message: string) => log.warn({ kafka: message }, "Kafka client of the dead letters");
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes, onError });
-  return { ...producer, partitions: partitions.length, retentionMs };
+  const untilMs = clock.nowMs() + config.TOPIC_CHECK_MS;
+  return { ...producer, partitions: partitions.length, retentionMs, untilMs };
 }
 
 /** Why a letter was not taken. `certain`: nothing else can be at fault, such as the rest of its batch. */
@@ -50,12 +52,13 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   const held = new Map<DeliveredRecord, string>();
   /** Sends it once. @param cut a place in `cuts`. @returns undefined when it is acknowledged; never rejects */
   async function send(record: DeliveredRecord, cause: Cause, cut: number): Promise<Fault | undefined> {
-    // Opened when it is first needed, and anew when that failed or its client met a fatal error.
+    // Opened when it is first needed, and anew when that failed, was long ago, or its client met a fatal error.
     opened ??= openLetterBox(config, log);
     const mine = opened;
     let into: Awaited<typeof mine> | undefined;
     try {
       into = await mine;
+      if (clock.nowMs() > into.untilMs) throw lookAgain;
       // An old timestamp would have the topic forget the letter soon.
       const old = record.timestampMs < clock.epochMs() - into.retentionMs / 2;
       const letter = letterOf(record, cause, old ? Math.max(cut, cutTimestamp) : cut, clock.epochMs());
@@ -72,6 +75,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
         opened = undefined;
         into?.close(2 * deliveryTimeoutMs).catch((err) => log.warn({ err }, "closing a Kafka client failed"));
       }
+      if (error === lookAgain) return send(record, cause, cut);
       return { reason: (error as Error).message, code: refused?.code ?? 0, certain: refused !== undefined };
     }
   }

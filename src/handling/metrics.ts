@@ -69,7 +69,7 @@ export function tellOfPartitions(
     for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
     for (const { partition, offsets, ...owner } of partitions.values()) {
       const place = { topic, partition };
-      const newest = consumer.watermarks(partition).end;
+      const newest = consumer.watermarks(partition).highOffset;
       const done = offsets.committed() ?? 0;
       const read = offsets.position() ?? done;
       const oldestMs = offsets.oldest()?.timestampMs ?? -1;

@@ -64,14 +64,13 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   /** Learns the topic's id. Another one than before: every partition is read from its beginning. */
   function topicIs(id: string | undefined): void {
     if (id === undefined || id === topicId) return;
-    const isOther = topicId !== undefined;
+    const ofAnother = topicId === undefined ? [] : owned.values();
     topicId = id;
-    if (isOther) for (const owner of owned.values()) beginAnew(owner);
-  }
-  function beginAnew(owner: OwnedPartition): void {
-    restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
-    owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
-    owner.rewindTo = "beginning";
+    for (const owner of ofAnother) {
+      restarted("recreated", { partition: owner.partition, from: owner.offsets.position() });
+      owner.offsets = createOffsetTracker(undefined, toldId, owner.inHand);
+      owner.rewindTo = "beginning";
+    }
   }
   function cutAt(owner: OwnedPartition, to: number): void {
     const { partition, offsets } = owner;
@@ -113,7 +112,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       if (!owner || owner.leaving || owner.rewindTo !== undefined) return undefined;
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) cutAt(owner, offset);
-      else if (from !== undefined && offset > from && consumer.watermarks(partition).low === offset)
+      else if (from !== undefined && offset > from && consumer.watermarks(partition).lowOffset === offset)
         restarted("retention", { partition, from, to: offset });
       if (!owner.offsets.add(record)) return undefined;
       // Or what waits for long would keep in memory all that came with it.

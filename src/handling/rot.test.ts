@@ -2,61 +2,15 @@
 import { expect, test } from "bun:test";
 import { until } from "../../kit/until.ts";
 import { startMockCluster } from "../../native/mock-cluster.ts";
+import { startDoor } from "../../testing/door.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import { idOf, recordOf, startTestConsumer, temporaryLedger } from "../../testing/test-consumer.ts";
 
 const rotten = "rotten";
 const sound = "sound";
 
+/** What becomes of a batch; at: where a customer stands in it that is called rotten. */
 type Damage = (answer: Buffer, at: number) => void;
-
-/**
- * A broker behind a door that gives its answers on, with its own port in them.
- * @param damage what becomes of a batch; at: where a customer stands in it that is called rotten
- */
-function startDoor(bootstrap: string, damage: { current: Damage | undefined }) {
-  const port = Number(bootstrap.split(":")[1]);
-  const named = (port: number) => Buffer.from([...Buffer.from("127.0.0.1"), 0, 0, port >> 8, port & 255]);
-  /** Takes whole answers out of what has come of them. */
-  function answersIn(received: Buffer): { whole: Buffer; rest: Buffer } {
-    let end = 0;
-    while (received.length >= end + 4 && received.length >= end + 4 + received.readInt32BE(end)) {
-      const answer = received.subarray(end, end + 4 + received.readInt32BE(end));
-      const own = named(door.port);
-      for (let at = answer.indexOf(named(port)); at >= 0; at = answer.indexOf(named(port)))
-        own.copy(answer, at);
-      const at = answer.indexOf(rotten);
-      if (at >= 0) damage.current?.(answer, at);
-      end += answer.length;
-    }
-    return { whole: received.subarray(0, end), rest: received.subarray(end) };
-  }
-  type Inside = { socket: Bun.Socket<undefined>; received: Buffer };
-  const door = Bun.listen<Promise<Inside>>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open(outside) {
-        const inside: Inside = { socket: undefined as never, received: Buffer.alloc(0) };
-        outside.data = Bun.connect({
-          hostname: "127.0.0.1",
-          port,
-          socket: {
-            data(_, bytes) {
-              const { whole, rest } = answersIn(Buffer.concat([inside.received, bytes]));
-              inside.received = rest;
-              outside.write(whole);
-            },
-            close: () => void outside.end(),
-          },
-        }).then((socket) => Object.assign(inside, { socket }));
-      },
-      data: async (outside, bytes) => void (await outside.data).socket.write(Buffer.from(bytes)),
-      close: async (outside) => void (await outside.data).socket.end(),
-    },
-  });
-  return door;
-}
 
 /** Of a batch (Kafka protocol, RecordBatch): from its first byte to its version. */
 const magicAt = 16;
@@ -83,11 +37,16 @@ test.each(Object.entries(damages))(
       ),
     });
     const topics = openTopics(cluster.bootstrap);
-    const damage: { current: Damage | undefined } = { current: damaged };
-    const door = startDoor(cluster.bootstrap, damage);
+    let damage: Damage | undefined = damaged;
+    using door = await startDoor(cluster.bootstrap, {
+      answer(answer) {
+        const at = answer.indexOf(rotten);
+        if (at >= 0) damage?.(answer, at);
+      },
+    });
     using ledger = temporaryLedger();
     const env = {
-      KAFKA_BROKERS: `127.0.0.1:${door.port}`,
+      KAFKA_BROKERS: door.bootstrap,
       MIN_INSYNC_REPLICAS: "1",
       REPLICATION_FACTOR: "1",
       LEDGER_URL: ledger.url,
@@ -103,14 +62,13 @@ test.each(Object.entries(damages))(
       await until("it says what it can't read", () => consumer.unready()?.startsWith("partition 0: "));
       const committed = () => topics.committed("coffee-orders", "orders");
       await until("what is before it is committed", async () => (await committed()) === 2);
-      damage.current = undefined;
+      damage = undefined;
       await until("it is ready", () => consumer.unready() === undefined);
       await until("all are committed", async () => (await committed()) === 4);
       expect(seen.slice(2)).toEqual(records.slice(1).map(idOf));
       expect(await consumer.metric("orders_redelivered_total")).toBe(0);
       expect(await topics.read("orders.dead")).toEqual([]);
     } finally {
-      door.stop(true);
       cluster.close();
     }
   },

@@ -83,10 +83,7 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     pause: (partitions: number[]): void => void client.pause(named(partitions)),
     resume: (partitions: number[]): void => void client.resume(named(partitions)),
     /** Offset of the oldest record and that after the newest, as last fetched; -1 before the first fetch. */
-    watermarks(partition: number): { low: number; end: number } {
-      const { lowOffset, highOffset } = client.getWatermarkOffsets(topic, partition);
-      return { low: lowOffset, end: highOffset };
-    },
+    watermarks: (partition: number) => client.getWatermarkOffsets(topic, partition),
     /** The offsets alone, for whoever waits: `committed` takes half a second, as librdkafka's administration does. */
     committedOffsets: async (partitions: readonly number[], timeoutMs: number) =>
       offsetsIn(await called<Told[]>((done) => client.committed(named(partitions), timeoutMs, done))),

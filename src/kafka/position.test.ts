@@ -71,7 +71,7 @@ test.each([
 test("at the beginning, where nothing of it was read yet", async () => {
   await until("it begins there", async () => {
     await using reader = await inNewLog([]);
-    await until("a broker has told of the new log", () => reader.consumer.watermarks(0).end === 50);
+    await until("a broker has told of the new log", () => reader.consumer.watermarks(0).highOffset === 50);
     // Nothing tells when it has found its place there. Too soon, it goes on where it was, as if the log were the former one.
     await Bun.sleep(300);
     await reader.pause();

@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
+import { startMockCluster } from "../../native/mock-cluster.ts";
+import { startDoor } from "../../testing/door.ts";
 import { consumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openConsumer } from "./consumer.ts";
@@ -117,4 +119,32 @@ test("a producer that is closed leaves nothing of its topic, which takes 25 KB",
   Bun.gc(true);
   const left = (bytesInUse() - before) / measured;
   expect(left).toBeLessThan(15_000);
+});
+
+test("another cluster that answers at the same address gives a producer an id of its own: there the old one is somebody else's", async () => {
+  const start = () =>
+    startMockCluster({ brokers: 1, topics: { orders: { partitions: 1, replicationFactor: 1 } } });
+  const clusters = [start(), start()] as const;
+  /** Kinds of requests since the door leads there: InitProducerId is one (Kafka protocol, «API Keys»). */
+  let asked: number[] = [];
+  using door = await startDoor(clusters[0].bootstrap, { request: (kind) => void asked.push(kind) });
+  const producer = await openProducer(
+    { ...config, KAFKA_BROKERS: door.bootstrap },
+    { deliveryTimeoutMs: 20_000 },
+  );
+  const reports: (string | undefined)[] = [];
+  const send = async () => {
+    const before = reports.length;
+    const record = { topic: "orders", partition: 0, key: null, value: "{}", headers: [] };
+    producer.produce(record, ({ error }) => void reports.push(error));
+    await until("there is a report", () => reports.length > before);
+  };
+  await send();
+  asked = [];
+  door.leadTo(clusters[1].bootstrap);
+  await until("it has asked for an id", () => asked.includes(22));
+  await send();
+  expect(reports).toEqual([undefined, undefined]);
+  await producer.close(0);
+  for (const cluster of clusters) cluster.close();
 });
