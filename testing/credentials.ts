@@ -3,9 +3,10 @@ import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { audience, issuer, signJwt } from "../infra/secure/issuer.ts";
+import { signJwt } from "../kit/jwt.ts";
 
-export { audience, issuer };
+export const issuer = "https://issuer.example/";
+export const audience = "coffee-orders";
 
 /** Tokens of one issuer's key. */
 export function newIssuer(kind: "rsa" | "ec" = "rsa") {

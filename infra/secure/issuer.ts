@@ -7,8 +7,8 @@ import {
   type KeyObject,
 } from "node:crypto";
 
-export const issuer = "https://issuer.coffee-orders.example/";
-export const audience = "coffee-orders";
+const issuer = "https://issuer.coffee-orders.example/";
+const audience = "coffee-orders";
 /** Longer than a load lasts: k6 is told its tokens once. */
 const lifetimeS = 86_400;
 
@@ -28,12 +28,3 @@ export const tokenOf = (key: string, principal: string): string =>
     ...{ iss: issuer, aud: audience, sub: principal },
     exp: Math.floor(Date.now() / 1_000) + lifetimeS,
   });
-
-/** RS256 or ES256, by the key (RFC 7515, 7518). */
-export function signJwt(key: KeyObject, claims: object, header: object = {}): string {
-  const alg = key.asymmetricKeyType === "rsa" ? "RS256" : "ES256";
-  const text = [{ alg, typ: "JWT", ...header }, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
-    .join(".");
-  return `${text}.${createSign("sha256").update(text).sign({ key, dsaEncoding: "ieee-p1363" }, "base64url")}`;
-}
