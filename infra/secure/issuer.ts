@@ -1,11 +1,6 @@
 // The issuer of the secured topology's tokens: a key of its own, and what that signs. The balancer has its public half.
-import {
-  createPrivateKey,
-  createPublicKey,
-  createSign,
-  generateKeyPairSync,
-  type KeyObject,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { signJwt } from "../../kit/jwt.ts";
 
 const issuer = "https://issuer.coffee-orders.example/";
 const audience = "coffee-orders";
