@@ -227,6 +227,18 @@ test("what depends on a generation keeps that one, and is told; the rest goes on
   expect(await ledger.expire(30 * dayMs)).toEqual([expect.stringContaining("dropped")]);
 });
 
+test("a generation that somebody dropped by hand keeps none of the others", async () => {
+  for (const days of [16, 16]) {
+    await age(days);
+    await ledger.expire(30 * dayMs);
+  }
+  const [oldest = ""] = await generations();
+  await sql.unsafe(`DROP TABLE ${oldest}`);
+  await age(31);
+  const done = [await ledger.expire(30 * dayMs), await ledger.expire(30 * dayMs)].flat();
+  expect(done.filter((what) => what.includes("was dropped"))).toHaveLength(2);
+});
+
 test("a generation does not end under a transaction, and whoever records behind it waits for a moment only", async () => {
   const { promise: held, resolve: release } = Promise.withResolvers<void>();
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();

@@ -104,7 +104,7 @@ async function dropGeneration(sql: SQL, retentionS: number): Promise<string[]> {
     DELETE FROM ledger_generations WHERE ended_at < now() - make_interval(secs => ${retentionS})
       AND name = (SELECT name FROM ledger_generations ORDER BY ended_at LIMIT 1) RETURNING name`;
   if (!old) return [];
-  await sql.unsafe(`DROP TABLE ${old.name}`);
+  await sql.unsafe(`DROP TABLE IF EXISTS ${old.name}`);
   return [`a generation of the ledger was dropped: ${old.name}`];
 }
 

@@ -355,6 +355,47 @@ test("a table that changes under a handler's statement is nobody's fault", async
   await asOperator((sql) => sql`ALTER TABLE effects DROP COLUMN later`);
 });
 
+test("a statement of whose name the session has another, as behind a pooler, is nobody's fault", async () => {
+  const twice = ledger.record([entryOf("c1")], async (_, tx) => {
+    await tx`DO 'BEGIN EXECUTE ''PREPARE twice AS SELECT 1''; EXECUTE ''PREPARE twice AS SELECT 1''; END'`;
+  });
+  await expect(twice).rejects.toThrow(LedgerUnavailableError);
+});
+
+/** A way to the server that counts how often the client says something after an answer. */
+async function countingWay() {
+  const { hostname, port } = new URL(server.url);
+  const way = { url: "", turns: 0, [Symbol.dispose]: () => void listener.close() };
+  const listener = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    let isAnswered = false;
+    upstream.on("data", () => {
+      isAnswered = true;
+    });
+    client.on("data", () => {
+      way.turns += Number(isAnswered);
+      isAnswered = false;
+    });
+    for (const socket of [client, upstream]) socket.on("error", () => client.destroy());
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  way.url = ledgerUrl.replace(`:${port}/`, `:${(listener.address() as AddressInfo).port}/`);
+  return way;
+}
+
+test("orders that come again take few ways to the server together, not one each: it may be far away", async () => {
+  using way = await countingWay();
+  const far = createLedger(way.url, { connections: 1, handlerTimeoutMs: 10_000 });
+  const entries = Array.from({ length: 500 }, (_, index) => entryOf(`c${index}`));
+  await far.record(entries, async () => {});
+  way.turns = 0;
+  expect(new Set(await far.record(entries, async () => {}))).toEqual(new Set(["redelivered"]));
+  expect(way.turns).toBeLessThan(100);
+  expect(await viewOf(far, (entries[499] as Entry).order.id)).toMatchObject({ deliveries: 2 });
+  await far.close();
+});
+
 test("a server that takes no writes any more is left for one that does", async () => {
   const set = (to: string) => asOperator((sql) => sql.unsafe(`ALTER ROLE consumer ${to}`));
   await set("SET default_transaction_read_only = on");

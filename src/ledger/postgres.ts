@@ -119,8 +119,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
             if (isMet) inTurn = cautiousTransactions;
             if (codeOf(error) === statementCancelled && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
-            // A table was changed since, or the plans were thrown away: that is no order's doing.
-            blame(error, /^(Revalidate|Fetch)/.test(routine) ? any : undefined);
+            // A table was changed since, or the plans were thrown away or are another's: that is no order's doing.
+            blame(error, /^(Revalidate|Fetch|Store)/.test(routine) ? any : undefined);
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);

@@ -1,7 +1,7 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
@@ -85,6 +85,20 @@ test("a file that can't be opened is the ledger's failure too, at its opening", 
   const nowhere = createLedger(`sqlite:${join(directory, "no", "such", "folder", "ledger.sqlite")}`, options);
   await expect(nowhere.open([])).rejects.toThrow(LedgerUnavailableError);
   await nowhere.close();
+});
+
+test("a file that is no database is left for the one that takes its place", async () => {
+  const place = join(directory, "other.sqlite");
+  writeFileSync(place, "no database ".repeat(100));
+  const waiting = createLedger(`sqlite:${place}`, options);
+  const entry = entryOf("c1");
+  await expect(waiting.open([])).rejects.toThrow(LedgerUnavailableError);
+  await expect(viewOf(waiting, entry.order.id)).rejects.toThrow(LedgerUnavailableError);
+  rmSync(place);
+  await waiting.open([]);
+  expect(await waiting.record([entry], async () => {})).toEqual(["handled"]);
+  expect(await viewOf(waiting, entry.order.id)).toMatchObject({ status: "handled" });
+  await waiting.close();
 });
 
 test("what the order is to blame for is not the ledger's failure", async () => {

@@ -109,6 +109,9 @@ export function createSqliteLedger(path: string): Ledger {
   };
   return {
     async open(effect) {
+      // At its next try the file may be another one.
+      for (const one of [opened, openedToLook]) one?.close();
+      [opened, openedToLook] = [];
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
       for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
         await locked(`PRAGMA ${setting}`).catch(blame);
@@ -145,11 +148,8 @@ export function createSqliteLedger(path: string): Ledger {
         const remove = `DELETE FROM ${table} WHERE (${key}) IN
           (SELECT ${key} FROM ${table} WHERE ${isOld} LIMIT ${expiredAtOnce})`;
         let removed = 0;
-        let step: number;
-        do {
+        for (let step = expiredAtOnce; step === expiredAtOnce; removed += step)
           step = await transaction(() => database().query(remove).run(before).changes);
-          removed += step;
-        } while (step === expiredAtOnce);
         if (removed > 0) done.push(`${removed} rows of ${table} were removed`);
       }
       return done;
