@@ -12,7 +12,13 @@ afterAll(() => kitchen.stop(true));
 test.each<[example: string, ...tested: string[]]>([
   ["loyalty-points.ts", "src/handling/rebalance.test.ts"],
   ["http-call.ts"],
-  ["parcels", "src/intake/app.test.ts", "src/handling/tier.test.ts", "ops/dead/main.test.ts"],
+  [
+    "parcels",
+    "src/intake/app.test.ts",
+    "src/handling/tier.test.ts",
+    "ops/dead/main.test.ts",
+    "stage/orders/one-order.test.ts",
+  ],
 ])(
   "%s in its place",
   async (example, ...tested) => {

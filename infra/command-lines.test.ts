@@ -139,6 +139,15 @@ test.each([
   ["consumer.ts", [], ofLedger("postgres://u:a#b@h/db"), "cannot start with this LEDGER_URL: Invalid URL"],
   ["ops/ledger.ts", [], ofLedger("postgres://h:99999/db"), "cannot start with this LEDGER_URL: Invalid URL"],
   ["proof/demo/dev.ts", [], { HTTP_PORT: "x" }, "HTTP_PORT=x: a port is expected"],
+  ["proof/load/main.ts", [], { LB_PORT: "x" }, "LB_PORT=x: a port is expected"],
+  ["proof/load/main.ts", ["--ledger", "postgres://h/db"], { LB_PORT: "" }, "http://127.0.0.1:8080"],
+  ["proof/demo/dev.ts", [], { TMPDIR: "/nowhere" }, "TMPDIR names another"],
+  [
+    "stage/demo.ts",
+    [],
+    { PATH: process.env.PATH ?? "", DEMO_SECONDS: "1", XDG_CACHE_HOME: "/proc/nowhere" },
+    "XDG_CACHE_HOME names another place",
+  ],
   ["stage/demo.ts", [], { STAGE_PORT: "x" }, "STAGE_PORT=x: a port is expected"],
 ])("%s says in words what keeps it from beginning", async (entry, args, variables, words) => {
   const run = await capture([process.execPath, entry, ...args], {

@@ -16,8 +16,7 @@ export async function step(
   options: Pick<RunOptions, "limitMs" | "cwd" | "env">,
 ): Promise<void> {
   const log = cachePath(machine, "logs", `${title.replace(/\W+/g, "-").toLowerCase()}.log`);
-  mkdirSync(dirname(log), { recursive: true });
-  const output = openSync(log, "w");
+  const output = opened(log);
   try {
     const { exitCode, timedOut } = await showingProgress(machine, title, () =>
       run(argv, { env: withTools(machine), ...options, stop: machine.stop, output }),
@@ -27,6 +26,18 @@ export async function step(
     throw new UserError(`${title}: ${reason}. The end of ${log}:\n${await tail(log)}`);
   } finally {
     closeSync(output);
+  }
+}
+
+/** A log, from its beginning. @throws UserError where it can't be kept */
+function opened(log: string): number {
+  try {
+    mkdirSync(dirname(log), { recursive: true });
+    return openSync(log, "w");
+  } catch (error) {
+    throw new UserError(
+      `Nothing can be kept in ${dirname(log)}: ${(error as Error).message}\nXDG_CACHE_HOME names another place.`,
+    );
   }
 }
 

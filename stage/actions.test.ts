@@ -33,6 +33,7 @@ beforeEach(() => {
       return new Map(names.map((name) => [name, containerOf(name)]));
     },
     faults: { producer: [], consumer: [], broker: ["pause"], zookeeper: [], balancer: [], ledger: [] },
+    ...{ rolling: ["broker"], scalable: ["broker"] },
   };
   const instances = (): Record<string, Instance> =>
     Object.fromEntries(
@@ -56,6 +57,15 @@ test("of two that come at once, and would take the majority together, the second
   const [first, second] = await endings(pause("kafka1"), pause("kafka2"));
   expect([first, second]).toEqual(["done", expect.stringContaining("The guard keeps 2 of tier broker up")]);
   expect([...states]).toEqual([["kafka1", "paused"]]);
+});
+
+test("a tier is not restarted, nor made smaller, while one of it is away", async () => {
+  await pause("kafka1");
+  const restart = actions.act({ do: "restart", tier: "broker" });
+  const fewer = actions.act({ do: "scale", tier: "broker", count: 2 });
+  const refused = "kafka1 is struck by pause: heal it first";
+  expect(await endings(restart, fewer)).toEqual([refused, refused]);
+  expect(await endings(actions.act({ do: "scale", tier: "broker", count: 4 }))).toEqual(["done"]);
 });
 
 test("the same twice at once is done once", async () => {

@@ -102,6 +102,13 @@ export function createActions({ source, instances, note }: Surroundings) {
       );
   }
 
+  /** Who takes away one of a tier, if only for a moment, may not leave it to those that are away already. */
+  function refuseIll(tier: TierName): void {
+    for (const [name, { tier: its, state, struck }] of Object.entries(instances()))
+      if (its === tier && (["down", "paused"].includes(state) || struck.length > 0))
+        throw new Refused(`${name} is ${struck.length > 0 ? `struck by ${struck}` : state}: heal it first`);
+  }
+
   async function heal(target: string): Promise<string> {
     const { tier } = known(target);
     const container = await there(target);
@@ -146,6 +153,7 @@ export function createActions({ source, instances, note }: Surroundings) {
 
   /** Goes on by itself: a rolling restart takes as long as each instance needs to be whole again. */
   async function restart(tier: TierName): Promise<string> {
+    refuseIll(tier);
     const names = Object.keys(instances()).filter((name) => instances()[name]?.tier === tier);
     const containers = await Promise.all(names.map(there));
     if (rolling) throw new Refused(`a rolling restart of the ${rolling}s is under way`);
@@ -169,6 +177,7 @@ export function createActions({ source, instances, note }: Surroundings) {
   async function scale(tier: TierName, count: number): Promise<string> {
     if (!Number.isInteger(count) || count < 1 || count > mostInstances)
       throw new Refused(`from 1 to ${mostInstances} of a tier`);
+    if (count < Object.values(instances()).filter((one) => one.tier === tier).length) refuseIll(tier);
     note("strike", `${tier}s: ${count} wanted`);
     await source.scale(tier, count);
     return source.command("scale", tier, "", String(count));

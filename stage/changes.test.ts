@@ -39,6 +39,9 @@ test("leaders, the controller and owners move", () => {
 
 test("the verdict changes", () => {
   const blind = look({ verdict: { status: "blind" } as StageState["verdict"] });
-  expect(changesOf(look({}), blind)).toEqual([["verdict", "it can't be known whether anything is lost"]]);
+  expect(changesOf(look({}), blind)).toEqual([["change", "it can't be known whether anything is lost"]]);
   expect(changesOf(blind, look({}))).toEqual([["verdict", "everything accepted is accounted for"]]);
+  const broken = look({ verdict: { status: "broken" } as StageState["verdict"] });
+  // As what went wrong: not in the colour of what is well.
+  expect(changesOf(blind, broken)).toEqual([["error", "the promise is broken"]]);
 });

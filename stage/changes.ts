@@ -36,10 +36,11 @@ export function changesOf(before: StageState, now: StageState): [TimelineEvent["
     : Map.groupBy(owners, ([, one]) => one.owner))
     found.push(`${owner} takes partitions ${some.map(([at]) => at).join(" ")}`);
   const { status } = now.verdict;
+  const kind = status === "good" ? "verdict" : status === "broken" ? "error" : "change";
   const changes = found.map((text): [TimelineEvent["kind"], string] => ["change", text]);
   return status === before.verdict.status || status === "idle"
     ? changes
-    : [...changes, ["verdict", verdictWords[status]]];
+    : [...changes, [kind, verdictWords[status]]];
 }
 
 /** Their leader epochs, from the lowest to the highest. */

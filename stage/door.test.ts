@@ -58,6 +58,13 @@ test.each(["evil.example", "evil.example:8088", "127.0.0.1", "127.0.0.1:80", ""]
   },
 );
 
+test("at HTTP's own port it answers to its names without one, as browsers write them", async () => {
+  const to = createApp(stage, { port: () => 80, token }, assets);
+  const headers = { host: "127.0.0.1", cookie: `stage-80=${token}` };
+  expect((await to.request("/state", { headers })).status).toBe(200);
+  expect((await to.request("/state", { headers: { ...headers, host: "evil.example" } })).status).toBe(421);
+});
+
 test("what is served may load and run nothing from elsewhere", async () => {
   const policy = (await get("/", { cookie })).headers.get("content-security-policy") ?? "";
   expect(policy).toContain("default-src 'none'");
@@ -109,8 +116,10 @@ test("by HEAD nobody looks, so that nobody is thought to", async () => {
   await own.close();
 });
 
-test("what is longer than any action is none", async () => {
-  expect((await post({ do: "heal", target: "x".repeat(5_000) })).status).toBe(400);
+test("what is longer than any action is none, and the longest order is not", async () => {
+  expect((await post({ do: "heal", target: "x".repeat(20_000) })).status).toBe(413);
+  const refused = await post({ do: "load", mix: '"'.repeat(8_000) });
+  expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining("no mix")]);
 });
 
 test.each([

@@ -71,7 +71,7 @@ function struck({ fault, target, fromMs, toMs }: Band, n: number): RunEvent[] {
 
 const bandTable = (bands: readonly Band[], startMs: number): string =>
   table(
-    [...["", "fault", "at"].map(word), figure("healed after")],
+    [...["no.", "fault", "at"].map(word), figure("healed after")],
     bands.map(({ fault, target, fromMs, toMs }, n) => [
       ...[String(n + 1), `${fault} ${target}`, clock(fromMs - startMs)].map(word),
       figure(duration(toMs && toMs - fromMs)),
@@ -80,7 +80,7 @@ const bandTable = (bands: readonly Band[], startMs: number): string =>
 
 const instanceTable = ({ instances }: StageState): string =>
   table(
-    ["name", "tier", "state", ""].map(word),
+    ["name", "tier", "state", "role"].map(word),
     Object.entries(instances).map(([name, { tier, state, why, role }]) =>
       [name, tier, why && why !== state ? `${state}: ${why}` : state, role].map(word),
     ),

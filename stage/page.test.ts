@@ -178,7 +178,8 @@ test(
     await page.getByLabel("Its id").fill(id);
     await press(page, "Find it");
     await page.locator(".fate.handled").waitFor();
-    await page.getByLabel("Its id").fill("nobody nothing");
+    await page.getByLabel("Its id").fill("no body");
+    await page.getByLabel("and its key").fill("nothing");
     await press(page, "Find it");
     await page.locator(".fate.not-found").waitFor();
   },

@@ -24,3 +24,10 @@ test("what is older than the plots, or too much, is forgotten", () => {
   for (let n = 0; n < 1_000; n += 1) past.keep(at(2_000_000 + n), true);
   expect(time(past.at(0))).toBe(2_000_600);
 });
+
+test("a clock that is set back keeps nobody from what is now", () => {
+  const past = createPast(keptMs);
+  past.keep(at(20_000_000), true);
+  past.keep(at(10_000_000), false);
+  expect(time(past.at(30_000_000))).toBe(10_000_000);
+});

@@ -18,6 +18,8 @@ export function createPast(keptMs: number) {
   return {
     /** Takes a state in, if it is time. @param changed something happened since the last one */
     keep({ atMs, instances, partitions, edges, controller, group, load }: Past, changed: boolean): void {
+      // The clock was set back: what is kept is of times that are still to come.
+      while ((kept.at(-1)?.atMs ?? atMs) > atMs) kept.pop();
       if (!changed && atMs - (kept.at(-1)?.atMs ?? 0) < everyMs) return;
       const past: Past = { atMs, instances, partitions, edges, controller, group, load };
       kept.push({ atMs, text: JSON.stringify(past) });

@@ -28,6 +28,13 @@ test("a counter that went back is a new process: nothing is counted twice, nothi
   expect(p99Of([buckets.request])).toBeWithin(9, 10);
 });
 
+test("so is one that has answered less than before, and accepted nothing", () => {
+  const { read } = createReader();
+  read(producer(0, 5, 50), 0);
+  const { buckets } = read(producer(0, 3, 0), 1_000);
+  expect(p99Of([buckets.request])).toBeUndefined();
+});
+
 test("the percentile is that of the window, over all instances", () => {
   const readers = [createReader(), createReader()];
   for (const { read } of readers) read(producer(0, 1_000, 0), 0);

@@ -75,7 +75,7 @@ export function createReader() {
         owned.set(partition, known);
       }
       const now = { atMs, orders, buckets };
-      if (past.some((one) => one.orders > orders)) past = [];
+      if (past.some((one) => wentBack(one, now))) past = [];
       past.push(now);
       while (past.length > 2 && (past[1]?.atMs ?? atMs) <= atMs - windowMs) past.shift();
       const first = past[0] ?? now;
@@ -96,6 +96,13 @@ export function createReader() {
     },
   };
 }
+
+/** Also of one that has handled no order, and answered others. */
+const wentBack = (before: Counters, now: Counters): boolean =>
+  before.orders > now.orders ||
+  histogramNames.some(
+    (name) => (before.buckets[name].get(Infinity) ?? 0) > (now.buckets[name].get(Infinity) ?? 0),
+  );
 
 const minus = (later: Map<number, number>, earlier: Map<number, number>): Map<number, number> =>
   new Map([...later].map(([bound, count]) => [bound, count - (earlier.get(bound) ?? 0)]));

@@ -15,7 +15,8 @@ import type { Command, Message, Stage } from "./stage.ts";
 
 /** Messages that a page may be behind before it is hung up on: it comes back and begins with the whole. */
 const mostBehind = 50;
-const mostBodyBytes = 4_096;
+/** An order of the longest that a producer takes (8 KB), as JSON in JSON. */
+const mostBodyLength = 20_000;
 
 export interface Door {
   /** Known once it listens. */
@@ -36,8 +37,11 @@ const headers: Record<string, string> = {
 /** The routes of a stage behind its door. @param assets by path */
 export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyMap<string, Asset>): Hono {
   const app = new Hono();
-  const isHost = (name: string | undefined) =>
-    name === `127.0.0.1:${port()}` || name === `localhost:${port()}`;
+  // Browsers leave HTTP's own port out.
+  const isHost = (host: string | undefined) =>
+    ["127.0.0.1", "localhost"].some(
+      (name) => host === `${name}:${port()}` || (host === name && port() === 80),
+    );
   // Browsers keep cookies by name, not by port.
   const cookie = () => `stage-${port()}`;
   const expected = Buffer.from(token);
@@ -94,7 +98,9 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
     if (!/^application\/json\b/.test(c.req.header("content-type") ?? ""))
       return c.json({ error: "an action is JSON" }, 415);
     const body = await c.req.text();
-    const command = body.length > mostBodyBytes ? undefined : commandIn(body);
+    if (body.length > mostBodyLength)
+      return c.json({ error: `an action has at most ${mostBodyLength} characters` }, 413);
+    const command = commandIn(body);
     if (!command) return c.json({ error: "this is no action" }, 400);
     try {
       const result = await stage.act(command);

@@ -14,7 +14,7 @@ import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
-import type { Look, Source } from "./sources/source.ts";
+import type { Source } from "./sources/source.ts";
 import type { Sample, StageState, TimelineEvent } from "./state.ts";
 import { createView } from "./view.ts";
 
@@ -71,8 +71,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   const past = createPast(keptMs);
   const events = new Map<string, TimelineEvent>();
   let nextEvent = 1;
-  let look: Look = { seen: [], log: undefined };
-  let viewed = viewOf(look);
+  let viewed = viewOf({ seen: [], log: undefined });
   let sent: StageState | undefined;
   let lastSeenMs = performance.now();
   let closed = false;
@@ -126,8 +125,7 @@ export function openStage(source: Source, options: StageOptions = {}) {
   }
 
   async function lookOnce(): Promise<void> {
-    look = await source.look();
-    viewed = viewOf(look);
+    viewed = viewOf(await source.look());
     actions.observe();
     // A ledger that does not answer keeps nobody from seeing the rest.
     checking ??= reconciler.check().finally(() => {
@@ -152,6 +150,8 @@ export function openStage(source: Source, options: StageOptions = {}) {
       verdict.waiting,
       byHand.p99Ms ?? -1,
     ];
+    // The plots go by time, also where the clock was set back.
+    while ((samples.at(-1)?.[0] ?? 0) > sample[0]) samples.pop();
     samples.push(sample);
     while ((samples[0]?.[0] ?? 0) < sample[0] - keptMs) samples.shift();
     actions.forget(samples[0]?.[0] ?? 0);

@@ -75,9 +75,9 @@ export interface Verdict {
 
 /** The verdict's status as a sentence. */
 export const verdictTitles: Record<Verdict["status"], string> = {
-  idle: "No order yet",
+  idle: "No order accepted yet",
   good: "Nothing is lost",
-  waiting: "Nothing is lost; orders wait",
+  waiting: "Nothing lost so far; orders wait",
   broken: "The promise is broken",
   blind: "It can't be known now",
 };
@@ -95,7 +95,7 @@ export const figureWords = {
   lost: "Accepted, and neither handled nor a dead letter",
   doubled: "Orders whose effect was applied twice",
   phantom: "Refused, and handled all the same",
-  mistaken: "Accepted under another id, denied when sent again, or handled with another content",
+  mistaken: "Accepted under another id or none, denied when sent again, or handled with another content",
 };
 
 export const mixes = ["single", "batch", "slow", "keyed"] as const;

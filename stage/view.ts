@@ -1,4 +1,5 @@
 /** Puts what was seen of a system together to what is shown: states, owners, and what flows between the tiers. */
+import { cut } from "./orders/letters.ts";
 import { createRate, p99Of } from "./readings.ts";
 import type { Look, Seen } from "./sources/source.ts";
 import type { Edge, EdgeName, Instance, Partition, StageState } from "./state.ts";
@@ -8,6 +9,8 @@ type View = Pick<StageState, "instances" | "partitions" | "controller" | "group"
 };
 
 const topic = "orders";
+/** An instance's own words may be of any length. */
+const whyLength = 300;
 
 export function createView() {
   const appended = new Map<number, ReturnType<typeof createRate>>();
@@ -102,11 +105,11 @@ function instanceOf(one: Seen, { log }: Look, partitions: Record<string, Partiti
   const id = Number(/\d+$/.exec(name)?.[0]);
   const led = Object.values(partitions).filter(({ leader }) => leader === id);
   const inSync = Object.values(partitions).some((partition) => partition.inSync.includes(id));
-  const why =
-    host === "running" && tier === "broker" && log && !inSync ? "catches up: in sync nowhere" : one.why;
+  const ofBroker = !log ? "no broker answers" : inSync ? "" : "catches up: in sync nowhere";
+  const why = host === "running" && tier === "broker" ? ofBroker : one.why;
   return {
     tier,
-    why,
+    why: cut(why, whyLength),
     struck: [],
     state: host !== "running" ? host : why === "" ? "up" : why === "draining" ? "draining" : "unready",
     ratePerS:

@@ -98,8 +98,8 @@ const row = (letter: Letter): string[] => [
 const sourceOf = ({ source }: Letter): string =>
   source ? `${oneLine(source.topic)} ${source.partition}/${source.offset}` : "-";
 
-/** What strangers wrote must not steer the terminal. */
-const visible = (text: string): string => text.replace(/(?![\n\t])\p{Cc}/gu, "\ufffd");
+/** What strangers wrote must not steer the terminal, nor turn the direction of writing. */
+const visible = (text: string): string => text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "\ufffd");
 const oneLine = (text: string | null): string =>
   text === null ? "-" : visible(text).replace(/[\n\t]/g, " ");
 const short = (text: string): string =>

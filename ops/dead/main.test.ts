@@ -48,7 +48,7 @@ describe("letters", () => {
   beforeAll(async () => {
     await cluster.put("orders.dead", [
       { partition: 3, key: Buffer.from(id), value, headers: { ce_id: id, ...deadHeaders() } },
-      { partition: 2, value: "by \u001b[31mstrangers", headers: { colour: "red" } },
+      { partition: 2, value: "by \u001b[31mstrangers \u202egnp", headers: { colour: "red" } },
     ]);
     // A letter that the consumer itself makes.
     const env = { ...cluster.env, LEDGER_URL: `sqlite:${join(directory, "letters.sqlite")}` };
@@ -120,7 +120,7 @@ describe("letters", () => {
     expect(json.headers).toMatchObject({ trace: "t1", "dead.partition": "5" });
     const { stdout, code } = await dead(["show", "2/0"]);
     expect(code).toBe(0);
-    expect(stdout).toContain("by \ufffd[31mstrangers");
+    expect(stdout).toContain("by \ufffd[31mstrangers \ufffdgnp");
     expect(await dead(["show", "2/1"])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("nothing lies"),

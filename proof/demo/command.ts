@@ -2,10 +2,9 @@
 // in the end comes the verdict, what the client was told against what the ledger has. DEMO_SECONDS, DEMO_RATE,
 // LB_PORT and LB_STATS_PORT change it. Exit 0: the promise was kept; 1: it was not, or there was no run; 130: told
 // to end before any order. However it ends, no process of it is left.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
+import { temporaryFolder } from "../../kit/temporary-folder.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { createProcesses } from "./processes.ts";
 import { type OpenOnlooker, runDemo } from "./run.ts";
@@ -20,7 +19,7 @@ export async function runCommand(openOnlooker?: OpenOnlooker): Promise<void> {
     unseen.abort(new Stopped("the end of its output")),
   );
   const stop = AbortSignal.any([told, unseen.signal]);
-  const folder = mkdtempSync(join(tmpdir(), "coffee-orders-demo-"));
+  const folder = temporaryFolder("coffee-orders-demo-");
   const processes = createProcesses(folder);
   let keep = false;
   process.on("exit", () => {

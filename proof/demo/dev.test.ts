@@ -3,11 +3,34 @@ import { expect, test } from "bun:test";
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../../kit/ports.ts";
 import { until } from "../../kit/until.ts";
 import { anOrder } from "../../src/sample.ts";
 
 const root = join(import.meta.dir, "..", "..");
+
+test("the tiers' own variables are theirs here too, but for the brokers", async () => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "dev.ts")], {
+    env: {
+      ...process.env,
+      HTTP_PORT: "0",
+      BATCH_WINDOW_MS: "soon",
+      KAFKA_BROKERS: "127.0.0.1:1",
+      KAFKA_SECURITY_PROTOCOL: "ssl",
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  const reading = (async () => {
+    for await (const bytes of child.stderr) said += Buffer.from(bytes).toString();
+  })();
+  try {
+    await until("the producer says what is wrong", () => /BATCH_WINDOW_MS is malformed/.test(said), 60_000);
+    expect(said).not.toContain("KAFKA_");
+  } finally {
+    child.kill("SIGINT");
+    await Promise.all([child.exited, reading]);
+  }
+}, 120_000);
 
 test("a change starts both tiers anew; what was handled stays handled once, and nothing is left behind", async () => {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-dev-test-"));
@@ -15,9 +38,8 @@ test("a change starts both tiers anew; what was handled stays handled once, and 
   for (const part of ["src", "kit", "native", "proof/demo", "producer.ts", "consumer.ts", "package.json"])
     cpSync(join(root, part), join(tree, part), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
-  const { HTTP_PORT = "" } = await freePorts(["HTTP_PORT"]);
   const child = Bun.spawn([process.execPath, join(tree, "proof/demo/dev.ts")], {
-    env: { ...process.env, HTTP_PORT, TMPDIR: folder },
+    env: { ...process.env, HTTP_PORT: "0", TMPDIR: folder },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let said = "";
@@ -32,7 +54,7 @@ test("a change starts both tiers anew; what was handled stays handled once, and 
   };
   try {
     await ready(1);
-    const answer = await fetch(`http://127.0.0.1:${HTTP_PORT}/orders`, {
+    const answer = await fetch(/Orders: (\S+)/.exec(said)?.[1] ?? "", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(anOrder),

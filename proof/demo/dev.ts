@@ -3,12 +3,12 @@
  * ledger last until it ends. A consumer that starts anew reads all orders again: those in the ledger are left alone, and
  * those that failed get the mended handler. HTTP_PORT moves the producer.
  */
-import { mkdtempSync, rmSync, watch } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, watch } from "node:fs";
 import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { freePorts, isTaken, portOf } from "../../kit/ports.ts";
+import { temporaryFolder } from "../../kit/temporary-folder.ts";
 import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { bootstrapOf } from "./pipeline.ts";
@@ -26,7 +26,7 @@ the producer from 3000; their other settings come from the same variables as in 
 ownCommandLine(usage, {}, () => undefined);
 
 const stop = stopWhenTold();
-const folder = mkdtempSync(join(tmpdir(), "coffee-orders-dev-"));
+const folder = temporaryFolder("coffee-orders-dev-");
 const processes = createProcesses(folder);
 let children: Child[] = [];
 process.on("exit", () => {
@@ -49,12 +49,15 @@ async function dev(port: number): Promise<void> {
   if (await isTaken(port)) throw new UserError(`Port ${port} is taken; HTTP_PORT moves it.`);
   const argv = [process.execPath, join(root, "native", "mock-server.ts"), "0"];
   const bootstrap = await bootstrapOf(processes.start({ name: "mock-cluster", argv }), stop);
-  const free = Object.values(await freePorts(["one", "another"]));
-  const consumer = free.find((one) => one !== String(port)) ?? "";
-  const common = { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", DRAIN_NOTICE_MS: "0" };
-  const tiers = { producer: String(port), consumer } as const;
+  const free = Object.values(await freePorts(["one", "another", "a third"]));
+  const [consumer = "", any = ""] = free.filter((one) => one !== String(port));
+  const own = { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", DRAIN_NOTICE_MS: "0" };
+  const common = { ...settings(), ...own };
+  const tiers = { producer: port === 0 ? any : String(port), consumer } as const;
   const ledger = join(folder, "ledger.sqlite");
-  console.log(`Orders: http://127.0.0.1:${port}/orders   look-ups: http://127.0.0.1:${consumer}/orders/ID`);
+  console.log(
+    `Orders: http://127.0.0.1:${tiers.producer}/orders   look-ups: http://127.0.0.1:${consumer}/orders/ID`,
+  );
   console.log(`Ledger: ${ledger}`);
 
   for (let start = 1; ; start += 1) {
@@ -72,12 +75,21 @@ async function dev(port: number): Promise<void> {
         shown: true,
       }),
     );
-    const started = Promise.all(Object.values(tiers).map((one) => ready(one)));
+    const started = Promise.all(Object.values(tiers).map((one) => ready(one))).then(
+      () => true,
+      ({ message }: Error) => console.error(message),
+    );
     const isReady = await Promise.race([changed.then(() => false), started]);
     if (isReady) console.log(`Ready after ${Math.round(performance.now() - startedMs)} ms.`);
     console.log(`${await changed} changed.`);
     await processes.stop(graceMs, children);
   }
+}
+
+/** What the environment says to the tiers, and to a handler of somebody's own; but not of brokers, which are ours. */
+function settings(): Record<string, string> {
+  const given = Object.entries(process.env).filter(([name]) => !/^(KAFKA_|PATH$)/.test(name));
+  return Object.fromEntries(given.map(([name, value = ""]) => [name, value]));
 }
 
 /** Waits until who listens there is ready; where one has ended, a change is waited for instead. */

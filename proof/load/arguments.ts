@@ -1,6 +1,7 @@
 /** What the command line asks of a load run, or why it can't be understood. */
 import { type EdgeAccess, edgeAccess, isSecured, ledgerOptions } from "../../infra/secure/access.ts";
 import { knownWord, mostByDefault, readCommandLine, wholeNumber } from "../../kit/arguments.ts";
+import { portOf } from "../../kit/ports.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { type Profile, profileDefaults, profiles } from "./profiles.ts";
 
@@ -38,13 +39,16 @@ const secondsIn: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600 };
 
 /** @returns undefined when help is asked for. @throws UserError that says what can't be understood */
 export function readLoadArguments(args: string[]): LoadSettings | undefined {
-  const { LB_PORT = "8080", POSTGRES_PORT = "15432", POSTGRES_PASSWORD = "coffee" } = process.env;
+  // As compose.yaml takes them: what is empty is not set.
+  const { LB_PORT, POSTGRES_PORT, POSTGRES_PASSWORD } = process.env;
+  const lbPort = portOf("LB_PORT", LB_PORT || "8080");
+  const ledgerPort = portOf("POSTGRES_PORT", POSTGRES_PORT || "15432");
   const secured = isSecured(process.env);
   const options = {
     profile: { type: "string", default: "steady" },
     rate: { type: "string" },
     duration: { type: "string" },
-    url: { type: "string", default: `http${secured ? "s" : ""}://127.0.0.1:${LB_PORT}` },
+    url: { type: "string", default: `http${secured ? "s" : ""}://127.0.0.1:${lbPort}` },
     ledger: { type: "string" },
     record: { type: "string" },
     help: { type: "boolean", default: false },
@@ -63,8 +67,8 @@ export function readLoadArguments(args: string[]): LoadSettings | undefined {
     );
   const { url, record } = values;
   const usualLedger = secured
-    ? ledgerOptions("prove", Number(POSTGRES_PORT))
-    : `postgres://coffee:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/coffee`;
+    ? ledgerOptions("prove", ledgerPort)
+    : `postgres://coffee:${POSTGRES_PASSWORD || "coffee"}@127.0.0.1:${ledgerPort}/coffee`;
   const ledger = values.ledger ?? usualLedger;
   if (!/^https?:\/\/[^/?#]+$/.test(url) || !URL.canParse(url))
     throw new UserError(`--url ${url}: http://host:port is expected`);

@@ -97,9 +97,10 @@ export function startLoadByHand(
     hear(answers: readonly ClientAnswer[]): void {
       for (const one of answers) hear([one], one.endedMs - one.startedMs);
     },
-    /** Turns the load; what is not given stays. */
+    /** Turns the load; what is not given stays. A pause ends a burst as well. */
     set(change: Partial<typeof wanted>): void {
       Object.assign(wanted, change);
+      if (change.paused) burst = 0;
       tickWhileDue();
     },
     /** Sends so many orders more, as fast as they are answered. */

@@ -3,13 +3,17 @@
  * it, who handled it when: each stop with its times and the code that does it.
  */
 import { bearerOf, principalOf } from "../../proof/client/client.ts";
+import { type Order, partyOf } from "../../src/order.ts";
 import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
 import type { Answer, Trace } from "../reconciler.ts";
 import type { Source } from "../sources/source.ts";
 import type { Partition, StageState, Stop, Way } from "../state.ts";
+import { cut } from "./letters.ts";
 
 const answerLimitMs = 35_000;
 const remembered = 50;
+/** Of what others say of an order. */
+const wordsLength = 500;
 
 /** What the client saw of an order that was placed here. */
 interface Placed {
@@ -29,7 +33,7 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
   /** Places an order as it is, whatever it says. @param body JSON; @returns its id */
   async function place(body: string): Promise<string> {
     const key = crypto.randomUUID();
-    const id = orderId(customerIn(body), orderKey(key), principalOf(access, key));
+    const id = orderId(partyIn(body), orderKey(key), principalOf(access, key));
     const startedMs = Date.now();
     const own = { "idempotency-key": key, ...bearerOf(access, key) };
     const headers = { "content-type": "application/json", ...own };
@@ -44,10 +48,17 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
     const accepted = httpStatus === 202;
     const fate = accepted ? "accepted" : document.fate === "refused" ? "refused" : "unknown";
     const said = accepted
-      ? `202: ${partition}/${offset}`
+      ? `202: ${partition === undefined ? "without a place" : `${partition}/${offset}`}`
       : `${httpStatus || "no answer"}: ${title} ${detail}`;
     const place = { ...(partition !== undefined && { partition }), ...(offset !== undefined && { offset }) };
-    placed.set(id, { startedMs, endedMs: Date.now(), httpStatus, said: said.trim(), fate, ...place });
+    placed.set(id, {
+      startedMs,
+      endedMs: Date.now(),
+      httpStatus,
+      said: cut(said.trim(), wordsLength),
+      fate,
+      ...place,
+    });
     if (placed.size > remembered) placed.delete(placed.keys().next().value as string);
     tell({ id, fate, toldId: accepted ? (document.id ?? "") : undefined });
     return id;
@@ -66,7 +77,7 @@ export function createOneOrder(source: Source, tell: (answer: Answer) => void, s
       const known = state().partitions[partition];
       stops.push(inKafka({ partition, offset }, known, placedMs, answeredMs));
       stops.push(atConsumer(partition, known?.owner || "a consumer", answeredMs, trace));
-      stops.push(...endOf(trace));
+      if (trace) stops.push(...endsOf(trace));
     }
     const status = trace?.handledMs ? "handled" : trace?.dead ? "dead" : (here?.fate ?? "not found");
     return { id, status, stops: stops.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs) };
@@ -107,9 +118,10 @@ function inKafka(
 ): Stop {
   const { leader = -1, inSync = [] } = known ?? {};
   const others = inSync.filter((one) => one !== leader).map((one) => `kafka${one}`);
+  const too = others.length > 0 ? `${others.join(" and ")} too` : "no other is in sync now";
   return {
     name: "Kafka",
-    what: `partition ${place.partition}, offset ${place.offset}: kafka${leader} has it, ${others.join(" and ") || "nobody"} too`,
+    what: `partition ${place.partition}, offset ${place.offset}: ${leader < 0 ? "no broker leads it now" : `kafka${leader} has it, ${too}`}`,
     fromMs: placedMs,
     toMs: Math.max(placedMs, answeredMs),
     code: "src/intake/intake.ts",
@@ -129,21 +141,20 @@ function atConsumer(partition: number, owner: string, answeredMs: number, trace:
   };
 }
 
-/** None before it is handled or given up. */
-function endOf(trace: Trace | undefined): Stop[] {
-  const doneMs = doneMsOf(trace);
-  if (!trace || doneMs === undefined) return [];
-  const { dead, effects } = trace;
-  const at = { fromMs: doneMs, toMs: doneMs };
-  if (dead) {
-    const what = `given up after ${dead.attempts} attempts: ${dead.reason}`;
-    return [{ name: "dead letter", what, ...at, code: "src/handling/dead-letters.ts" }];
-  }
-  const what = `one row, ${effects} effect${effects === 1 ? "" : "s"}`;
-  return [{ name: "ledger", what, ...at, code: "src/handle.ts" }];
+/** None before it is handled or given up; both where a dead letter was sent again. */
+function endsOf({ dead, handledMs, effects }: Trace): Stop[] {
+  const stop = (name: string, what: string, atMs: number, code: string): Stop[] => [
+    { name, what, fromMs: atMs, toMs: atMs, code },
+  ];
+  const letter = `given up after ${dead?.attempts} attempts: ${cut(dead?.reason ?? "", wordsLength)}`;
+  const row = `one row, ${effects} effect${effects === 1 ? "" : "s"}`;
+  return [
+    ...(dead ? stop("dead letter", letter, dead.atMs, "src/handling/dead-letters.ts") : []),
+    ...(handledMs === undefined ? [] : stop("ledger", row, handledMs, "src/handle.ts")),
+  ];
 }
 
-const doneMsOf = (trace: Trace | undefined) => trace?.dead?.atMs ?? trace?.handledMs;
+const doneMsOf = (trace: Trace | undefined) => trace?.handledMs ?? trace?.dead?.atMs;
 
 interface AnswerDocument {
   id?: string;
@@ -162,7 +173,8 @@ function documentIn(text: string): AnswerDocument {
   }
 }
 
-function customerIn(body: string): string {
-  const { customer } = documentIn(body) as { customer?: unknown };
-  return typeof customer === "string" ? customer : "";
+/** Whose order it is, where it says that: it may be no order at all. */
+function partyIn(body: string): string {
+  const party: unknown = partyOf(documentIn(body) as unknown as Order);
+  return typeof party === "string" ? party : "";
 }

@@ -1,5 +1,6 @@
 /** The page from top to bottom: the verdict, the living diagram, and below what one can do and what has happened. */
 import { Diagram } from "./diagram.tsx";
+import { visible } from "./format.ts";
 import { Inspector } from "./inspector.tsx";
 import { Guide } from "./panels/guide.tsx";
 import { Letters } from "./panels/letters.tsx";
@@ -67,7 +68,7 @@ export function App() {
         <VerdictPanel />
         <Diagram />
         <Outcome />
-        <div class="below">
+        <div class={readOnly.value ? "below showing" : "below"}>
           {!readOnly.value && <Guide />}
           {!readOnly.value && <LoadPanel />}
           <Plots />
@@ -88,7 +89,7 @@ function Outcome() {
     <div class="outcome" role="status">
       {last && (
         <p class={last.failed ? "failed" : ""}>
-          {last.failed ? last.text : "The same by hand: "}
+          {last.failed ? visible(last.text) : "The same by hand: "}
           {!last.failed && <code>{last.text}</code>}
           <button
             type="button"

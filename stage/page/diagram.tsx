@@ -5,7 +5,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { EdgeName, Instance, Partition, TierName } from "../state.ts";
 import { startFlow } from "./flow.ts";
-import { clock, count, ms, perS, seconds } from "./format.ts";
+import { clock, count, ms, perS, seconds, visible } from "./format.ts";
 import { chosen, part, past, shown } from "./store.ts";
 
 const instances = part((now) => now.instances, shown);
@@ -39,7 +39,11 @@ export function Diagram() {
           <div class="card still" data-node="client">
             <b>clients</b>
             <span>
-              {edges.value?.placed.ratePerS ? perS(edges.value.placed.ratePerS) : "nothing is sent"}
+              {edges.value?.placed.ratePerS
+                ? perS(edges.value.placed.ratePerS)
+                : load.value?.open || load.value?.answeredPerS
+                  ? "none accepted"
+                  : "nothing is sent"}
             </span>
             <span class="quiet">{count(load.value?.open ?? 0)} under way</span>
           </div>
@@ -131,7 +135,7 @@ function Card({ name, one }: { name: string; one: Instance }) {
       <span class={is === "up" ? "" : "why"}>
         {is === "up" ? perS(ratePerS) : is}
         {is === "up" && p99Ms !== undefined && <span class="quiet"> p99 {ms(p99Ms)}</span>}
-        {is !== "up" && why && why !== is && <span class="quiet"> {why}</span>}
+        {is !== "up" && why && why !== is && <span class="quiet"> {visible(why)}</span>}
       </span>
       {ill.length > 0 && <span class="why">{ill.map((fault) => words[fault] ?? fault).join(", ")}</span>}
       {tier === "broker" && is === "up" && <Leads id={Number(/\d+$/.exec(name)?.[0])} />}

@@ -19,3 +19,13 @@ export const ms = (value: number | undefined): string =>
       : `${value < 10 ? value : Math.round(value)} ms`;
 
 export const clock = (atMs: number): string => new Date(atMs).toLocaleTimeString("en-GB");
+
+/** With its day, where that is not today. */
+export function moment(atMs: number): string {
+  const at = new Date(atMs);
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? clock(atMs) : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** Neither controls nor what turns the direction of writing: a text is to look like what it is. */
+export const visible = (text: string): string => text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "\ufffd");

@@ -1,7 +1,7 @@
 /** What can be done to one instance, or to a tier: one press each, nothing asked twice. Beside the page, not over it. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Instance, TierName } from "../state.ts";
-import { ms, perS } from "./format.ts";
+import { ms, perS, visible } from "./format.ts";
 import { act, chosen, part, strike } from "./store.ts";
 
 const instances = part((now) => now.instances);
@@ -77,7 +77,7 @@ function OfInstance({ name, one }: { name: string; one: Instance }) {
       <h2>{name}</h2>
       <p>
         <i class={`dot ${state}`} aria-hidden="true" /> {state}
-        {why && why !== state && `: ${why}`}
+        {why && why !== state && `: ${visible(why)}`}
         {role && `, ${role}`}
         {struck.length > 0 && `; struck by this page: ${struck.join(", ")}`}
       </p>

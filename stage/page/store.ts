@@ -68,7 +68,10 @@ export function connect(): void {
   on("sample", (data) => {
     const newest = data as Sample;
     live.value = true;
-    samples.value = [...samples.value.filter(([atMs]) => atMs >= newest[0] - keptMs), newest];
+    samples.value = [
+      ...samples.value.filter(([atMs]) => atMs >= newest[0] - keptMs && atMs <= newest[0]),
+      newest,
+    ];
   });
   source.addEventListener("error", () => {
     live.value = false;
@@ -113,11 +116,8 @@ export async function ask<T>(path: string): Promise<(T & { error?: string }) | u
   }
 }
 
-/** Places an order as it is. @returns its id; undefined where it could not be placed */
-export async function placeOrder(order: string): Promise<string | undefined> {
-  const { id } = await post({ do: "place", order });
-  return id;
-}
+/** Places an order as it is. @returns its id, or why it could not be placed */
+export const placeOrder = (order: string): Promise<Answer> => post({ do: "place", order });
 
 /** Strikes an instance, with the guard as it is set. */
 export const strike = (fault: string, target: string, from?: string): Promise<boolean> =>

@@ -1,10 +1,11 @@
 /** The verdict, in a sentence and in figures: what the client was told against what the ledger has. */
 import { figureWords, type Verdict, verdictTitles } from "../state.ts";
-import { count, seconds } from "./format.ts";
+import { count, seconds, visible } from "./format.ts";
 import { part } from "./store.ts";
 
 const verdict = part((now) => now.verdict);
 const kind = part((now) => now.kind);
+const readOnly = part((now) => now.readOnly);
 
 export function VerdictPanel() {
   const now = verdict.value;
@@ -42,21 +43,37 @@ export function VerdictPanel() {
           <Figure name="mistaken" value={now.mistaken} bad />
         </dl>
       </div>
+      <details class="words">
+        <summary>What the figures mean</summary>
+        <dl>
+          {Object.entries(figureWords).map(([name, meaning]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{meaning}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
     </section>
   );
 }
 
 function explained(now: Verdict): string {
-  const { status, why, accepted, handled, waiting, oldestS } = now;
-  if (status === "idle") return "Start the load below: each order's answer is held against the ledger.";
-  if (status === "blind") return why;
+  const { status, why, sent, accepted, handled, dead, waiting, oldestS } = now;
+  if (status === "idle")
+    return sent > 0
+      ? `${count(sent)} were sent: ${count(now.refused)} refused, ${count(now.unknown)} unknown.`
+      : readOnly.value
+        ? "What this stage itself sends is held against the ledger, and it is for showing: it sends nothing."
+        : "Start the load below: each order's answer is held against the ledger.";
+  if (status === "blind") return visible(why);
   if (status === "broken")
     return `${count(now.lost)} lost, ${count(now.doubled)} doubled, ${count(now.phantom)} phantom, ${count(now.mistaken)} mistaken.`;
   if (status === "waiting")
-    return `${count(waiting)} accepted orders are not handled yet, the oldest for ${seconds(oldestS)}. They are safe in Kafka.`;
+    return `${count(waiting)} accepted orders are not handled yet, the oldest for ${seconds(oldestS)}. They wait in Kafka; one that the consumers pass by counts as lost.`;
   return kind.value === "replay"
     ? "As it was recorded."
-    : `Of ${count(accepted)} accepted orders ${count(handled + now.dead)} are handled${waiting > 0 ? ` and ${count(waiting)} on their way` : ""}.`;
+    : `Of ${count(accepted)} accepted orders ${count(handled)} are handled${dead > 0 ? `, ${count(dead)} kept as dead letters` : ""}${waiting > 0 ? `, ${count(waiting)} on their way` : ""}.`;
 }
 
 interface FigureProps {

@@ -73,7 +73,7 @@ function lanes(
     const line = `<line class="grid" x1="${frame.left}" x2="${frame.width - frame.right}" y1="${y + laneHeight - 2}" y2="${y + laneHeight - 2}"/>`;
     return `<text class="tick lane" text-anchor="end" x="${frame.left - 8}" y="${y + 10}" dy="0.32em">${escaped(name)}</text>${line}${bands.map((band) => rect(band, kind, y, time)).join("")}`;
   });
-  return `<figure><figcaption><b>What happened</b> <small>faults by their number in the table below${unavailability.length > 0 ? "; a tier is away when those outside could tell" : ""}</small></figcaption>
+  return `<figure tabindex="0"><figcaption><b>What happened</b> <small>faults by their number in the table below${unavailability.length > 0 ? "; a tier is away when those outside could tell" : ""}</small></figcaption>
 <svg viewBox="0 0 ${frame.width} ${height}" role="img" aria-label="Phases, faults and unavailability over time">${drawn.join("")}<line class="cursor" y1="${frame.top}" y2="${height}"/></svg></figure>`;
 }
 

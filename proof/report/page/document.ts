@@ -63,6 +63,7 @@ export async function documentOf(page: Page): Promise<string> {
 <span class="verdict ${verdict.kind}">${escaped(verdict.text)}</span>
 <p>${escaped(about)}</p>
 </header>
+<main>
 ${faults.length === 0 ? "" : `<ul class="faults">${faults.map((fault) => `<li>${escaped(fault)}</li>`).join("")}</ul>`}
 <section class="tiles">${tiles.map(tile).join("")}</section>
 <section id="plots">${plotsOf(seen, events)}</section>
@@ -71,6 +72,7 @@ ${below}
 <details><summary>What the words mean</summary><dl>${Object.entries(glossary)
     .map(([term, meaning]) => `<dt>${escaped(term)}</dt><dd>${escaped(meaning)}</dd>`)
     .join("")}</dl></details>
+</main>
 <script type="application/json" id="data">${JSON.stringify(data)}</script>
 <script>${script}</script>
 </body>

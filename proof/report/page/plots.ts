@@ -111,7 +111,7 @@ function figure(
     .map(({ name, color }) => `<span class="key"><i class="${color}"></i>${escaped(name)}</span>`)
     .join("");
   const most = scale === "linear" ? highest.toLocaleString("en") : `${Math.round(highest)} ms`;
-  return `<figure>
+  return `<figure tabindex="0">
 <figcaption><b>${escaped(title)}</b> <span class="keys">${legend}</span><small>${escaped(note)}</small></figcaption>
 <svg viewBox="0 0 ${frame.width} ${bottom + frame.bottom}" role="img" aria-label="${escaped(`${title} over time; highest ${most}`)}">
 ${behind(bottom)}${rows(y.ticks, y.scale)}${columns(timeTicks(measures), time, bottom)}${drawn}<line class="cursor" y1="${frame.top}" y2="${bottom}"/>

@@ -27,7 +27,7 @@ export function table(heads: readonly Cell[], rows: readonly (readonly Cell[])[]
 /** What each fault did, numbered as in the plots. */
 export function recoveryTable({ recoveries, startMs }: Measures): string {
   const heads = [
-    ...["", "fault", "at"].map(word),
+    ...["no.", "fault", "at"].map(word),
     ...[
       "healed after",
       "orders",

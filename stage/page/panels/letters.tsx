@@ -4,9 +4,9 @@
  */
 import { signal } from "@preact/signals";
 import type { DeadLetter, LetterList, LetterPlan, ListedLetter } from "../../state.ts";
-import { clock, count } from "../format.ts";
+import { count, moment, visible } from "../format.ts";
 import { act, ask, part } from "../store.ts";
-import { OneLetter, placeOf, shown } from "./one-letter.tsx";
+import { OneLetter, placeOf } from "./one-letter.tsx";
 
 const ages = { "": "any time", "15m": "the last 15 min", "1h": "the last hour", "1d": "the last day" };
 const redrive = part((now) => now.redrive);
@@ -133,7 +133,7 @@ function Found({ found }: { found: LetterList }) {
       <ul class="reasons">
         {found.reasons.map(({ reason, count: times }) => (
           <li key={reason}>
-            <b>{count(times)} ×</b> {shown(reason)}
+            <b>{count(times)} ×</b> {visible(reason)}
           </li>
         ))}
       </ul>
@@ -176,10 +176,10 @@ function Row({ one, isHandled }: { one: ListedLetter; isHandled: boolean }) {
         </button>
       </th>
       <td>
-        <time>{clock(Date.parse(one.deadAt))}</time>
+        <time dateTime={one.deadAt}>{moment(Date.parse(one.deadAt))}</time>
       </td>
-      <td>{shown(one.customer ?? "–")}</td>
-      <td>{shown(one.reason)}</td>
+      <td>{visible(one.customer ?? "–")}</td>
+      <td>{visible(one.reason)}</td>
       <td>{isHandled && "no second effect"}</td>
     </tr>
   );
@@ -224,7 +224,7 @@ function Progress() {
         {count(acknowledged)} of {count(letters)} acknowledged
         {repeated > 0 && `, ${count(repeated)} the same record as another`}
         {failed > 0 && `, ${count(failed)} failed`}
-        {error && `: ${shown(error)}`}
+        {error && `: ${visible(error)}`}
       </p>
       <progress
         max={letters}

@@ -13,9 +13,9 @@ const names: Record<Mix, string> = {
 const profile = part((now) => now.profile);
 const atMs = part((now) => now.atMs);
 const profiles: Record<ProfileName, string> = {
-  steady: "100 orders a second for 30 s",
-  burst: "30 orders a second, then 300 for 6 s, then 30 again",
-  mix: "100 orders a second, a batch every fourth request",
+  steady: "100 orders a second",
+  burst: "30, then 300 for 6 s, then 30 again",
+  mix: "100, a batch every fourth request",
 };
 const burstOrders = 1_000;
 
@@ -86,16 +86,14 @@ function K6() {
       ) : (
         <p class="row">
           {profileNames.map((name) => (
-            <button
-              key={name}
-              type="button"
-              title={profiles[name]}
-              onClick={() => act({ do: "profile", name })}
-            >
+            <button key={name} type="button" onClick={() => act({ do: "profile", name })}>
               {name}
             </button>
           ))}
         </p>
+      )}
+      {!last?.running && (
+        <p class="quiet small">{profileNames.map((name) => `${name}: ${profiles[name]}`).join("; ")}.</p>
       )}
       {last && (
         <p class={last.error ? "failed" : "quiet"} role="status">

@@ -1,7 +1,7 @@
 /** One dead letter in full. What strangers wrote is shown as text alone, and looks like what it is. */
 import type { ComponentChildren } from "preact";
 import type { DeadLetter } from "../../state.ts";
-import { count } from "../format.ts";
+import { count, visible } from "../format.ts";
 
 export function OneLetter({ letter, children }: { letter: DeadLetter; children: ComponentChildren }) {
   const { source, value, bytes, headers } = letter;
@@ -15,11 +15,11 @@ export function OneLetter({ letter, children }: { letter: DeadLetter; children: 
         <Fact name="from" text={source ? `${source.topic} ${placeOf(source)}` : "–"} />
         <Fact name="key" text={letter.key ?? "–"} />
         {headers.map(([name, text]) => (
-          <Fact key={name} name={`header ${shown(name)}`} text={text} />
+          <Fact key={name} name={`header ${visible(name)}`} text={text} />
         ))}
       </dl>
       <p class="quiet">Its value, {count(bytes)} bytes</p>
-      <pre>{value === null ? "none: a stub" : shown(value)}</pre>
+      <pre>{value === null ? "none: a stub" : visible(value)}</pre>
       <p class="row">{children}</p>
     </article>
   );
@@ -28,11 +28,9 @@ export function OneLetter({ letter, children }: { letter: DeadLetter; children: 
 const Fact = ({ name, text }: { name: string; text: string }) => (
   <>
     <dt>{name}</dt>
-    <dd>{shown(text)}</dd>
+    <dd>{visible(text)}</dd>
   </>
 );
 
 export const placeOf = ({ partition, offset }: { partition: number; offset: number }) =>
   `${partition}/${offset}`;
-/** Neither controls nor what turns the direction of writing: a text is to look like what it is. */
-export const shown = (text: string): string => text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "\ufffd");

@@ -1,9 +1,12 @@
 /** One order: placed as it is written, or found again; its way from stop to stop, with the code of each. */
 import { signal } from "@preact/signals";
+import { anOrder } from "../../../src/sample.ts";
 import type { Stop, Way } from "../../state.ts";
+import { visible } from "../format.ts";
 import { ask, part, placeOrder } from "../store.ts";
 
-const sample = '{"customer": "c42", "coffee": "latte", "size": "medium", "quantity": 2}';
+/** As a person would write it. */
+const sample = JSON.stringify(anOrder, undefined, " ").replaceAll(/\n */g, " ");
 const askEveryMs = 400;
 const patienceMs = 60_000;
 
@@ -27,7 +30,7 @@ async function follow(query: string): Promise<void> {
       return;
     }
     way.value = found;
-    if (found.status !== "accepted") return;
+    if (found.status !== "accepted" && found.status !== "unknown") return;
     await new Promise((resolve) => setTimeout(resolve, askEveryMs));
   }
 }
@@ -41,9 +44,9 @@ export function OneOrder() {
           onSubmit={async (event) => {
             event.preventDefault();
             const order = String(new FormData(event.currentTarget).get("order"));
-            const id = await placeOrder(order);
+            const { id, error } = await placeOrder(order);
             if (id) void follow(new URLSearchParams({ id }).toString());
-            else trouble.value = "It could not be placed.";
+            else trouble.value = `It could not be placed: ${error}`;
           }}
         >
           <label>
@@ -59,20 +62,28 @@ export function OneOrder() {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            const [first = "", key = "", principal = ""] = String(
-              new FormData(event.currentTarget).get("which"),
-            )
-              .trim()
-              .split(/\s+/);
-            void follow(
-              new URLSearchParams(key ? { customer: first, key, principal } : { id: first }).toString(),
+            const form = new FormData(event.currentTarget);
+            const [which = "", key = "", principal = ""] = ["which", "key", "principal"].map((name) =>
+              String(form.get(name) ?? "").trim(),
             );
+            const query = key ? { customer: which, key, principal } : { id: which };
+            void follow(new URLSearchParams(query).toString());
           }}
         >
           <label>
-            Its id, or customer and key{secured.value && ", and whose it is, if not the load's"}
+            Its id, or its customer
             <input name="which" autocomplete="off" required />
           </label>
+          <label>
+            and its key
+            <input name="key" autocomplete="off" />
+          </label>
+          {secured.value && (
+            <label>
+              and whose it is, if not the load's
+              <input name="principal" autocomplete="off" />
+            </label>
+          )}
           <button type="submit">Find it</button>
         </form>
       </div>
@@ -82,6 +93,8 @@ export function OneOrder() {
           <p>
             <code>{way.value.id}</code>{" "}
             <b class={`fate ${way.value.status.replace(" ", "-")}`}>{way.value.status}</b>
+            {way.value.status === "not found" &&
+              ": the ledger has neither a row nor a dead letter of it. It may still wait in Kafka."}
           </p>
         )}
       </div>
@@ -111,7 +124,7 @@ function Waterfall({ stops }: { stops: Stop[] }) {
             {stop.toMs > stop.fromMs && ` – ${stop.toMs - startMs}`} ms
           </span>
           <span class="what">
-            {stop.what} <code>{stop.code}</code>
+            {visible(stop.what)} <code>{stop.code}</code>
           </span>
         </li>
       ))}

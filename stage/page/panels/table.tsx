@@ -1,6 +1,6 @@
 /** The diagram as a table, for whoever can't see it or would rather read. */
 import type { ComponentChildren } from "preact";
-import { count, ms, perS, seconds } from "../format.ts";
+import { count, ms, perS, seconds, visible } from "../format.ts";
 import { part, shown } from "../store.ts";
 
 const instances = part((now) => now.instances, shown);
@@ -34,7 +34,7 @@ export function InstanceTable() {
             <tr key={name}>
               <th scope="row">{name}</th>
               <td>{one.tier}</td>
-              <td>{one.why && one.why !== one.state ? `${one.state}: ${one.why}` : one.state}</td>
+              <td>{one.why && one.why !== one.state ? `${one.state}: ${visible(one.why)}` : one.state}</td>
               <td>{perS(one.ratePerS)}</td>
               <td>{ms(one.p99Ms)}</td>
               <td>{one.role}</td>

@@ -1,5 +1,5 @@
 /** What happened, newest first: what was done here, and what the system did about it; up to where the plots are scrolled back. */
-import { clock } from "../format.ts";
+import { clock, visible } from "../format.ts";
 import { backToMs, part } from "../store.ts";
 
 const events = part((now) => now.events);
@@ -18,7 +18,7 @@ export function Timeline() {
         <ol>
           {newest.slice(0, 40).map(([key, { atMs, kind, text }]) => (
             <li key={key} class={`was-${kind}`}>
-              <time>{clock(atMs)}</time> {text}
+              <time>{clock(atMs)}</time> {visible(text)}
             </li>
           ))}
         </ol>
