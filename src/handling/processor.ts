@@ -33,8 +33,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         if ("fault" in work.decoded) void giveUp(work, `undecodable: ${work.decoded.fault}`);
       }
       const orders = works.filter(({ decoded }) => "entry" in decoded);
-      if (orders.length === 0) return conclude([], new Map());
-      if (effects) return await effect(orders[0] as Work, free);
+      if (effects && orders[0]) return await effect(orders[0], free);
       return conclude(orders, await recorder.record(orders, handled));
     } finally {
       for (const { owner } of works) owner.running -= 1;
