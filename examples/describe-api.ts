@@ -22,11 +22,8 @@ const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const acceptedStatus = object({ status: { const: 202 } });
 const views = ["ToCome", "Waiting", "Handled", "Dead"];
 
-// TypeBox's $id would move the base that references inside the document are resolved against.
-const { $id: _, ...order } = orderSchema;
-
 const schemas = {
-  Order: order,
+  Order: orderSchema,
   Batch: { ...array(ref("Order")), minItems: 1, maxItems: maxBatchOrders },
   Accepted: object({ id: uuid, partition: integer, offset: { ...integer, type: ["integer", "null"] } }),
   Problem: {

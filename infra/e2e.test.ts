@@ -199,7 +199,7 @@ async function isWhole(): Promise<boolean> {
     deliveryTimeoutMs: 5_000,
   }).catch(() => undefined);
   try {
-    const partitions = (await producer?.partitions("orders", 5_000)) ?? [];
+    const { partitions = [] } = (await producer?.metadata("orders", 5_000)) ?? {};
     return partitions.length > 0 && partitions.every(({ replicas, isrs }) => replicas.length === isrs.length);
   } finally {
     await producer?.close(0);

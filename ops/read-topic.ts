@@ -56,8 +56,7 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
   try {
     // What lasts beyond that is noticed as an answer that does not come.
     await connected(consumer, { ...config, ORDERS_TOPIC: topic }, () => undefined).catch(unreachable);
-    const metadata = await metadataOf(consumer)(topic, callTimeoutMs);
-    const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+    const { partitions } = await metadataOf(consumer)(topic, callTimeoutMs);
     if (partitions.length === 0) throw new Error(`the topic ${topic} does not exist`);
     const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(id)));
     fetched = openFetched(handleOf(consumer), topic);

@@ -47,7 +47,7 @@ try {
   const producer = await openProducer(scratch, { deliveryTimeoutMs: timeoutMs });
   try {
     // The broker that is asked hears of a new topic a moment after the one that made it.
-    while ((await producer.partitions(topic, timeoutMs)).length < config.TOPIC_PARTITIONS)
+    while ((await producer.metadata(topic, timeoutMs)).partitions.length < config.TOPIC_PARTITIONS)
       await Bun.sleep(pauseMs);
     await using reader = await openReader();
     let lastMs = Number.POSITIVE_INFINITY;

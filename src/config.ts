@@ -104,9 +104,7 @@ export type ConsumerConfig = Static<typeof consumerSchema>;
 export type KafkaConfig = Static<typeof kafkaSchema>;
 
 /** Every fault of the environment in one message, one line each, with what is expected. */
-export class ConfigError extends Error {
-  override name = "ConfigError";
-}
+export class ConfigError extends Error {}
 
 function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   const given = Object.entries(schema.properties).flatMap(([name, { type }]) => {

@@ -34,7 +34,7 @@ export const orderSchema = Type.Object(
     milk: Type.Optional(oneOf(["whole", "semi-skimmed", "skimmed", "oat", "soy", "almond"])),
     note: Type.Optional(line(200)),
   },
-  { additionalProperties: false, $id: "Order" },
+  { additionalProperties: false },
 );
 
 /** An order as a client sends it. */

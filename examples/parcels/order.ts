@@ -14,7 +14,7 @@ export const orderSchema = Type.Object(
     service: oneOf(["standard", "express"]),
     reference: Type.Optional(line(500)),
   },
-  { additionalProperties: false, $id: "Parcel" },
+  { additionalProperties: false },
 );
 
 /** A parcel as a client sends it. */

@@ -31,8 +31,7 @@ export async function startSampler(config: ConsumerConfig, { everyMs = 500 } = {
   // What lasts is noticed as an answer that does not come.
   client.on("event.error", () => undefined);
   await called((done) => client.connect({ topic, timeout: callTimeoutMs }, done));
-  const metadata = await metadataOf(client)(topic, callTimeoutMs);
-  const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? [];
+  const { partitions } = await metadataOf(client)(topic, callTimeoutMs);
   const places = partitions.map(({ id }) => ({ topic, partition: id }));
   const commits: CommitSeen[] = [];
   const newest = new Map<number, number>();

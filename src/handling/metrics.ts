@@ -51,7 +51,6 @@ export function createHandlingMetrics(registry: Registry) {
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
     position: ofPartition("kafka_partition_position", "Offset after the newest record taken on."),
     committed: ofPartition("kafka_partition_committed", "Offset last committed by this consumer."),
-    end: ofPartition("kafka_partition_end", "Offset at the end of the partition, as last fetched."),
     lag: ofPartition("kafka_partition_lag_records", "Records that are not finished."),
     oldest: ofPartition("kafka_partition_oldest_unfinished_seconds", "Age of the oldest unfinished record."),
   };
@@ -63,10 +62,10 @@ export function tellOfPartitions(
   partitions: ReadonlyMap<number, OwnedPartition>,
   { metrics, consumer, clock }: { metrics: HandlingMetrics; consumer: KafkaConsumer; clock: Clock },
 ): void {
-  const { owned, waiting, paused, position, committed, end, lag, oldest } = metrics;
+  const { owned, waiting, paused, position, committed, lag, oldest } = metrics;
   const collect = () => {
     owned.set(partitions.size);
-    for (const gauge of [waiting, paused, position, committed, end, lag, oldest]) gauge.reset();
+    for (const gauge of [waiting, paused, position, committed, lag, oldest]) gauge.reset();
     for (const { partition, offsets, ...owner } of partitions.values()) {
       const place = { topic, partition };
       const newest = consumer.watermarks(partition).highOffset;
@@ -78,9 +77,7 @@ export function tellOfPartitions(
       position.set(place, read);
       committed.set(place, done);
       oldest.set(place, oldestMs < 0 ? 0 : Math.max(0, clock.epochMs() - oldestMs) / 1_000);
-      if (newest < 0) continue;
-      end.set(place, newest);
-      lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
+      if (newest >= 0) lag.set(place, Math.max(0, newest - read) + offsets.unfinished());
     }
   };
   Object.assign(owned, { collect });

@@ -26,8 +26,7 @@ test("every reference leads somewhere", () => {
 });
 
 test("an order is described by the schema that validates it", () => {
-  const { $id: _, ...schema } = JSON.parse(JSON.stringify(orderSchema));
-  expect(document.components.schemas.Order).toEqual(schema);
+  expect(document.components.schemas.Order).toEqual(JSON.parse(JSON.stringify(orderSchema)));
 });
 
 test("every outcome that an order can have is documented, with its status and its fate", () => {

@@ -4,11 +4,8 @@
  * read when they are asked for; nothing is sent from it, and nothing fetched from elsewhere.
  */
 import type { Hono } from "hono";
-import { orderSchema } from "../order.ts";
+import { orderSchema as Order } from "../order.ts";
 import document from "./openapi.json" with { type: "json" };
-
-// TypeBox's $id would move the base that references inside the document are resolved against.
-const { $id: _, ...Order } = orderSchema;
 
 /** The document. Its paths are those that pass the balancer. */
 export const openApi = { ...document, components: { schemas: { ...document.components.schemas, Order } } };

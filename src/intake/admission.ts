@@ -56,7 +56,7 @@ export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) 
       if (overloaded) detail = inWords(waiting, `in overload ${Math.floor(lane.limit)}`);
       if (detail === undefined) return undefined;
       if (lane && waiting < lane.limit) lane.overload.refused();
-      metrics.shed(overloaded ? "overload" : "bound");
+      metrics.shed.inc({ cause: overloaded ? "overload" : "bound" });
       return new OutcomeError("overloaded", detail);
     },
     /** An order of a lane, or a body that is about to be read. Every call has its `leave`. */

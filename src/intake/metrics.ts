@@ -13,12 +13,11 @@ export function createIntakeMetrics(registry: Registry) {
     new Counter({ name, help, labelNames, registers });
   const seconds = (name: string, help: string) => latencyHistogram(registry, name, help);
   const ofOutcomes = counter("orders_outcomes_total", "Answers by outcome and fate.", "outcome", "fate");
-  const ofShed = counter("orders_shed_total", "Orders and unread requests that a limit refused.", "cause");
+  const shed = counter("orders_shed_total", "Orders and unread requests that a limit refused.", "cause");
   const outcome = (outcome: OutcomeName, orders = 1): void =>
     ofOutcomes.inc({ outcome, fate: outcomes[outcome].fate ?? "none" }, orders);
-  const shed = (cause: "bound" | "overload", orders = 1): void => ofShed.inc({ cause }, orders);
   for (const name of Object.keys(outcomes)) outcome(name as OutcomeName, 0);
-  for (const cause of ["bound", "overload"] as const) shed(cause, 0);
+  for (const cause of ["bound", "overload"]) shed.inc({ cause }, 0);
   return {
     outcome,
     shed,

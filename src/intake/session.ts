@@ -34,7 +34,7 @@ export function createSession(
   let kafka: KafkaProducer | undefined;
   let closed = false;
   let brokersUp = 0;
-  let partitions: Awaited<ReturnType<KafkaProducer["partitions"]>> = [];
+  let partitions: Awaited<ReturnType<KafkaProducer["metadata"]>>["partitions"] = [];
   let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
   /** What Kafka's client said last of why it does not reach a broker. */
   let words: string | undefined;
@@ -95,7 +95,7 @@ export function createSession(
       await Bun.sleep(watchMs);
       if (!current()) return;
       try {
-        const found = await client.partitions(topic, watchMs);
+        const { partitions: found } = await client.metadata(topic, watchMs);
         // Idle connections may all have been closed: an answer counts, and asking makes a new one.
         brokersUp = Math.max(brokersUp, 1);
         if (!current()) return;

@@ -72,9 +72,12 @@ export function called<Answer>(call: (done: (error: unknown, answer: Answer) => 
   });
 }
 
-/** Asks what the brokers know of a topic, and of no other. @throws Error when none answers in time */
-export const metadataOf = (client: Client) => (topic: string, timeoutMs: number) =>
-  called<Kafka.Metadata>((done) => client.getMetadata({ topic, allTopics: false, timeout: timeoutMs }, done));
+/** Asks what the brokers know of a topic, and of no other; with its partitions. @throws Error when none answers in time */
+export const metadataOf = (client: Client) => async (topic: string, timeoutMs: number) => {
+  const asked = { topic, allTopics: false, timeout: timeoutMs };
+  const told = await called<Kafka.Metadata>((done) => client.getMetadata(asked, done));
+  return { ...told, partitions: told.topics.find(({ name }) => name === topic)?.partitions ?? [] };
+};
 
 /** Disconnects: a producer at most within 5 s, without what it has not sent; a consumer within 10 s. */
 export function disconnect(client: Client): Promise<void> {

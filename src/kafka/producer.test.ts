@@ -108,7 +108,7 @@ function bytesInUse(): number {
 test("a producer that is closed leaves nothing of its topic, which takes 25 KB", async () => {
   const look = async () => {
     const producer = await openProducer(config, { deliveryTimeoutMs: 5_000 });
-    await producer.partitions(config.ORDERS_TOPIC, 5_000);
+    await producer.metadata(config.ORDERS_TOPIC, 5_000);
     await producer.close(0);
   };
   const [warmUp, measured] = [50, 100];

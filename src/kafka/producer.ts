@@ -78,7 +78,6 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
   const waiting = new Map<number, { onReport: OnReport; left: number }>();
   let lastCall = 0;
   const asking = openAsking(handle);
-  const metadata = metadataOf(client);
   const wakeUps = openWakeUps(handle, () => reports.poll());
   const sender = openSender(handle, lingers);
   const reports = openReports(handle, (tag, report) => {
@@ -119,12 +118,7 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
       const [refusal] = produceAll([record], (_, report) => onReport(report));
       if (refusal) throw refusal[1];
     },
-    metadata,
-    /** The state of every partition of a topic. @throws Error when no broker answers in time. */
-    async partitions(topic: string, timeoutMs: number): Promise<Kafka.PartitionMetadata[]> {
-      const { topics } = await metadata(topic, timeoutMs);
-      return topics.find(({ name }) => name === topic)?.partitions ?? [];
-    },
+    metadata: metadataOf(client),
     /** Sends what is queued, at most for so long, and disconnects. What is unacknowledged then stays unknown. */
     async close(flushTimeoutMs: number): Promise<void> {
       await flush(flushTimeoutMs);

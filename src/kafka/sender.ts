@@ -13,7 +13,7 @@ export type OutgoingRecord = {
   headers: RecordHeaders;
   /** Milliseconds since the epoch; none: now. */
   timestampMs?: number;
-  /** Headers before those, which one array gives to many records: encoded once, for 0.2 µs less a record. */
+  /** Headers before those, which one array gives to many records: encoded once a call, for 0.2 µs less a record. */
   sharedHeaders?: RecordHeaders;
 };
 
@@ -33,31 +33,25 @@ export class RefusedRecord extends Error {
   }
 }
 
-const none: RecordHeaders = [];
-
 /** @param lingers the client has a linger.ms; if not, records that are sent together leave together */
 export function openSender(client: Pointer, lingers: boolean) {
   const topics = new Map<string, Pointer>();
   const encoder = createEncoder();
-  function sharing(headers: RecordHeaders) {
-    encoder.addHeaders(headers);
-    return { headers, encoded: encoder.encoded() };
-  }
-  let shared = sharing(none);
   return {
     /** As a producer's `produceAll`. @param firstTag what the first one's report is known by, from 1 on; others by the next */
     send(records: readonly OutgoingRecord[], firstTag: number): [n: number, refused: RefusedRecord][] {
       const [first] = records;
       if (first === undefined) return [];
-      const { topic, sharedHeaders = none } = first;
-      if (records.some((one) => one.topic !== topic || (one.sharedHeaders ?? none) !== sharedHeaders))
+      const { topic, sharedHeaders } = first;
+      if (records.some((one) => one.topic !== topic || one.sharedHeaders !== sharedHeaders))
         throw new TypeError("records of several topics or shared headers in one call");
-      if (shared.headers !== sharedHeaders) shared = sharing(sharedHeaders);
       const to = topics.get(topic) ?? present(rdkafka.rd_kafka_topic_new(client, cText(topic), null), topic);
       topics.set(topic, to);
+      encoder.addHeaders(sharedHeaders ?? []);
+      const shared = encoder.encoded();
       for (const record of records) encoder.add(record);
       const errors = new Float64Array(records.length);
-      const encoded = [...shared.encoded, ...encoder.encoded()] as const;
+      const encoded = [...shared, ...encoder.encoded()] as const;
       rdkafka.coffee_orders_send(client, to, ...encoded, records.length, firstTag, lingers, errors);
       const refused: [number, RefusedRecord][] = [];
       for (let n = 0; n < records.length; n += 1)

@@ -55,12 +55,12 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
 export async function askOfTopic(
   config: KafkaConfig,
   topic: string,
-  client: Pick<KafkaProducer, "partitions" | "ask" | "metadata">,
+  client: Pick<KafkaProducer, "ask" | "metadata">,
   { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
   const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
-  const partitions = await client.partitions(topic, timeoutMs);
+  const { partitions } = await client.metadata(topic, timeoutMs);
   const isAsked = !denial && inSync > 1 && partitions.length > 0;
   const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];

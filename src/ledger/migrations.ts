@@ -10,9 +10,7 @@ import { LedgerUnavailableError } from "./ledger.ts";
 type Migrations = Readonly<Record<"ledger" | "effect", readonly string[]>>;
 
 /** The database is not as this version needs it. The text says what is wrong and what to do; nothing was changed. */
-export class SchemaError extends Error {
-  override name = "SchemaError";
-}
+export class SchemaError extends Error {}
 
 type Column = { table: string; name: string; type: string; optional: boolean | number };
 /** Runs statements in a transaction of which only one runs at a time. @returns the rows of a single query */

@@ -16,14 +16,12 @@ const pairs = new DataView(text.buffer, text.byteOffset, text.length);
 /** Where each of a UUID's bytes stands in its text (RFC 9562, section 4). */
 const places = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 /** Each byte's two digits, as one number. */
-const digits = Uint16Array.from({ length: 256 }, (_, byte) => {
-  const [high = 0, low = 0] = Buffer.from(byte.toString(16).padStart(2, "0"));
-  return (high << 8) | low;
-});
+const digits = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, "0")).readUInt16BE(),
+);
 
 /** Bytes of an id that tell whose it is: UUIDv8's first field, custom_a (RFC 9562, section 5.8). */
 const ownerBytes = 6;
-const ownerDigest = new Uint8Array(32);
 
 /**
  * UUIDv8 of SHA-256 over customer and the order's own key (RFC 9562, section 5.8 and appendix B.2). The customer is preceded by
@@ -33,10 +31,7 @@ const ownerDigest = new Uint8Array(32);
 export function orderId(customer: string, key: string, principal?: string): string {
   const own = `${customer.length}:${customer}${key}`;
   Bun.SHA256.hash(principal === undefined ? own : `@${principal.length}:${principal}${own}`, digest);
-  if (principal !== undefined) {
-    Bun.SHA256.hash(principal, ownerDigest);
-    digest.set(ownerDigest.subarray(0, ownerBytes));
-  }
+  if (principal !== undefined) digest.set(ownerOf(principal));
   digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
   digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
   // In one text at once: 0.2 µs for an id and its place in a Map, where pieces that are put together take 1.0 (Bun 1.4.5).
@@ -45,9 +40,11 @@ export function orderId(customer: string, key: string, principal?: string): stri
   return text.toString("latin1");
 }
 
+const ownerOf = (principal: string) => (Bun.SHA256.hash(principal) as Uint8Array).subarray(0, ownerBytes);
+
 /** Whether an order with this id, a UUID, is the principal's. One that was placed while it ran open is nobody's. */
 export const isOrderOf = (principal: string, id: string): boolean =>
-  Bun.SHA256.hash(principal, "hex").startsWith(id.replace("-", "").slice(0, 2 * ownerBytes));
+  ownerOf(principal).toHex() === id.replace("-", "").slice(0, 2 * ownerBytes);
 
 /** The form of a UUID (RFC 9562, section 4), which every order id has. */
 export const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
