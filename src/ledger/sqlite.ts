@@ -111,7 +111,7 @@ export function createSqliteLedger(path: string): Ledger {
     async open(effect) {
       // At its next try the file may be another one.
       for (const one of [opened, openedToLook]) one?.close();
-      [opened, openedToLook] = [];
+      [opened, openedToLook] = [undefined, undefined];
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
       for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
         await locked(`PRAGMA ${setting}`).catch(blame);
