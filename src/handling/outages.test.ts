@@ -83,6 +83,19 @@ test("a dead-letter topic out of reach holds up no order; when it is back, the l
   expect((await place.letters()).length).toBeGreaterThanOrEqual(12);
 });
 
+test("that letters are held is told for as long as they are, and not that nothing is finished", async () => {
+  cluster.setPartitionLeader(place.deadTopic, 0, -1);
+  await place.put([{ value: "nobody can read this" }]);
+  await using consumer = startTestConsumer(place.env);
+  await until("it is told", () => consumer.unready()?.startsWith("1 dead letters are held"));
+  // After a minute in which nothing is finished that is told, too, where no more is known.
+  const longMs = performance.now() + 61_000;
+  await until("that has lasted", () => performance.now() > longMs, 90_000);
+  expect(consumer.unready()).toStartWith("1 dead letters are held");
+  cluster.setPartitionLeader(place.deadTopic, 0, 1);
+  await until("it is ready", () => consumer.unready() === undefined);
+});
+
 test("partitions are given up only after what runs has ended, and it is not told to stop before its time", async () => {
   await place.put([recordOf("1")]);
   const { promise: released, resolve: release } = Promise.withResolvers<void>();

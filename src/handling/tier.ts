@@ -86,7 +86,7 @@ export function startConsumer(
     unready(): string | undefined {
       if (draining) return "draining";
       if (!core) return obstacle;
-      return denial ?? core.member.unready() ?? deadLetters.unready();
+      return denial ?? deadLetters.unready() ?? core.member.unready();
     },
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
