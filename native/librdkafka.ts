@@ -23,7 +23,7 @@ const manifest = ["deps/package.json", "deps/bun.lock"].map(here);
 /** What configure leaves out in silence where it can't be linked. */
 const wanted = ["WITH_SSL", "WITH_SASL_SCRAM", "WITH_ZLIB", "WITH_ZSTD"];
 
-const mending = ["librdkafka", "mend"].map((file) => here(`mends/${file}.ts`));
+const mending = ["librdkafka", "others", "mend"].map((file) => here(`mends/${file}.ts`));
 /** What both results below depend on, and so the addon. */
 export const librdkafkaParts = [...manifest, ...mending, here("compiler-env.ts"), import.meta.path];
 

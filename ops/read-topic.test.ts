@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { startMockCluster } from "../native/mock-cluster.ts";
 import { kafkaConfig } from "../src/config.ts";
-import { startDoor } from "../testing/door.ts";
+import { startDoor } from "../testing/brokers/door.ts";
 import { openTopics, startOrdersCluster } from "../testing/kafka.ts";
 import { openTopicReader } from "./read-topic.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { until } from "../../kit/until.ts";
 import { startMockCluster } from "../../native/mock-cluster.ts";
-import { startDoor } from "../../testing/door.ts";
+import { startDoor } from "../../testing/brokers/door.ts";
 import { openTopics } from "../../testing/kafka.ts";
 import { idOf, recordOf, startTestConsumer, temporaryLedger } from "../../testing/test-consumer.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../kit/until.ts";
 import { startMockCluster } from "../../native/mock-cluster.ts";
-import { startDoor } from "../../testing/door.ts";
+import { startDoor } from "../../testing/brokers/door.ts";
 import { consumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openConsumer } from "./consumer.ts";
