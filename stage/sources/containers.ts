@@ -228,8 +228,8 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   }
 
   void (async () => {
-    const events = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
-    const labelled = [...events, `label=com.docker.compose.project=${(await topology.config()).name}`];
+    const kinds = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
+    const labelled = [...kinds, `label=com.docker.compose.project=${(await topology.config()).name}`];
     const filters = labelled.flatMap((one) => ["--filter", one]);
     const argv = ["docker", "events", "--format", "{{json .}}", ...filters];
     const { env } = process;
