@@ -55,7 +55,9 @@ export function createApp(stage: Stage, { port, token }: Door, assets: ReadonlyM
     if (!isHost(c.req.header("host"))) return c.text("This is not the name of this stage.\n", 421);
     if (c.req.path === "/" && isToken(c.req.query("token"))) {
       setCookie(c, cookie(), token, { httpOnly: true, sameSite: "Strict", path: "/" });
-      return c.redirect("/", 303);
+      // Not by a redirect: of a link on another site's page that is still a request of that site, without the cookie.
+      c.header("refresh", "0;url=/");
+      return c.html("");
     }
     if (!isToken(getCookie(c, cookie())))
       return c.text("Open the link that the stage printed: it has the token.\n", 401);

@@ -4,9 +4,8 @@
 // to end before any order. However it ends, no process of it is left.
 import { rmSync } from "node:fs";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
-import { temporaryFolder } from "../../kit/temporary-folder.ts";
 import { UserError } from "../../kit/user-error.ts";
-import { createProcesses } from "./processes.ts";
+import { createProcesses, temporaryFolder } from "./processes.ts";
 import { type OpenOnlooker, runDemo } from "./run.ts";
 import { openScreen } from "./screen/screen.ts";
 import { readSettings } from "./settings.ts";

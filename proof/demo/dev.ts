@@ -8,11 +8,10 @@ import { join } from "node:path";
 import { ownCommandLine } from "../../kit/arguments.ts";
 import { Stopped, stopWhenTold } from "../../kit/child.ts";
 import { freePorts, isTaken, portOf } from "../../kit/ports.ts";
-import { temporaryFolder } from "../../kit/temporary-folder.ts";
 import { until } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { bootstrapOf } from "./pipeline.ts";
-import { type Child, createProcesses } from "./processes.ts";
+import { type Child, createProcesses, temporaryFolder } from "./processes.ts";
 
 const root = join(import.meta.dir, "..", "..");
 /** An editor writes a file more than once. */

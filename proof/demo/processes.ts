@@ -1,6 +1,7 @@
 // Child processes that can't outlive us, whatever way we end: the kernel kills them when we die, be it by SIGKILL.
 // Each is in a session of its own, so that a Ctrl-C is ours alone to act upon, and writes to a log of its own.
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tied } from "../../kit/child.ts";
 import { thisMachine, withTools } from "../../kit/machine.ts";
@@ -84,6 +85,16 @@ export function createProcesses(folder: string) {
       for (const child of living) child.signal("SIGKILL");
     },
   };
+}
+
+/** A folder of their own, for entries: ends this process with 1 and why where there can be none. */
+export function temporaryFolder(prefix: string): string {
+  try {
+    return mkdtempSync(join(tmpdir(), prefix));
+  } catch (error) {
+    console.error(`No folder can be made in ${tmpdir()}: ${(error as Error).message}\nTMPDIR names another.`);
+    return process.exit(1);
+  }
 }
 
 /** The last lines of what a child wrote, indented. */

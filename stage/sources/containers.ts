@@ -228,18 +228,15 @@ function createRoster(system: Awaited<ReturnType<typeof openSystem>>) {
   }
 
   void (async () => {
-    const filters = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
-    const labelled = [...filters, `label=com.docker.compose.project=${(await topology.config()).name}`];
-    const argv = ["docker", "events", "--format", "{{json .}}"];
-    while (!stopping.signal.aborted) {
-      const child = Bun.spawn([...argv, ...labelled.flatMap((one) => ["--filter", one])], {
-        ...{ env: process.env, stdin: "ignore", stdout: "pipe", stderr: "ignore", signal: stopping.signal },
-      });
+    const kinds = [...Object.keys(stateAfter), "create", "destroy"].map((event) => `event=${event}`);
+    const labelled = [...kinds, `label=com.docker.compose.project=${(await topology.config()).name}`];
+    const filters = labelled.flatMap((one) => ["--filter", one]);
+    const argv = ["docker", "events", "--format", "{{json .}}", ...filters];
+    const { env } = process;
+    // Ended by their daemon's end, they are listened to again: who came and went meanwhile is in no event.
+    for (; !stopping.signal.aborted; await Bun.sleep(eventsAgainMs), listDueMs = 0) {
+      const child = Bun.spawn(argv, { env, stderr: "ignore", signal: stopping.signal });
       for await (const line of linesOf(child.stdout)) take(JSON.parse(line));
-      // The daemon has ended: who came and went since then is in no event.
-      listDueMs = 0;
-      hear();
-      await Bun.sleep(eventsAgainMs);
     }
   })();
 
