@@ -233,6 +233,26 @@ test("the effect's table is locked for a while: no sessions pile up, nobody is b
   expect(await consumer.metric("handler_breaker_open")).toBe(0);
 });
 
+test("a database that can't take so many at once gets fewer: nobody is blamed, and all are handled", async () => {
+  await using consumer = startTestConsumer({ ...env, HANDLER_ATTEMPTS: "1" });
+  await place.put(orders(1, "first"));
+  await consumer.reaches("orders_handled_total", 1);
+  await using sql = new SQL({ url: env.LEDGER_URL as string, max: 1 });
+  await sql.unsafe(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT count(*) FROM fresh) > 40 THEN RAISE 'too many' USING ERRCODE = 'out_of_memory'; END IF;
+    RETURN NULL; END $$;
+    CREATE TRIGGER no_room AFTER INSERT ON ledger_current REFERENCING NEW TABLE AS fresh EXECUTE FUNCTION no_room()`);
+  await sql.begin(async (lock) => {
+    // Until all are there, so that they go together.
+    await lock`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
+    await place.put(orders(300, "c"));
+    await consumer.reaches("kafka_partition_position", 301);
+  });
+  await consumer.reaches("orders_handled_total", 301);
+  expect(await consumer.metric("orders_retried_total")).toBe(0);
+  expect(await consumer.metric("orders_dead_total")).toBe(0);
+});
+
 test.each([
   ["says so", () => new RetryLater("the kitchen is down")],
   ["fails all orders, as a bad deploy does", () => new Error("the kitchen is down")],

@@ -13,8 +13,8 @@ const sharedTimeoutMs = 1_000;
 
 /** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
 const mostBrokenOff = 10;
-/** Fewer where others wait and it is known who met it first, and so goes alone. */
-const mostBrokenOffByOne = 3;
+/** Fewer where others wait and it is known who met it first, and so goes alone; or none has begun: they may be too many. */
+const fewBrokenOff = 3;
 
 /** How it ended for each order; none for one that has another turn: it, or an earlier one of its customer, held others up. */
 export type Ends = Map<Work, Verdict | Fault>;
@@ -68,7 +68,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
   function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
-    let brokenOff = 0;
+    let [brokenOff, unbegun] = [0, 0];
     return whileLedgerIsDown(works, async () => {
       let deadline: Deadline | undefined;
       let endMs = 0;
@@ -94,11 +94,11 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         return recorded;
       } catch (error) {
         if (error instanceof BatchError) throw error;
-        brokenOff = deadline ? brokenOff + 1 : 0;
+        [brokenOff, unbegun] = deadline ? [brokenOff + 1, 0] : [0, unbegun + 1];
         // A connection that breaks tells the transaction before those that are in it.
         await clock.nextTurn();
-        if (works.length === 1) suspect = undefined;
-        if (brokenOff < (suspect ? mostBrokenOffByOne : mostBrokenOff)) throw error;
+        if (works.length === 1) [suspect, unbegun] = [undefined, 0];
+        if (unbegun < fewBrokenOff && brokenOff < (suspect ? fewBrokenOff : mostBrokenOff)) throw error;
         throw new BatchError(new Map(suspect && [[suspect, { place: "ledger", error }]]), error);
       } finally {
         deadline?.stop();
@@ -112,10 +112,11 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
     const failedCustomers = new Set<string>();
     let lateRounds = 0;
-    async function part(all: Work[]): Promise<void> {
+    /** @returns true, unless all of them were taken away while the ledger was down: then nothing more is tried */
+    async function part(all: Work[]): Promise<boolean | undefined> {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
       // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
-      if (works.length === 0 || lateRounds > 1) return;
+      if (works.length === 0 || lateRounds > 1) return true;
       const recorded = await transaction(works, timeoutMs, apply).catch((error) => {
         if (!(error instanceof BatchError)) throw error;
         const lone = works.length === 1 ? { place: undefined, error: error.cause } : undefined;
@@ -139,8 +140,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       lateRounds += Number(late > 0);
       if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
       const half = rest.length < works.length ? rest.length : Math.ceil(rest.length / 2);
-      await part(rest.slice(0, half));
-      await part(rest.slice(half));
+      return (await part(rest.slice(0, half))) && part(rest.slice(half));
     }
     await part(works);
     return ends;
