@@ -5,12 +5,14 @@ import { test } from "bun:test";
 import { connect } from "node:net";
 import { until } from "../kit/until.ts";
 import { serveStage } from "./server.ts";
+import type { Seen } from "./sources/source.ts";
 import { openStage } from "./stage.ts";
 import { openPage, startBrowser } from "./testing/browser.ts";
 import { createFeed } from "./testing/feed.ts";
 
 const token = "a-token-of-the-test";
-const changeBytes = 1_000_000;
+/** Each with words of 300 characters, so that all of them together are a megabyte. */
+const instances = 3_000;
 const mb = 2 ** 20;
 const heapMb = () => {
   Bun.gc(true);
@@ -56,10 +58,10 @@ test("is ended when that is too far behind, and what was not read is let go at o
       const { seen, log } = await source.look();
       looks += 1;
       setTimeout(changed);
-      return {
-        seen: seen.map((one) => ({ ...one, why: `${looks}`.repeat(changeBytes / seen.length) })),
-        log,
-      };
+      const [first] = seen;
+      const why = `${looks}`.repeat(300);
+      const many = Array.from({ length: instances }, (_, n) => ({ ...(first as Seen), name: `${n}`, why }));
+      return { seen: many, log };
     },
     onChange: (hear) => {
       changed = hear;
