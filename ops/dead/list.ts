@@ -1,4 +1,5 @@
 /** Shows dead letters: how many for which reason, the letters themselves, or one of them in full. */
+import { visible } from "../../kit/visible.ts";
 import type { ReadRecord, TopicReader } from "../read-topic.ts";
 import type { LetterPlace } from "./arguments.ts";
 import { counted, type Filter, type Letter, letterOf, matches, textHeaders } from "./letters.ts";
@@ -98,8 +99,6 @@ const row = (letter: Letter): string[] => [
 const sourceOf = ({ source }: Letter): string =>
   source ? `${oneLine(source.topic)} ${source.partition}/${source.offset}` : "-";
 
-/** What strangers wrote must not steer the terminal, nor turn the direction of writing. */
-const visible = (text: string): string => text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "\ufffd");
 const oneLine = (text: string | null): string =>
   text === null ? "-" : visible(text).replace(/[\n\t]/g, " ");
 const short = (text: string): string =>

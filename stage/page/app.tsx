@@ -1,6 +1,7 @@
 /** The page from top to bottom: the verdict, the living diagram, and below what one can do and what has happened. */
+
+import { visible } from "../../kit/visible.ts";
 import { Diagram } from "./diagram.tsx";
-import { visible } from "./format.ts";
 import { Inspector } from "./inspector.tsx";
 import { Guide } from "./panels/guide.tsx";
 import { Letters } from "./panels/letters.tsx";

@@ -3,9 +3,10 @@
  * its rate and percentile. The lines and what flows on them are drawn behind the cards (flow.ts).
  */
 import { useEffect, useRef } from "preact/hooks";
+import { visible } from "../../kit/visible.ts";
 import type { EdgeName, Instance, Partition, TierName } from "../state.ts";
 import { startFlow } from "./flow.ts";
-import { clock, count, ms, perS, seconds, visible } from "./format.ts";
+import { clock, count, ms, perS, seconds } from "./format.ts";
 import { chosen, part, past, shown } from "./store.ts";
 
 const instances = part((now) => now.instances, shown);

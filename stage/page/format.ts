@@ -26,6 +26,3 @@ export function moment(atMs: number): string {
   const isToday = at.toDateString() === new Date().toDateString();
   return isToday ? clock(atMs) : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
-
-/** Neither controls nor what turns the direction of writing: a text is to look like what it is. */
-export const visible = (text: string): string => text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, "\ufffd");

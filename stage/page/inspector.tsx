@@ -1,7 +1,8 @@
 /** What can be done to one instance, or to a tier: one press each, nothing asked twice. Beside the page, not over it. */
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { visible } from "../../kit/visible.ts";
 import type { Instance, TierName } from "../state.ts";
-import { ms, perS, visible } from "./format.ts";
+import { ms, perS } from "./format.ts";
 import { act, chosen, part, strike } from "./store.ts";
 
 const instances = part((now) => now.instances);

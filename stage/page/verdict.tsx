@@ -1,6 +1,8 @@
 /** The verdict, in a sentence and in figures: what the client was told against what the ledger has. */
+
+import { visible } from "../../kit/visible.ts";
 import { figureWords, type Verdict, verdictTitles } from "../state.ts";
-import { count, seconds, visible } from "./format.ts";
+import { count, seconds } from "./format.ts";
 import { part } from "./store.ts";
 
 const verdict = part((now) => now.verdict);

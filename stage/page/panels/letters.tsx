@@ -3,8 +3,9 @@
  * the sending with its progress. What strangers wrote is shown as text alone.
  */
 import { signal } from "@preact/signals";
+import { visible } from "../../../kit/visible.ts";
 import type { DeadLetter, LetterList, LetterPlan, ListedLetter } from "../../state.ts";
-import { count, moment, visible } from "../format.ts";
+import { count, moment } from "../format.ts";
 import { act, ask, part } from "../store.ts";
 import { OneLetter, placeOf } from "./one-letter.tsx";
 

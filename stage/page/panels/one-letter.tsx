@@ -1,7 +1,8 @@
 /** One dead letter in full. What strangers wrote is shown as text alone, and looks like what it is. */
 import type { ComponentChildren } from "preact";
+import { visible } from "../../../kit/visible.ts";
 import type { DeadLetter } from "../../state.ts";
-import { count, visible } from "../format.ts";
+import { count } from "../format.ts";
 
 export function OneLetter({ letter, children }: { letter: DeadLetter; children: ComponentChildren }) {
   const { source, value, bytes, headers } = letter;

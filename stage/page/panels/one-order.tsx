@@ -1,8 +1,8 @@
 /** One order: placed as it is written, or found again; its way from stop to stop, with the code of each. */
 import { signal } from "@preact/signals";
+import { visible } from "../../../kit/visible.ts";
 import { anOrder } from "../../../src/sample.ts";
 import type { Stop, Way } from "../../state.ts";
-import { visible } from "../format.ts";
 import { ask, part, placeOrder } from "../store.ts";
 
 /** As a person would write it. */

@@ -1,6 +1,7 @@
 /** The diagram as a table, for whoever can't see it or would rather read. */
 import type { ComponentChildren } from "preact";
-import { count, ms, perS, seconds, visible } from "../format.ts";
+import { visible } from "../../../kit/visible.ts";
+import { count, ms, perS, seconds } from "../format.ts";
 import { part, shown } from "../store.ts";
 
 const instances = part((now) => now.instances, shown);

@@ -1,5 +1,6 @@
 /** What happened, newest first: what was done here, and what the system did about it; up to where the plots are scrolled back. */
-import { clock, visible } from "../format.ts";
+import { visible } from "../../../kit/visible.ts";
+import { clock } from "../format.ts";
 import { backToMs, part } from "../store.ts";
 
 const events = part((now) => now.events);
