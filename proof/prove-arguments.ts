@@ -9,6 +9,7 @@ import type { FaultName } from "./faults/registry.ts";
 import { type ScenarioName, scenarioNames, scenarios } from "./plan/scenarios.ts";
 import { plan, type Schedule, type ScheduleOptions } from "./plan/schedule.ts";
 import { scenarioSuites } from "./plan/suites.ts";
+import { rotations } from "./plan/taken-down.ts";
 
 export interface ProofSettings extends ScheduleOptions {
   /** Undefined: as much as fits the machine. */
@@ -65,11 +66,7 @@ const whyNot = (fresh: boolean, secured: boolean): Partial<Record<FaultName, str
   const unsecured = !secured && "there are users and keys to change with SECURE=1 only.";
   return {
     "disk-full": !fresh && "only a topology of its own has a disk that may be filled: --fresh",
-    "rotate-kafka-users": unsecured,
-    "rotate-ledger-user": unsecured,
-    "rotate-edge-certificate": unsecured,
-    "rotate-api-keys": unsecured,
-    "rotate-issuer": unsecured,
+    ...Object.fromEntries([...rotations.users, ...rotations.edge].map((name) => [name, unsecured])),
     partition: whyNoNetworkFaults("iptables"),
     slow: whyNoNetworkFaults("tc"),
   };

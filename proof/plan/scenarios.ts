@@ -1,5 +1,6 @@
 // The faults that `prove` knows by name: what is done to whom, for how long, and what is to come of it. The promise
 // itself is not repeated here: nothing lost, doubled or falsely accepted holds for every one of them.
+import type { FaultName } from "../faults/registry.ts";
 import type { Scenario } from "./scenario.ts";
 
 const failover = { firstTryFailed: 0, failed: 0, recoveryMs: 2_000, longestMs: 6_000 };
@@ -7,6 +8,14 @@ const takeover = { failed: 0, unseenMs: 15_000 };
 /** No request fails, and nothing is delivered again. */
 const unnoticed = { firstTryFailed: 0, failed: 0, redelivered: 0 };
 const bothTiers = (["producer", "consumer"] as const).map((tier) => ({ tier, count: "all" as const }));
+
+const atTheEdge = <Name extends FaultName>(fault: Name) => ({
+  fault,
+  targets: [{ tier: "balancer" as const }],
+  injectMs: 60_000,
+  holdMs: 5_000,
+  goals: unnoticed,
+});
 
 const table = {
   none: {
@@ -201,27 +210,9 @@ const table = {
     holdMs: 0,
     goals: unnoticed,
   },
-  "rotate-edge-certificate": {
-    fault: "rotate-edge-certificate",
-    targets: [{ tier: "balancer" }],
-    injectMs: 60_000,
-    holdMs: 5_000,
-    goals: unnoticed,
-  },
-  "rotate-api-keys": {
-    fault: "rotate-api-keys",
-    targets: [{ tier: "balancer" }],
-    injectMs: 60_000,
-    holdMs: 5_000,
-    goals: unnoticed,
-  },
-  "rotate-issuer": {
-    fault: "rotate-issuer",
-    targets: [{ tier: "balancer" }],
-    injectMs: 60_000,
-    holdMs: 5_000,
-    goals: unnoticed,
-  },
+  "rotate-edge-certificate": atTheEdge("rotate-edge-certificate"),
+  "rotate-api-keys": atTheEdge("rotate-api-keys"),
+  "rotate-issuer": atTheEdge("rotate-issuer"),
   "everything-restart": {
     fault: "restart",
     targets: (["zookeeper", "broker", "ledger", "producer", "consumer", "balancer"] as const).map((tier) => ({

@@ -9,7 +9,7 @@ import type { FaultName } from "../faults/registry.ts";
 import { type Tier, tiers } from "../system/system.ts";
 import { seeded, shuffled } from "./random.ts";
 import { type ScenarioName, scenarioNames, scenarios } from "./scenarios.ts";
-import { downAtOnce, oneByOne } from "./taken-down.ts";
+import { downAtOnce, oneByOne, rotations } from "./taken-down.ts";
 
 /** As compose.yaml has them. */
 const tierSizes: Record<Tier, number> = {
@@ -96,7 +96,7 @@ export function keepsMajority(names: readonly ScenarioName[]): boolean {
 
 const never: ReadonlySet<FaultName> = new Set([
   ...(["none", "disk-full", "overload", "truncate", "topic-anew"] as const),
-  ...(["rotate-edge-certificate", "rotate-api-keys", "rotate-issuer"] as const),
+  ...rotations.edge,
 ]);
 
 /** What fits the time that is left: one fault, or one time in three two at once, of different tiers. */

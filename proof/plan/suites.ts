@@ -1,5 +1,6 @@
 // The rounds that `prove --suite` names.
 import { type ScenarioName, scenarioNames } from "./scenarios.ts";
+import { rotations } from "./taken-down.ts";
 
 const quick = [
   "producer-kill",
@@ -10,8 +11,8 @@ const quick = [
 ] as const;
 const notInFull: ReadonlySet<ScenarioName> = new Set([
   ...(["none", "broker-slow", "broker-disk-full"] as const),
-  ...(["rotate-kafka-users", "rotate-ledger-user"] as const),
-  ...(["rotate-edge-certificate", "rotate-api-keys", "rotate-issuer"] as const),
+  ...rotations.users,
+  ...rotations.edge,
 ]);
 
 /**
