@@ -1,9 +1,8 @@
 // What a reader of a whole topic meets on a real protocol: leaders that move as it asks, records that have rotted.
 import { expect, test } from "bun:test";
-import { startMockCluster } from "../native/mock-cluster.ts";
 import { kafkaConfig } from "../src/config.ts";
 import { startDoor } from "../testing/brokers/door.ts";
-import { openTopics, startOrdersCluster } from "../testing/kafka.ts";
+import { startOrdersCluster } from "../testing/kafka.ts";
 import { openTopicReader } from "./read-topic.ts";
 
 /** The answers about a partition's two ends may be read at once, one an error and the other none. */
@@ -24,14 +23,8 @@ test("a topic whose leaders move just then is read all the same, and whole", asy
 });
 
 test("a record that does not come as it was written is given to nobody, and it is said where it lies", async () => {
-  const cluster = startMockCluster({
-    brokers: 1,
-    topics: { "orders.dead": { partitions: 12, replicationFactor: 1 } },
-  });
-  await openTopics(cluster.bootstrap).put("orders.dead", [
-    { value: "sound" },
-    { value: "rotten", partition: 1 },
-  ]);
+  using cluster = startOrdersCluster(1);
+  await cluster.put("orders.dead", [{ value: "sound" }, { value: "rotten", partition: 1 }]);
   using door = await startDoor(cluster.bootstrap, {
     answer(answer) {
       const at = answer.indexOf("rotten");
@@ -44,5 +37,4 @@ test("a record that does not come as it was written is given to nobody, and it i
   await expect(reading).rejects.toThrow(/partitions left: 1; partition 1: .*CRC/);
   expect(read).toEqual(["sound"]);
   await reader.close();
-  cluster.close();
 }, 60_000);

@@ -9,7 +9,6 @@ import Kafka from "../src/kafka/addon.ts";
 import { called, disconnect } from "../src/kafka/client.ts";
 
 export const partitionCount = 12;
-const layout = { partitions: partitionCount, replicationFactor: 3 };
 
 /** A record as it lies on a topic. */
 export type StoredRecord = {
@@ -43,22 +42,27 @@ export type Topics = {
 export type OrdersCluster = MockCluster &
   Topics & {
     /** The variables of a tier on this cluster; the mock can't tell a topic's configuration, so none is demanded. */
-    readonly env: { KAFKA_BROKERS: string; MIN_INSYNC_REPLICAS: string };
+    readonly env: { KAFKA_BROKERS: string; MIN_INSYNC_REPLICAS: string; REPLICATION_FACTOR: string };
     /** Does something to each broker: `cluster.eachBroker((id) => cluster.brokerDown(id))`. */
     eachBroker(act: (id: number) => void): void;
     [Symbol.dispose](): void;
   };
 
 /** Starts brokers with the topics `orders` and `orders.dead`. */
-export function startOrdersCluster(): OrdersCluster {
-  const cluster = startMockCluster({ topics: { orders: layout, "orders.dead": layout } });
-  const env = { KAFKA_BROKERS: cluster.bootstrap, MIN_INSYNC_REPLICAS: "1" };
+export function startOrdersCluster(brokers = 3): OrdersCluster {
+  const layout = { partitions: partitionCount, replicationFactor: brokers };
+  const cluster = startMockCluster({ brokers, topics: { orders: layout, "orders.dead": layout } });
+  const env = {
+    KAFKA_BROKERS: cluster.bootstrap,
+    MIN_INSYNC_REPLICAS: "1",
+    REPLICATION_FACTOR: String(brokers),
+  };
   return {
     ...cluster,
     ...openTopics(cluster.bootstrap),
     env,
     eachBroker(act) {
-      for (const id of [1, 2, 3]) act(id);
+      for (let id = 1; id <= brokers; id += 1) act(id);
     },
     [Symbol.dispose]: () => cluster.close(),
   };

@@ -1,9 +1,8 @@
 /** Records that do not come as they were written, as from a disk that rots: they are waited for, and nobody else waits. */
 import { expect, test } from "bun:test";
 import { until } from "../../kit/until.ts";
-import { startMockCluster } from "../../native/mock-cluster.ts";
 import { startDoor } from "../../testing/brokers/door.ts";
-import { openTopics } from "../../testing/kafka.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
 import { idOf, recordOf, startTestConsumer, temporaryLedger } from "../../testing/test-consumer.ts";
 
 const rotten = "rotten";
@@ -30,13 +29,7 @@ const damages: Record<string, Damage> = {
 test.each(Object.entries(damages))(
   "%s: it is neither handled nor passed over, and handled once it comes as it was written",
   async (_, damaged) => {
-    const cluster = startMockCluster({
-      brokers: 1,
-      topics: Object.fromEntries(
-        ["orders", "orders.dead"].map((topic) => [topic, { partitions: 12, replicationFactor: 1 }]),
-      ),
-    });
-    const topics = openTopics(cluster.bootstrap);
+    using cluster = startOrdersCluster(1);
     let damage: Damage | undefined = damaged;
     using door = await startDoor(cluster.bootstrap, {
       answer(answer) {
@@ -45,32 +38,23 @@ test.each(Object.entries(damages))(
       },
     });
     using ledger = temporaryLedger();
-    const env = {
-      KAFKA_BROKERS: door.bootstrap,
-      MIN_INSYNC_REPLICAS: "1",
-      REPLICATION_FACTOR: "1",
-      LEDGER_URL: ledger.url,
-    };
+    const env = { ...cluster.env, KAFKA_BROKERS: door.bootstrap, LEDGER_URL: ledger.url };
     // Each a batch of its own.
     const records = [sound, rotten, sound].map((customer, n) => recordOf(`${n}`, { customer }));
-    for (const record of records) await topics.put("orders", [record]);
-    await topics.put("orders", [recordOf("elsewhere", { customer: sound, partition: 1 })]);
+    for (const record of records) await cluster.put("orders", [record]);
+    await cluster.put("orders", [recordOf("elsewhere", { customer: sound, partition: 1 })]);
     const seen: string[] = [];
-    try {
-      await using consumer = startTestConsumer(env, async ({ id }) => void seen.push(id));
-      await until("the others are handled", () => seen.length === 2);
-      await until("it says what it can't read", () => consumer.unready()?.startsWith("partition 0: "));
-      const committed = () => topics.committed("coffee-orders", "orders");
-      await until("what is before it is committed", async () => (await committed()) === 2);
-      damage = undefined;
-      await until("it is ready", () => consumer.unready() === undefined);
-      await until("all are committed", async () => (await committed()) === 4);
-      expect(seen.slice(2)).toEqual(records.slice(1).map(idOf));
-      expect(await consumer.metric("orders_redelivered_total")).toBe(0);
-      expect(await topics.read("orders.dead")).toEqual([]);
-    } finally {
-      cluster.close();
-    }
+    await using consumer = startTestConsumer(env, async ({ id }) => void seen.push(id));
+    await until("the others are handled", () => seen.length === 2);
+    await until("it says what it can't read", () => consumer.unready()?.startsWith("partition 0: "));
+    const committed = () => cluster.committed("coffee-orders", "orders");
+    await until("what is before it is committed", async () => (await committed()) === 2);
+    damage = undefined;
+    await until("it is ready", () => consumer.unready() === undefined);
+    await until("all are committed", async () => (await committed()) === 4);
+    expect(seen.slice(2)).toEqual(records.slice(1).map(idOf));
+    expect(await consumer.metric("orders_redelivered_total")).toBe(0);
+    expect(await cluster.read("orders.dead")).toEqual([]);
   },
   120_000,
 );

@@ -1,6 +1,6 @@
 /** What becomes of the ledger when PostgreSQL fails it: the blame goes to the database, and the ledger recovers. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "bun:test";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
@@ -182,15 +182,25 @@ test("where statement after statement takes too long, a cautious transaction doe
   expect(error.failures.size).toBeLessThanOrEqual(4);
 });
 
-/** A way to the server on which the n-th use of a statement fails, as if it were cancelled just then; 0: none does. */
-async function failingWay(statement: string) {
+/** A way to the server: its answers come as they are, and `relay` gives on what the client says. @param own what a test sees of it */
+async function openWay<Own extends object>(own: Own, relay: (client: Socket, upstream: Socket) => void) {
   const { hostname, port } = new URL(server.url);
-  const way = { url: "", nth: 0, [Symbol.dispose]: () => void listener.close() };
   const listener = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     for (const socket of [client, upstream])
       socket.on("error", () => [client, upstream].map((one) => one.destroy()));
     upstream.pipe(client);
+    relay(client, upstream);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const url = ledgerUrl.replace(`:${port}/`, `:${(listener.address() as AddressInfo).port}/`);
+  return Object.assign(own, { url, [Symbol.dispose]: () => void listener.close() });
+}
+
+/** One on which the n-th use of a statement fails, as if it were cancelled just then; 0: none does. */
+function failingWay(statement: string) {
+  const own = { nth: 0 };
+  return openWay(own, (client, upstream) => {
     const names = new Set<string>();
     let rest: Buffer = Buffer.alloc(0);
     let typeBytes = 0;
@@ -206,14 +216,11 @@ async function failingWay(statement: string) {
         // Parse: a name, its statement. Bind: a portal, a name. Source: PostgreSQL's manual, «Message Formats».
         const [first = "", second = ""] = message.subarray(5).toString("latin1").split("\0");
         if (type === "P" && second === statement) names.add(first);
-        if (type === "B" && names.has(second) && way.nth-- === 1) message.write("?", 5 + first.length + 1);
+        if (type === "B" && names.has(second) && own.nth-- === 1) message.write("?", 5 + first.length + 1);
         upstream.write(message);
       }
     });
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  way.url = ledgerUrl.replace(`:${port}/`, `:${(listener.address() as AddressInfo).port}/`);
-  return way;
 }
 
 test.each([1, 2, 3, 4])(
@@ -362,26 +369,20 @@ test("a statement of whose name the session has another, as behind a pooler, is 
   await expect(twice).rejects.toThrow(LedgerUnavailableError);
 });
 
-/** A way to the server that counts how often the client says something after an answer. */
-async function countingWay() {
-  const { hostname, port } = new URL(server.url);
-  const way = { url: "", turns: 0, [Symbol.dispose]: () => void listener.close() };
-  const listener = createServer((client) => {
-    const upstream = connect(Number(port), hostname);
+/** One that counts how often the client says something after an answer. */
+function countingWay() {
+  const own = { turns: 0 };
+  return openWay(own, (client, upstream) => {
     let isAnswered = false;
     upstream.on("data", () => {
       isAnswered = true;
     });
     client.on("data", () => {
-      way.turns += Number(isAnswered);
+      own.turns += Number(isAnswered);
       isAnswered = false;
     });
-    for (const socket of [client, upstream]) socket.on("error", () => client.destroy());
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  way.url = ledgerUrl.replace(`:${port}/`, `:${(listener.address() as AddressInfo).port}/`);
-  return way;
 }
 
 test("orders that come again take few ways to the server together, not one each: it may be far away", async () => {
