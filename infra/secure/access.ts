@@ -37,7 +37,7 @@ export function isSecured({ SECURE = "" }: Record<string, string | undefined>): 
   return SECURE === "1";
 }
 
-/** By the issuer's key, for an hour each: a signature takes a millisecond, and one is asked for with each order. */
+/** One for an hour, by the issuer's key as it is now: each order shows it, and none has a signature of its own. */
 let issued = { key: "", token: "", untilMs: 0 };
 function issuedToken(): string {
   const key = secret("issuer-key");
