@@ -18,7 +18,7 @@ export function report(all: ReadonlyMap<string, Results>): string {
   const direct = all.get("direct");
   return [
     "# Benchmarks",
-    "Everything on one machine: brokers, load generator and the programs that are measured. Figures move from machine to machine; what counts is their ratio within a run, in which the sides are measured in turn. Given are the median of the rounds and, in parentheses, minimum and maximum. `µs` are CPU time an order, `MB` the peak of the largest process. A side that did not append what it accepted would have no figure.",
+    "Everything on one machine: brokers, load generator and the programs that are measured. Figures move from machine to machine, and here by up to three times from day to day: what counts is their ratio within a run, in which the sides are measured in turn. The newest runs are shown, whichever day they met: p99 right after `make up` at 500/s was 5,219 and 848 ms on 2026-11-29, 634 ms on 2026-11-28. Given are the median of the rounds and, in parentheses, minimum and maximum. `µs` are CPU time an order, `MB` the peak of the largest process. A side that did not append what it accepted would have no figure.",
     "## Targets",
     targetTable(verdicts(new Map(all))),
     ...(direct ? ["## Orders a second", ...chartLoads.map((load) => chart(direct.rows, load))] : []),
