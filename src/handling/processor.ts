@@ -74,7 +74,7 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     await attempt(handler, work, deadline, tx);
     metrics.handlerSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
   }
-  return createScheduler<Work>({
+  const scheduler = createScheduler<Work>({
     concurrency: effects ? config.EFFECT_CONCURRENCY : config.HANDLER_CONCURRENCY,
     admits() {
       const { most, waitMs } = breaker.admits();
@@ -83,4 +83,5 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     run,
     clock,
   });
+  return { ...scheduler, ledgerDown: recorder.ledgerDown };
 }

@@ -50,16 +50,20 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { ledger, metrics, log, clock, random } = parts;
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
   const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, ledger.longestApplyMs ?? Infinity);
+  /** What the ledger's failures say while it is down. */
+  let down = "";
   /** Repeats what failed for the ledger's sake. @returns undefined when every partition was taken away @throws BatchError */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T | undefined> {
     for (let failures = 1; failures === 1 || works.some(({ owner }) => !owner.leaving); failures += 1) {
       try {
         const result = await action();
         metrics.ledgerUp.set(1);
+        down = "";
         return result;
       } catch (error) {
         if (error instanceof BatchError) throw error;
         metrics.ledgerUp.set(0);
+        down = `: the ledger is unavailable: ${(error as Error).message}`;
         if (failures === 1) log.error({ err: error }, "the ledger is unavailable, waiting for it");
         await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
       }
@@ -145,5 +149,5 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     await part(works);
     return ends;
   }
-  return { record, whileLedgerIsDown, mostOrders: limit.current };
+  return { record, whileLedgerIsDown, mostOrders: limit.current, ledgerDown: () => down };
 }
