@@ -42,6 +42,9 @@ export function readSettings(env: Record<string, string | undefined>): DemoSetti
     lbPort: read(variables.lbPort),
     lbStatsPort: read(variables.lbStatsPort),
   };
+  const { lbPort, lbStatsPort } = settings;
+  if (lbPort === lbStatsPort && lbPort !== 0)
+    faults.push(`LB_PORT and LB_STATS_PORT are both ${lbPort}: each needs a port of its own`);
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return settings;
 }
