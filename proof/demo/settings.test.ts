@@ -16,7 +16,7 @@ test("each can be set", () => {
 });
 
 test("clients and operators are not listened to on one port, unless each has any", () => {
-  expect(() => readSettings({ LB_PORT: "8404" })).toThrow("LB_PORT and LB_STATS_PORT are both 8404");
+  expect(() => readSettings({ LB_PORT: "8404" })).toThrow("LB_PORT and LB_STATS_PORT are 8404");
   expect(readSettings({ LB_PORT: "0", LB_STATS_PORT: "0" })).toMatchObject({ lbPort: 0, lbStatsPort: 0 });
 });
 

@@ -1,6 +1,8 @@
 // What a person may set for the demo, read once; every fault is listed in one message.
 
+import { equalPorts } from "../../kit/ports.ts";
 import { UserError } from "../../kit/user-error.ts";
+
 export interface DemoSettings {
   /** How long orders are sent. */
   durationS: number;
@@ -43,8 +45,7 @@ export function readSettings(env: Record<string, string | undefined>): DemoSetti
     lbStatsPort: read(variables.lbStatsPort),
   };
   const { lbPort, lbStatsPort } = settings;
-  if (lbPort === lbStatsPort && lbPort !== 0)
-    faults.push(`LB_PORT and LB_STATS_PORT are both ${lbPort}: each needs a port of its own`);
+  faults.push(...equalPorts({ LB_PORT: lbPort, LB_STATS_PORT: lbStatsPort }));
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return settings;
 }
