@@ -15,7 +15,7 @@ beforeAll(() => {
   // What Compose says of itself matters to none of these; nothing of the project that is asked for runs.
   machine.program(
     "docker",
-    `case "$*" in ps*) echo "$RUNNING" ;; *" config "*) echo '{"name":"x","x-host-ports":{}}' ;; esac`,
+    `case "$*" in ps*) echo "$RUNNING" ;; *" config "*) echo '{"name":"x","x-host-ports":{'"$PORTS"'}}' ;; esac`,
   );
 });
 afterAll(() => machine[Symbol.dispose]());
@@ -58,4 +58,14 @@ test("a project is known by its own name, whichever kind it is of", async () => 
 test("SECURE is 1 or nothing: a word that could mean either means neither", async () => {
   for (const argv of [chaos, down, ["proof/load/main.ts"], ["proof/prove.ts"]])
     expect(await said(argv, "", "true")).toContain("SECURE=true: 1 is the secured topology");
+});
+
+test("make up refuses ports that are equal before it brings or starts anything", async () => {
+  const PORTS = '"LB_PORT":"127.0.0.1:8404:8080","LB_STATS_PORT":"127.0.0.1:8404:8404"';
+  const env = { ...machine.env, RUNNING: "", SECURE: "", PORTS };
+  const up = [process.execPath, "infra/up.ts"];
+  expect(await capture(up, { limitMs: 60_000, cwd: root, env })).toMatchObject({
+    code: 1,
+    stderr: "LB_PORT and LB_STATS_PORT are 8404: each needs a port of its own\n",
+  });
 });

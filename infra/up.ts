@@ -3,7 +3,7 @@
 import { ownCommandLine } from "../kit/arguments.ts";
 import { endInWords, stopWhenTold } from "../kit/child.ts";
 import { thisMachine } from "../kit/machine.ts";
-import { isTaken } from "../kit/ports.ts";
+import { anotherPort, equalPorts, isTaken } from "../kit/ports.ts";
 import { comesTrue } from "../kit/until.ts";
 import { UserError } from "../kit/user-error.ts";
 import { anOrder } from "../src/sample.ts";
@@ -29,6 +29,8 @@ const started = performance.now();
 const elapsed = () => `${Math.round((performance.now() - started) / 1000)} s`;
 
 try {
+  const equal = equalPorts(await topology.ports());
+  if (equal.length > 0) throw new UserError(equal.join("\n"));
   await ensureImages(machine);
   await refuseTakenPorts();
   const brokersRan = await brokersRun();
@@ -53,7 +55,7 @@ async function refuseTakenPorts(): Promise<void> {
         ? "The usual topology runs, on the same ports: make down ends it."
         : "The secured topology runs, on the same ports: make down SECURE=1 ends it.",
     );
-  const example = taken.map(([variable, port]) => `${variable}=${port + 10_000}`).join(" ");
+  const example = taken.map(([variable, port]) => `${variable}=${anotherPort(port)}`).join(" ");
   throw new UserError(
     [
       ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { freePorts, isTaken, listens } from "./ports.ts";
+import { anotherPort, equalPorts, freePorts, isTaken, listens } from "./ports.ts";
 
 test("a port that somebody listens on is taken, and passed over", async () => {
   const free = await freePorts(["A", "B"]);
@@ -9,4 +9,18 @@ test("a port that somebody listens on is taken, and passed over", async () => {
   expect(await isTaken(second ?? 0)).toBe(false);
   expect([await listens(first ?? 0), await listens(second ?? 0)]).toEqual([true, false]);
   expect(Object.values(await freePorts(["A", "B"]))).not.toContain(String(first));
+});
+
+test("variables that name one port are told, each such port; any port is nobody's", () => {
+  expect(equalPorts({ A: 1, B: 2, C: 1, D: 3, E: 1, F: 2 })).toEqual([
+    "A and C and E are 1: each needs a port of its own",
+    "B and F are 2: each needs a port of its own",
+  ]);
+  expect(equalPorts({ A: 0, B: 0, C: 1 })).toEqual([]);
+});
+
+test("what is proposed instead of a port is one that anybody may take", () => {
+  expect([80, 8_080, 39_999, 40_000, 50_001, 65_535].map(anotherPort)).toEqual([
+    10_080, 18_080, 49_999, 30_000, 40_001, 55_535,
+  ]);
 });

@@ -13,6 +13,19 @@ export function portOf(variable: string, given: string): number {
   return Number(given);
 }
 
+/** Which variables name one port, in words, a line each; 0 is any port, and so nobody's. */
+export function equalPorts(ports: Record<string, number>): string[] {
+  const named = Object.entries(ports).filter(([, port]) => port !== 0);
+  return [...Map.groupBy(named, ([, port]) => port)].flatMap(([port, some]) =>
+    some.length < 2
+      ? []
+      : [`${some.map(([variable]) => variable).join(" and ")} are ${port}: each needs a port of its own`],
+  );
+}
+
+/** One to propose instead of one that is taken: far off, easy to remember, and a port. */
+export const anotherPort = (port: number): number => port + (port < 40_000 ? 10_000 : -10_000);
+
 /** Whether somebody listens there already. */
 export function isTaken(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();

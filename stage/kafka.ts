@@ -29,6 +29,10 @@ export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
   const cluster = await askCluster(brokers);
   const doorOf = (id: number | undefined) => brokers.find((broker) => broker.id === id);
   const ours = cluster.partitions.filter((one) => one.topic === topic);
+  const coordinator = doorOf(cluster.coordinator);
+  const all = ours.map(({ partition }) => partition);
+  // Before the ends: asked for later, what is committed meanwhile would seem to be of a log that is no more.
+  const committed = coordinator === undefined ? [] : await committedOf(coordinator, all).catch(() => []);
   const byLeader = Map.groupBy(ours, ({ leader }) => leader);
   const asked = [...byLeader].map(async ([leader, led]) => {
     const door = doorOf(leader);
@@ -38,9 +42,6 @@ export async function askLog(brokers: readonly BrokerPort[]): Promise<LogView> {
       led.map(({ partition }) => partition),
     ).catch(() => []);
   });
-  const coordinator = doorOf(cluster.coordinator);
-  const all = ours.map(({ partition }) => partition);
-  const committed = coordinator === undefined ? [] : await committedOf(coordinator, all).catch(() => []);
   return {
     ...cluster,
     atMs,

@@ -13,6 +13,21 @@ const pictureOf = (page: Page): Promise<string> =>
   page.evaluate("document.querySelector('.diagram canvas').toDataURL()");
 
 test(
+  "the first five minutes say that the promise held where it was seen to hold, and only there",
+  async () => {
+    const page = await open();
+    for (let step = 1; step < 4; step += 1) await press(page, "Next ›");
+    const guide = page.locator(".guide");
+    await guide.getByRole("button", { name: "Heal everything" }).click();
+    await reads(page, ".guide .rule", "No order accepted yet");
+    await press(page, "Burst of 1,000");
+    await reads(page, ".guide .rule", "You have seen the promise hold");
+    await until("all is handled", async () => (await figure(page, "waiting")) === 0);
+  },
+  limitMs,
+);
+
+test(
   "orders flow; a producer is killed by a click; everything is accounted for; healing brings it back",
   async () => {
     const page = await open();

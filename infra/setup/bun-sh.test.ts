@@ -77,6 +77,14 @@ test("the pinned Bun on the PATH is the one, and nothing is said", async () => {
   expect(await runScript(machine)).toEqual({ exitCode: 0, stdout: path, stderr: "" });
 });
 
+test("it is the one also for a user without a home", async () => {
+  using machine = machineWithNpm();
+  machine.program("bun", `echo ${pinned}`);
+  delete machine.env.HOME;
+  const { exitCode, stderr } = await runScript(machine);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+});
+
 describe("where the pinned Bun is not on the PATH", () => {
   test.each(["none", "another version"])(
     "and %s is, it is brought once, and the PATH line said",

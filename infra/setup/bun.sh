@@ -6,7 +6,7 @@ set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 version=$(sed -n 's/.*"packageManager": *"bun@\([0-9.]*\)".*/\1/p' "$root/package.json")
-cached=${XDG_CACHE_HOME:-$HOME/.cache}/coffee-orders/bun/$version/bun
+cached=${XDG_CACHE_HOME:-${HOME:-}/.cache}/coffee-orders/bun/$version/bun
 link=/usr/local/bin/bun
 
 say() { echo "$*" >&2; }

@@ -77,7 +77,8 @@ export async function letOrdersFlow(stage: Flow): Promise<readonly FinalAnswer[]
     );
     await Promise.race([client.stop(), aborted(broken)]);
     const missing = () => {
-      const unhandled = client.counts().accepted - ledger.counts().handled;
+      const { handled, dead } = ledger.counts();
+      const unhandled = client.counts().accepted - handled - dead;
       return unhandled > 0 ? unhandled : judge(client.answers, ledger.read()).lost;
     };
     await countedDown(() => (broken.aborted ? 0 : missing() + unreplaced.size), drainLimitMs, pollMs);
@@ -86,7 +87,7 @@ export async function letOrdersFlow(stage: Flow): Promise<readonly FinalAnswer[]
     const left = missing();
     tell(
       left === 0
-        ? "everything accepted is handled"
+        ? `everything accepted is handled${ledger.counts().dead > 0 ? ", or kept as a dead letter" : ""}`
         : `${left} are still missing, and for ${drainLimitMs / 1_000} s nothing more was handled`,
     );
     return client.answers;

@@ -26,7 +26,7 @@ test("what the consumers' ledger wrote is read while they write: deliveries, and
   try {
     await consumers.open(migrations);
     using ledger = openLedger(path);
-    expect(ledger.counts()).toEqual({ handled: 0, redelivered: 0 });
+    expect(ledger.counts()).toEqual({ handled: 0, redelivered: 0, dead: 0 });
     expect(ledger.read()).toEqual(new Map());
 
     await consumers.record([entry("a"), entry("b")], effect);
@@ -40,14 +40,14 @@ test("what the consumers' ledger wrote is read while they write: deliveries, and
       const place = { topic: "orders", partition: 0, offset: `${orderId}`.length };
       await consumers.bury({ ...place, orderId, reason: "no milk", attempts: 1 });
     }
-    expect(ledger.counts()).toEqual({ handled: 4, redelivered: 2 });
+    expect(ledger.counts()).toEqual({ handled: 4, redelivered: 2, dead: 1 });
     expect(ledger.read()).toEqual(
       new Map([
-        ["a", { deliveries: 1, effects: 1, digest: "a" }],
+        ["a", { deliveries: 1, effects: 1, digest: "a", dead: true }],
         ["b", { deliveries: 3, effects: 1, digest: "b" }],
         ["without effect", { deliveries: 1, effects: 0, digest: "without effect" }],
         ["twice", { deliveries: 1, effects: 2, digest: "twice" }],
-        ["given up", { deliveries: 0, effects: 0 }],
+        ["given up", { deliveries: 0, effects: 0, dead: true }],
       ]),
     );
   } finally {

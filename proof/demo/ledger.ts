@@ -10,13 +10,15 @@ export function openLedger(path: string) {
   const database = new Database(path, { readonly: true, strict: true });
   // A checkpoint that ends the write-ahead log may lock the file for a moment.
   database.run("PRAGMA busy_timeout = 5000");
-  const counts = database.query<{ handled: number; redelivered: number }, []>(
-    "SELECT count(*) AS handled, coalesce(sum(deliveries - 1), 0) AS redelivered FROM ledger",
+  const counts = database.query<{ handled: number; redelivered: number; dead: number }, []>(
+    `SELECT count(*) AS handled, coalesce(sum(deliveries - 1), 0) AS redelivered,
+       (SELECT count(DISTINCT order_id) FROM dead_letters WHERE NOT EXISTS (SELECT 1 FROM ledger WHERE id = order_id)) AS dead
+     FROM ledger`,
   );
 
   return {
-    /** Orders handled so far, and deliveries beyond the first. */
-    counts: () => counts.get() ?? { handled: 0, redelivered: 0 },
+    /** Orders handled so far, deliveries beyond the first, and orders that are dead letters instead. */
+    counts: () => counts.get() ?? { handled: 0, redelivered: 0, dead: 0 },
 
     /** Every order with a row, an effect or a dead letter. */
     read(): Map<string, Handled> {
@@ -36,7 +38,8 @@ export function openLedger(path: string) {
       const dead = database.query<{ id: string }, []>(
         "SELECT DISTINCT order_id AS id FROM dead_letters WHERE order_id IS NOT NULL",
       );
-      for (const { id } of dead.iterate()) orders.set(id, { deliveries: 0, effects: 0, ...orders.get(id) });
+      for (const { id } of dead.iterate())
+        orders.set(id, { deliveries: 0, effects: 0, ...orders.get(id), dead: true });
       return orders;
     },
 

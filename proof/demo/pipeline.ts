@@ -1,7 +1,7 @@
 // The topology as child processes of ours: the mock cluster, then the balancer, three producers and three
 // consumers, each tier's own entry with its own settings. A consumer's death is noticed as soon as Kafka allows.
 import { join } from "node:path";
-import { freePorts, isTaken } from "../../kit/ports.ts";
+import { anotherPort, freePorts, isTaken } from "../../kit/ports.ts";
 import { comesTrue } from "../../kit/until.ts";
 import { UserError } from "../../kit/user-error.ts";
 import { type Child, lastWords, type Processes } from "./processes.ts";
@@ -115,7 +115,7 @@ async function choosePorts(settings: DemoSettings) {
   for (const [variable, port] of [["LB_PORT", lbPort] as const, ["LB_STATS_PORT", lbStatsPort] as const])
     if (port !== 0 && (await isTaken(port))) taken.push([variable, port]);
   if (taken.length > 0) {
-    const example = taken.map(([variable, port]) => `${variable}=${(port + 10_000) % 60_000}`).join(" ");
+    const example = taken.map(([variable, port]) => `${variable}=${anotherPort(port)}`).join(" ");
     throw new UserError(
       [
         ...taken.map(([variable, port]) => `Port ${port} of 127.0.0.1 is taken; ${variable} moves it.`),

@@ -15,6 +15,11 @@ test("each can be set", () => {
   expect(readSettings(env)).toEqual({ durationS: 30, ratePerS: 50, lbPort: 0, lbStatsPort: 9_000 });
 });
 
+test("clients and operators are not listened to on one port, unless each has any", () => {
+  expect(() => readSettings({ LB_PORT: "8404" })).toThrow("LB_PORT and LB_STATS_PORT are 8404");
+  expect(readSettings({ LB_PORT: "0", LB_STATS_PORT: "0" })).toMatchObject({ lbPort: 0, lbStatsPort: 0 });
+});
+
 test("every fault is listed", () => {
   const env = { DEMO_SECONDS: "soon", DEMO_RATE: "501", LB_PORT: "-1", LB_STATS_PORT: "1.5" };
   expect(() => readSettings(env)).toThrow(

@@ -1,6 +1,8 @@
 // What a person may set for the demo, read once; every fault is listed in one message.
 
+import { equalPorts } from "../../kit/ports.ts";
 import { UserError } from "../../kit/user-error.ts";
+
 export interface DemoSettings {
   /** How long orders are sent. */
   durationS: number;
@@ -42,6 +44,8 @@ export function readSettings(env: Record<string, string | undefined>): DemoSetti
     lbPort: read(variables.lbPort),
     lbStatsPort: read(variables.lbStatsPort),
   };
+  const { lbPort, lbStatsPort } = settings;
+  faults.push(...equalPorts({ LB_PORT: lbPort, LB_STATS_PORT: lbStatsPort }));
   if (faults.length > 0) throw new UserError(faults.join("\n"));
   return settings;
 }

@@ -14,6 +14,7 @@ const clean: Tally = {
   unknown: 0,
   handled: 0,
   redelivered: 0,
+  dead: 0,
   lost: 0,
   doubled: 0,
   phantoms: 0,
@@ -49,6 +50,24 @@ describe("the promise was broken", () => {
   const broken: [string, FinalAnswer[], Record<string, Handled>, Partial<Tally>][] = [
     ["an accepted order is not there", [accepted("a"), accepted("b")], { a: once }, { handled: 1, lost: 1 }],
     [
+      "an accepted order was given up, and is kept",
+      [accepted("a"), accepted("b")],
+      { a: once, b: { deliveries: 0, effects: 0, dead: true } },
+      { handled: 1, dead: 1, lost: 0 },
+    ],
+    [
+      "an order is a dead letter and has its effect without its row",
+      [accepted("a")],
+      { a: { deliveries: 0, effects: 1, dead: true } },
+      { dead: 0, lost: 1 },
+    ],
+    [
+      "two orders that were given up were answered with one id",
+      [accepted("a"), accepted("a")],
+      { a: { deliveries: 0, effects: 0, dead: true } },
+      { dead: 1, lost: 1 },
+    ],
+    [
       "an order has its row without its effect",
       [accepted("a")],
       { a: { deliveries: 1, effects: 0, digest } },
@@ -70,7 +89,7 @@ describe("the promise was broken", () => {
     [
       "a refused order is a dead letter",
       [accepted("a"), refused("b")],
-      { a: once, b: { deliveries: 0, effects: 0 } },
+      { a: once, b: { deliveries: 0, effects: 0, dead: true } },
       { phantoms: 1 },
     ],
     [
@@ -129,12 +148,13 @@ test("what else there is to say stands before it", () => {
     lost: 2,
     refused: 3,
     unknown: 4,
+    dead: 1,
     doubled: 5,
     phantoms: 6,
     mistaken: 7,
   };
   expect(verdictLines(verdict)).toEqual([
-    "refused 3, unknown 4, effects applied twice 5, refused but handled 6, under another id or with another content 7",
+    "refused 3, unknown 4, given up and kept as dead letters 1, effects applied twice 5, refused but handled 6, under another id or with another content 7",
     "accepted 9, handled 7, redelivered 0, lost 2",
   ]);
 });

@@ -67,7 +67,11 @@ describe("the client's record against the ledger", () => {
       `${effectTable} 2, lost 1`,
     ],
     ["two orders got one id", async () => (await handled(1)).flatMap((one) => [one, one]), "accepted 2"],
-    ["an order is a dead letter", async () => [...(await handled(1)), await dead("accepted")], "lost 1"],
+    [
+      "an order is a dead letter",
+      async () => [...(await handled(1)), await dead("accepted")],
+      "lost 0; given up and kept as dead letters 1",
+    ],
     [
       "a refused order is a dead letter",
       async () => [...(await handled(1)), await dead("refused")],

@@ -86,7 +86,8 @@ function tallied(answers: readonly ClientAnswer[], left: Awaited<ReturnType<type
   const refused = answers.length - accepted;
   const once = verdict.held && deadLettered === 0 && orders.size === accepted;
   const line = [
-    `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost.length + deadLettered}`,
+    `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost.length}`,
+    ...(deadLettered > 0 ? [`given up and kept as dead letters ${deadLettered}`] : []),
     // The log was not read: where the lost are is not known.
     ...faults.filter((fault) => !fault.startsWith("lost")),
   ].join("; ");

@@ -27,6 +27,7 @@ const picture: Picture = {
   failures: 1,
   handled: 3590,
   redelivered: 4,
+  dead: 0,
 };
 
 test("the table has a line for each instance and one for each end of the way", () => {
@@ -44,6 +45,11 @@ test("the clock stops when the time is over, and nobody waits for what the clien
   const lines = tableOf({ ...picture, flowingS: 61.2, handled: 3602 }).join("\n");
   expect(lines).toContain("60 of 60 s");
   expect(lines).toContain("waiting 0");
+});
+
+test("who was given up is not waited for, and told", () => {
+  const lines = tableOf({ ...picture, handled: 3580, dead: 7 }).join("\n");
+  expect(lines).toContain("handled 3580, waiting 13, redelivered 4, dead letters 7");
 });
 
 test("an event stands after its time", () => {

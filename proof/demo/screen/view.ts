@@ -23,6 +23,8 @@ export interface Picture {
   failures: number;
   handled: number;
   redelivered: number;
+  /** Orders that were given up, and are kept. */
+  dead: number;
 }
 
 export const introduction = `
@@ -35,16 +37,16 @@ on a real one. Kill what you like; Ctrl-C ends it with the verdict.
 
 /** The table: a line for each instance, and the two ends of the way. */
 export function tableOf(picture: Picture): string[] {
-  const { flowingS, durationS, rows, accepted, open, failures, handled, redelivered } = picture;
+  const { flowingS, durationS, rows, accepted, open, failures, handled, redelivered, dead } = picture;
   // The client may hear of an acceptance after the consumer.
-  const waiting = Math.max(0, accepted - handled);
+  const waiting = Math.max(0, accepted - handled - dead);
   const clock = `${Math.min(Math.floor(flowingS), durationS)} of ${durationS} s`;
   return [
     "",
     `${"".padEnd(12)} ${"state".padEnd(9)} ${"pid".padStart(7)} ${"orders/s".padStart(9)}   ${clock}`,
     ...rows.map(rowOf),
     `${"client".padEnd(12)} accepted ${accepted}, in flight ${open}, failed answers ${failures}`,
-    `${"ledger".padEnd(12)} handled ${handled}, waiting ${waiting}, redelivered ${redelivered}`,
+    `${"ledger".padEnd(12)} handled ${handled}, waiting ${waiting}, redelivered ${redelivered}${dead > 0 ? `, dead letters ${dead}` : ""}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The first five minutes: what to do, what to expect, and the rule by which it holds. One step at a time. */
 import { signal } from "@preact/signals";
-import type { StageState } from "../../state.ts";
+import { type StageState, type Verdict, verdictTitles } from "../../state.ts";
 import { act, part, state, strike } from "../store.ts";
 
 interface Step {
@@ -8,8 +8,8 @@ interface Step {
   expect: string;
   label: string;
   run(now: StageState): Promise<boolean>;
-  /** What to look at, and why it held. */
-  rule: string;
+  /** What to look at, and why it held; at the end, whether it did. */
+  rule: string | ((status: Verdict["status"]) => string);
   /** The section of ARCHITECTURE.md. */
   section: string;
   offered(now: StageState): boolean;
@@ -21,6 +21,12 @@ const victim = (now: StageState, tier: string, role?: string) =>
     ([, one]) => one.tier === tier && one.state === "up" && (role === undefined || one.role === role),
   )?.[0];
 const can = (tier: string, fault: string) => (now: StageState) => now.faults[tier]?.includes(fault) ?? false;
+const suite = "«bun run prove» does the same with every fault of the suite, and ends with a verdict.";
+/** Who walked to the end without an order has seen nothing. */
+const atTheEnd = (status: Verdict["status"]) =>
+  status === "good"
+    ? `You have seen the promise hold. ${suite}`
+    : `${verdictTitles[status]}: see above. ${suite}`;
 const hit = (fault: string, tier: string, role?: string) => async (now: StageState) => {
   const target = victim(now, tier, role) ?? victim(now, tier);
   return target !== undefined && strike(fault, target);
@@ -41,7 +47,7 @@ const steps: Step[] = [
     expect: "Its requests are under way. HAProxy sends them to another producer, with the same key.",
     label: "Kill a producer",
     run: hit("kill", "producer"),
-    rule: "The id of an order comes from customer and key alone, so a request that is sent twice is one order. No client saw an error.",
+    rule: "The id of an order comes from customer and key alone, so a request that is sent twice is one order. What clients were told is above: refused and unknown stay as they are.",
     section: "Invariants that are not obvious",
     offered: can("producer", "kill"),
   },
@@ -80,7 +86,7 @@ const steps: Step[] = [
     expect: "All come back. What waited is handled, and lost stays 0.",
     label: "Heal everything",
     run: () => act({ do: "heal-all" }),
-    rule: "You have seen the promise hold. «bun run prove» does the same with every fault of the suite, and ends with a verdict.",
+    rule: atTheEnd,
     section: "The proof",
     offered: () => true,
   },
@@ -88,6 +94,7 @@ const steps: Step[] = [
 
 const at = signal(0);
 const done = signal(false);
+const status = part((now) => now.verdict.status);
 const offered = part((now) => steps.filter((step) => step.offered(now)).length);
 
 export function Guide() {
@@ -120,7 +127,8 @@ export function Guide() {
       </p>
       {done.value && (
         <p class="rule" role="status">
-          {step.rule} <cite>ARCHITECTURE.md, «{step.section}»</cite>
+          {typeof step.rule === "string" ? step.rule : step.rule(status.value ?? "idle")}{" "}
+          <cite>ARCHITECTURE.md, «{step.section}»</cite>
         </p>
       )}
       <p class="walk">
