@@ -226,6 +226,26 @@ test.concurrent("it tells what it knows of Kafka: brokers, orders under way, the
 describe.concurrent("a repeated request", () => {
   const key = { "idempotency-key": "again" };
 
+  test("what is remembered is its record, and nothing of the document that it came in", async () => {
+    using cluster = startOrdersCluster();
+    await using intake = startIntake(cluster.env);
+    await intake.ready();
+    const place = async (n: number) => {
+      const order = sampleOrder(n);
+      await intake.intake.submit(order, { ...alone(60_000), key: `k${n}` });
+      return new WeakRef(order);
+    };
+    const orders = await Promise.all(Array.from({ length: 100 }, (_, n) => place(n)));
+    // But for one or two that the stack may still show.
+    await until("they are gone", () => {
+      Bun.gc(true);
+      return orders.filter((order) => order.deref()).length < 10;
+    });
+    const again = await intake.intake.submit(sampleOrder(1), { ...alone(60_000), key: "k1" });
+    expect(again.id).toBe(orderId(partyOf(sampleOrder(1)), "k1"));
+    expect(await intake.metric("orders_repeated_total")).toBe(1);
+  });
+
   test("joins the one that is under way, and is answered from memory later: one record", async () => {
     using cluster = startOrdersCluster();
     await using intake = startIntake(cluster.env);

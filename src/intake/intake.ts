@@ -11,20 +11,20 @@ import { orderId } from "../wire/order-id.ts";
 import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createDelivery } from "./delivery.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import { type Acceptance, type Given, pendingOf } from "./pending.ts";
+import { type Acceptance, type Given, type Pending, pendingOf } from "./pending.ts";
 import { createRecent } from "./recent.ts";
 
 export type Intake = ReturnType<typeof createIntake>;
 
 /** Starts connecting to Kafka at once; orders are refused until that is done. */
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
-  const recent = createRecent<{ order: Order; acceptance: Acceptance }>(10_000);
+  const recent = createRecent<{ record: Pick<Pending["record"], "value">; acceptance: Acceptance }>(10_000);
   const admission = createAdmission(config, metrics);
   metrics.inFlight(admission);
   /** Of a drain: it is told by /readyz, which the balancer has yet to notice; then orders are refused. */
   let draining: "no" | "told" | "refusing" = "no";
   const delivery = createDelivery(config, log, metrics, {
-    accepted: ({ id, order }, acceptance) => recent.add(id, { order, acceptance }),
+    accepted: ({ id, record: { value } }, acceptance) => recent.add(id, { record: { value }, acceptance }),
     ended: ({ given, bytes, lane }) => admission.leave(given.kind, bytes, lane),
   });
 
@@ -60,7 +60,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const id = orderId(partyOf(order), given.key, given.principal?.name);
       const known = delivery.pending(id) ?? recent.get(id);
       if (known) {
-        if (canonicalJson(known.order) !== canonicalJson(order))
+        if (canonicalJson(JSON.parse(`${known.record.value}`), ["id", "placedAt"]) !== canonicalJson(order))
           throw new OutcomeError("key_reused", "the same Idempotency-Key came with another order", { id });
         metrics.answeredFromMemory.inc();
         return "answer" in known ? known.answer.promise : Promise.resolve(known.acceptance);

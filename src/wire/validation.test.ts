@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { anOrder } from "../sample.ts";
 import { decodePlacedOrder, orderFaults, parseJson } from "./validation.ts";
 
@@ -32,7 +32,19 @@ describe("an order", () => {
   });
 });
 
+/** The n-th of many names that all have one hash: the engine's multiplies the first and last four bytes, here to nothing. */
+const ofOneHash = (n: number) => `\u0093K\u00b8\u008b${n.toString(36).padStart(4, "0")}\u00c9\u00ac.\u0096`;
+
 describe("a body", () => {
+  test("of chosen names slows down no later one: what is slow is collected, in however many bodies it comes", () => {
+    using collect = spyOn(Bun, "gc");
+    for (let body = 0; body < 120 && collect.mock.calls.length === 0; body += 1) {
+      const names = Array.from({ length: 250 }, (_, n) => `"${ofOneHash(250 * body + n)}":1`);
+      parseJson(Buffer.from(`{${names.join(",")}}`));
+    }
+    expect(collect).toHaveBeenCalled();
+  });
+
   test("in UTF-8 is read", () => {
     expect(parseJson(Buffer.from('{"customer":"Zoë ☕"}'))).toEqual({ customer: "Zoë ☕" });
   });
