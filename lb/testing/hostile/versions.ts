@@ -21,6 +21,13 @@ export const versions: Case[] = [
   ),
   ["HTTP/1.0 with Host", request({ version: "HTTP/1.0" }), "accepted"],
   ["HTTP/1.0 without Host", request({ version: "HTTP/1.0", host: undefined }), "accepted"],
+  ...["GET", "HEAD", "DELETE"].map(
+    (method): Case => [
+      `HTTP/1.0 that has a body with ${method}`,
+      request({ method, version: "HTTP/1.0" }),
+      { own: 413 },
+    ],
+  ),
   [
     "HTTP/1.0 that keeps its connection",
     request({ version: "HTTP/1.0", lines: ["Connection: keep-alive"] }),
