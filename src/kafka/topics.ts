@@ -65,8 +65,8 @@ export async function askOfTopic(
   { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
-  const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
-  const { partitions } = await client.metadata(topic, timeoutMs);
+  const { partitions, orig_broker_id: broker } = await client.metadata(topic, timeoutMs);
+  const denial = right && (await missingRight(client, config, topic, right, broker, timeoutMs));
   const isAsked = !denial && inSync > 1 && partitions.length > 0;
   const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];
@@ -135,15 +135,15 @@ const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutM
 
 /** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
 export async function missingRight(
-  { ask, metadata }: Pick<KafkaProducer, "ask" | "metadata">,
+  { ask }: Pick<KafkaProducer, "ask">,
   config: Pick<KafkaConfig, "MIN_INSYNC_REPLICAS">,
   topic: string,
   right: Right,
+  // Any knows, but unless one is named the controller is asked, who may be the one that is gone.
+  broker: number,
   timeoutMs: number,
 ): Promise<string | undefined> {
   const needed = config.MIN_INSYNC_REPLICAS > 1 ? ([right, "DESCRIBE_CONFIGS"] as const) : [right];
-  // Any broker knows, but unless one is named the controller is asked, who may be the one that is gone.
-  const { orig_broker_id: broker } = await metadata(topic, timeoutMs);
   const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
   return ask(timeoutMs, {
     send(queue, client) {
