@@ -27,6 +27,8 @@ const weaker = {
   "cleanup.policy": "compact,delete",
   "retention.ms": "3600000",
   "retention.bytes": "1000000000",
+  "message.timestamp.before.max.ms": "60000",
+  "message.timestamp.after.max.ms": "60000",
 };
 
 let brokers: Brokers;

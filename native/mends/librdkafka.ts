@@ -213,6 +213,22 @@ rd_kafka_metadata_cache_find(rd_kafka_t *rk, const char *topic, int valid) {`,
         if (err_pos.offset == RD_KAFKA_OFFSET_INVALID || err)
                 pos.offset = rktp->rktp_rkt->rkt_conf.auto_offset_reset;`,
   },
+  /**
+   * An error that says «written before» counted as an acknowledgement, also where it was the first try: an accepted order was
+   * nowhere. Brokers acknowledge a repetition as they did the record, when the replicas have it, and since Kafka 1.0 none of
+   * them makes that error. So it is one: nobody knows what was written.
+   */
+  {
+    file: "src/rdkafka_request.c",
+    wrong: `                /* Void error, delivery succeeded */
+                perr->err             = RD_KAFKA_RESP_ERR_NO_ERROR;
+                perr->actions         = 0;
+                perr->status          = RD_KAFKA_MSG_STATUS_PERSISTED;
+                perr->update_next_ack = rd_true;
+                perr->update_next_err = rd_true;
+`,
+    right: "",
+  },
   {
     file: "src/rdkafka_partition.c",
     wrong: "void rd_kafka_toppar_enq_msg(rd_kafka_toppar_t *rktp,",

@@ -94,11 +94,11 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
     },
     /** Which right is missing, in words, of those that a consumer needs. @throws Error when no broker answers in time */
     async missingRight(timeoutMs: number): Promise<string | undefined> {
-      const of = { ask: asking.ask, metadata: metadataOf(client) };
+      const { orig_broker_id: broker } = await metadataOf(client)(topic, timeoutMs);
       const ofGroup = `no right to READ the group ${config.CONSUMER_GROUP}: grant it to this client's user`;
       const missing = await Promise.all([
-        missingRight(of, config, topic, "READ", timeoutMs),
-        missingRight(of, config, config.DEAD_TOPIC, "WRITE", timeoutMs),
+        missingRight(asking, config, topic, "READ", broker, timeoutMs),
+        missingRight(asking, config, config.DEAD_TOPIC, "WRITE", broker, timeoutMs),
         // A member hears of it only when its session is over. 30: RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED.
         this.committedOffsets([0], timeoutMs).catch(({ code }) => (code === 30 ? ofGroup : undefined)),
       ]);

@@ -83,12 +83,14 @@ test.each([1, 4_095, 4_096, 4_097, 10_000])(
   },
 );
 
-test("what Kafka refuses is reported in its words, and what comes after it is not", async () => {
+test.each([
+  ["what Kafka refuses", 87, /^Broker: .*record/i],
+  ["what a broker says it has already, at the first try,", 46, /^Broker: .*duplicate sequence/i],
+])("%s is reported in its words, and what comes after it is not", async (_, refusal, words) => {
   const produce = 0;
-  const invalidRecord = 87;
   const producer = await open();
   const reports: Report[] = [];
-  for (const [n, errors] of [[], [invalidRecord], []].entries()) {
+  for (const [n, errors] of [[], [refusal], []].entries()) {
     cluster.pushRequestErrors(produce, errors);
     producer.produce(record(`${n}`, 3), (report) => reports.push(report));
     await until("it has its report", () => reports.length > n);
@@ -96,12 +98,7 @@ test("what Kafka refuses is reported in its words, and what comes after it is no
   await producer.close(0);
   expect(reports).toEqual([
     { error: undefined, code: 0, partition: 3, offset: expect.any(Number) },
-    {
-      error: expect.stringMatching(/^Broker: .*record/i),
-      code: invalidRecord,
-      partition: 3,
-      offset: undefined,
-    },
+    { error: expect.stringMatching(words), code: refusal, partition: 3, offset: undefined },
     { error: undefined, code: 0, partition: 3, offset: (reports[0]?.offset ?? 0) + 1 },
   ]);
 });

@@ -10,6 +10,8 @@ const foreverMs = 31_557_600_000_000;
 const mostBytes = 67_108_864;
 /** Id, time, key and headers of an order's record, the request's trace context among them, come to less than this. */
 const aroundOrderBytes = 2_048;
+/** From a record's timestamp to its delivery: its longest time limit, and clocks that differ. */
+const latestMs = 360_000;
 
 /** Of type rd_kafka_AclOperation_t. */
 const operations = { READ: 3, WRITE: 4, DESCRIBE_CONFIGS: 10 };
@@ -22,10 +24,10 @@ const denied = 29;
 export const longestBatchBytes = ({ DEAD_TOPIC, MAX_BODY_BYTES }: KafkaConfig, topic: string): number =>
   topic === DEAD_TOPIC ? maxRecordBytes : Math.max(batchBytes, MAX_BODY_BYTES + aroundOrderBytes);
 
-/** A setting that a topic must have, and what else to do. -1 is no bound. */
-type Demand = [name: string, holds: (actual: string) => boolean, otherwise: string];
-function atLeast(name: string, least: number, or = ""): Demand {
-  return [name, (is) => is === "-1" || Number(is) >= least, `raise it to ${least}${or}`];
+/** A setting that a topic must have, and what else to do. -1 is no bound; `untold`: it is so where brokers don't know it. */
+type Demand = [name: string, holds: (actual?: string) => boolean, otherwise: string];
+function atLeast(name: string, least: number, or = "", untold?: string): Demand {
+  return [name, (is = untold) => is === "-1" || Number(is) >= least, `raise it to ${least}${or}`];
 }
 const always = (name: string, value: string): Demand => [name, (is) => is === value, `set it to ${value}`];
 
@@ -38,10 +40,14 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
   atLeast("max.message.bytes", longestBatchBytes(config, topic)),
   // Compaction keeps the last record of a key: of two orders under one id the first counts, and a dead letter of a
   // record that had no key could not be written.
-  ["cleanup.policy", (is) => !is.includes("compact"), "set it to delete"],
+  ["cleanup.policy", (is) => is?.includes("compact") === false, "set it to delete"],
   atLeast("retention.ms", config.MIN_RETENTION_MS, " or -1, or set MIN_RETENTION_MS"),
   // A bound by size deletes what nobody has handled yet, the sooner the more comes in.
   always("retention.bytes", "-1"),
+  // Or records are refused that waited for their delivery. The last is unknown from 4.0 on, the others before 3.6.
+  ...["before", "after", "difference"].map((side) =>
+    atLeast(`message.timestamp.${side}.max.ms`, latestMs, "", "-1"),
+  ),
 ];
 
 /**
@@ -59,8 +65,8 @@ export async function askOfTopic(
   { right, timeoutMs = 10_000 }: { right?: Right | undefined; timeoutMs?: number } = {},
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
-  const denial = right && (await missingRight(client, config, topic, right, timeoutMs));
-  const { partitions } = await client.metadata(topic, timeoutMs);
+  const { partitions, orig_broker_id: broker } = await client.metadata(topic, timeoutMs);
+  const denial = right && (await missingRight(client, config, topic, right, broker, timeoutMs));
   const isAsked = !denial && inSync > 1 && partitions.length > 0;
   const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];
@@ -71,7 +77,7 @@ export async function askOfTopic(
     );
   for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
     const value = actual?.get(name);
-    if (value === undefined || !holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
+    if (!holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
   }
   const tooWeak =
     faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
@@ -129,15 +135,15 @@ const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutM
 
 /** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
 export async function missingRight(
-  { ask, metadata }: Pick<KafkaProducer, "ask" | "metadata">,
+  { ask }: Pick<KafkaProducer, "ask">,
   config: Pick<KafkaConfig, "MIN_INSYNC_REPLICAS">,
   topic: string,
   right: Right,
+  // Any knows, but unless one is named the controller is asked, who may be the one that is gone.
+  broker: number,
   timeoutMs: number,
 ): Promise<string | undefined> {
   const needed = config.MIN_INSYNC_REPLICAS > 1 ? ([right, "DESCRIBE_CONFIGS"] as const) : [right];
-  // Any broker knows, but unless one is named the controller is asked, who may be the one that is gone.
-  const { orig_broker_id: broker } = await metadata(topic, timeoutMs);
   const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
   return ask(timeoutMs, {
     send(queue, client) {
