@@ -208,8 +208,8 @@ test("152 batches of a megabyte that end together take no order's place, and lit
   const answers = sending.map((connection) => connection.answer());
   const orders = ordersBeside(balancer, 500);
   for (const connection of sending) connection.write(" ");
-  const statuses = (await Promise.all(answers)).map(({ status }) => status);
-  const p99Ms = await orders;
+  const [p99Ms, ...answered] = await Promise.all([orders, ...answers]);
+  const statuses = answered.map(({ status }) => status);
   console.log(`p99 ${p99Ms.toFixed(0)} ms; ${peakMb(producers).toFixed(0)} MB`);
   expect(statuses.filter((status) => status !== 207 && status !== 503)).toEqual([]);
   expect(statuses.filter((status) => status === 207).length).toBeGreaterThan(0);
