@@ -32,7 +32,7 @@ const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
 const turnLock = 727_003;
-/** Whatever the database's own default is: generations rest on it (./generations.ts). */
+/** Whatever the database's own default is: generations rest on it, and who waits for others' steps. */
 const isolation = "ISOLATION LEVEL READ COMMITTED";
 
 /** @param statementTimeoutMs what the statements that follow may take, set in the same round trip */
@@ -99,7 +99,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
   return {
     open(effect) {
       const migrate = (sql: SQL) => migratePostgres(sql, { ledger: tables, effect }, blame);
-      return ask((sql) => sql.begin(migrate), migrationTimeoutMs);
+      return ask((sql) => sql.begin(isolation, migrate), migrationTimeoutMs);
     },
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const isShared = entries.length > 1;
