@@ -197,6 +197,39 @@ test("PostgreSQL that fails in the middle of a step is waited for, the step is n
   await ledger.close();
 });
 
+test("those that start at once do so whatever the database's own isolation is", async () => {
+  const url = await newPostgres();
+  await byHand(
+    url,
+    `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET default_transaction_isolation = 'serializable'`,
+  );
+  const ledgers = [1, 2].map(() => createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 }));
+  await using sql = new SQL({ url, max: 1 });
+  let opening: Promise<unknown> = Promise.resolve();
+  await sql.begin(async (keeper) => {
+    await keeper`SELECT pg_advisory_xact_lock(727001)`;
+    opening = Promise.all(ledgers.map((ledger) => ledger.open([effects])));
+    opening.catch(() => undefined);
+    await until("both wait for the lock", async () => {
+      const waiting = "SELECT pid FROM pg_locks WHERE objid = 727001 AND NOT granted";
+      return (await byHand(url, waiting)).length === 2;
+    });
+  });
+  await opening;
+  await Promise.all(ledgers.map((ledger) => ledger.close()));
+});
+
+test("a step that names a schema is refused, and told by its words", async () => {
+  const url = await newPostgres();
+  const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
+  const steps = [effects, "CREATE TABLE public.others (id TEXT)"];
+  const error = await ledger.open(steps).catch((error) => error);
+  expect(error).toBeInstanceOf(SchemaError);
+  expect(error.message).toMatch(/"others" already exists.*no schema in: CREATE TABLE public/);
+  await ledger.open([effects]);
+  await ledger.close();
+});
+
 test("functions, types and views in steps, and a role that may make no schemas", async () => {
   const url = await newPostgres();
   await byHand(url, "CREATE ROLE clerk LOGIN", "GRANT CREATE ON SCHEMA public TO clerk");

@@ -6,7 +6,7 @@ import { Database } from "bun:sqlite";
 import type { SQL } from "bun";
 import { LedgerUnavailableError } from "./ledger.ts";
 
-/** Steps by owner. A step is one or more statements that may run in a transaction; its number is its place from 1. */
+/** Steps by owner. A step is statements that may run in a transaction and name no schema; its number is its place from 1. */
 type Migrations = Readonly<Record<"ledger" | "effect", readonly string[]>>;
 
 /** The database is not as this version needs it. The text says what is wrong and what to do; nothing was changed. */
@@ -54,7 +54,11 @@ export async function migratePostgres(sql: SQL, migrations: Migrations, blame: B
       current_setting('search_path') AS path`;
     if (may.make) await execute("CREATE SCHEMA migrations_scratch");
     await execute(`SET LOCAL search_path = ${may.make ? "migrations_scratch" : "pg_temp"}, ${may.path}`);
-    for (const step of steps) await execute(step);
+    for (const step of steps)
+      await execute(step).catch((cause) => {
+        if (cause instanceof LedgerUnavailableError) throw cause;
+        throw new SchemaError(`${cause.message}, in an empty schema, to compare; name no schema in: ${step}`);
+      });
     const expected = await execute<Column>(columnsInPostgres);
     await execute("ROLLBACK TO SAVEPOINT scratch");
     refuseMisfits(expected, actual);

@@ -482,25 +482,35 @@ test("of a consumer's transactions one at a time waits for its turn on the serve
   expect(await Promise.all(records)).toEqual([["handled"], ["handled"], ["handled"]]);
 });
 
-test("a row that another keeps is nobody's fault at first, and then that of who waits for it", async () => {
-  await asOperator((sql) => sql`CREATE TABLE kept AS SELECT 1 AS n`);
-  await using sql = new SQL({ url: server.url, max: 1 });
-  await sql.begin(async (keeper) => {
-    await keeper`UPDATE kept SET n = 1`;
-    const [good, bad] = [entryOf("good"), entryOf("bad")];
-    const record = () =>
-      ledger
-        .record(
-          [good, bad],
-          async (entry, tx) => void (entry === bad && (await tx`UPDATE kept SET n = 2`)),
-          200,
-        )
-        .catch((error) => error);
-    expect(await record()).toBeInstanceOf(LedgerUnavailableError);
-    const error: BatchError = await record();
-    expect([...error.failures.keys()]).toEqual([bad]);
-  });
-});
+test.each([
+  ["the attempt's time", 0],
+  ["a lock_timeout", 50],
+])(
+  "a row that another keeps for longer than %s is nobody's fault at first, and then that of who waits for it",
+  async (_, lockTimeoutMs) => {
+    await asOperator((sql) => sql`CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n`);
+    await using sql = new SQL({ url: server.url, max: 1 });
+    await sql.begin(async (keeper) => {
+      await keeper`UPDATE kept SET n = 1`;
+      const [good, bad] = [entryOf("good"), entryOf("bad")];
+      const record = () =>
+        ledger
+          .record(
+            [good, bad],
+            async (entry, tx) => {
+              if (entry !== bad) return;
+              await tx`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
+              await tx`UPDATE kept SET n = 2`;
+            },
+            200,
+          )
+          .catch((error) => error);
+      expect(await record()).toBeInstanceOf(LedgerUnavailableError);
+      const error: BatchError = await record();
+      expect([...error.failures.keys()]).toEqual([bad]);
+    });
+  },
+);
 
 test("a constraint that is found at the commit is the record's, whosever it is", async () => {
   await asOperator(
@@ -529,6 +539,8 @@ test("a file that a handler's statement names, and a limit that it exceeds, are 
   const statements = [
     (tx: Tx) => tx`COPY effects TO '/nowhere/at/all'`,
     (tx: Tx) => tx`LOAD 'no such library'`,
+    // Its words are where it failed, and look like a row's place.
+    (tx: Tx) => tx`DO 'BEGIN PERFORM 1 / (n - 1) FROM (VALUES (1, 2)) AS one (n); END'`,
     (tx: Tx) => tx`SELECT count(DISTINCT n) FROM generate_series(1, 1000000) AS n`,
   ];
   for (const state of statements) {

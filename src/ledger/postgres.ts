@@ -32,7 +32,7 @@ const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
 const idleMarginMs = 2_000;
 const turnLock = 727_003;
-/** Whatever the database's own default is: generations rest on it (./generations.ts). */
+/** Whatever the database's own default is: generations rest on it, and who waits for others' steps. */
 const isolation = "ISOLATION LEVEL READ COMMITTED";
 
 /** @param statementTimeoutMs what the statements that follow may take, set in the same round trip */
@@ -99,7 +99,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
   return {
     open(effect) {
       const migrate = (sql: SQL) => migratePostgres(sql, { ledger: tables, effect }, blame);
-      return ask((sql) => sql.begin(migrate), migrationTimeoutMs);
+      return ask((sql) => sql.begin(isolation, migrate), migrationTimeoutMs);
     },
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const isShared = entries.length > 1;
@@ -120,7 +120,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
             if (codeOf(error) === statementCancelled && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
             // A table was changed since, or the plans were thrown away or are another's: that is no order's doing.
-            blame(error, /^(Revalidate|Fetch|Store)/.test(routine) ? any : undefined);
+            blame(error, isMet || /^(Revalidate|Fetch|Store)/.test(routine) ? any : undefined);
           }
         };
         const inserting = insert(askOf(sql), wordsWith(statementTimeoutMs), entries);
@@ -197,8 +197,8 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
 
 /** PostgreSQL's error codes; source: its manual, appendix A. */
 const statementCancelled = "57014";
-/** A deadlock, or a row (its place, in any language) that another transaction has: they take e.g. a stock in different orders. */
-const metOnRow = /^40P01|\d, ?\d/;
+/** A deadlock, or time spent on a row (its place, in any language) that another has: they take e.g. a stock in different orders. */
+const metOnRow = /^40P01|^(57014|55P03)[\s\S]*\d, ?\d/;
 const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
