@@ -51,7 +51,7 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
   burials: `
-    SELECT one.*, now() FROM json_to_recordset($1::text::json) AS one
+    SELECT DISTINCT ON (topic, "partition", "offset") one.*, now() FROM json_to_recordset($1::text::json) AS one
       (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
 });
 const words = wordsWith(ownStatementTimeoutMs);
