@@ -219,7 +219,9 @@ const any = /^/;
 
 /** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
 function blame(error: unknown, its = ofTheServer): never {
-  if (its.test(codeOf(error)) || ofTheConnection.test((error as SQL.PostgresError).code))
+  const { routine, code } = error as SQL.PostgresError;
+  // What a trigger or function raises is its own word, whatever code it gives that.
+  if (routine !== "exec_stmt_raise" && (its.test(codeOf(error)) || ofTheConnection.test(code)))
     throw new LedgerUnavailableError((error as Error).message, { cause: error });
   throw error;
 }
