@@ -143,6 +143,10 @@ test("a secret may lie in a file; what can't be read, or is malformed there, is 
     writeFileSync(file, "postgres://u:secret@h/d\n");
     expect(consumerConfig(env).LEDGER_URL).toBe("postgres://u:secret@h/d");
     expect(consumerConfig({ ...env, LEDGER_URL: "sqlite:x" }).LEDGER_URL).toBe("sqlite:x");
+    // Each restart would forget what is done, and do it again.
+    expect(faultsOf(() => consumerConfig({ ...env, LEDGER_URL: "sqlite::memory:" }))).toEqual([
+      expect.stringMatching(/LEDGER_URL is malformed; .* or sqlite:PATH, a file/),
+    ]);
     writeFileSync(file, "secret");
     expect(faultsOf(() => consumerConfig(env))).toEqual([
       expect.stringMatching(/^ {2}LEDGER_URL is malformed; /),

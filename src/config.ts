@@ -30,7 +30,7 @@ const port = "([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|
 /** Each a name or an IPv4 address, or an IPv6 address in brackets. */
 const brokers = { pattern: `^(([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${port}(,(?!$)|$))+$` };
 const topic = { pattern: "^[\\w.-]{1,249}$" };
-const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:.+)$" };
+const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:(?!:memory:).+)$" };
 
 const kafkaSchema = Type.Object({
   KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", brokers),
@@ -82,7 +82,7 @@ const producerSchema = Type.Object({
 const consumerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3001, 0, 65_535),
-  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH", ledger),
+  LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH, a file", ledger),
   CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),

@@ -70,7 +70,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     }
   }
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
-  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork) {
+  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork, shared: boolean) {
     const byEntry = new Map(works.map((work) => [work.entry, work]));
     let [brokenOff, unbegun] = [0, 0];
     return whileLedgerIsDown(works, async () => {
@@ -83,12 +83,10 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         const applied = apply(byEntry.get(entry) as Work, deadline, tx);
         // It let nothing else go on, which is what the database ends transactions for.
         if (clock.nowMs() > sinceMs + timeoutMs) [suspect, brokenOff] = [entry, mostBrokenOff];
-        try {
-          await applied;
-        } catch (error) {
+        await applied.catch((error) => {
           suspect ??= entry;
           throw error;
-        }
+        });
         endMs = clock.nowMs();
       };
       try {
@@ -101,7 +99,9 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         [brokenOff, unbegun] = deadline ? [brokenOff + 1, 0] : [0, unbegun + 1];
         // A connection that breaks tells the transaction before those that are in it.
         await clock.nextTurn();
-        if (works.length === 1) [suspect, unbegun] = [undefined, 0];
+        // What goes alone waits with the ledger, unless that does its part for others: then it waits out of their way.
+        if (!shared && down) unbegun = 0;
+        if (works.length === 1) suspect = unbegun > 0 ? works[0]?.entry : undefined;
         if (unbegun < fewBrokenOff && brokenOff < (suspect ? fewBrokenOff : mostBrokenOff)) throw error;
         throw new BatchError(new Map(suspect && [[suspect, { place: "ledger", error }]]), error);
       } finally {
@@ -121,7 +121,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       const works = all.filter(({ customer }) => !failedCustomers.has(customer));
       // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
       if (works.length === 0 || lateRounds > 1) return true;
-      const recorded = await transaction(works, timeoutMs, apply).catch((error) => {
+      const recorded = await transaction(works, timeoutMs, apply, shared).catch((error) => {
         if (!(error instanceof BatchError)) throw error;
         const lone = works.length === 1 ? { place: undefined, error: error.cause } : undefined;
         return works.map(({ entry }) => error.failures.get(entry) ?? lone);
@@ -137,7 +137,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         late += Number(isLate);
         // The time of a batch is too short to count as an attempt's: who needs more goes alone.
         if (shared && isLate) work.alone = true;
-        else ends.set(work, fault);
+        else ends.set(work, end.place === "ledger" ? { ...fault, kind: "later" } : fault);
         failedCustomers.add(work.customer);
       }
       const rest = works.filter((_, index) => !recorded[index]);

@@ -27,7 +27,7 @@ const entries = ["producer.ts", "consumer.ts", "ops/topics.ts"];
 async function start(entry: string) {
   const child = Bun.spawn([process.execPath, entry], {
     cwd: folder,
-    env: { KAFKA_BROKERS: "127.0.0.1:1", HTTP_PORT: "0", LEDGER_URL: "sqlite::memory:" },
+    env: { KAFKA_BROKERS: "127.0.0.1:1", HTTP_PORT: "0", LEDGER_URL: "sqlite:ledger.sqlite" },
     stdin: "ignore",
     stderr: "pipe",
     timeout: 20_000,

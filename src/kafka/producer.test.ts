@@ -22,7 +22,7 @@ const config = consumerConfig({
   KAFKA_BROKERS: Buffer.from(value ?? [])
     .toString()
     .trim(),
-  LEDGER_URL: "sqlite::memory:",
+  LEDGER_URL: "sqlite:ledger.sqlite",
 });
 const libc = dlopen("libc.so.6", {
   getrlimit: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },

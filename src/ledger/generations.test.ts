@@ -1,5 +1,5 @@
 /** The ledger's generations in a real PostgreSQL: one id has one row, whatever generation is ended, dropped or in use. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setSystemTime, test } from "bun:test";
 import { SQL } from "bun";
 import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
@@ -213,6 +213,25 @@ test("of two generations that came once more at the same moment each is dropped,
       await sql`SELECT count(*)::int AS n FROM pg_inherits WHERE inhparent = 'ledger_past'::regclass`;
     expect(Number(tables.n)).toBe(left - 1);
   }
+});
+
+test("nothing is forgotten since the database's clock went ahead of the consumer's", async () => {
+  const entry = entryOf("c1");
+  await record([entry]);
+  await age(16);
+  await ledger.expire(30 * dayMs);
+  await ledger.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 });
+  // As if both were of today, and the database 40 days ahead.
+  await age(40);
+  await sql`UPDATE dead_letters SET dead_at = dead_at - interval '40 days'`;
+  setSystemTime(Date.now() - 40 * dayMs);
+  try {
+    expect(await ledger.expire(30 * dayMs)).toEqual([expect.stringContaining("ended")]);
+    expect(await rows()).toBe(1);
+  } finally {
+    setSystemTime();
+  }
+  expect(await ledger.expire(30 * dayMs)).toHaveLength(2);
 });
 
 test("what depends on a generation keeps that one, and is told; the rest goes on", async () => {

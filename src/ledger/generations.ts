@@ -46,15 +46,16 @@ export function createExpiry(
 ): Ledger["expire"] {
   let lockMs = shortestLockMs;
   return async (retentionMs) => {
-    const done: string[] = [];
-    const failed: unknown[] = [];
+    const [done, failed]: [string[], unknown[]] = [[], []];
     for (const step of [endGeneration, removeLetters, dropGeneration]) {
       const stepped = begin(async (sql) => {
         await sql`SELECT set_config('lock_timeout', ${String(lockMs)}, true)`;
-        const [{ mine }] = await sql`
-          SELECT pg_has_role(relowner, 'USAGE') AND pg_try_advisory_xact_lock(${expiryLock}) AS mine
+        // What seems old since the server's clock went ahead is young: how far it is before this one counts for nothing.
+        const [{ mine, aheadS }] = await sql`
+          SELECT pg_has_role(relowner, 'USAGE') AND pg_try_advisory_xact_lock(${expiryLock}) AS mine,
+            greatest(0, extract(epoch FROM now())::float8 - ${Date.now() / 1_000}::float8) AS "aheadS"
           FROM pg_class WHERE oid = 'ledger_current'::regclass`;
-        return mine ? step(sql, retentionMs / 1_000) : [];
+        return mine ? step(sql, retentionMs / 1_000 + aheadS) : [];
       });
       await stepped.then((words) => done.push(...words)).catch((error) => failed.push(error));
     }

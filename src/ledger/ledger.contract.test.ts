@@ -168,6 +168,16 @@ describe.each([
     }
   });
 
+  test("the reason is that of the statement that failed, not of one behind it that failed for that", async () => {
+    const bad = entryOf("c1");
+    const failing = ledger.record([bad], async (entry, tx) => {
+      void tx`INSERT INTO nowhere VALUES (1)`.catch(() => undefined);
+      await write(entry, tx);
+    });
+    const { failures } = await failureOf(failing);
+    expect(String(failures.get(bad)?.error)).toContain("nowhere");
+  });
+
   test("a handler that would end the transaction, undo others' statements or change the connection is refused", async () => {
     const statements = [
       "COMMIT",
@@ -294,6 +304,18 @@ describe.each([
     expect(await viewOf(ledger, entry.order.id)).toMatchObject({ status: "handled" });
   });
 
+  test("where a topic was made anew, the letter of an order at an older one's place is found, be it told twice", async () => {
+    const [old, young] = [entryOf("c1"), entryOf("c2")];
+    const place = { topic: "made anew", partition: 0, offset: 0, attempts: 1 };
+    await ledger.bury({ ...place, orderId: old.order.id, reason: "old" });
+    const letter = { ...place, orderId: young.order.id, reason: "young", attempts: 2 };
+    await ledger.bury(letter, letter);
+    const view = await viewOf(ledger, young.order.id);
+    expect(view).toMatchObject({ status: "dead", reason: "young", attempts: 2 });
+    await ledger.bury({ ...letter, reason: "told again" });
+    expect(await viewOf(ledger, young.order.id)).toEqual(view);
+  });
+
   test("many are found at once: the handled, the dead with the place of the newest letter, and no others", async () => {
     const [handled, dead, unknown] = [entryOf("c1"), entryOf("c2"), entryOf("c3")];
     await ledger.record([handled], write);
@@ -303,7 +325,7 @@ describe.each([
     const beforeMs = Date.now();
     await until("the clock goes on", () => Date.now() > beforeMs);
     await ledger.bury({ ...burial, offset: dead.offset });
-    await ledger.bury({ ...burial, offset: handled.offset + 1, orderId: handled.order.id });
+    await ledger.bury({ ...burial, offset: handled.offset + 2_000_000, orderId: handled.order.id });
     const views = await other.find([handled, dead, unknown].map(({ order }) => order.id));
     expect([...views.keys()].sort()).toEqual([handled.order.id, dead.order.id].sort());
     expect(views.get(handled.order.id)).toMatchObject({ status: "handled", offset: handled.offset });

@@ -150,7 +150,8 @@ export async function applyByCustomer(
     const own = failures.get(entry);
     const isHeldUp = [...statements.values()].indexOf(entry) > 0;
     if (!own && (isHeldUp || struck.has(entry))) struck.add(entry);
-    else if (!own || own.error !== error) failures.set(entry, { place: "handler", error });
+    else if (!own || (own.error !== error && !isCollateral(error)))
+      failures.set(entry, { place: "handler", error });
     throw error;
   };
   /** The last of each customer's effects that is not done. */

@@ -585,3 +585,27 @@ test("what the record is to blame for is not the ledger's failure", async () => 
   const refused = ledger.record([entryOf("sour"), entryOf("good")], async () => {});
   await expect(refused).rejects.toThrow(BatchError);
 });
+
+test.each(["08006", "40001", "53000", "57P01"])(
+  "what a trigger raises as %s, on the ledger's row or at the commit, is its order's: it would be so for ever",
+  async (code) => {
+    const raise = `CREATE OR REPLACE FUNCTION raise() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE 'no' USING ERRCODE = '${code}'; END $$`;
+    await asOperator((sql) => sql.unsafe(raise));
+    const ways = [
+      "TRIGGER raise BEFORE INSERT ON ledger_current",
+      "CONSTRAINT TRIGGER raise AFTER INSERT ON effects DEFERRABLE INITIALLY DEFERRED",
+    ];
+    for (const way of ways) {
+      await asOperator((sql) => sql.unsafe(`CREATE ${way} FOR EACH ROW EXECUTE FUNCTION raise()`));
+      const refused = ledger.record([entryOf("c1")], async ({ order }, tx) => {
+        await tx`INSERT INTO effects VALUES (${order.id}, 1)`;
+      });
+      const error = await refused.catch((error) => error);
+      await asOperator((sql) => sql`DROP FUNCTION raise CASCADE`);
+      await asOperator((sql) => sql.unsafe(raise));
+      expect(error).toBeInstanceOf(BatchError);
+      expect(error.cause).toMatchObject({ errno: code });
+    }
+  },
+);

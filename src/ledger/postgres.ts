@@ -51,7 +51,7 @@ const wordsWith = (statementTimeoutMs: number): Words => ({
     UPDATE ledger SET deliveries = deliveries + (digest = $1)::int WHERE id = $2
     RETURNING digest, "partition", "offset", tableoid::regclass::text AS "table"`,
   burials: `
-    SELECT one.*, now() FROM json_to_recordset($1::text::json) AS one
+    SELECT DISTINCT ON (topic, "partition", "offset") one.*, now() FROM json_to_recordset($1::text::json) AS one
       (topic text, "partition" int, "offset" bigint, "orderId" text, reason text, attempts int)`,
 });
 const words = wordsWith(ownStatementTimeoutMs);
@@ -219,7 +219,9 @@ const any = /^/;
 
 /** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
 function blame(error: unknown, its = ofTheServer): never {
-  if (its.test(codeOf(error)) || ofTheConnection.test((error as SQL.PostgresError).code))
+  const { routine, code } = error as SQL.PostgresError;
+  // What a trigger or function raises is its own word, whatever code it gives that.
+  if (routine !== "exec_stmt_raise" && (its.test(codeOf(error)) || ofTheConnection.test(code)))
     throw new LedgerUnavailableError((error as Error).message, { cause: error });
   throw error;
 }

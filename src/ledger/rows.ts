@@ -48,10 +48,12 @@ export async function insert(ask: Ask, { insert, count }: Words, entries: readon
   return { verdicts, tables };
 }
 
+/** Where a topic was made anew, another order lies at an older letter's place: the newest counts. */
 export const bury = (ask: Ask, { burials }: Words, letters: readonly Burial[]): Promise<unknown[]> =>
   ask(
     `INSERT INTO dead_letters (topic, "partition", "offset", order_id, reason, attempts, dead_at)
-    ${burials} ON CONFLICT DO NOTHING`,
+    ${burials} ON CONFLICT (topic, "partition", "offset") DO UPDATE SET order_id = excluded.order_id, reason = excluded.reason,
+      attempts = excluded.attempts, dead_at = excluded.dead_at WHERE dead_letters.order_id IS DISTINCT FROM excluded.order_id`,
     JSON.stringify(letters),
   );
 
