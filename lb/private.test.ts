@@ -41,7 +41,9 @@ beforeAll(async () => {
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN
         IF NEW.size = 'large' THEN RAISE 'not for %', NEW.customer; END IF;
-        IF NEW.size = 'medium' THEN RAISE 'full' USING ERRCODE = '53100', DETAIL = NEW.customer; END IF;
+        IF NEW.size = 'medium' THEN
+          EXECUTE format('SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(600) -- %s', NEW.customer);
+        END IF;
         RETURN NEW;
       END $$;
     CREATE TRIGGER refuse BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION refuse()`);

@@ -189,10 +189,7 @@ describe.each([["sqlite", newSqlite] as const, ["postgres", newPostgres] as cons
 test("PostgreSQL that fails in the middle of a step is waited for, the step is not to blame", async () => {
   const url = await newPostgres();
   const ledger = createLedger(url, { connections: 1, handlerTimeoutMs: 10_000 });
-  const opening = ledger.open([
-    effects,
-    "DO $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$",
-  ]);
+  const opening = ledger.open([effects, "SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(600)"]);
   await expect(opening).rejects.toThrow(LedgerUnavailableError);
   await ledger.close();
 });
