@@ -50,8 +50,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
   const { ledger, metrics, log, clock, random } = parts;
   const limit = createBatchLimit(config.LEDGER_BATCH_ORDERS);
   const fullTimeoutMs = Math.min(config.HANDLER_TIMEOUT_MS, ledger.longestApplyMs ?? Infinity);
-  /** What the ledger's failures say while it is down. */
-  let down = "";
+  let down = ""; // What its failures say meanwhile, as the end of a sentence.
   /** Repeats what failed for the ledger's sake. @returns undefined when every partition was taken away @throws BatchError */
   async function whileLedgerIsDown<T>(works: Work[], action: () => Promise<T>): Promise<T | undefined> {
     for (let failures = 1; failures === 1 || works.some(({ owner }) => !owner.leaving); failures += 1) {
@@ -83,10 +82,8 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         const applied = apply(byEntry.get(entry) as Work, deadline, tx);
         // It let nothing else go on, which is what the database ends transactions for.
         if (clock.nowMs() > sinceMs + timeoutMs) [suspect, brokenOff] = [entry, mostBrokenOff];
-        await applied.catch((error) => {
-          suspect ??= entry;
-          throw error;
-        });
+        applied.catch(() => (suspect ??= entry));
+        await applied;
         endMs = clock.nowMs();
       };
       try {
