@@ -105,34 +105,45 @@ test("what holds it up is told: letters for as long as they are held, and after 
   await until("the other is ready again", () => other.unready() === undefined);
 });
 
-test("an order whose row somebody keeps waits out of the way: the others of its batch and all that come are done with", async () => {
-  const url = await postgres.newDatabase();
-  await using consumer = startTestConsumer({ ...place.env, LEDGER_URL: url, HANDLER_ATTEMPTS: "1" });
-  await place.put([recordOf("first")]);
-  await consumer.reaches("orders_handled_total", 1);
-  const kept = recordOf("kept", { customer: "kept" });
-  const others = recordsOf(200, 40);
-  await using sql = new SQL({ url, max: 2 });
-  // So that each try ends soon, and not after the 15 s of the ledger's own statements.
-  await sql.unsafe(`CREATE FUNCTION hurry() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN SET LOCAL lock_timeout = 50; RETURN NULL; END $$;
-    CREATE TRIGGER hurry BEFORE INSERT ON ledger_current EXECUTE FUNCTION hurry()`);
-  await sql
-    .begin(async (keeper) => {
-      await keeper`INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
-      VALUES (${idOf(kept)}, '', '', 0, 0, now())`;
-      await place.put([kept, ...others]);
-      await consumer.reaches("orders_handled_total", 201);
-      for (let n = 0; n < 5; n += 1) {
-        await place.put(recordsOf(40, 40));
-        await consumer.reaches("orders_handled_total", 241 + 40 * n);
-      }
-      throw new Error("given up");
-    })
-    .catch(({ message }) => expect(message).toBe("given up"));
-  await place.commits(402);
-  expect(await consumer.metric("orders_dead_total")).toBe(0);
-});
+const nothing = async (): Promise<void> => undefined;
+test.each([
+  ["an apply", { apply: nothing }],
+  ["an effect", { effect: nothing }],
+])(
+  "orders of %s whose rows somebody keeps wait out of the way: the others of their batch and all that come are done with",
+  async (_, handler) => {
+    const url = await postgres.newDatabase();
+    const env = { ...place.env, LEDGER_URL: url, HANDLER_ATTEMPTS: "1" };
+    await using consumer = startTestConsumer(env, handler);
+    await place.put([recordOf("first")]);
+    await consumer.reaches("orders_handled_total", 1);
+    const [alone, among] = [recordOf("alone", { customer: "kept" }), recordOf("among", { customer: "too" })];
+    const others = recordsOf(200, 40);
+    await using sql = new SQL({ url, max: 2 });
+    // So that each try ends soon, and not after the 15 s of the ledger's own statements.
+    await sql.unsafe(`CREATE FUNCTION hurry() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN SET LOCAL lock_timeout = 50; RETURN NULL; END $$;
+      CREATE TRIGGER hurry BEFORE INSERT ON ledger_current EXECUTE FUNCTION hurry()`);
+    await sql
+      .begin(async (keeper) => {
+        for (const kept of [alone, among])
+          await keeper`INSERT INTO ledger_current (id, customer, digest, "partition", "offset", placed_at)
+            VALUES (${idOf(kept)}, '', '', 0, 0, now())`;
+        await place.put([alone]);
+        await until("the first one waits", async () => (await consumer.metric("ledger_up")) === 0);
+        await place.put([among, ...others]);
+        await consumer.reaches("orders_handled_total", 201);
+        for (let n = 0; n < 5; n += 1) {
+          await place.put(recordsOf(40, 40));
+          await consumer.reaches("orders_handled_total", 241 + 40 * n);
+        }
+        throw new Error("given up");
+      })
+      .catch(({ message }) => expect(message).toBe("given up"));
+    await place.commits(403);
+    expect(await consumer.metric("orders_dead_total")).toBe(0);
+  },
+);
 
 test("partitions are given up only after what runs has ended, and it is not told to stop before its time", async () => {
   await place.put([recordOf("1")]);

@@ -5,7 +5,7 @@ import { createGather } from "../runtime/gather.ts";
 import { attempt, type Deadline, faultOf, startDeadline } from "./attempt.ts";
 import { createBreaker } from "./breaker.ts";
 import { createEnding, type ProcessorParts } from "./ending.ts";
-import { createRecorder } from "./recorder.ts";
+import { createRecorder, type Ends } from "./recorder.ts";
 import { createScheduler } from "./scheduler.ts";
 import type { Work } from "./work.ts";
 
@@ -41,7 +41,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
   }
   /** An effect elsewhere, then its row. The customer's next order waits for both, another customer's for the first. */
   async function effect(work: Work, free: () => void): Promise<Work[]> {
-    // Should the row fail, the effect is not repeated for that.
+    // Should the row fail, the effect is not repeated for that; and who went alone then keeps nobody from theirs.
+    const recordIt = work.effected && work.alone ? recordAlone : record;
     work.effected ||= await isKnown(work);
     if (!work.effected) {
       if (work.owner.leaving) return [];
@@ -56,8 +57,8 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
         deadline.stop();
       }
     }
-    free();
-    return conclude([work], await record(work));
+    if (recordIt === record) free();
+    return conclude([work], await recordIt(work));
   }
   /** Which orders the ledger has already: their effect is done. */
   const isKnown = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
@@ -65,10 +66,10 @@ export function createProcessor(config: ConsumerConfig, parts: ProcessorParts) {
     const views = await recorder.whileLedgerIsDown(works, () => ledger.find(ids));
     return ({ entry }) => views?.get(entry.order.id)?.status === "handled";
   });
-  const record = createGather(config.LEDGER_BATCH_ORDERS, async (works: Work[]) => {
-    const ends = await recorder.record(works, () => Promise.resolve());
-    return () => ends;
-  });
+  const recordAlone = (work: Work) => recorder.record([work], () => Promise.resolve());
+  const record = createGather<Work, Ends>(config.LEDGER_BATCH_ORDERS, (works) =>
+    recorder.record(works, () => Promise.resolve(), true).then((ends) => () => ends),
+  );
   async function handled(work: Work, deadline: Deadline, tx?: Tx): Promise<void> {
     const sinceMs = clock.nowMs();
     await attempt(handler, work, deadline, tx);

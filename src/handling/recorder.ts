@@ -106,10 +106,9 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       }
     });
   }
-  /** Leaves out who failed and records the others; by halves where no culprit is known. */
-  async function record(works: Work[], apply: ApplyWork): Promise<Ends> {
+  /** Leaves out who failed and records the others; by halves where no culprit is known. @param shared others may wait for it */
+  async function record(works: Work[], apply: ApplyWork, shared = works.length > 1): Promise<Ends> {
     const ends: Ends = new Map();
-    const shared = works.length > 1;
     const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
     const failedCustomers = new Set<string>();
     let lateRounds = 0;
