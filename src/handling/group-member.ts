@@ -132,8 +132,7 @@ export function createGroupMember(
     unready(): string | undefined {
       if (clock.nowMs() - polledAtMs > stuckMs) return "the loop is stuck";
       const stillS = Math.round((clock.nowMs() - progressAtMs) / 1_000);
-      if (stillS > noProgressS)
-        return `no order was finished for ${stillS} s, and there are some${processor.ledgerDown()}`;
+      if (stillS > noProgressS) return `no order was finished for ${stillS} s${processor.ledgerDown()}`;
       return clock.nowMs() >= trouble.fromMs && clock.nowMs() < trouble.toMs ? trouble.why : undefined;
     },
     waiting: (id: string): Work | undefined =>

@@ -94,7 +94,7 @@ test("what holds it up is told: letters for as long as they are held, and after 
   await until("the other is ready", () => other.unready() === undefined);
   postgres.kill();
   await otherPlace.put([recordOf("1")]);
-  const stillFor = /^no order was finished for \d+ s, and there are some: the ledger is unavailable: ./;
+  const stillFor = /^no order was finished for \d+ s: the ledger is unavailable: ./;
   await until("the ledger is named", () => stillFor.test(other.unready() ?? ""), 90_000);
   // Nor was anything finished by the first one in this minute, of which more is known.
   expect(consumer.unready()).toStartWith("1 dead letters are held");

@@ -6,8 +6,7 @@ import { type Deadline, type Fault, faultOf, startDeadline } from "./attempt.ts"
 import type { OwnershipParts } from "./ownership.ts";
 import type { Work } from "./work.ts";
 
-const ledgerRetryBaseMs = 100;
-const ledgerRetryMaxMs = 1_000;
+const ledgerRetryMs = [100, 1_000] as const;
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
 
@@ -64,7 +63,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         metrics.ledgerUp.set(0);
         down = `: the ledger is unavailable: ${(error as Error).message}`;
         if (failures === 1) log.error({ err: error }, "the ledger is unavailable, waiting for it");
-        await clock.sleep(backoffMs(failures, ledgerRetryBaseMs, ledgerRetryMaxMs, random));
+        await clock.sleep(backoffMs(failures, ...ledgerRetryMs, random));
       }
     }
   }
@@ -92,6 +91,7 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
         if (deadline && endMs && !works[0]?.alone) limit.succeeded(works.length, endMs - deadline.startMs);
         return recorded;
       } catch (error) {
+        if (error instanceof BatchError) down = "";
         if (error instanceof BatchError) throw error;
         [brokenOff, unbegun] = deadline ? [brokenOff + 1, 0] : [0, unbegun + 1];
         // A connection that breaks tells the transaction before those that are in it.

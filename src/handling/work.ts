@@ -3,7 +3,7 @@ import type { DeliveredRecord } from "../kafka/fetched.ts";
 import type { CommittedOffset, Start } from "../kafka/places.ts";
 import type { Entry } from "../ledger/ledger.ts";
 import { partyOf } from "../order.ts";
-import { canonicalJson } from "../wire/canonical.ts";
+import { contentOf } from "../wire/canonical.ts";
 import { isUuid } from "../wire/order-id.ts";
 import { decodePlacedOrder } from "../wire/validation.ts";
 import { createOffsetTracker, type InHand, type OffsetTracker } from "./offsets.ts";
@@ -66,9 +66,7 @@ export class Work {
     const { value, partition, offset } = record;
     try {
       const order = decodePlacedOrder(value);
-      // What the client sent, without what the producer added: equal orders have equal digests.
-      const content = canonicalJson(order, ["id", "placedAt"]);
-      const digest = Bun.CryptoHasher.hash("sha256", content, "base64url");
+      const digest = Bun.CryptoHasher.hash("sha256", contentOf(order), "base64url");
       this.decoded = { entry: { order, digest, partition, offset } };
       this.customer = partyOf(order);
     } catch (error) {

@@ -6,7 +6,7 @@ import { drainAnswerMs, type ProducerConfig } from "../config.ts";
 import { type Order, partyOf } from "../order.ts";
 import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
-import { canonicalJson } from "../wire/canonical.ts";
+import { contentOf } from "../wire/canonical.ts";
 import { orderId } from "../wire/order-id.ts";
 import { createAdmission, type Kind, type Lane } from "./admission.ts";
 import { createDelivery } from "./delivery.ts";
@@ -60,7 +60,7 @@ export function createIntake(config: ProducerConfig, log: Logger, metrics: Intak
       const id = orderId(partyOf(order), given.key, given.principal?.name);
       const known = delivery.pending(id) ?? recent.get(id);
       if (known) {
-        if (canonicalJson(JSON.parse(`${known.record.value}`), ["id", "placedAt"]) !== canonicalJson(order))
+        if (contentOf(JSON.parse(`${known.record.value}`)) !== contentOf(order))
           throw new OutcomeError("key_reused", "the same Idempotency-Key came with another order", { id });
         metrics.answeredFromMemory.inc();
         return "answer" in known ? known.answer.promise : Promise.resolve(known.acceptance);

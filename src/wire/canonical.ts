@@ -4,6 +4,9 @@
 export const canonicalJson = (value: object, omit: readonly string[] = []): string =>
   JSON.stringify(sorted(value, omit));
 
+/** What the client sent, without what the producer added: equal orders have equal texts. */
+export const contentOf = (order: object): string => canonicalJson(order, ["id", "placedAt"]);
+
 function sorted(value: unknown, omit: readonly string[] = []): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => sorted(item));
