@@ -21,7 +21,7 @@ What the machine holds is found out first, in ten seconds or a few times as long
 single ones, most of the requests, and batches of 2 to 200; some in chunks, some in slow pieces. Beyond it, one request in
 fifty is sent once more when it has been accepted. --record keeps the client's record: a line for each order.
 LB_PORT, POSTGRES_PORT, POSTGRES_PASSWORD and SECURE are as for make up. Variables that are k6's own (K6_*) are ignored.
-Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run.`;
+Exit code: 0 all is well; 1 a threshold was crossed, or an order not accepted or not handled once; 2 could not run, or orders still wait to be handled.`;
 
 export type LoadSettings = {
   profile: Profile;

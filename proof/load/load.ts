@@ -1,10 +1,12 @@
 /** `bun run load` once its command line is read and k6 is there: the load, then its record held against the ledger. */
 import { Stopped } from "../../kit/child.ts";
 import type { Machine } from "../../kit/machine.ts";
+import { UserError } from "../../kit/user-error.ts";
 import type { LoadSettings } from "./arguments.ts";
 import { clockMoved } from "./clock.ts";
 import { ignoredVariables } from "./environment.ts";
 import { fittingRate } from "./held.ts";
+import { lookUpAt } from "./look-up.ts";
 import { profileDefaults, stepsOf } from "./profiles.ts";
 import { tally } from "./record.ts";
 import { startLoadRun } from "./run.ts";
@@ -38,12 +40,17 @@ export async function load(
     visible: process.stdout.isTTY,
   }).done;
   console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
-  const { line, once, held } = await tally(result.answers, ledger);
+  const { line, once, held, isEarly } = await tally(result.answers, ledger, lookUpAt(url, access));
   console.log(line);
   if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
   // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
   const good = profile === "ramp" ? once : held;
   if (good && result.crossed.length === 0) return 0;
+  if (isEarly && result.crossed.length === 0)
+    throw new UserError(
+      "For a minute nothing more was handled, so there is no verdict on what waits: nothing says that it is lost. " +
+        "See that the consumers run (docs/troubleshooting.md), and load again.",
+    );
   const untested = once ? clockMoved(result.clockMovedMs) : undefined;
   if (untested !== undefined) throw new Error(untested);
   return 1;

@@ -8,6 +8,7 @@ import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { orderOf } from "../client/mix.ts";
 import { type ClientAnswer, digestOf, orderIdOf } from "../history/history.ts";
 import { told } from "../testing/histories.ts";
+import { type LookUp, lookUpAt } from "./look-up.ts";
 import { tally } from "./record.ts";
 
 let server: PostgresServer;
@@ -22,6 +23,8 @@ afterAll(async () => {
   server[Symbol.dispose]();
 });
 
+/** What a consumer says of an order that is not in Kafka either. */
+const nobodyKnows: LookUp = async () => "nobody knows it";
 const answer = (changes: Partial<ClientAnswer> = {}) => told(crypto.randomUUID(), changes);
 
 /** Orders that are in the ledger, each with so many effects. */
@@ -52,7 +55,7 @@ async function dead(fate: "accepted" | "refused"): Promise<ClientAnswer> {
 describe("the client's record against the ledger", () => {
   test("holds when every accepted order is there once, with one effect", async () => {
     const place = { partition: 3, offset: 17 };
-    const { held, once, line } = await tally(await handled(3, 1, { place }), server.url);
+    const { held, once, line } = await tally(await handled(3, 1, { place }), server.url, nobodyKnows);
     expect(line).toBe(`accepted 3, not accepted 0, handled 3, redelivered 0, ${effectTable} 3, lost 0`);
     expect({ held, once }).toEqual({ held: true, once: true });
   });
@@ -117,7 +120,7 @@ describe("the client's record against the ledger", () => {
       "phantoms 1",
     ],
   ])("does not hold when %s", async (_, answers, words) => {
-    const { held, once, line } = await tally(await answers(), server.url, { drainTimeoutMs: 0 });
+    const { held, once, line } = await tally(await answers(), server.url, nobodyKnows, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: false });
     expect(line).toContain(words);
   });
@@ -125,7 +128,7 @@ describe("the client's record against the ledger", () => {
   test("does not hold when what was refused is handled a while after its answer", async () => {
     const good = await handled(1);
     const late = answer({ fate: "refused", endedMs: Date.now() });
-    const told = tally([...good, late], server.url, { writtenWithinMs: 10_000 });
+    const told = tally([...good, late], server.url, nobodyKnows, { writtenWithinMs: 10_000 });
     let isOver = false;
     const over = told.finally(() => {
       isOver = true;
@@ -139,18 +142,46 @@ describe("the client's record against the ledger", () => {
     expect((await told).line).toContain("phantoms 1");
   });
 
+  test("what waits in Kafka is not lost, and what nobody says is not known: there is no verdict, and it is said", async () => {
+    const place = { partition: 3, offset: 17 };
+    const [waits, unsaid, known] = [answer({ place }), answer(), answer({ place })];
+    const askedFor: string[] = [];
+    const edge = Bun.serve({
+      ...{ hostname: "127.0.0.1", port: 0 },
+      fetch({ url }) {
+        const { pathname, search } = new URL(url);
+        askedFor.push(pathname + search);
+        return new Response(null, { status: pathname.endsWith(orderIdOf(known)) ? 404 : 200 });
+      },
+    });
+    const lookUp = lookUpAt(`http://127.0.0.1:${edge.port}`);
+    const told = (answers: ClientAnswer[], ask = lookUp) =>
+      tally(answers, server.url, ask, { drainTimeoutMs: 0 });
+    const early = await told([...(await handled(1)), waits]);
+    expect(early).toMatchObject({ held: false, once: false, isEarly: true });
+    expect(early.line).toContain("lost 0; not handled yet 1, which wait in Kafka");
+    expect(askedFor).toEqual([`/orders/${orderIdOf(waits)}?partition=3&offset=17`]);
+    const gone = await told([waits, known]);
+    expect(gone).toMatchObject({ held: false, once: false, isEarly: false });
+    expect(gone.line).toContain("lost 1; not handled yet 1, which wait in Kafka");
+    await edge.stop(true);
+    const silent = await told([waits, unsaid]);
+    expect(silent).toMatchObject({ held: false, once: false, isEarly: true });
+    expect(silent.line).toContain("lost 0; not handled 2, of which no consumer says where they are");
+  });
+
   test("a ledger that does not answer is told, and waited for no longer", async () => {
     await using other = new SQL({ url: server.url, max: 1 });
     await other.begin(async (tx) => {
       await tx`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
-      const asked = tally([answer()], server.url, { answerLimitMs: 200 });
+      const asked = tally([answer()], server.url, nobodyKnows, { answerLimitMs: 200 });
       await expect(asked).rejects.toThrow("the ledger can't be read: no answer within 0.2 s");
     });
   });
 
   test("does not hold when an order was not accepted, and tells that the accepted ones are there once", async () => {
     const answers = [...(await handled(1)), answer({ fate: "refused" })];
-    const { held, once, line } = await tally(answers, server.url, { drainTimeoutMs: 0 });
+    const { held, once, line } = await tally(answers, server.url, nobodyKnows, { drainTimeoutMs: 0 });
     expect({ held, once }).toEqual({ held: false, once: true });
     expect(line).toContain("not accepted 1");
   });

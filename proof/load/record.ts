@@ -6,6 +6,7 @@ import { ofLedger, withLedger } from "../history/ask.ts";
 import { entriesOf } from "../history/entries.ts";
 import { type ClientAnswer, orderIdOf } from "../history/history.ts";
 import { reconcile } from "../verdict/reconcile.ts";
+import { type LookUp, lookedUp } from "./look-up.ts";
 
 const askEveryMs = 500;
 
@@ -25,25 +26,30 @@ interface Tally {
   once: boolean;
   /** And all were accepted. */
   held: boolean;
+  /** Nothing is wrong but that orders still wait in Kafka, or that nobody says where they are: there is no verdict yet. */
+  isEarly: boolean;
 }
 
 /**
  * Waits until every accepted order is in the ledger, or nothing more comes, and judges order by order: of effects one too few
  * and one too many would look like all of them. An order is looked for under its own id, whatever it was told.
+ * @param lookUp asked of those that the ledger does not have: without a consumer to handle it an order is not lost
  * @throws UserError when the ledger can't be read
  */
 export function tally(
   answers: readonly ClientAnswer[],
   where: string | SQL.PostgresOrMySQLOptions,
+  lookUp: LookUp,
   waits: Waits = {},
 ): Promise<Tally> {
   const ledger = new SQL({ ...(typeof where === "string" ? { url: where } : where), max: 1 });
-  return withLedger(ledger, () => counted(answers, ledger, waits));
+  return withLedger(ledger, () => counted(answers, ledger, lookUp, waits));
 }
 
 async function counted(
   answers: readonly ClientAnswer[],
   ledger: SQL,
+  lookUp: LookUp,
   { drainTimeoutMs = 60_000, writtenWithinMs = 25_000, answerLimitMs }: Waits,
 ): Promise<Tally> {
   const ask = <T>(question: PromiseLike<T>) => ofLedger(question, answerLimitMs);
@@ -61,7 +67,7 @@ async function counted(
     0,
   );
   await Bun.sleep(Math.min(writtenWithinMs, Math.max(0, lastMs + writtenWithinMs - Date.now())));
-  return tallied(answers, await ask(leftOf(answers, ledger)));
+  return tallied(answers, await ask(leftOf(answers, ledger)), lookUp);
 }
 
 /** All that the ledger has of them. */
@@ -75,21 +81,37 @@ async function leftOf(answers: readonly ClientAnswer[], sql: SQL) {
 }
 
 /** By the verdict of a proof, without what is in the log only. */
-function tallied(answers: readonly ClientAnswer[], left: Awaited<ReturnType<typeof leftOf>>): Tally {
+async function tallied(
+  answers: readonly ClientAnswer[],
+  left: Awaited<ReturnType<typeof leftOf>>,
+  lookUp: LookUp,
+): Promise<Tally> {
   const verdict = reconcile({ client: answers, topic: [], commits: [], ...left }, { isLogRead: false });
-  const orders = new Set(answers.flatMap((one) => (one.fate === "accepted" ? [orderIdOf(one)] : [])));
+  const orders = new Map(answers.flatMap((one) => (one.fate === "accepted" ? [[orderIdOf(one), one]] : [])));
   const rows = left.ledger.filter(({ id }) => orders.has(id));
   const redelivered = rows.reduce((sum, { deliveries }) => sum + deliveries - 1, 0);
   const effects = left.effects.filter(({ id }) => orders.has(id)).length;
   const ofEffects = effectTable ? `${effectTable} ${effects}` : "effects not counted (they lie elsewhere)";
-  const { accepted, lost, deadLettered, faults } = verdict;
+  const { accepted, deadLettered } = verdict;
+  // The log was not read: what the ledger knows nothing of may be there.
+  const missing = verdict.lost.flatMap(({ id, where }) =>
+    where === "not in the log" ? (orders.get(id) ?? []) : [],
+  );
+  const found = await lookedUp(missing, lookUp);
+  const unfinished = found.waits + found["nobody says"];
+  const lost = verdict.lost.length - unfinished;
+  const faults = verdict.faults.filter((fault) => !fault.startsWith("lost"));
   const refused = answers.length - accepted;
-  const once = verdict.held && deadLettered === 0 && orders.size === accepted;
+  const sound = faults.length + lost + deadLettered === 0 && orders.size === accepted;
+  const once = sound && unfinished === 0;
   const line = [
-    `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost.length}`,
+    `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost}`,
+    ...(found.waits > 0 ? [`not handled yet ${found.waits}, which wait in Kafka`] : []),
+    ...(found["nobody says"] > 0
+      ? [`not handled ${found["nobody says"]}, of which no consumer says where they are`]
+      : []),
     ...(deadLettered > 0 ? [`given up and kept as dead letters ${deadLettered}`] : []),
-    // The log was not read: where the lost are is not known.
-    ...faults.filter((fault) => !fault.startsWith("lost")),
+    ...faults,
   ].join("; ");
-  return { line, once, held: once && refused === 0 };
+  return { line, once, held: once && refused === 0, isEarly: sound && unfinished > 0 };
 }
