@@ -7,7 +7,7 @@ import type { Container } from "../../infra/topology.ts";
 import type { Instance, Pipeline } from "../../proof/demo/pipeline.ts";
 import { askCluster, type Cluster } from "../../proof/system/cluster.ts";
 import type { System } from "../../proof/system/system.ts";
-import { askLog, type LogView, whole } from "../kafka.ts";
+import { askLog, type LogView, whole } from "./kafka.ts";
 import { createSqliteLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf } from "./pages.ts";
 import type { Look, Seen, Source } from "./source.ts";
