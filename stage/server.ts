@@ -9,8 +9,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { Refused } from "./actions.ts";
 import { type Asset, bundle } from "./bundle.ts";
+import { Refused } from "./refused.ts";
 import type { Command, Message, Stage } from "./stage.ts";
 
 /** Messages that a page may be behind before it is hung up on: it comes back and begins with the whole. */

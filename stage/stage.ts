@@ -2,9 +2,10 @@
  * The stage without its door: looks at the system every second, keeps the one state that all pages show, and tells them of
  * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
  */
-import { type Action, createActions, Refused } from "./actions.ts";
+
 import { changesOf } from "./changes.ts";
 import { exportOf } from "./export.ts";
+import { type Action, createActions } from "./faults/actions.ts";
 import { bounded, loadOf } from "./load/asked.ts";
 import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
 import { createProfiles } from "./load/profiles.ts";
@@ -14,6 +15,7 @@ import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
+import { Refused } from "./refused.ts";
 import type { Source } from "./sources/source.ts";
 import type { Sample, StageState, TimelineEvent } from "./state.ts";
 import { createView } from "./view.ts";

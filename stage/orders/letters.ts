@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { capture } from "../../kit/capture.ts";
-import { Refused } from "../actions.ts";
+import { Refused } from "../refused.ts";
 import type { DeadLetter, LetterList, LetterPlan, Redrive } from "../state.ts";
 
 const entry = join(import.meta.dir, "..", "..", "ops", "dead", "main.ts");

@@ -7,7 +7,7 @@
 import type { Container, Topology } from "../../infra/topology.ts";
 import { linesOf } from "../../kit/lines.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
-import type { FaultName } from "../faults.ts";
+import type { FaultName } from "../faults/faults.ts";
 import type { TierName } from "../state.ts";
 import { askLog, type LogView, whole } from "./kafka.ts";
 import { createPostgresLook } from "./ledgers.ts";

@@ -3,7 +3,7 @@
 import type { EdgeAccess } from "../../infra/secure/access.ts";
 import type { Container } from "../../infra/topology.ts";
 import type { System } from "../../proof/system/system.ts";
-import type { FaultName } from "../faults.ts";
+import type { FaultName } from "../faults/faults.ts";
 import type { Reading } from "../readings.ts";
 import type { Evidence } from "../reconciler.ts";
 import type { StageState, TierName } from "../state.ts";
