@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { SQL } from "bun";
 import { effectTable } from "../../src/handle.ts";
-import type { Found, Trace } from "../reconciler.ts";
+import type { Found, Trace } from "./evidence.ts";
 
 const index = "stage_effects_by_order";
 const statementLimitMs = 5_000;

@@ -6,7 +6,7 @@
 import type { System } from "../../proof/system/system.ts";
 import { orderId } from "../../src/wire/order-id.ts";
 import type { Reading } from "../readings.ts";
-import type { Found } from "../reconciler.ts";
+import type { Found } from "../sources/evidence.ts";
 import type { LogView } from "../sources/kafka.ts";
 import type { Seen, Source } from "../sources/source.ts";
 import type { Stage } from "../stage.ts";
