@@ -1,5 +1,9 @@
-/** What happened between two looks, in words for the timeline. */
+/** What happened between two looks, in words for the timeline; and the timeline. */
+import { cut } from "./orders/letters.ts";
 import type { StageState, TimelineEvent } from "./state.ts";
+
+const keptEvents = 100;
+const eventLength = 500;
 
 const verdictWords = {
   idle: "",
@@ -48,4 +52,17 @@ function epochs(some: [string, { epoch: number }][]): string {
   const all = some.map(([, { epoch }]) => epoch);
   const [lowest, highest] = [Math.min(...all), Math.max(...all)];
   return lowest === highest ? String(lowest) : `${lowest} to ${highest}`;
+}
+
+/** The newest of what happened, by number. */
+export function createTimeline() {
+  const events = new Map<string, TimelineEvent>();
+  let nextEvent = 1;
+  return {
+    note(kind: TimelineEvent["kind"], text: string): void {
+      events.set(String(nextEvent++), { atMs: Date.now(), kind, text: cut(text, eventLength) });
+      if (events.size > keptEvents) events.delete(events.keys().next().value as string);
+    },
+    all: (): Record<string, TimelineEvent> => Object.fromEntries(events),
+  };
 }

@@ -3,7 +3,8 @@
 // accused, and in the end all is settled and forgotten. Where one thing is wrong with one order, that is found, and nothing else.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createReconciler, type Evidence, type Found } from "./reconciler.ts";
+import { createReconciler } from "./reconciler.ts";
+import type { Evidence, Found } from "./sources/evidence.ts";
 
 /** A producer may hold a record for so long after its client was answered (DELIVERY_TIMEOUT_MS). */
 const heldMs = 20_000;

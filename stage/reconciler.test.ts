@@ -1,7 +1,8 @@
 // The verdict while orders flow, on histories of a few orders: each finding is caught, nothing is called good that is
 // not known, and what is settled is no longer held.
 import { beforeEach, expect, setSystemTime, test } from "bun:test";
-import { createReconciler, type Evidence, type Found } from "./reconciler.ts";
+import { createReconciler } from "./reconciler.ts";
+import type { Evidence, Found } from "./sources/evidence.ts";
 
 const quietMs = 1_000;
 const handled: Found = { deliveries: 1, effects: 1, dead: false };

@@ -15,6 +15,7 @@
  * or more orders wait than may be remembered, it says that it can't know: those are never called good. What befalls an
  * order after it was settled is not seen any more.
  */
+import type { Evidence, Found, Offsets } from "./sources/evidence.ts";
 import type { Verdict } from "./state.ts";
 
 /** What a client knows of one order in the end. */
@@ -30,49 +31,13 @@ export interface Answer {
   digest?: string | undefined;
 }
 
-/** What the ledger has of an order. */
-export interface Found {
-  deliveries: number;
-  effects: number;
-  dead: boolean;
-  /** Of what was handled. */
-  digest?: string | undefined;
-}
-
-/** All that the ledger has of one order; times in ms since the epoch. */
-export interface Trace {
-  placedMs?: number | undefined;
-  handledMs?: number | undefined;
-  partition: number;
-  offset: number;
-  deliveries: number;
-  effects: number;
-  /** Why it was given up, after how many attempts. */
-  dead?: { atMs: number; reason: string; attempts: number } | undefined;
-}
-
-export interface Evidence {
-  /** What is known of these orders; those of which nothing is are missing. @throws when the ledger can't be read */
-  look(ids: readonly string[]): Promise<Map<string, Found>>;
-  /** @returns undefined: nothing; @throws when the ledger can't be read */
-  trace(id: string): Promise<Trace | undefined>;
-  /** @throws when some broker does not tell */
-  offsets(): Promise<Offsets>;
-}
-
-/** Ends of all partitions, and what the group has committed of each. */
-export interface Offsets {
-  /** Before the first of them was asked for, ms of the clock that nobody can set. */
-  atMs: number;
-  ends: Map<number, number>;
-  committed: Map<number, number>;
-}
-
 interface Kept extends Pick<Answer, "fate" | "digest"> {
   atMs: number;
   /** A row with its effect, or a dead letter, was seen. */
   seen?: Found;
 }
+
+type Figures = Omit<Verdict, "status" | "why">;
 
 interface Options {
   /** Above the longest that a producer may hold a record (DELIVERY_TIMEOUT_MS, 20 s). */
@@ -97,21 +62,15 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
   const kept = new Map<string, Kept>();
   /** Accepted and not seen so far, oldest first. */
   const unseen = new Set<string>();
-  const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
-  const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0, mistaken: 0 };
-  /** Of those that are kept and were seen: counted as they come and go, since a page asks each second. */
-  const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
-  let barrier: { atMs: number; ends: Map<number, number> } | undefined;
-  let turn = 0;
-  let forgotten = 0;
-  let failure = "";
-  let readAtMs = now();
+  const tally = createTally();
+  let barrier: Barrier | undefined;
+  let [turn, forgotten] = [0, 0];
+  let [readAtMs, failure] = [now(), ""];
 
   /** Takes what a client was told of an order in the end. */
-  function take({ id, fate, digest, toldId = id, contradicted = false }: Answer, atMs = now()): void {
-    counts.sent += 1;
-    counts[fate] += 1;
-    if (fate === "accepted" && (toldId !== id || contradicted)) folded.mistaken += 1;
+  function take(answer: Answer, atMs = now()): void {
+    const { id, fate, digest } = answer;
+    tally.told(answer);
     if (kept.has(id) || kept.size >= mostKept) forgotten += 1;
     else {
       kept.set(id, { fate, digest, atMs });
@@ -121,110 +80,55 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
 
   async function lookForUnseen(): Promise<void> {
     // In turns, where there are more: those that wait for long do not hide the others.
-    const all = [...unseen];
-    if (turn >= all.length) turn = 0;
-    const ids = all.slice(turn, turn + lookAtOnce);
+    if (turn >= unseen.size) turn = 0;
+    const ids = [...unseen].slice(turn, turn + lookAtOnce);
     turn += lookAtOnce;
     if (ids.length === 0) return;
     for (const [id, found] of await evidence.look(ids)) {
       const order = kept.get(id);
       if (!order || !(isHandled(found) || found.dead)) continue;
       order.seen = found;
-      countLive(found, 1);
+      tally.seen(found, 1);
       unseen.delete(id);
     }
   }
 
-  function countLive(found: Found, by: 1 | -1): void {
-    const { deliveries, effects } = found;
-    if (isHandled(found)) live.handled += by;
-    else live.dead += by;
-    if (effects > 1) live.doubled += by;
-    live.redelivered += by * Math.max(0, deliveries - 1);
-  }
-
   /** Settles what the last barrier proves, then notes the next one. */
   async function settle(): Promise<void> {
-    const { atMs, ends, committed } = await evidence.offsets();
-    // Beyond the end of a log a commit is of one that is no more, and says nothing of what is there now.
-    const passed =
-      barrier &&
-      [...barrier.ends].every(([at, end]) => {
-        const offset = committed.get(at) ?? 0;
-        return offset >= end && offset <= (ends.get(at) ?? 0);
-      });
-    if (barrier && passed) {
-      const proven = barrier.atMs - quietMs;
-      // In the order of their answers: the first that is too new ends it.
-      const due: string[] = [];
-      for (const [id, one] of kept) {
-        if (one.atMs > proven) break;
-        due.push(id);
-      }
-      for (let from = 0; from < due.length; from += lookAtOnce) {
-        const ids = due.slice(from, from + lookAtOnce);
-        const found = await evidence.look(ids);
-        for (const id of ids) fold(id, found.get(id));
+    const offsets = await evidence.offsets();
+    const passed = barrier && isPassed(barrier, offsets);
+    if (barrier && passed) await settleUntil(barrier.atMs - quietMs);
+    if (!barrier || passed || isCut(barrier, offsets)) barrier = offsets;
+  }
+
+  async function settleUntil(provenMs: number): Promise<void> {
+    const due = answeredBy(provenMs, kept);
+    for (let from = 0; from < due.length; from += lookAtOnce) {
+      const ids = due.slice(from, from + lookAtOnce);
+      const found = await evidence.look(ids);
+      for (const id of ids) {
+        tally.settled(kept.get(id), found.get(id));
+        kept.delete(id);
+        unseen.delete(id);
       }
     }
-    // What a log had beyond its end was cut off: nobody will ever come past that.
-    const isCut = barrier && [...barrier.ends].some(([at, end]) => (ends.get(at) ?? 0) < end);
-    if (!barrier || passed || isCut) barrier = { atMs, ends };
   }
 
-  function fold(id: string, found: Found | undefined): void {
-    const { fate, seen, digest } = kept.get(id) ?? {};
-    if (seen) countLive(seen, -1);
-    kept.delete(id);
-    unseen.delete(id);
-    counts.settled += 1;
-    const effects = found?.effects ?? 0;
-    if (effects > 1) folded.doubled += 1;
-    folded.redelivered += Math.max(0, (found?.deliveries ?? 0) - 1);
-    if (fate === "refused" && found) folded.phantom += 1;
-    if (digest !== undefined && found?.digest !== undefined && found.digest !== digest) folded.mistaken += 1;
-    if (fate !== "accepted") return;
-    if (found && isHandled(found)) folded.handled += 1;
-    else if (found?.dead && found.deliveries + effects === 0) folded.dead += 1;
-    else folded.lost += 1;
-  }
-
-  function verdict(): Verdict {
-    const [oldest] = unseen;
-    const oldestMs = oldest === undefined ? 0 : now() - (kept.get(oldest)?.atMs ?? now());
-    const figures = {
-      ...counts,
-      waiting: unseen.size,
-      oldestS: Math.round(oldestMs / 1_000),
-      ...folded,
-      handled: folded.handled + live.handled,
-      redelivered: folded.redelivered + live.redelivered,
-      dead: folded.dead + live.dead,
-      doubled: folded.doubled + live.doubled,
-    };
-    const { lost, doubled, phantom, mistaken } = figures;
-    const blind =
-      forgotten > 0
-        ? `${forgotten} orders could not be remembered, so nobody can tell of them`
-        : now() - readAtMs > blindAfterMs && kept.size > 0
-          ? failure || "ledger and brokers take long to tell"
-          : "";
-    const status =
-      lost + doubled + phantom + mistaken > 0
-        ? "broken"
-        : blind
-          ? "blind"
-          : oldestMs > promptMs
-            ? "waiting"
-            : counts.accepted > 0
-              ? "good"
-              : "idle";
-    return { status, why: blind, ...figures };
+  function whyBlind(): string {
+    if (forgotten > 0) return `${forgotten} orders could not be remembered, so nobody can tell of them`;
+    if (now() - readAtMs <= blindAfterMs || kept.size === 0) return "";
+    return failure || "ledger and brokers take long to tell";
   }
 
   return {
     take,
-    verdict,
+    verdict(): Verdict {
+      const [oldest] = unseen;
+      const oldestMs = oldest === undefined ? 0 : now() - (kept.get(oldest)?.atMs ?? now());
+      const why = whyBlind();
+      const figures = tally.now(unseen.size, Math.round(oldestMs / 1_000));
+      return { status: statusOf(figures, why !== "", oldestMs), why, ...figures };
+    },
     /** Looks once; what can't be read is said by the verdict when it lasts. */
     async check(): Promise<void> {
       try {
@@ -237,5 +141,86 @@ export function createReconciler(evidence: Evidence, options: Options = {}) {
     },
     /** Orders held in memory. */
     kept: (): number => kept.size,
+  };
+}
+
+function statusOf(
+  { accepted, lost, doubled, phantom, mistaken }: Figures,
+  isBlind: boolean,
+  oldestMs: number,
+): Verdict["status"] {
+  if (lost + doubled + phantom + mistaken > 0) return "broken";
+  if (isBlind) return "blind";
+  if (oldestMs > promptMs) return "waiting";
+  return accepted > 0 ? "good" : "idle";
+}
+
+function answeredBy(untilMs: number, kept: ReadonlyMap<string, Kept>): string[] {
+  const ids: string[] = [];
+  // In the order of their answers: the first that is too new ends it.
+  for (const [id, { atMs }] of kept) {
+    if (atMs > untilMs) break;
+    ids.push(id);
+  }
+  return ids;
+}
+
+type Barrier = Pick<Offsets, "atMs" | "ends">;
+
+/** Beyond the end of a log a commit is of one that is no more, and says nothing of what is there now. */
+const isPassed = (barrier: Barrier, { ends, committed }: Offsets): boolean =>
+  [...barrier.ends].every(([at, end]) => {
+    const offset = committed.get(at) ?? 0;
+    return offset >= end && offset <= (ends.get(at) ?? 0);
+  });
+
+/** What a log had beyond its end was cut off: nobody will ever come past that. */
+const isCut = (barrier: Barrier, { ends }: Offsets): boolean =>
+  [...barrier.ends].some(([at, end]) => (ends.get(at) ?? 0) < end);
+
+/** What the orders came to, in numbers. */
+function createTally() {
+  const counts = { sent: 0, accepted: 0, refused: 0, unknown: 0, settled: 0 };
+  const folded = { handled: 0, redelivered: 0, dead: 0, lost: 0, doubled: 0, phantom: 0, mistaken: 0 };
+  /** Of those that are kept and were seen: counted as they come and go, since a page asks each second. */
+  const live = { handled: 0, redelivered: 0, dead: 0, doubled: 0 };
+
+  function seen(found: Found, by: 1 | -1): void {
+    const { deliveries, effects } = found;
+    if (isHandled(found)) live.handled += by;
+    else live.dead += by;
+    if (effects > 1) live.doubled += by;
+    live.redelivered += by * Math.max(0, deliveries - 1);
+  }
+
+  return {
+    told({ id, fate, toldId = id, contradicted = false }: Answer): void {
+      counts.sent += 1;
+      counts[fate] += 1;
+      if (fate === "accepted" && (toldId !== id || contradicted)) folded.mistaken += 1;
+    },
+    seen,
+    settled(order: Kept | undefined, found: Found | undefined): void {
+      const { fate, digest } = order ?? {};
+      if (order?.seen) seen(order.seen, -1);
+      counts.settled += 1;
+      const effects = found?.effects ?? 0;
+      if (effects > 1) folded.doubled += 1;
+      folded.redelivered += Math.max(0, (found?.deliveries ?? 0) - 1);
+      if (fate === "refused" && found) folded.phantom += 1;
+      if (digest !== undefined && found?.digest !== undefined && found.digest !== digest)
+        folded.mistaken += 1;
+      if (fate !== "accepted") return;
+      if (found && isHandled(found)) folded.handled += 1;
+      else if (found?.dead && found.deliveries + effects === 0) folded.dead += 1;
+      else folded.lost += 1;
+    },
+    now: (waiting: number, oldestS: number): Figures => ({
+      ...{ ...counts, waiting, oldestS, ...folded },
+      handled: folded.handled + live.handled,
+      redelivered: folded.redelivered + live.redelivered,
+      dead: folded.dead + live.dead,
+      doubled: folded.doubled + live.doubled,
+    }),
   };
 }

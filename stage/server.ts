@@ -9,9 +9,11 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { Refused } from "./actions.ts";
 import { type Asset, bundle } from "./bundle.ts";
-import type { Command, Message, Stage } from "./stage.ts";
+import type { Command } from "./commands.ts";
+import type { Message } from "./pages.ts";
+import { Refused } from "./refused.ts";
+import type { Stage } from "./stage.ts";
 
 /** Messages that a page may be behind before it is hung up on: it comes back and begins with the whole. */
 const mostBehind = 50;

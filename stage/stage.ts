@@ -2,37 +2,18 @@
  * The stage without its door: looks at the system every second, keeps the one state that all pages show, and tells them of
  * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
  */
-import { type Action, createActions, Refused } from "./actions.ts";
-import { changesOf } from "./changes.ts";
-import { exportOf } from "./export.ts";
-import { bounded, loadOf } from "./load/asked.ts";
-import { type LoadByHand, mostBurst, startLoadByHand } from "./load/by-hand.ts";
-import { createProfiles } from "./load/profiles.ts";
-import { createLetters, cut, type LetterQuery } from "./orders/letters.ts";
-import { createOneOrder } from "./orders/one-order.ts";
-import { createPast } from "./past.ts";
-import { patchOf } from "./patch.ts";
+import { changesOf, createTimeline } from "./changes.ts";
+import { createCommands } from "./commands.ts";
+import { createPages, type Page } from "./pages.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
 import type { Source } from "./sources/source.ts";
-import type { Sample, StageState, TimelineEvent } from "./state.ts";
+import type { StageState } from "./state.ts";
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;
 const soonMs = 100;
 const checkWaitMs = 300;
-const keptMs = 900_000;
-const keptEvents = 100;
-const eventLength = 500;
-
-export type Command =
-  | Action
-  | { do: "load"; ratePerS?: number; paused?: boolean; mix?: string }
-  | { do: "burst"; orders: number }
-  | { do: "profile"; name: string }
-  | { do: "stop-profile" }
-  | { do: "place"; order: string }
-  | ({ do: "redrive" } & LetterQuery);
 
 export interface StageOptions {
   readOnly?: boolean;
@@ -44,207 +25,143 @@ export interface StageOptions {
   quietMs?: number;
 }
 
-/** What a page is sent: the name of a server-sent event and its data. */
-export type Message = { event: "snapshot" | "patch" | "history" | "sample"; data: unknown };
-export type Page = (message: Message) => void;
-
 export type Stage = ReturnType<typeof openStage>;
 
 /** Starts at once, with its load paused. */
 export function openStage(source: Source, options: StageOptions = {}) {
   const { readOnly = false, aloneMs = 60_000, seldomMs = 5_000, quietMs } = options;
   const reconciler = createReconciler(source.evidence, quietMs === undefined ? {} : { quietMs });
-  const load: LoadByHand = startLoadByHand(source, (answer) => reconciler.take(answer));
-  const { url, access } = source;
-  const profiles = createProfiles({ url, access, hear: load.hear, changed: () => publish() });
-  const oneOrder = createOneOrder(
-    source,
-    (answer) => reconciler.take(answer),
-    () => state(),
-  );
-  const viewOf = createView();
-  const acceptedRate = createRate();
-  let acceptedPerS = 0;
-  let checking: Promise<void> | undefined;
-  const pages = new Set<Page>();
-  const samples: Sample[] = [];
-  const past = createPast(keptMs);
-  const events = new Map<string, TimelineEvent>();
-  let nextEvent = 1;
-  let viewed = viewOf({ seen: [], log: undefined });
-  let sent: StageState | undefined;
-  let lastSeenMs = performance.now();
-  let closed = false;
-
-  function note(kind: TimelineEvent["kind"], text: string): void {
-    events.set(String(nextEvent++), { atMs: Date.now(), kind, text: cut(text, eventLength) });
-    if (events.size > keptEvents) events.delete(events.keys().next().value as string);
-  }
-  const actions = createActions({ source, instances: () => state().instances, note });
-  const letters = createLetters({ env: source.operator, note, changed: () => publish() });
+  const take = (answer: Answer): void => reconciler.take(answer);
+  const sight = createSight(source, reconciler);
+  const { note, all: events } = createTimeline();
+  const pages = createPages(() => state());
+  const changed = () => pages.publish();
+  const commands = createCommands(source, { readOnly, state: () => state(), take, note, changed });
+  const { act, actions, letters, oneOrder } = commands;
 
   function state(): StageState {
-    const loadView = load.view();
-    const { instances } = viewed;
+    const { instances, edges, ...seen } = sight.view();
+    const done = commands.view();
     return {
-      ...viewed,
+      ...seen,
+      ...done,
       kind: source.kind,
-      readOnly,
       atMs: Date.now(),
-      instances: Object.fromEntries(
-        Object.entries(instances).map(([name, one]) => [name, { ...one, struck: actions.struck(name) }]),
-      ),
-      edges: {
-        placed: { ratePerS: acceptedPerS, p99Ms: round(loadView.p99Ms) },
-        ...viewed.edges,
-      },
-      load: { ...loadView, p99Ms: round(loadView.p99Ms) },
-      profile: profiles.view(),
+      instances: withStruck(instances, actions.struck),
+      edges: { placed: { ratePerS: sight.acceptedPerS(), p99Ms: done.load.p99Ms }, ...edges },
       verdict: reconciler.verdict(),
-      events: Object.fromEntries(events),
-      bands: actions.bands(),
-      redrive: letters.view(),
-      faults: Object.fromEntries(Object.entries(source.faults).map(([tier, names]) => [tier, [...names]])),
-      withheld: { ...source.withheld },
-      rolling: [...source.rolling],
-      scalable: [...source.scalable],
+      events: events(),
     };
   }
 
   /** As it was at the end of the last look. */
   let before = state();
 
-  function tell(message: Message): void {
-    for (const page of pages) page(message);
-  }
-  /** Sends what has changed since the last time. */
-  function publish(now = state()): void {
-    const patch = patchOf(sent, now);
-    sent = now;
-    if (patch !== undefined) tell({ event: "patch", data: patch });
-  }
-
   async function lookOnce(): Promise<void> {
-    viewed = viewOf(await source.look());
+    await sight.look();
     actions.observe();
-    // A ledger that does not answer keeps nobody from seeing the rest.
-    checking ??= reconciler.check().finally(() => {
-      checking = undefined;
-    });
-    await Promise.race([checking, Bun.sleep(checkWaitMs)]);
-    acceptedPerS = Math.round(acceptedRate(reconciler.verdict().accepted));
+    await sight.check();
     const now = state();
     const changes = changesOf(before, now);
     for (const [kind, text] of changes) note(kind, text);
-    past.keep(now, changes.length > 0);
+    pages.past.keep(now, changes.length > 0);
     before = now;
-    publish({ ...now, events: Object.fromEntries(events) });
+    pages.publish({ ...now, events: events() });
   }
 
-  function sampleNow(): void {
-    const { edges, verdict, load: byHand } = sent ?? state();
-    const sample: Sample = [
-      Date.now(),
-      edges.placed.ratePerS,
-      edges.handled.ratePerS,
-      verdict.waiting,
-      byHand.p99Ms ?? -1,
-    ];
-    // The plots go by time, also where the clock was set back.
-    while ((samples.at(-1)?.[0] ?? 0) > sample[0]) samples.pop();
-    samples.push(sample);
-    while ((samples[0]?.[0] ?? 0) < sample[0] - keptMs) samples.shift();
-    actions.forget(samples[0]?.[0] ?? 0);
-    tell({ event: "sample", data: sample });
+  function everyMs(): number {
+    const { sent, settled } = reconciler.verdict();
+    const isQuiet = !pages.areOpen() && sent === settled && commands.areDone();
+    return isQuiet ? seldomMs : lookEveryMs;
   }
 
-  function isQuiet(): boolean {
-    const { sent: all, settled } = reconciler.verdict();
-    return pages.size === 0 && all === settled && load.view().paused && !actions.isAnything();
-  }
+  const looking = keepLooking(async () => {
+    await lookOnce().catch((error) => note("error", error.message));
+    actions.forget(pages.sample());
+    if (pages.aloneMs() >= aloneMs) await commands.leave();
+  }, everyMs);
+  source.onChange(looking.again);
 
-  async function healWhenAlone(): Promise<void> {
-    if (pages.size > 0) lastSeenMs = performance.now();
-    if (performance.now() - lastSeenMs < aloneMs) return;
-    load.set({ paused: true });
-    await profiles.stop();
-    if (!actions.isAnything()) return;
-    note("heal", "nobody has looked for a while: what was struck is healed");
-    await actions.healStruck().catch((error) => note("error", error.message));
-  }
+  return {
+    state,
+    /** Shows all of it to a page, then each change. @returns what ends that */
+    attach(page: Page): () => void {
+      const detach = pages.attach(page);
+      // What it is shown may be of seconds ago.
+      looking.again();
+      return detach;
+    },
+    /** Takes what another client of the same system was told. */
+    take,
+    /** How the topology was at a time, as JSON; undefined: nobody knows. */
+    past: pages.past.at,
+    export: pages.export,
+    /** The way of one order. */
+    oneOrder,
+    letters,
+    act,
+    /** Heals what it struck and what still is: for who ends it in the middle of a fault. */
+    healStruck: actions.healStruck,
+    async close(): Promise<void> {
+      await Promise.all([looking.stop(), commands.stop()]);
+      await source.close();
+    },
+  };
+}
 
-  // One look at a time, and the next one soon when something came or went meanwhile.
-  let changed = false;
+const withStruck = (instances: StageState["instances"], struck: (name: string) => string[]) =>
+  Object.fromEntries(
+    Object.entries(instances).map(([name, one]) => [name, { ...one, struck: struck(name) }]),
+  );
+
+/** What was seen of the system last, and how many of its orders are accepted. */
+function createSight(source: Source, { check, verdict }: ReturnType<typeof createReconciler>) {
+  const viewOf = createView();
+  let view = viewOf({ seen: [], log: undefined });
+  const acceptedRate = createRate();
+  let acceptedPerS = 0;
+  let checking: Promise<void> | undefined;
+  return {
+    view: () => view,
+    acceptedPerS: () => acceptedPerS,
+    async look(): Promise<void> {
+      view = viewOf(await source.look());
+    },
+    /** Asks the ledger. One that does not answer keeps nobody from seeing the rest. */
+    async check(): Promise<void> {
+      checking ??= check().finally(() => {
+        checking = undefined;
+      });
+      await Promise.race([checking, Bun.sleep(checkWaitMs)]);
+      acceptedPerS = Math.round(acceptedRate(verdict().accepted));
+    },
+  };
+}
+
+/** One look at a time, and the next one soon when something came or went meanwhile. */
+function keepLooking(look: () => Promise<void>, everyMs: () => number) {
+  let [stopped, changed] = [false, false];
   let wake = () => {};
-  function lookAgain(): void {
-    changed = true;
-    wake();
-  }
-  source.onChange(lookAgain);
-  const watching = (async () => {
-    while (!closed) {
-      const nextMs = performance.now() + (isQuiet() ? seldomMs : lookEveryMs);
+  const looking = (async () => {
+    while (!stopped) {
+      const nextMs = performance.now() + everyMs();
       changed = false;
-      await lookOnce().catch((error) => note("error", error.message));
-      sampleNow();
-      await healWhenAlone();
+      await look();
       const { promise: woken, resolve } = Promise.withResolvers<void>();
       wake = resolve;
       if (changed) await Bun.sleep(soonMs);
       else await Promise.race([woken, Bun.sleep(Math.max(soonMs, nextMs - performance.now()))]);
     }
   })();
-
   return {
-    state,
-    /** Shows all of it to a page, then each change. @returns what ends that */
-    attach(page: Page): () => void {
-      sent ??= state();
-      page({ event: "history", data: samples });
-      page({ event: "snapshot", data: sent });
-      pages.add(page);
-      // What it is shown may be of seconds ago.
-      lookAgain();
-      return () => void pages.delete(page);
-    },
-    /** Takes what another client of the same system was told. */
-    take: (answer: Answer): void => reconciler.take(answer),
-    /** How the topology was at a time, as JSON; undefined: nobody knows. */
-    past: past.at,
-    /** All of it as a file of its own: an HTML page. */
-    export: (): Promise<string> => exportOf(state(), samples),
-    /** The way of one order. */
-    oneOrder,
-    letters,
-    /** Does what a page wants. @returns the command that does the same, or of a placed order its id; @throws Refused */
-    async act(command: Command): Promise<string | undefined> {
-      if (readOnly) throw new Refused("this stage is for showing: nothing can be done");
-      try {
-        if (command.do === "load") return void load.set(loadOf(command));
-        if (command.do === "burst") return void load.burst(bounded(command.orders, 1, mostBurst));
-        if (command.do === "profile") return profiles.start(command.name);
-        if (command.do === "stop-profile") return void (await profiles.stop());
-        if (command.do === "place") return await oneOrder.place(command.order);
-        if (command.do === "redrive") return letters.redrive(command);
-        return await actions.act(command);
-      } catch (error) {
-        if (!(error instanceof Refused)) note("error", (error as Error).message);
-        throw error;
-      } finally {
-        publish();
-      }
-    },
-    /** Heals what it struck and what still is: for who ends it in the middle of a fault. */
-    healStruck: actions.healStruck,
-    async close(): Promise<void> {
-      closed = true;
+    again(): void {
+      changed = true;
       wake();
-      actions.stop();
-      letters.stop();
-      await Promise.all([load.stop(), profiles.stop(), watching]);
-      await source.close();
+    },
+    stop(): Promise<void> {
+      stopped = true;
+      wake();
+      return looking;
     },
   };
 }
-
-const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 10) / 10);

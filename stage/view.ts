@@ -72,31 +72,36 @@ export function createView() {
       controller: log?.controller ?? -1,
       group: log ? { state: log.groupState, members: log.members } : { state: "unknown", members: 0 },
     };
-    const of = (tier: string) => seen.filter((one) => one.tier === tier);
-    const readings = (tier: string) => of(tier).flatMap(({ reading }) => (reading ? [reading] : []));
-    const sum = (values: number[]) => round(values.reduce((all, value) => all + value, 0));
-    const producers = readings("producer");
-    const consumers = readings("consumer");
     const instances = seen.map((one) => [one.name, instanceOf(one, look, partitions)] as const);
     return {
       ...last,
       instances: Object.fromEntries(instances),
-      edges: {
-        balanced: {
-          ratePerS: sum(producers.map(({ ratePerS }) => ratePerS)),
-          p99Ms: ms(p99Of(producers.map(({ buckets }) => buckets.request))),
-        },
-        appended: {
-          ratePerS: sum(Object.values(partitions).map(({ ratePerS }) => ratePerS)),
-          p99Ms: ms(p99Of(producers.map(({ buckets }) => buckets.delivery))),
-        },
-        polled: { ratePerS: sum(Object.values(partitions).map(({ polledPerS }) => polledPerS)) },
-        handled: {
-          ratePerS: sum(consumers.map(({ ratePerS }) => ratePerS)),
-          p99Ms: ms(p99Of(consumers.map(({ buckets }) => buckets.handler))),
-        },
-      },
+      edges: edgesOf(seen, Object.values(partitions)),
     };
+  };
+}
+
+/** What flows between the tiers, as those say who take it on. */
+function edgesOf(seen: readonly Seen[], partitions: readonly Partition[]): View["edges"] {
+  const readings = (tier: string) =>
+    seen.flatMap((one) => (one.tier === tier && one.reading ? [one.reading] : []));
+  const sum = (values: number[]) => round(values.reduce((all, value) => all + value, 0));
+  const producers = readings("producer");
+  const consumers = readings("consumer");
+  return {
+    balanced: {
+      ratePerS: sum(producers.map(({ ratePerS }) => ratePerS)),
+      p99Ms: ms(p99Of(producers.map(({ buckets }) => buckets.request))),
+    },
+    appended: {
+      ratePerS: sum(partitions.map(({ ratePerS }) => ratePerS)),
+      p99Ms: ms(p99Of(producers.map(({ buckets }) => buckets.delivery))),
+    },
+    polled: { ratePerS: sum(partitions.map(({ polledPerS }) => polledPerS)) },
+    handled: {
+      ratePerS: sum(consumers.map(({ ratePerS }) => ratePerS)),
+      p99Ms: ms(p99Of(consumers.map(({ buckets }) => buckets.handler))),
+    },
   };
 }
 

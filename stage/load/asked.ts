@@ -1,5 +1,5 @@
 /** What a page asks of the load by hand, checked whole before anything is turned. */
-import { Refused } from "../actions.ts";
+import { Refused } from "../refused.ts";
 import { mixes } from "../state.ts";
 import { mostPerS } from "./by-hand.ts";
 

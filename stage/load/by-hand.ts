@@ -23,7 +23,7 @@ export const mostPerS = 2_000;
 export const mostBurst = 5_000;
 const repeatAfterMs = 200;
 /** Answers over which the percentile is taken, and for how long one counts. */
-const latencies = 4_096;
+const mostTimes = 4_096;
 const latencyWindowMs = 5_000;
 
 export type LoadByHand = ReturnType<typeof startLoadByHand>;
@@ -42,7 +42,7 @@ export function startLoadByHand(
   const wanted = { ratePerS: 100, paused: true, mix: "single" as Mix };
   const open = new Set<Promise<void>>();
   const whole = { post: postWholeAs(access), repeatMs: repeatAfterMs };
-  const times: [atMs: number, tookMs: number][] = [];
+  const latencies = createLatencies();
   const rate = createRate();
   let [sent, answered, burst, allowance] = [0, 0, 0, 0];
   let lastMs = performance.now();
@@ -82,14 +82,8 @@ export function startLoadByHand(
 
   function hear(answers: readonly ClientAnswer[], tookMs: number): void {
     answered += answers.length;
-    times.push([performance.now(), tookMs]);
-    if (times.length > latencies) times.shift();
-    for (const one of answers)
-      tell({
-        ...{ id: orderIdOf(one), fate: one.fate, digest: digestOf(one) },
-        // A 202 that names no order names another one.
-        ...{ toldId: one.id ?? "", contradicted: isContradicted(one) },
-      });
+    latencies.take(tookMs);
+    for (const one of answers) tell(answerOf(one));
   }
 
   return {
@@ -108,22 +102,40 @@ export function startLoadByHand(
       burst += orders;
       tickWhileDue();
     },
-    view(): Load {
-      const fromMs = performance.now() - latencyWindowMs;
-      const took = ascending(times.filter(([atMs]) => atMs > fromMs).map(([, ms]) => ms));
-      return {
-        ...wanted,
-        answeredPerS: Math.round(rate(answered)),
-        p99Ms: took.length > 0 ? percentile(took, 99) : undefined,
-        open: open.size,
-      };
-    },
+    view: (): Load => ({
+      ...wanted,
+      answeredPerS: Math.round(rate(answered)),
+      p99Ms: latencies.p99Ms(),
+      open: open.size,
+    }),
     /** Sends nothing more and gives up on what is under way: unknown. */
     async stop(): Promise<void> {
       burst = 0;
       stopping.abort();
       tickWhileDue();
       await Promise.all(open);
+    },
+  };
+}
+
+const answerOf = (one: ClientAnswer): Answer => ({
+  ...{ id: orderIdOf(one), fate: one.fate, digest: digestOf(one) },
+  // A 202 that names no order names another one.
+  ...{ toldId: one.id ?? "", contradicted: isContradicted(one) },
+});
+
+/** How long the last answers took. */
+function createLatencies() {
+  const times: [atMs: number, tookMs: number][] = [];
+  return {
+    take(tookMs: number): void {
+      times.push([performance.now(), tookMs]);
+      if (times.length > mostTimes) times.shift();
+    },
+    p99Ms(): number | undefined {
+      const fromMs = performance.now() - latencyWindowMs;
+      const took = ascending(times.filter(([atMs]) => atMs > fromMs).map(([, ms]) => ms));
+      return took.length > 0 ? percentile(took, 99) : undefined;
     },
   };
 }

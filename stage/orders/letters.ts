@@ -1,17 +1,12 @@
 /**
- * Dead letters on the page, by the operator's own command (ops/dead) in a process of its own: the stage starts where
- * node-rdkafka is not built, and what strangers wrote is never read in it. One command at a time. What comes back is cut to a size
- * that a page can show. Nothing is sent again before its plan was looked at, and what is sent is what the plan counted.
+ * Dead letters on the page. What comes back of them is cut to a size that a page can show. Nothing is sent again before its
+ * plan was looked at, and what is sent is what the plan counted.
  */
-import { join } from "node:path";
-import { capture } from "../../kit/capture.ts";
-import { Refused } from "../actions.ts";
+import { Refused } from "../refused.ts";
 import type { DeadLetter, LetterList, LetterPlan, Redrive } from "../state.ts";
+import { createDeadCommand } from "./dead-command.ts";
 
-const entry = join(import.meta.dir, "..", "..", "ops", "dead", "main.ts");
-const lookLimitMs = 60_000;
 const redriveLimitMs = 600_000;
-const mostWaiting = 4;
 const listed = 50;
 const listedReasons = 20;
 /** Letters of one plan; the next one goes on after its last. */
@@ -47,33 +42,9 @@ interface Surroundings {
 
 export function createLetters({ env, note, changed }: Surroundings) {
   const stopping = new AbortController();
-  let turn: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  const dead = createDeadCommand(env, stopping.signal);
   let planned: { query: string; args: string[]; letters: number } | undefined;
   let view: Redrive | undefined;
-
-  /** What the command printed. @throws Refused with its words */
-  async function dead(args: string[], limitMs = lookLimitMs, onLine: (line: string) => void = () => {}) {
-    if (!env) throw new Refused("dead letters can't be read here");
-    if (waiting >= mostWaiting) throw new Refused("others are looking: try again");
-    waiting += 1;
-    const options = { limitMs, env, onLine, stop: stopping.signal };
-    const done = turn.then(() => capture([process.execPath, entry, ...args], options));
-    const next = () => {
-      waiting -= 1;
-    };
-    turn = done.then(next, next);
-    const { code, stdout, stderr } = await done;
-    if (code !== 0)
-      throw new Refused(
-        stderr
-          .trim()
-          .split("\n")
-          .at(-1)
-          ?.replace(/^dead: /, "") || `exit code ${code}`,
-      );
-    return stdout;
-  }
 
   async function list(query: LetterQuery): Promise<LetterList> {
     const printed = await dead(["list", "--json", `--limit=${listed}`, ...argsOf(query)]);

@@ -5,7 +5,8 @@
 import { bearerOf, principalOf } from "../../proof/client/client.ts";
 import { type Order, partyOf } from "../../src/order.ts";
 import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
-import type { Answer, Trace } from "../reconciler.ts";
+import type { Answer } from "../reconciler.ts";
+import type { Trace } from "../sources/evidence.ts";
 import type { Source } from "../sources/source.ts";
 import type { Partition, StageState, Stop, Way } from "../state.ts";
 import { cut } from "./letters.ts";

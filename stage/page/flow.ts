@@ -5,6 +5,7 @@
  */
 import { effect, type ReadonlySignal } from "@preact/signals";
 import type { StageState } from "../state.ts";
+import { boxesIn, type Curve, curveOf, pointOn, trace } from "./curves.ts";
 
 const travelMs = 900;
 /** Of a step; beyond it a dot stands for more orders. */
@@ -20,13 +21,11 @@ interface Line {
   /** Neither end is out of order. */
   open: boolean;
 }
-type Box = { left: number; right: number; top: number; bottom: number; x: number; y: number };
 interface Dot {
   /** Its line's, which may lie elsewhere by now. */
   key: string;
   bornMs: number;
 }
-type Curve = [x0: number, y0: number, x1: number, y1: number, x2: number, y2: number, x3: number, y3: number];
 
 /** Starts to draw; @returns what ends it. */
 export function startFlow(
@@ -36,37 +35,18 @@ export function startFlow(
   const stage = canvas.parentElement as HTMLElement;
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const dots = createDots();
   let curves = new Map<string, Curve>();
   let lines: Line[] = [];
-  let dots: Dot[] = [];
-  const due = new Map<string, number>();
-  let lastMs = 0;
   let unit = 1;
   let frame = 0;
 
   /** Where everything is: cards move when others come and go. */
   function measure(): void {
-    const { left, top, width, height } = stage.getBoundingClientRect();
-    const scale = devicePixelRatio;
-    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-      canvas.width = Math.round(width * scale);
-      canvas.height = Math.round(height * scale);
-    }
-    context.setTransform(scale, 0, 0, scale, 0, 0);
+    fit(canvas, context, stage);
     // On a narrow page the tiers stand below each other, and a lane lies deep within its card.
     const sideways = getComputedStyle(stage).display === "grid";
-    const boxes = new Map<string, Box>();
-    for (const one of stage.querySelectorAll<HTMLElement>("[data-node], [data-lane]")) {
-      const at = (sideways ? one : (one.closest(".card") ?? one)).getBoundingClientRect();
-      const box = {
-        left: at.left - left,
-        right: at.right - left,
-        top: at.top - top,
-        bottom: at.bottom - top,
-      };
-      const key = one.dataset.node ?? `lane:${one.dataset.lane}`;
-      boxes.set(key, { ...box, x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 });
-    }
+    const boxes = boxesIn(stage, sideways);
     curves = new Map();
     for (const { key, from, to } of lines) {
       const [a, b] = [boxes.get(from), boxes.get(to)];
@@ -76,8 +56,7 @@ export function startFlow(
 
   function draw(nowMs: number): void {
     frame = 0;
-    const { width, height } = canvas;
-    context.clearRect(0, 0, width, height);
+    context.clearRect(0, 0, canvas.width, canvas.height);
     const style = getComputedStyle(stage);
     context.strokeStyle = style.getPropertyValue("--line");
     const wide = still.matches;
@@ -89,34 +68,12 @@ export function startFlow(
       trace(context, curve);
     }
     if (wide) return;
-    spawn(nowMs);
-    dots = dots.filter(({ bornMs }) => nowMs - bornMs < travelMs);
+    const flowing = lines.filter(({ key, open }) => open && curves.has(key));
+    const under = dots.at(nowMs, flowing, unit);
     context.fillStyle = style.getPropertyValue("--flow");
-    context.beginPath();
-    for (const { key, bornMs } of dots) {
-      const path = curves.get(key);
-      if (!path) continue;
-      const [x, y] = pointOn(path, (nowMs - bornMs) / travelMs);
-      context.moveTo(x + radius, y);
-      context.arc(x, y, radius, 0, 7);
-    }
-    context.fill();
-    if (dots.length > 0 || lines.some(({ ratePerS, open }) => ratePerS > 0 && open)) next();
-    else lastMs = 0;
-  }
-
-  function spawn(nowMs: number): void {
-    // A page that was hidden begins anew instead of making up for it.
-    const elapsedS = lastMs === 0 || nowMs - lastMs > 500 ? 0 : (nowMs - lastMs) / 1_000;
-    lastMs = nowMs;
-    for (const { key, ratePerS, open } of lines) {
-      if (!open || !curves.has(key)) continue;
-      const dotsPerS = ratePerS / unit;
-      let owed = (due.get(key) ?? Math.random()) + elapsedS * dotsPerS;
-      // Born when its turn came, however long the last frame was ago: an even flow looks even.
-      for (; owed >= 1; owed -= 1) dots.push({ key, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
-      due.set(key, owed);
-    }
+    paint(context, under, curves, nowMs);
+    if (under.length > 0 || lines.some(({ ratePerS, open }) => ratePerS > 0 && open)) next();
+    else dots.rest();
   }
 
   const next = () => {
@@ -131,8 +88,7 @@ export function startFlow(
     const now = state.value;
     if (!now) return;
     lines = linesOf(now);
-    const most = Math.max(...Object.values(now.edges).map(({ ratePerS }) => ratePerS));
-    unit = units.find((size) => most / size <= mostDotsPerS) ?? 100;
+    unit = unitOf(now);
     // After what the new state draws is there.
     requestAnimationFrame(() => {
       const legend = stage.querySelector("[data-legend]");
@@ -147,6 +103,68 @@ export function startFlow(
     resized.disconnect();
     cancelAnimationFrame(frame);
   };
+}
+
+/** As many pixels as it is shown on. */
+function fit(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, stage: HTMLElement): void {
+  const { width, height } = stage.getBoundingClientRect();
+  const scale = devicePixelRatio;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+}
+
+/** The dots under way: born as evenly as orders flow, and gone where they arrive. */
+function createDots() {
+  let dots: Dot[] = [];
+  const due = new Map<string, number>();
+  let lastMs = 0;
+  return {
+    /** Those under way at this time, with those that were born since the last one. */
+    at(nowMs: number, lines: readonly Line[], unit: number): readonly Dot[] {
+      // A page that was hidden begins anew instead of making up for it.
+      const elapsedS = lastMs === 0 || nowMs - lastMs > 500 ? 0 : (nowMs - lastMs) / 1_000;
+      lastMs = nowMs;
+      for (const { key, ratePerS } of lines) {
+        const dotsPerS = ratePerS / unit;
+        let owed = (due.get(key) ?? Math.random()) + elapsedS * dotsPerS;
+        // Born when its turn came, however long the last frame was ago: an even flow looks even.
+        for (; owed >= 1; owed -= 1) dots.push({ key, bornMs: nowMs - (1_000 * (owed - 1)) / dotsPerS });
+        due.set(key, owed);
+      }
+      dots = dots.filter(({ bornMs }) => nowMs - bornMs < travelMs);
+      return dots;
+    },
+    /** Nothing is drawn for a while. */
+    rest(): void {
+      lastMs = 0;
+    },
+  };
+}
+
+function paint(
+  context: CanvasRenderingContext2D,
+  dots: readonly Dot[],
+  curves: ReadonlyMap<string, Curve>,
+  nowMs: number,
+): void {
+  context.beginPath();
+  for (const { key, bornMs } of dots) {
+    const path = curves.get(key);
+    if (!path) continue;
+    const [x, y] = pointOn(path, (nowMs - bornMs) / travelMs);
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 7);
+  }
+  context.fill();
+}
+
+/** How many orders a dot stands for. */
+function unitOf({ edges }: StageState): number {
+  const most = Math.max(...Object.values(edges).map(({ ratePerS }) => ratePerS));
+  return units.find((size) => most / size <= mostDotsPerS) ?? 100;
 }
 
 /** Every way that an order can take, and how many take it. */
@@ -178,27 +196,4 @@ function linesOf({ instances, partitions, edges }: StageState): Line[] {
     ),
     ...of("consumer").map((name) => line(name, ledger, rateOf(name), isUp(name) && isUp(ledger))),
   ];
-}
-
-/** From a card's edge to the next one's. */
-function curveOf(a: Box, b: Box, sideways: boolean): Curve {
-  if (sideways) {
-    const bend = (b.left - a.right) / 2;
-    return [a.right, a.y, a.right + bend, a.y, b.left - bend, b.y, b.left, b.y];
-  }
-  const bend = (b.top - a.bottom) / 2;
-  return [a.x, a.bottom, a.x, a.bottom + bend, b.x, b.top - bend, b.x, b.top];
-}
-
-function trace(context: CanvasRenderingContext2D, [x0, y0, x1, y1, x2, y2, x3, y3]: Curve): void {
-  context.beginPath();
-  context.moveTo(x0, y0);
-  context.bezierCurveTo(x1, y1, x2, y2, x3, y3);
-  context.stroke();
-}
-
-function pointOn([x0, y0, x1, y1, x2, y2, x3, y3]: Curve, t: number): [number, number] {
-  const u = 1 - t;
-  const [a, b, c, d] = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t];
-  return [a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3];
 }

@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { SQL } from "bun";
 import { effectTable } from "../../src/handle.ts";
-import type { Found, Trace } from "../reconciler.ts";
+import type { Found, Trace } from "./evidence.ts";
 
 const index = "stage_effects_by_order";
 const statementLimitMs = 5_000;
@@ -122,45 +122,53 @@ async function bounded<T>(query: Promise<T>): Promise<T> {
 const mostEffects = 300_000;
 
 /**
- * In SQLite, whose effects are read on from where the last look ended: they are only ever added. Who has a row and no effect
- * that is remembered is looked for in the whole table.
+ * The effects in SQLite, read on from where the last look ended: they are only ever added. Who has a row and no effect that is
+ * remembered is looked for in the whole table.
  */
-export function createSqliteLook(path: string, mostRemembered = mostEffects) {
-  let database: Database | undefined;
+function createEffects(mostRemembered: number) {
   let effects = new Map<string, number>();
   /** Those before them: the oldest are forgotten all at once. */
   let older = new Map<string, number>();
   let newest = 0;
+  const countOf = (id: string) => effects.get(id) ?? older.get(id) ?? 0;
+  return {
+    countOf,
+    readOn(at: Database): void {
+      if (effectTable === undefined) return;
+      const rows = at.query<{ rowid: number; id: string }, [number]>(
+        `SELECT rowid, order_id AS id FROM ${effectTable} WHERE rowid > ? ORDER BY rowid`,
+      );
+      for (const { rowid, id } of rows.iterate(newest)) {
+        effects.set(id, countOf(id) + 1);
+        if (effects.size > mostRemembered) [effects, older] = [new Map(), effects];
+        newest = rowid;
+      }
+    },
+    /** Of those of which nothing is remembered; they are from long ago, or have none. */
+    countAll(at: Database, handled: string[]): Map<string, number> {
+      const ids = handled.filter((id) => countOf(id) === 0);
+      if (effectTable === undefined || ids.length === 0) return new Map();
+      const rows = at
+        .query<{ id: string; effects: number }, [string]>(
+          `SELECT order_id AS id, count(*) AS effects FROM ${effectTable}
+           WHERE order_id IN (SELECT value FROM json_each(?)) GROUP BY order_id`,
+        )
+        .all(JSON.stringify(ids));
+      return new Map(rows.map((row) => [row.id, row.effects]));
+    },
+  };
+}
+
+/** In SQLite. */
+export function createSqliteLook(path: string, mostRemembered = mostEffects) {
+  let database: Database | undefined;
   function connected(): Database {
     if (database) return database;
     database = new Database(path, { readonly: true, strict: true });
     database.run("PRAGMA busy_timeout = 1000");
     return database;
   }
-  const countOf = (id: string) => effects.get(id) ?? older.get(id) ?? 0;
-  function readOn(at: Database): void {
-    if (effectTable === undefined) return;
-    const rows = at.query<{ rowid: number; id: string }, [number]>(
-      `SELECT rowid, order_id AS id FROM ${effectTable} WHERE rowid > ? ORDER BY rowid`,
-    );
-    for (const { rowid, id } of rows.iterate(newest)) {
-      effects.set(id, countOf(id) + 1);
-      if (effects.size > mostRemembered) [effects, older] = [new Map(), effects];
-      newest = rowid;
-    }
-  }
-  /** Of those of which nothing is remembered; they are from long ago, or have none. */
-  function countAll(at: Database, handled: string[]): Map<string, number> {
-    const ids = handled.filter((id) => countOf(id) === 0);
-    if (effectTable === undefined || ids.length === 0) return new Map();
-    const rows = at
-      .query<{ id: string; effects: number }, [string]>(
-        `SELECT order_id AS id, count(*) AS effects FROM ${effectTable}
-         WHERE order_id IN (SELECT value FROM json_each(?)) GROUP BY order_id`,
-      )
-      .all(JSON.stringify(ids));
-    return new Map(rows.map((row) => [row.id, row.effects]));
-  }
+  const { countOf, readOn, countAll } = createEffects(mostRemembered);
   return {
     async look(ids: readonly string[]): Promise<Map<string, Found>> {
       const at = connected();

@@ -3,11 +3,11 @@
 import type { EdgeAccess } from "../../infra/secure/access.ts";
 import type { Container } from "../../infra/topology.ts";
 import type { System } from "../../proof/system/system.ts";
-import type { FaultName } from "../faults.ts";
-import type { LogView } from "../kafka.ts";
+import type { FaultName } from "../faults/faults.ts";
 import type { Reading } from "../readings.ts";
-import type { Evidence } from "../reconciler.ts";
 import type { StageState, TierName } from "../state.ts";
+import type { Evidence } from "./evidence.ts";
+import type { LogView } from "./kafka.ts";
 
 /** One instance as its host sees it, and what it said of itself; no reading: it does not answer. */
 export interface Seen {

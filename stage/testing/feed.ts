@@ -5,9 +5,9 @@
  */
 import type { System } from "../../proof/system/system.ts";
 import { orderId } from "../../src/wire/order-id.ts";
-import type { LogView } from "../kafka.ts";
 import type { Reading } from "../readings.ts";
-import type { Found } from "../reconciler.ts";
+import type { Found } from "../sources/evidence.ts";
+import type { LogView } from "../sources/kafka.ts";
 import type { Seen, Source } from "../sources/source.ts";
 import type { Stage } from "../stage.ts";
 
@@ -22,73 +22,15 @@ export function createFeed(ratePerS: number) {
   let handled = new Map<string, number>();
   let older = new Map<string, number>();
   const appended = () => Math.floor(((performance.now() - startMs) / 1_000) * ratePerS);
-
-  const reading = (name: string, owned: number[]): Reading => ({
-    name,
-    ready: true,
-    ratePerS: ratePerS / 3 + Math.sin(performance.now() / 900) * 2,
-    buckets: Object.fromEntries(
-      (["request", "delivery", "handler"] as const).map((step) => [
-        step,
-        new Map([
-          [0.005, 60 + Math.random() * 20],
-          [0.01, 95],
-          [0.025, 100],
-          [Infinity, 100],
-        ]),
-      ]),
-    ) as Reading["buckets"],
-    owned: new Map(owned.map((at) => [at, { lag: 2, oldestS: 0, position: Math.floor(appended() / 12) }])),
-  });
-  const leaderOf = (at: number) => {
-    const up = three.filter((id) => !down.has(`kafka${id}`));
-    const own = 1 + (at % 3);
-    return up.includes(own) ? own : (up[at % Math.max(1, up.length)] ?? -1);
-  };
-
-  function logNow(): LogView {
-    const end = Math.floor(appended() / 12);
-    const behind = Math.ceil((ratePerS / 12) * (handledAfterMs / 1_000));
-    const partitions = Array.from({ length: 12 }, (_, partition) => ({
-      topic: "orders",
-      partition,
-      leader: leaderOf(partition),
-      epoch: 4 + down.size,
-      replicas: three,
-      inSync: three.filter((id) => !down.has(`kafka${id}`)),
-    }));
-    const places = partitions.map(({ partition }) => partition);
-    return {
-      atMs: performance.now(),
-      ...{ controller: leaderOf(0), coordinator: leaderOf(1), groupState: "Stable", members: 3, partitions },
-      ends: new Map(places.map((at) => [at, end])),
-      committed: new Map(places.map((at) => [at, Math.max(0, end - behind - (at % 3))])),
-    };
-  }
-
-  function seenNow(): Seen[] {
-    const one = (tier: Seen["tier"], name: string, more: Partial<Seen> = {}): Seen =>
-      down.has(name)
-        ? { tier, name, host: "down", why: "killed" }
-        : { tier, name, host: "running", why: "", ...more };
-    return [
-      one("balancer", "haproxy"),
-      ...three.map((id) => one("producer", `producer-${id}`, { reading: reading("", []) })),
-      ...three.map((id) => one("broker", `kafka${id}`)),
-      ...three.map((id) => one("zookeeper", `zookeeper${id}`, { role: id === 2 ? "leader" : "follower" })),
-      ...three.map((id) => {
-        const owned = Array.from({ length: 4 }, (_, at) => (id - 1) * 4 + at);
-        return one("consumer", `consumer-${id}`, { reading: reading("", owned) });
-      }),
-      one("ledger", "postgres"),
-    ];
-  }
+  const endNow = () => Math.floor(appended() / 12);
+  const logNow = () => logOf(down, endNow(), ratePerS);
 
   const source: Source = {
-    kind: "replay",
-    url: "http://127.0.0.1:9",
-    access: undefined,
-    look: async () => ({ seen: seenNow(), log: logNow() }),
+    ...untouchable,
+    look: async () => ({
+      seen: seenOf(down, (owned) => readingOf(owned, endNow(), ratePerS)),
+      log: logNow(),
+    }),
     evidence: {
       look: async (ids) => {
         const before = performance.now() - handledAfterMs;
@@ -98,17 +40,6 @@ export function createFeed(ratePerS: number) {
       trace: async () => undefined,
       offsets: async () => logNow(),
     },
-    system: {} as System,
-    containers: async () => new Map(),
-    faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
-    withheld: {},
-    rolling: [],
-    scalable: [],
-    scale: async () => undefined,
-    command: () => "",
-    operator: undefined,
-    onChange: () => undefined,
-    close: async () => undefined,
   };
 
   return {
@@ -128,4 +59,77 @@ export function createFeed(ratePerS: number) {
       return () => clearInterval(timer);
     },
   };
+}
+
+/** Of a system to which nothing can be done. */
+const untouchable: Omit<Source, "look" | "evidence"> = {
+  kind: "replay",
+  url: "http://127.0.0.1:9",
+  access: undefined,
+  system: {} as System,
+  containers: async () => new Map(),
+  faults: { producer: [], consumer: [], broker: [], zookeeper: [], balancer: [], ledger: [] },
+  withheld: {},
+  rolling: [],
+  scalable: [],
+  scale: async () => undefined,
+  command: () => "",
+  operator: undefined,
+  onChange: () => undefined,
+  close: async () => undefined,
+};
+
+/** What an instance says of itself. @param end of each partition */
+const readingOf = (owned: number[], end: number, ratePerS: number): Reading => ({
+  name: "",
+  ready: true,
+  ratePerS: ratePerS / 3 + Math.sin(performance.now() / 900) * 2,
+  buckets: { request: bucketsNow(), delivery: bucketsNow(), handler: bucketsNow() },
+  owned: new Map(owned.map((at) => [at, { lag: 2, oldestS: 0, position: end }])),
+});
+const bucketsNow = () =>
+  new Map([
+    [0.005, 60 + Math.random() * 20],
+    [0.01, 95],
+    [0.025, 100],
+    [Infinity, 100],
+  ]);
+
+/** What the brokers say. @param end of each partition */
+function logOf(down: ReadonlySet<string>, end: number, ratePerS: number): LogView {
+  const up = three.filter((id) => !down.has(`kafka${id}`));
+  const leaderOf = (at: number) => {
+    const own = 1 + (at % 3);
+    return up.includes(own) ? own : (up[at % Math.max(1, up.length)] ?? -1);
+  };
+  const behind = Math.ceil((ratePerS / 12) * (handledAfterMs / 1_000));
+  const partitions = Array.from({ length: 12 }, (_, partition) => ({
+    ...{ topic: "orders", partition, leader: leaderOf(partition), epoch: 4 + down.size },
+    ...{ replicas: three, inSync: up },
+  }));
+  const places = partitions.map(({ partition }) => partition);
+  return {
+    atMs: performance.now(),
+    ...{ controller: leaderOf(0), coordinator: leaderOf(1), groupState: "Stable", members: 3, partitions },
+    ends: new Map(places.map((at) => [at, end])),
+    committed: new Map(places.map((at) => [at, Math.max(0, end - behind - (at % 3))])),
+  };
+}
+
+function seenOf(down: ReadonlySet<string>, reading: (owned: number[]) => Reading): Seen[] {
+  const one = (tier: Seen["tier"], name: string, more: Partial<Seen> = {}): Seen =>
+    down.has(name)
+      ? { tier, name, host: "down", why: "killed" }
+      : { tier, name, host: "running", why: "", ...more };
+  return [
+    one("balancer", "haproxy"),
+    ...three.map((id) => one("producer", `producer-${id}`, { reading: reading([]) })),
+    ...three.map((id) => one("broker", `kafka${id}`)),
+    ...three.map((id) => one("zookeeper", `zookeeper${id}`, { role: id === 2 ? "leader" : "follower" })),
+    ...three.map((id) => {
+      const owned = Array.from({ length: 4 }, (_, at) => (id - 1) * 4 + at);
+      return one("consumer", `consumer-${id}`, { reading: reading(owned) });
+    }),
+    one("ledger", "postgres"),
+  ];
 }

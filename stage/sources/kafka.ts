@@ -2,8 +2,8 @@
  * Where the log of orders ends and how far the group has come, from the brokers themselves: two more of the protocol's
  * oldest requests (ListOffsets 1, OffsetFetch 1), beside those of the cluster's view.
  */
-import { array, ask, type Door, type Reader, string } from "../ops/protocol.ts";
-import { askCluster, type BrokerPort, type Cluster } from "../proof/system/cluster.ts";
+import { array, ask, type Door, type Reader, string } from "../../ops/protocol.ts";
+import { askCluster, type BrokerPort, type Cluster } from "../../proof/system/cluster.ts";
 
 const listOffsets = [2, 1] as const;
 const offsetFetch = [9, 1] as const;

@@ -1,9 +1,9 @@
 // What the brokers must tell before anything is called settled, and how it is said where they do not.
 import { expect, test } from "bun:test";
-import { startDoor } from "../testing/brokers/door.ts";
-import { startOrdersCluster } from "../testing/kafka.ts";
+import { startDoor } from "../../testing/brokers/door.ts";
+import { startOrdersCluster } from "../../testing/kafka.ts";
+import { createFeed } from "../testing/feed.ts";
 import { askLog, type LogView, whole } from "./kafka.ts";
-import { createFeed } from "./testing/feed.ts";
 
 const { log } = await createFeed(0).source.look();
 const of = (changes: Partial<LogView>) => () => whole({ ...(log as LogView), ...changes });

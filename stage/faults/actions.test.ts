@@ -1,11 +1,11 @@
 // What is done from the page, where several things come at once or one goes wrong halfway: on a system that is only described.
 import { beforeEach, expect, test } from "bun:test";
-import type { Container } from "../infra/topology.ts";
-import type { System } from "../proof/system/system.ts";
+import type { Container } from "../../infra/topology.ts";
+import type { System } from "../../proof/system/system.ts";
+import type { Source } from "../sources/source.ts";
+import type { Instance } from "../state.ts";
+import { createFeed } from "../testing/feed.ts";
 import { createActions } from "./actions.ts";
-import type { Source } from "./sources/source.ts";
-import type { Instance } from "./state.ts";
-import { createFeed } from "./testing/feed.ts";
 
 const names = ["kafka1", "kafka2", "kafka3"];
 let states: Map<string, Container["state"]>;
