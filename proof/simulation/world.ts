@@ -9,10 +9,10 @@ import type { Logger } from "../../src/runtime/log.ts";
 import type { PlacedOrder } from "../../src/wire/validation.ts";
 import { createChecker } from "./checks/checker.ts";
 import { createRandom, createTime, type Process } from "./clock.ts";
-import { createKafka } from "./kafka.ts";
+import { createKafka } from "./kafka/kafka.ts";
+import type { Log, Stored } from "./kafka/log.ts";
 import { createSimulatedLedger } from "./ledger.ts";
 import { createLetters } from "./letters.ts";
-import type { Log, Stored } from "./log.ts";
 import { createOrders } from "./orders.ts";
 
 const goodEveryMs = 5_000;

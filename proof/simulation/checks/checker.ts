@@ -8,12 +8,12 @@ import type { ConsumerConfig } from "../../../src/config.ts";
 import { createOffsetTracker, topicOf } from "../../../src/handling/offsets.ts";
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
 import type { Process } from "../clock.ts";
-import type { Kafka } from "../kafka.ts";
+import type { Kafka } from "../kafka/kafka.ts";
+import type { Stored } from "../kafka/log.ts";
+import { mostPolled } from "../kafka/reader.ts";
 import type { LedgerModel } from "../ledger.ts";
 import type { Letters } from "../letters.ts";
-import type { Stored } from "../log.ts";
 import type { Orders } from "../orders.ts";
-import { mostPolled } from "../reader.ts";
 import { createConduct, type Release } from "./conduct.ts";
 
 export class Broken extends Error {

@@ -11,8 +11,8 @@ import type { Burial, Entry } from "../../../src/ledger/ledger.ts";
 import { partyOf } from "../../../src/order.ts";
 import type { PlacedOrder } from "../../../src/wire/validation.ts";
 import type { Process } from "../clock.ts";
+import type { Stored } from "../kafka/log.ts";
 import type { Letters } from "../letters.ts";
-import type { Stored } from "../log.ts";
 import { createOutageWatch } from "./outages.ts";
 
 /** The core's own bound on letting go is 10 s; and it looks at demands between two polls, at most 1.5 s apart where one fails. */

@@ -1,6 +1,6 @@
 /** A consumer group's coordinator: who owns what, what is demanded of whom, and whose session is lost. */
-import type { Rebalance } from "../../src/kafka/consumer.ts";
-import type { Clocked, Process, Random } from "./clock.ts";
+import type { Rebalance } from "../../../src/kafka/consumer.ts";
+import type { Clocked, Process, Random } from "../clock.ts";
 import type { Stored } from "./log.ts";
 
 /** What a member's client knows of a partition that it reads. */

@@ -4,12 +4,12 @@
  * 2.15.1 does: on a cut it reads on from the end of its epoch, an offset out of range begins at the oldest record, and
  * who lost its session reads on until it hears of it.
  */
-import { topicOf } from "../../src/handling/offsets.ts";
-import type { KafkaConsumer, Rebalance } from "../../src/kafka/consumer.ts";
-import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
-import type { Commit, CommittedOffset, Start } from "../../src/kafka/places.ts";
-import type { Conduct, Release } from "./checks/conduct.ts";
-import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
+import { topicOf } from "../../../src/handling/offsets.ts";
+import type { KafkaConsumer, Rebalance } from "../../../src/kafka/consumer.ts";
+import type { DeliveredRecord } from "../../../src/kafka/fetched.ts";
+import type { Commit, CommittedOffset, Start } from "../../../src/kafka/places.ts";
+import type { Conduct, Release } from "../checks/conduct.ts";
+import { type Clocked, heard, type Process, type Random, type Time } from "../clock.ts";
 import { createCommits } from "./commits.ts";
 import { createGroup, type GroupClient } from "./group.ts";
 import { createLog, type Log, type Stored } from "./log.ts";

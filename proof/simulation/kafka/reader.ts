@@ -1,7 +1,7 @@
 /** How a member's client reads a partition: from its position, which it compares with the leader's epoch (KIP-320). */
-import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
-import type { Conduct } from "./checks/conduct.ts";
-import type { Process, Random } from "./clock.ts";
+import type { DeliveredRecord } from "../../../src/kafka/fetched.ts";
+import type { Conduct } from "../checks/conduct.ts";
+import type { Process, Random } from "../clock.ts";
 import type { GroupClient, Position } from "./group.ts";
 import type { Log, Stored } from "./log.ts";
 

@@ -1,5 +1,5 @@
 /** The partitions' logs as the brokers have them: epochs, cuts, a topic made anew, retention, gaps. */
-import type { PlacedOrder } from "../../src/wire/validation.ts";
+import type { PlacedOrder } from "../../../src/wire/validation.ts";
 
 /** A record that is, or was, in a log. Its key is its own: a dead letter is known by it. */
 export type Stored = {

@@ -1,6 +1,6 @@
 /** A member's commits on their way to the coordinator, which takes none of who is out, or of another generation. */
-import type { Commit, CommittedOffset } from "../../src/kafka/places.ts";
-import { type Clocked, heard, type Random, type Time } from "./clock.ts";
+import type { Commit, CommittedOffset } from "../../../src/kafka/places.ts";
+import { type Clocked, heard, type Random, type Time } from "../clock.ts";
 import type { GroupClient } from "./group.ts";
 
 const timeoutMs = 10_000;
