@@ -52,16 +52,8 @@ export function createLog(topicId: string, partition: number) {
       appended += 1;
       const key = Buffer.from(`${topicId}/${partition}/${epoch()}/${end}/${appended}`);
       const regrown = end < longest;
-      const stored = {
-        key,
-        partition,
-        offset: end,
-        leaderEpoch: epoch(),
-        timestampMs,
-        regrown,
-        value,
-        order,
-      };
+      const place = { partition, offset: end, leaderEpoch: epoch() };
+      const stored = { key, ...place, timestampMs, regrown, value, order };
       records.push(stored);
       end += 1;
       return stored;
