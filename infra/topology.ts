@@ -4,16 +4,9 @@
 import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
-import { UserError } from "../kit/user-error.ts";
-import {
-  edgeAccess,
-  isSecured,
-  kafkaAdmission,
-  kafkaVariables,
-  ledgerOptions,
-  ledgerVariables,
-} from "./secure/access.ts";
-import type { KafkaUser, LedgerRole } from "./secure/names.ts";
+import { createOther } from "./other-topology.ts";
+import { createReach } from "./reach.ts";
+import { isSecured } from "./secure/access.ts";
 import { ensureSecrets } from "./secure/secrets.ts";
 
 const UP_LIMIT_MS = 180_000;
@@ -24,8 +17,6 @@ const CALL_LIMIT_MS = 30_000;
 /** Above every stop_grace_period of compose.yaml. */
 const STOP_LIMIT_MS = 75_000;
 const POLL_MS = 500;
-/** Of compose.yaml, and of what is laid over it where it is secured. */
-const usualProjects = ["coffee-orders", "coffee-orders-secure"];
 
 export interface Container {
   id: string;
@@ -52,6 +43,20 @@ export interface TopologyOptions {
 
 export type Topology = ReturnType<typeof openTopology>;
 
+const docker = (args: string[], limitMs = CALL_LIMIT_MS) => must(["docker", ...args], { limitMs });
+
+/** What may happen to one container. */
+const onContainer = {
+  /** Asks a container to end, and kills it after its grace period. */
+  stop: ({ id }: Container) => docker(["stop", id], STOP_LIMIT_MS),
+  kill: ({ id }: Container, signal = "KILL") => docker(["kill", "--signal", signal, id]),
+  start: ({ id }: Container) => docker(["start", id]),
+  pause: ({ id }: Container) => docker(["pause", id]),
+  unpause: ({ id }: Container) => docker(["unpause", id]),
+  /** Runs a command in a container, and resolves with its standard output. */
+  exec: ({ id }: Container, argv: string[]) => docker(["exec", id, ...argv]),
+};
+
 /** A handle on a topology, whether it runs or not. */
 export function openTopology({ project, env = {}, overrides = [], stop }: TopologyOptions = {}) {
   const secured = isSecured({ ...process.env, ...env });
@@ -60,7 +65,6 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
   const prefix = ["docker", "compose", ...(project ? ["-p", project] : []), ...files];
   const compose = (args: string[], limitMs = CALL_LIMIT_MS) =>
     must([...prefix, ...args], { limitMs, env, ...(stop && { stop }) });
-  const docker = (args: string[], limitMs = CALL_LIMIT_MS) => must(["docker", ...args], { limitMs });
 
   async function config() {
     return JSON.parse(await compose(["config", "--format", "json"]));
@@ -72,38 +76,9 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     return found.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   }
 
-  /** Whether only the other one runs: the usual topology and the secured one are apart, each with its data. */
-  async function otherRuns(): Promise<boolean> {
-    const label = (name: string) => `{{.Label "com.docker.compose.project${name}"}}`;
-    const balancers = "label=com.docker.compose.service=haproxy";
-    const listed = await docker([
-      "ps",
-      "--filter",
-      balancers,
-      "--format",
-      `${label("")} ${label(".config_files")}`,
-    ]);
-    const running = listed.split("\n").flatMap((line) => {
-      const [name = "", ...files] = line.split(" ");
-      // Of whichever checkout.
-      const isSecure = files.join(" ").includes("/infra/secure/compose.yaml");
-      return (project ? [project] : usualProjects).includes(name) ? [isSecure] : [];
-    });
-    return running.length > 0 && !running.includes(secured);
-  }
-
   async function ports(): Promise<Record<string, number>> {
     const published = Object.entries<string>((await config())["x-host-ports"]);
     return Object.fromEntries(published.map(([variable, port]) => [variable, Number(port.split(":")[1])]));
-  }
-
-  async function ledgerOptionsOf(role: LedgerRole) {
-    const { POSTGRES_PORT } = await ports();
-    if (secured) return ledgerOptions(role, Number(POSTGRES_PORT));
-    const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = (await config()).services.postgres.environment;
-    return {
-      url: `postgres://${POSTGRES_USER}:${POSTGRES_PASSWORD}@127.0.0.1:${POSTGRES_PORT}/${POSTGRES_DB}`,
-    };
   }
 
   return {
@@ -115,16 +90,7 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
     containers,
     /** Ports on the host, by the variable that moves each. */
     ports,
-    otherRuns,
-    /** @param command as it is typed. @throws UserError where only the other one runs, with what to type instead */
-    refuseOther: async (command: string) => {
-      if (!(await otherRuns())) return;
-      throw new UserError(
-        secured
-          ? `The topology that runs is not secured: ${command}, without SECURE=1.`
-          : `The topology that runs is secured: SECURE=1 ${command}`,
-      );
-    },
+    ...createOther(project, secured),
     /** Starts what does not run, and resolves when all of it is well; `args` as for `docker compose up`. */
     up: async (args: string[] = []) => {
       // Servers read their certificates when they start.
@@ -150,14 +116,7 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
       const options = [...(volumes ? ["--volumes"] : []), ...(atOnce ? ["--timeout", "0"] : [])];
       return compose(["down", "--remove-orphans", ...options], DOWN_LIMIT_MS);
     },
-    /** Asks a container to end, and kills it after its grace period. */
-    stop: ({ id }: Container) => docker(["stop", id], STOP_LIMIT_MS),
-    kill: ({ id }: Container, signal = "KILL") => docker(["kill", "--signal", signal, id]),
-    start: ({ id }: Container) => docker(["start", id]),
-    pause: ({ id }: Container) => docker(["pause", id]),
-    unpause: ({ id }: Container) => docker(["unpause", id]),
-    /** Runs a command in a container, and resolves with its standard output. */
-    exec: ({ id }: Container, argv: string[]) => docker(["exec", id, ...argv]),
+    ...onContainer,
     /** Waits until a service has that many containers and all are healthy; false if it doesn't come to that. */
     healthy: (service: string, count: number, limitMs = SETTLE_LIMIT_MS) =>
       comesTrue(
@@ -168,23 +127,7 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
         limitMs,
         POLL_MS,
       ),
-    /** Where orders are sent to, as seen from the host. */
-    url: async () => `http${secured ? "s" : ""}://127.0.0.1:${(await ports()).LB_PORT}`,
-    /** What a client shows and trusts there; undefined where it is open (SECURE=1). */
-    access: () => (secured ? edgeAccess() : undefined),
-    /** As whom a proof asks the brokers; undefined where they ask nobody. */
-    admission: () => (secured ? kafkaAdmission("prove") : undefined),
-    /** The same for Kafka's client, as variables. @param user where it is secured */
-    kafkaVariables: (user: KafkaUser = "prove") => (secured ? kafkaVariables(user) : {}),
-    /** For `Bun.SQL` on the ledger as seen from the host. @param role where it is secured */
-    ledgerOptions: ledgerOptionsOf,
-    /** The same as variables of src/config.ts. */
-    ledgerVariables: async (role: LedgerRole): Promise<Record<string, string>> => {
-      const { url } = await ledgerOptionsOf(role);
-      return secured ? ledgerVariables(role, url) : { LEDGER_URL: url };
-    },
-    /** The ledger as seen from the host, to be closed by whoever asked for it. */
-    ledger: async (role: LedgerRole = "prove") => new Bun.SQL({ ...(await ledgerOptionsOf(role)), max: 2 }),
+    ...createReach({ secured, ports, config }),
   };
 }
 

@@ -58,7 +58,7 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     await connected(consumer, { ...config, ORDERS_TOPIC: topic }, () => undefined).catch(unreachable);
     const { partitions } = await metadataOf(consumer)(topic, callTimeoutMs);
     if (partitions.length === 0) throw new Error(`the topic ${topic} does not exist`);
-    const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(id)));
+    const ranges = await Promise.all(partitions.map(({ id }) => rangeOf(consumer, topic, id)));
     fetched = openFetched(handleOf(consumer), topic);
     return { topic, ranges: ranges.sort((a, b) => a.partition - b.partition), read, close };
   } catch (error) {
@@ -69,17 +69,6 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
   async function unreachable({ message }: Error): Promise<never> {
     const { KAFKA_BROKERS: brokers, KAFKA_SECURITY_PROTOCOL: protocol } = config;
     throw new Error(`Kafka at ${brokers}: ${message}${await hintOfTls(brokers, protocol)}`);
-  }
-
-  /** Leaders move where a broker died, and who was one is asked once more: then another tells. */
-  async function rangeOf(partition: number): Promise<Range> {
-    const ask = () =>
-      called<Kafka.WatermarkOffsets>((done) =>
-        consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
-      );
-    const isNoLeader = ({ code = 0 }) => noLeader.has(code);
-    const { lowOffset, highOffset } = await answered(ask, isNoLeader, callTimeoutMs);
-    return { partition, start: lowOffset, end: highOffset };
   }
 
   /**
@@ -126,4 +115,15 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
     fetched?.close();
     return disconnect(consumer);
   }
+}
+
+/** Leaders move where a broker died, and who was one is asked once more: then another tells. */
+async function rangeOf(consumer: Kafka.KafkaConsumer, topic: string, partition: number): Promise<Range> {
+  const ask = () =>
+    called<Kafka.WatermarkOffsets>((done) =>
+      consumer.queryWatermarkOffsets(topic, partition, callTimeoutMs, done),
+    );
+  const isNoLeader = ({ code = 0 }) => noLeader.has(code);
+  const { lowOffset, highOffset } = await answered(ask, isNoLeader, callTimeoutMs);
+  return { partition, start: lowOffset, end: highOffset };
 }

@@ -77,61 +77,67 @@ export function simulate(options: Model, ...phases: readonly Phase[]): Told {
   return model.told;
 }
 
-type Model = { seed: number; brokers: Brokers; bound: number; limiter: Overload };
+/** Brokers as they are sent orders; in each millisecond they have a share of their capacity for them. */
+type Working = {
+  send(nowMs: number): void;
+  work(share: number, nowMs: number): void;
+};
+/** They are done with an order of that time; the report takes a while to come, and so much longer. */
+type Report = (sinceMs: number, longerMs?: number) => void;
+type Of<Kind extends Brokers["kind"]> = Extract<Brokers, { kind: Kind }>;
 
-function createModel({ seed, brokers, bound, limiter }: Model) {
-  const random = randomOf(seed);
-  const exponential = (mean: number) => -mean * Math.log(1 - random());
+function createSingly(brokers: Of<"singly"> | Of<"lumps">, report: Report): Working {
   const queue: number[] = [];
-  let head = 0;
-  const told: Told = { acknowledged: [], refused: [], endsMs: [], limits: [] };
-  const retries: number[][] = [];
-  let nowMs = epochMs;
   let served = 0;
-  /** Groups that were sent, and what is left to do of the first. */
-  const groups: number[] = [];
+  return {
+    send: (nowMs) => void queue.push(nowMs),
+    work(share, nowMs) {
+      served = Math.min(served + (share * brokers.perSecond) / 1_000, queue.length);
+      if (brokers.kind === "lumps" && (nowMs - epochMs) % brokers.everyMs !== 0) return;
+      const whole = Math.floor(served);
+      served -= whole;
+      for (const sinceMs of queue.splice(0, whole)) report(sinceMs);
+    },
+  };
+}
+
+function createGroups(brokers: Of<"groups">, report: Report, random: () => number): Working {
+  const held: number[] = [];
+  const groups: number[][] = [];
+  /** To do of the first. */
   let left = 0;
-  let sent = 0;
-  let inFlight = 0;
+  return {
+    send: (nowMs) => void held.push(nowMs),
+    work(share, nowMs) {
+      left -= share;
+      if (left <= 0) for (const sinceMs of groups.shift() ?? []) report(sinceMs);
+      if (held[0] && (groups.length === 0 || nowMs - held[0] >= mostHeldMs)) groups.push(held.splice(0));
+      if (left <= 0 && groups[0])
+        left = brokers.overheadMs * (0.5 + random()) + (groups[0].length * 1_000) / brokers.perSecond;
+    },
+  };
+}
+
+function createFar(brokers: Of<"far">, report: Report): Working {
+  const queue: number[] = [];
+  return {
+    send: (nowMs) => void queue.push(nowMs),
+    work(share, nowMs) {
+      while (share > 0 && queue[0] && nowMs - queue[0] >= brokers.delayMs) report(queue.shift() as number);
+    },
+  };
+}
+
+function createLeaders(brokers: Of<"leaders">, report: Report, random: () => number): Working {
   const leaders = [true, false, false].map((isSlow) => ({ isSlow, queue: [] as number[], served: 0 }));
-  /** Reports that are on their way back, by when they arrive. */
-  const reports: number[][] = [];
-
-  function offer(again: boolean): void {
-    const limit = Math.min(bound, limiter.limit(inFlight, nowMs));
-    if (inFlight < limit) {
-      inFlight += 1;
-      if (brokers.kind === "leaders") {
-        const ageMs = ({ queue }: (typeof leaders)[number]) => nowMs - (queue[0] ?? nowMs);
-        const youngestMs = brokers.passedOver ? Math.min(...leaders.map(ageMs)) : Number.POSITIVE_INFINITY;
-        const open = leaders.filter((one) => ageMs(one) <= Math.max(passedOverAfterMs, youngestMs));
-        open[Math.floor(random() * open.length)]?.queue.push(nowMs);
-      } else queue.push(nowMs);
-      return;
-    }
-    told.refused.push({ atMs: nowMs, limit });
-    if (!again) return;
-    const atMs = nowMs + 900 + Math.floor(200 * random());
-    later(retries, atMs, nowMs);
-  }
-
-  function report(sinceMs: number, delayMs = 2 + Math.floor(exponential(4))): void {
-    const lateMs = brokers.late && random() < brokers.late.share ? brokers.late.byMs : 0;
-    later(reports, nowMs + delayMs + lateMs, sinceMs);
-  }
-
-  /** Brokers are done with the oldest so many; their reports take a while to come. */
-  function done(count: number): void {
-    for (let n = 0; n < count && head < queue.length; n += 1) {
-      report(queue[head] as number);
-      head += 1;
-    }
-  }
-
-  function work(share: number, phaseMs: number): void {
-    if (brokers.kind === "far") {
-      while (share > 0 && head < queue.length && nowMs - (queue[head] as number) >= brokers.delayMs) done(1);
-    } else if (brokers.kind === "leaders") {
+  return {
+    send(nowMs) {
+      const ageMs = ({ queue }: (typeof leaders)[number]) => nowMs - (queue[0] ?? nowMs);
+      const youngestMs = brokers.passedOver ? Math.min(...leaders.map(ageMs)) : Number.POSITIVE_INFINITY;
+      const open = leaders.filter((one) => ageMs(one) <= Math.max(passedOverAfterMs, youngestMs));
+      open[Math.floor(random() * open.length)]?.queue.push(nowMs);
+    },
+    work(share) {
       for (const leader of leaders) {
         const ofThese = leader.isSlow ? brokers.slowShare : 1;
         leader.served = Math.min(
@@ -139,28 +145,49 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
           leader.queue.length,
         );
         for (; leader.served >= 1; leader.served -= 1)
-          report(
-            leader.queue.shift() as number,
-            2 + Math.floor(exponential(4)) + (leader.isSlow ? brokers.slowByMs : 0),
-          );
+          report(leader.queue.shift() as number, leader.isSlow ? brokers.slowByMs : 0);
       }
-    } else if (brokers.kind === "groups") {
-      left -= share;
-      if (groups.length > 0 && left <= 0) done(groups.shift() as number);
-      const held = queue.length - sent;
-      if (held > 0 && (groups.length === 0 || nowMs - (queue[sent] as number) >= mostHeldMs)) {
-        groups.push(held);
-        sent += held;
-      }
-      if (left <= 0 && groups[0])
-        left = brokers.overheadMs * (0.5 + random()) + (groups[0] * 1_000) / brokers.perSecond;
-    } else {
-      served = Math.min(served + (share * brokers.perSecond) / 1_000, queue.length - head);
-      if (brokers.kind === "lumps" && phaseMs % brokers.everyMs !== 0) return;
-      const whole = Math.floor(served);
-      served -= whole;
-      done(whole);
+    },
+  };
+}
+
+function createBrokers(brokers: Brokers, report: Report, random: () => number): Working {
+  if (brokers.kind === "far") return createFar(brokers, report);
+  if (brokers.kind === "leaders") return createLeaders(brokers, report, random);
+  if (brokers.kind === "groups") return createGroups(brokers, report, random);
+  return createSingly(brokers, report);
+}
+
+type Model = { seed: number; brokers: Brokers; bound: number; limiter: Overload };
+
+function createModel({ seed, brokers, bound, limiter }: Model) {
+  const random = randomOf(seed);
+  const exponential = (mean: number) => -mean * Math.log(1 - random());
+  const told: Told = { acknowledged: [], refused: [], endsMs: [], limits: [] };
+  const retries: number[][] = [];
+  let nowMs = epochMs;
+  let inFlight = 0;
+  /** Reports that are on their way back, by when they arrive. */
+  const reports: number[][] = [];
+  const working = createBrokers(brokers, report, random);
+
+  function report(sinceMs: number, longerMs = 0): void {
+    const delayMs = 2 + Math.floor(exponential(4)) + longerMs;
+    const lateMs = brokers.late && random() < brokers.late.share ? brokers.late.byMs : 0;
+    later(reports, nowMs + delayMs + lateMs, sinceMs);
+  }
+
+  function offer(again: boolean): void {
+    const limit = Math.min(bound, limiter.limit(inFlight, nowMs));
+    if (inFlight < limit) {
+      inFlight += 1;
+      working.send(nowMs);
+      return;
     }
+    told.refused.push({ atMs: nowMs, limit });
+    if (!again) return;
+    const atMs = nowMs + 900 + Math.floor(200 * random());
+    later(retries, atMs, nowMs);
   }
 
   /** A millisecond: reports come back, who was refused tries again, new orders come, brokers work. */
@@ -176,7 +203,7 @@ function createModel({ seed, brokers, bound, limiter }: Model) {
     for (const _ of retries[tickMs] ?? []) offer(again);
     delete retries[tickMs];
     come();
-    work(share, tickMs);
+    working.work(share, nowMs);
     if (tickMs % lookMs === 0)
       told.limits.push({
         atMs: nowMs,

@@ -28,6 +28,8 @@ export function createRandom(seed: number) {
 
 /** What runs in one process: nothing of it happens any more once that is dead, and none while it is frozen. */
 export type Process = { readonly name: string; alive: boolean; frozenUntilMs: number };
+/** Who is no part of what is tried: producers, operators, whoever strikes. */
+export const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
 
 type Event = { atMs: number; tie: number; process: Process; action: () => void; off: boolean };
 

@@ -1,5 +1,5 @@
 /** What goes wrong in a world, and when: a few kinds of faults of those that there are. */
-import type { Process } from "./clock.ts";
+import { outside, type Process } from "./clock.ts";
 import type { World } from "./world.ts";
 
 /** Each happens several times in a world that has it. `lastsMs`: something is put right again. */
@@ -104,7 +104,6 @@ type Random = World["random"];
 const someone = (processes: ReadonlyMap<Process, unknown>, random: Random): Process | undefined =>
   processes.size === 0 ? undefined : random.pick([...processes.keys()]);
 
-const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
 const later = (time: World["time"], ms: number, action: () => void): void =>
   void time.clockOf(outside).timer(ms, action);
 

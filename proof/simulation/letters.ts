@@ -1,7 +1,7 @@
 /** A model of the dead-letter topic: slow at times, away at times, and a letter that is acknowledged stays. */
 import type { DeadLetters } from "../../src/handling/dead-letters.ts";
 import { type Clocked, heard, type Random, type Time } from "./clock.ts";
-import type { Stored } from "./log.ts";
+import type { Stored } from "./kafka/log.ts";
 
 type Cause = { reason: string; attempts: number };
 export type Letters = ReturnType<typeof createLetters>;

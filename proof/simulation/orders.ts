@@ -4,17 +4,8 @@ import type { Tx } from "../../src/ledger/ledger.ts";
 import { sampleOrder } from "../../src/sample.ts";
 import type { PlacedOrder } from "../../src/wire/validation.ts";
 import type { Clocked, Random } from "./clock.ts";
+import { createPlanner, endsWell, type Plan, thrown, well } from "./plans.ts";
 
-/** What happens to an order at so many of its first attempts; `for ever` makes it one for the dead letters. */
-export type Plan = {
-  does: "well" | "throws" | "hangs" | "rejects" | "waits";
-  times: number;
-  slowMs: number;
-  /** `breaks`: the ledger's connection, each time. */
-  statement: "fails" | "hangs" | "breaks" | undefined;
-  /** The database takes everything but the commit. */
-  refused: boolean;
-};
 /** Why all fail just now; undeclared: as anything else than RetryLater. */
 export type Outage = { declared: boolean } | undefined;
 type Begins = (
@@ -23,24 +14,7 @@ type Begins = (
 ) => { done: () => void; failed: (error: unknown) => void };
 export type Orders = ReturnType<typeof createOrders>;
 
-const forEver = 1_000_000;
 const placedAt = "2026-01-01T00:00:00.000Z";
-const well: Plan = { does: "well", times: 0, slowMs: 0, statement: undefined, refused: false };
-
-/** What a handler may throw: none of it may end a process. */
-const thrown = (random: Random): unknown =>
-  random.pick([
-    () => new Error("no"),
-    () => undefined,
-    () => "a text",
-    () => Object.create(null),
-    () => ({
-      toString(): string {
-        throw new Error("not even that");
-      },
-    }),
-    () => new DOMException("aborted", "AbortError"),
-  ])();
 
 export function createOrders(options: {
   random: Random;
@@ -49,28 +23,13 @@ export function createOrders(options: {
   customers: number;
   kind: "apply" | "effect";
 }) {
-  const { random, faulty, slow, customers, kind } = options;
+  const { random, customers, kind } = options;
+  const planned = createPlanner(options);
   const plans = new Map<string, Plan & { left: number }>();
   /** Effects elsewhere that were finished, by order. */
   const effects = new Map<string, number>();
   const state = { outage: undefined as Outage };
   let ids = 0;
-
-  function planned(): Plan {
-    const slowMs = random.chance(slow) ? random.int(1, 1_500) : 0;
-    if (!random.chance(faulty)) return { ...well, slowMs };
-    const times = random.chance(0.5) ? forEver : random.int(1, 2);
-    const does = random.pick(["throws", "hangs", "rejects", "waits"] as const);
-    const plan = { ...well, slowMs, does, times: does === "waits" ? random.int(1, 6) : times };
-    if (kind === "effect" || random.chance(0.6)) return plan;
-    const statement = random.pick(["fails", "hangs", undefined] as const);
-    return {
-      ...well,
-      slowMs,
-      statement: statement === "fails" && ids % 2 === 0 ? "breaks" : statement,
-      refused: random.chance(0.5),
-    };
-  }
 
   /** One that nothing is wrong with, of a customer of its own. */
   function nextGood(): PlacedOrder {
@@ -87,7 +46,7 @@ export function createOrders(options: {
     const number = again ? random.int(1, ids - 1) : ids;
     const id = `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
     if (!plans.has(id)) {
-      const plan = planned();
+      const plan = planned(ids);
       plans.set(id, { ...plan, left: plan.times });
     }
     return { ...sampleOrder(random.chance(0.5) ? number : ids, `c${number % customers}`), placedAt, id };
@@ -119,19 +78,7 @@ export function createOrders(options: {
     state,
     effects,
     planOf: (id: string): Plan | undefined => plans.get(id),
-    /** Whether it must end as handled: nothing is wrong with it itself for good. */
-    isGood(id: string): boolean {
-      const plan = plans.get(id);
-      return (
-        !plan ||
-        !(
-          plan.refused ||
-          plan.statement ||
-          plan.times === forEver ||
-          (plan.does === "rejects" && plan.times > 0)
-        )
-      );
-    },
+    isGood: (id: string): boolean => endsWell(plans.get(id) ?? well),
     /** What was given up gets on from now on, where that was for what its handler did. */
     mend(id: string): void {
       const plan = plans.get(id);

@@ -30,16 +30,101 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
   const config = consumerConfig(env);
   const topics = openTopics(config.KAFKA_BROKERS);
   const ledger = new SQL({ url: env.LEDGER_URL, max: 2 });
-  const answers: ClientAnswer[] = [];
-  const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
+  const consumers = createConsumers(env, config.TOPIC_PARTITIONS);
+  const client = createClient();
   let sampler: CommitSampler | undefined;
 
-  /** @throws Error where one ended that nobody killed: nobody is left to wait for. */
-  function mustRun(): void {
-    for (const { exitCode, signalCode } of children)
-      if (exitCode !== null || (signalCode !== null && signalCode !== "SIGKILL"))
-        throw new Error(`a consumer ended by itself: ${signalCode ?? `exit code ${exitCode}`}`);
-  }
+  return {
+    env,
+    ...client,
+
+    /** Starts a consumer and waits until every partition has its owner. */
+    async startConsumer(mutation: ConsumerMutation) {
+      const child = await consumers.start(mutation);
+      sampler ??= await startSampler(config, { everyMs: 50 });
+      return {
+        /** Ends it as a power cut would. */
+        async kill() {
+          child.kill("SIGKILL");
+          await child.exited;
+        },
+      };
+    },
+
+    /** How many orders the ledger has so far. */
+    async handled(): Promise<number> {
+      const [row] = await ledger`SELECT count(DISTINCT id)::int AS count FROM ledger`;
+      return row.count;
+    },
+
+    /** Waits until the group is done with the whole log, and judges. */
+    async verdict(): Promise<{ history: History; verdict: Verdict }> {
+      const written = (await topics.read(config.ORDERS_TOPIC)).length;
+      await until(
+        "the group has committed the whole log",
+        () => {
+          consumers.mustRun();
+          return topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC).then(
+            (committed) => committed >= written,
+            (error) => {
+              // The group's coordinator may have died with its leader: whoever takes its place is asked again.
+              if (error.code !== notCoordinator) throw error;
+              return false;
+            },
+          );
+        },
+        settleLimitMs,
+      );
+      await sampler?.stop();
+      const history = await collectFrom({ consumer: config, ledger }, client.answers, sampler?.commits);
+      return { history, verdict: reconcile(history) };
+    },
+
+    async [Symbol.asyncDispose]() {
+      await consumers.killAll();
+      await sampler?.stop();
+      await ledger.close();
+    },
+  };
+}
+
+/** Consumers as child processes. */
+function createConsumers(env: Record<string, string>, partitions: number) {
+  const children: Bun.Subprocess<"ignore", "pipe", "inherit">[] = [];
+  return {
+    /** Resolves once every partition has its owner. */
+    async start(mutation: ConsumerMutation) {
+      const child = Bun.spawn([process.execPath, join(import.meta.dir, "consumer-process.ts"), mutation], {
+        env: { ...env, SESSION_TIMEOUT_MS: "6000", HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "1" },
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "inherit",
+      });
+      children.push(child);
+      const owned = new Set<number>();
+      void eachLine(child.stdout, (line) => {
+        const { msg, kind, partitions = [] } = JSON.parse(line);
+        if (msg === "rebalance" && kind === "assign") for (const one of partitions) owned.add(one);
+      });
+      await until("every partition has its owner", () => owned.size === partitions, settleLimitMs);
+      return child;
+    },
+    /** @throws Error where one ended that nobody killed: nobody is left to wait for. */
+    mustRun(): void {
+      for (const { exitCode, signalCode } of children)
+        if (exitCode !== null || (signalCode !== null && signalCode !== "SIGKILL"))
+          throw new Error(`a consumer ended by itself: ${signalCode ?? `exit code ${exitCode}`}`);
+    },
+    async killAll(): Promise<void> {
+      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(children.map(({ exited }) => exited));
+    },
+  };
+}
+
+/** A client that keeps its record. */
+function createClient() {
+  const answers: ClientAnswer[] = [];
 
   async function post(
     request: Omit<MixedRequest, "repeated">,
@@ -62,84 +147,16 @@ export async function startSmallSystem(server: PostgresServer, kafka: Record<str
   }
 
   return {
-    env,
     answers,
-
-    /** Starts a consumer and waits until every partition has its owner. */
-    async startConsumer(mutation: ConsumerMutation) {
-      const child = Bun.spawn([process.execPath, join(import.meta.dir, "consumer-process.ts"), mutation], {
-        env: { ...env, SESSION_TIMEOUT_MS: "6000", HANDLER_CONCURRENCY: "1", LEDGER_BATCH_ORDERS: "1" },
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "inherit",
-      });
-      children.push(child);
-      const owned = new Set<number>();
-      void eachLine(child.stdout, (line) => {
-        const { msg, kind, partitions = [] } = JSON.parse(line);
-        if (msg === "rebalance" && kind === "assign") for (const one of partitions) owned.add(one);
-      });
-      await until(
-        "every partition has its owner",
-        () => owned.size === config.TOPIC_PARTITIONS,
-        settleLimitMs,
-      );
-      sampler ??= await startSampler(config, { everyMs: 50 });
-      return {
-        /** Ends it as a power cut would. */
-        async kill() {
-          child.kill("SIGKILL");
-          await child.exited;
-        },
-      };
-    },
-
     /** Posts an order once to each of the producers, until one accepts it; the answer of the first may get lost. */
     async order(key: string, customer: string, to: readonly TestProducer[], options = {}): Promise<void> {
       const sent = "single";
       const body = JSON.stringify(orderOf({ key, customer, sent }));
       await post({ ...{ key, body, sent }, path: "/orders", orders: [{ key, customer }] }, to, options);
     },
-
     /** The same with a batch: the n-th of a run. */
     async batch(run: string, n: number, to: readonly TestProducer[], options = {}): Promise<void> {
       await post(batchOf(run, n), to, options);
-    },
-
-    /** How many orders the ledger has so far. */
-    async handled(): Promise<number> {
-      const [row] = await ledger`SELECT count(DISTINCT id)::int AS count FROM ledger`;
-      return row.count;
-    },
-
-    /** Waits until the group is done with the whole log, and judges. */
-    async verdict(): Promise<{ history: History; verdict: Verdict }> {
-      const written = (await topics.read(config.ORDERS_TOPIC)).length;
-      await until(
-        "the group has committed the whole log",
-        () => {
-          mustRun();
-          return topics.committed(config.CONSUMER_GROUP, config.ORDERS_TOPIC).then(
-            (committed) => committed >= written,
-            (error) => {
-              // The group's coordinator may have died with its leader: whoever takes its place is asked again.
-              if (error.code !== notCoordinator) throw error;
-              return false;
-            },
-          );
-        },
-        settleLimitMs,
-      );
-      await sampler?.stop();
-      const history = await collectFrom({ consumer: config, ledger }, answers, sampler?.commits);
-      return { history, verdict: reconcile(history) };
-    },
-
-    async [Symbol.asyncDispose]() {
-      for (const child of children) child.kill("SIGKILL");
-      await Promise.all(children.map(({ exited }) => exited));
-      await sampler?.stop();
-      await ledger.close();
     },
   };
 }

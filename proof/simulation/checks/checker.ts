@@ -1,24 +1,19 @@
 /**
  * What must hold in every world. At each commit that the coordinator takes: no record that a later owner would not get is
  * unfinished. At the end: whatever is in the log is handled or dead, each effect happened once, and nobody was blamed for
- * another's fault. The commit is read with the core's own rule for the next owner: a range that this takes for finished
- * counts as a claim.
+ * another's fault.
  */
 import type { ConsumerConfig } from "../../../src/config.ts";
-import { createOffsetTracker, topicOf } from "../../../src/handling/offsets.ts";
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
 import type { Process } from "../clock.ts";
-import type { Kafka } from "../kafka.ts";
+import type { Kafka } from "../kafka/kafka.ts";
+import type { Stored } from "../kafka/log.ts";
+import { mostPolled } from "../kafka/reader.ts";
 import type { LedgerModel } from "../ledger.ts";
 import type { Letters } from "../letters.ts";
-import type { Stored } from "../log.ts";
 import type { Orders } from "../orders.ts";
-import { mostPolled } from "../reader.ts";
 import { createConduct, type Release } from "./conduct.ts";
-
-export class Broken extends Error {
-  override name = "Broken";
-}
+import { splitBy } from "./next-owner.ts";
 
 export function createChecker(parts: {
   kafka: () => Kafka;
@@ -40,32 +35,8 @@ export function createChecker(parts: {
     letters.has(key) ||
     (order !== undefined && Bun.deepEquals(ledger.rows.get(order.id)?.entry.order, order));
 
-  /** The records in a log that the next owner would not be given, were this committed; and those that it would. */
-  function split(
-    partition: number,
-    commit: CommittedOffset | undefined,
-  ): { passed: Stored[]; left: Stored[] } {
-    const log = kafka().logs()[partition];
-    if (!log) return { passed: [], left: [] };
-    const topicId = kafka().topicId();
-    const records = log.records();
-    if (!commit || (topicOf(commit) !== undefined && topicOf(commit) !== topicId))
-      return { passed: [], left: [...records] };
-    const end = commit.leaderEpoch < 0 ? log.end() : log.endOf(commit.leaderEpoch);
-    let from = Math.min(commit.offset, end);
-    if (from > log.end() || from < log.start()) from = log.start();
-    const tracker = createOffsetTracker(commit, () => topicId);
-    const passed: Stored[] = [];
-    const left: Stored[] = [];
-    for (const record of records) {
-      if (record.offset < from) passed.push(record);
-      // What goes back is of a log that was cut: nothing is known of it.
-      else if (from < commit.offset) left.push(record);
-      else if (!tracker.add({ ...record, bytes: 0 })) passed.push(record);
-      else left.push(record);
-    }
-    return { passed, left };
-  }
+  const split = (partition: number, commit: CommittedOffset | undefined) =>
+    splitBy(commit, kafka().logs()[partition], kafka().topicId());
 
   /** Still what is to be read there: no other topic, not cut off. */
   const isInLog = (record: Stored): boolean => {

@@ -1,7 +1,7 @@
 /** A member's commits on their way to the coordinator, which takes none of who is out, or of another generation. */
-import type { Commit, CommittedOffset } from "../../src/kafka/places.ts";
-import { type Clocked, heard, type Random, type Time } from "./clock.ts";
-import type { GroupClient } from "./group.ts";
+import type { Commit } from "../../../src/kafka/places.ts";
+import { type Clocked, heard, type Random, type Time } from "../clock.ts";
+import type { Group, GroupClient } from "./group.ts";
 
 const timeoutMs = 10_000;
 
@@ -11,15 +11,14 @@ export function createCommits(options: {
   world: Clocked;
   clock: Clocked;
   client: GroupClient;
-  committed: Map<number, CommittedOffset>;
-  /** Those on their way. */
-  underWay: Set<unknown>;
+  group: Pick<Group, "committed" | "underWay">;
   troubles: { commits: number; late: number };
   onCommit: (commit: Commit) => void;
   broken: (what: string) => void;
   say: (what: string) => void;
 }) {
-  const { random, time, world, clock, client, committed, underWay, troubles, broken, say } = options;
+  const { random, time, world, clock, client, troubles, broken, say } = options;
+  const { committed, underWay } = options.group;
   const { name } = client.process;
   /** Commits are read from one connection. */
   let lastAtMs = 0;

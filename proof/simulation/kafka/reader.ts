@@ -1,24 +1,28 @@
 /** How a member's client reads a partition: from its position, which it compares with the leader's epoch (KIP-320). */
-import type { DeliveredRecord } from "../../src/kafka/fetched.ts";
-import type { Conduct } from "./checks/conduct.ts";
-import type { Process, Random } from "./clock.ts";
+import type { DeliveredRecord } from "../../../src/kafka/fetched.ts";
+import type { Conduct } from "../checks/conduct.ts";
+import type { Process, Random } from "../clock.ts";
 import type { GroupClient, Position } from "./group.ts";
-import type { Log, Stored } from "./log.ts";
+import type { Stored } from "./log.ts";
+import type { Topic } from "./topic.ts";
 
 const mostFetched = 12;
 export const mostPolled = 6;
 
+export type Deliver = ReturnType<typeof createSimulatedReader>;
+
 export function createSimulatedReader(options: {
   random: Random;
-  topic: string;
+  /** The topic's. */
+  name: string;
+  topic: Topic;
   troubles: { repeats: number };
-  logOf: (partition: number) => Log;
-  isAway: () => boolean;
   onDelivery: (process: Process, record: Stored, counts: boolean) => void;
   conduct: () => Pick<Conduct, "copied">;
   say: (what: string) => void;
 }) {
-  const { random, topic, troubles, logOf, isAway, onDelivery, say } = options;
+  const { random, name, topic, troubles, onDelivery, say } = options;
+  const { logOf } = topic;
 
   function validate(client: GroupClient, partition: number, position: Position): void {
     const log = logOf(partition);
@@ -45,7 +49,7 @@ export function createSimulatedReader(options: {
     most: number,
   ): DeliveredRecord[] {
     if (position.fetched.length === 0) {
-      if (isAway() || logOf(partition).isDown()) return [];
+      if (topic.isOut(partition)) return [];
       if (random.chance(troubles.repeats))
         position.next = Math.max(logOf(partition).start(), position.next - random.int(1, 4));
       validate(client, partition, position);
@@ -67,7 +71,7 @@ export function createSimulatedReader(options: {
     }
     if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
     return taken.map((stored) =>
-      deliveredOf(topic, stored, () => options.conduct().copied(client.process, stored)),
+      deliveredOf(name, stored, () => options.conduct().copied(client.process, stored)),
     );
   }
 

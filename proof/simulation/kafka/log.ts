@@ -1,5 +1,5 @@
 /** The partitions' logs as the brokers have them: epochs, cuts, a topic made anew, retention, gaps. */
-import type { PlacedOrder } from "../../src/wire/validation.ts";
+import type { PlacedOrder } from "../../../src/wire/validation.ts";
 
 /** A record that is, or was, in a log. Its key is its own: a dead letter is known by it. */
 export type Stored = {
@@ -52,16 +52,8 @@ export function createLog(topicId: string, partition: number) {
       appended += 1;
       const key = Buffer.from(`${topicId}/${partition}/${epoch()}/${end}/${appended}`);
       const regrown = end < longest;
-      const stored = {
-        key,
-        partition,
-        offset: end,
-        leaderEpoch: epoch(),
-        timestampMs,
-        regrown,
-        value,
-        order,
-      };
+      const place = { partition, offset: end, leaderEpoch: epoch() };
+      const stored = { key, ...place, timestampMs, regrown, value, order };
       records.push(stored);
       end += 1;
       return stored;

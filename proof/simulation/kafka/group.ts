@@ -1,6 +1,7 @@
 /** A consumer group's coordinator: who owns what, what is demanded of whom, and whose session is lost. */
-import type { Rebalance } from "../../src/kafka/consumer.ts";
-import type { Clocked, Process, Random } from "./clock.ts";
+import type { Rebalance } from "../../../src/kafka/consumer.ts";
+import type { CommittedOffset } from "../../../src/kafka/places.ts";
+import type { Clocked, Process, Random } from "../clock.ts";
 import type { Stored } from "./log.ts";
 
 /** What a member's client knows of a partition that it reads. */
@@ -35,6 +36,8 @@ export type GroupClient = {
   onRebalance: (rebalance: Rebalance) => void;
 };
 
+export type Group = ReturnType<typeof createGroup>;
+
 export function createGroup(options: {
   random: Random;
   world: Clocked;
@@ -43,6 +46,9 @@ export function createGroup(options: {
 }) {
   const { random, world, say } = options;
   const clients = new Set<GroupClient>();
+  const committed = new Map<number, CommittedOffset>();
+  /** Commits on their way to the coordinator. */
+  const underWay = new Set<unknown>();
 
   /** Gives partitions to members, taking none from whom it need not (cooperative-sticky). */
   function balance(): void {
@@ -105,5 +111,5 @@ export function createGroup(options: {
     world.timer(random.int(100, 5_000), hear);
   }
 
-  return { clients, balance, met, loseSession };
+  return { clients, committed, underWay, balance, met, loseSession };
 }
