@@ -139,7 +139,6 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
 
 /** What a number is written as: 1e3 or a word is none. */
 const decimal = /^-?\d+(\.\d+)?$/;
-
 const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("URL");
 
 /** A secret may lie in a file, which NAME_FILE names: what is in the environment many can see. */

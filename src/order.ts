@@ -1,7 +1,4 @@
-/**
- * What an order is. Replace this file to take in something else: the rest of the project needs only `orderSchema`, its
- * type `Order`, `schemaVersion` and `partyOf`.
- */
+/** What an order is. To take in something else, replace this file: others need `orderSchema`, `Order`, `schemaVersion`, `partyOf`. */
 import { type Static, Type } from "@sinclair/typebox";
 import { line, oneOf } from "./wire/words.ts";
 

@@ -7,10 +7,7 @@ import { OutcomeError } from "../outcomes.ts";
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const quoted = '"(?:[^"\\\\]|\\\\.)*"';
 const others = `(?:;[ \\t]*(?:(?!charset=)${token}=(?:${token}|${quoted})[ \\t]*)?)*`;
-/**
- * JSON's media type, in no other charset than UTF-8 (RFC 8259, 8.1); other parameters mean nothing (RFC 9110, 8.3.1 and
- * 5.6.6). Each blank has one place in it, so no text is slow.
- */
+/** JSON, in UTF-8 alone (RFC 8259, 8.1); other parameters mean nothing (RFC 9110, 8.3.1). A blank has one place: no text is slow. */
 const jsonType = new RegExp(
   `^application/json[ \\t]*${others}(?:;[ \\t]*charset=("?)utf-8\\1[ \\t]*${others})?$`,
   "i",
@@ -59,5 +56,4 @@ async function readStream(stream: Pick<ReadableStreamDefaultReader, "read" | "ca
 }
 
 const tooLarge = (most: number) => new OutcomeError("body_too_large", `the body exceeds ${most} bytes`);
-
 const unsupported = (detail: string) => new OutcomeError("unsupported_media_type", `send ${detail}`);

@@ -19,9 +19,8 @@ export const mayOrderFor = ({ name, customers }: Principal, customer: string): b
 const leastMs = 1_000;
 
 /**
- * How long there is to answer a request, in milliseconds from now.
+ * How long there is to answer a request, from now; `mostMs` where nothing else is said, and at most.
  * @param answerBy milliseconds since the epoch as text; null without a balancer, and what is no such text counts as none
- * @param mostMs the time where nothing else is said, and the most
  */
 export function timeLeftMs(answerBy: string | null, mostMs: number): number {
   if (answerBy === null || !/^\d{13}$/.test(answerBy)) return mostMs;

@@ -21,7 +21,6 @@ const parameterValue = [
 ].join("|");
 /** RFC 9651, section 3.1.2. */
 const parameters = `(; *[a-z*][a-z0-9_.*-]*(=(${parameterValue}))?)*`;
-
 const pattern = `^([!#-~]([ -~]*[!-~])?|${quoted}${parameters})$`;
 const form = new RegExp(pattern);
 const maxLength = 255;

@@ -8,8 +8,7 @@ import { gaugeOfNow } from "../runtime/metrics.ts";
 import { addDescription } from "./openapi.ts";
 
 /**
- * An application with /livez, /readyz, /metrics (Prometheus text format), /openapi.json and its page, /api, whose errors
- * are problem documents by the table of outcomes.
+ * An application with /livez, /readyz, /metrics, /openapi.json and its page, /api, whose errors are problem documents.
  * @param about.unready why no request should be sent here; undefined when ready
  */
 export function createApp(log: Logger, about: { registry: Registry; unready: () => string | undefined }) {
@@ -54,8 +53,7 @@ function readable(request: Request): Request {
 
 /**
  * Listens; port 0 takes any free one. Connections outlive the balancer's idle pool (see lb/haproxy.cfg).
- * @param routes what Bun's own router calls, past the application: by path and method
- * @throws ConfigError when the address is taken or not this machine's
+ * @param routes what Bun's own router calls, past `app`. @throws ConfigError when the address is taken or not this machine's
  */
 export function serve(
   app: Hono,

@@ -13,10 +13,7 @@ const parentForm =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[!-+\--~]*)?$/;
 const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
 
-/**
- * The trace context of a request; undefined without a valid traceparent (3.2.2), which a request may come without. One of
- * version 00 is carried as it came, of a later one the parts that 00 knows (3.2.4).
- */
+/** undefined without a valid traceparent (3.2.2). Of a version above 00 the parts are carried that 00 knows (3.2.4). */
 export function traceContext(headers: Headers): TraceContext | undefined {
   const parts = parentForm.exec(headers.get("traceparent") ?? "");
   if (!parts) return undefined;

@@ -23,8 +23,7 @@ const smoothing = 1 / 4;
 
 /**
  * @param options.windowMs the longest that an item is held: a group may be stuck at a dead broker
- * @param options.gathers whether all of a group are answered at once, and come back together
- * @param options.send called with each group in turn; groups are numbered from 1
+ * @param options.gathers all of a group are answered at once, and come back together; @param options.send groups are numbered from 1
  */
 export function createGroups<Item>(options: {
   windowMs: number;

@@ -3,7 +3,7 @@
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
 import type { ProducerConfig } from "../config.ts";
-import { type KafkaProducer, type OnReport, openProducer } from "../kafka/producer.ts";
+import { type OnReport, openProducer } from "../kafka/producer.ts";
 import type { OutgoingRecord, RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
@@ -30,14 +30,9 @@ export function createSession(
     onFatal: (reason: string) => void;
   },
 ) {
-  let { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
-  let kafka: KafkaProducer | undefined;
+  let connection: Awaited<ReturnType<typeof openConnection>> | undefined;
   let closed = false;
-  let brokersUp = 0;
-  let partitions: Awaited<ReturnType<KafkaProducer["metadata"]>>["partitions"] = [];
   let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
-  /** What Kafka's client said last of why it does not reach a broker. */
-  let words: string | undefined;
 
   async function connect(): Promise<void> {
     while (!closed) {
@@ -51,78 +46,28 @@ export function createSession(
   /** From now on nothing can be sent for this reason; or it can. */
   function tell(fault: string | undefined): void {
     if (fault !== undefined && fault !== obstacle?.reason) log.warn({ fault }, "not ready");
-    if (fault === undefined && obstacle) log.info({ topic, partitions: partitions.length }, "ready");
+    if (fault === undefined && obstacle)
+      log.info({ topic: config.ORDERS_TOPIC, partitions: connection?.partitions() }, "ready");
     obstacle = fault === undefined ? undefined : refusal("not_ready", fault);
   }
 
-  /** Opens a client and makes it current. @returns what is wrong with the topic or this client's rights, if anything is */
+  /** Opens a connection and makes it current. @returns what is wrong with the topic or the client's rights, if anything is */
   async function open(): Promise<string | undefined> {
-    const client = await openProducer(config, {
-      deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
-      maxBytes: longestBatchBytes(config, topic),
-      onStatistics(now) {
-        brokersUp = now.brokersUp;
-        metrics.brokersUp.set(brokersUp);
-        metrics.queueRecords.set(now.queueRecords);
-      },
-      onError(message) {
-        log.warn({ kafka: message }, "Kafka client");
-        if (/all broker connections are down/i.test(message)) brokersUp = 0;
-        else words = message;
-      },
-    });
+    const opened = await openConnection(config, log, metrics);
     try {
-      const told = await askOfTopic(config, topic, client, { right: "WRITE" });
-      if (told.fault !== undefined || closed) return told.fault;
-      kafka = client;
-      ({ partitions, inSync: leastReplicas } = told);
+      const { fault } = await opened.check();
+      if (fault !== undefined || closed) return fault;
+      connection = opened;
     } finally {
-      if (kafka !== client) await client.close(0);
+      if (connection !== opened) await opened.close(0);
     }
-    brokersUp = Math.max(brokersUp, 1);
-    events.onPartitions(partitions.length);
+    events.onPartitions(opened.partitions());
     tell(undefined);
-    void watch(client);
+    void opened.watch(() => connection === opened && !closed, events.onPartitions, tell);
   }
 
-  /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
-  async function watch(client: KafkaProducer): Promise<void> {
-    const current = () => client === kafka && !closed;
-    let used = partitions.length;
-    let trusted = used;
-    let checkedMs = performance.now();
-    for (;;) {
-      await Bun.sleep(watchMs);
-      if (!current()) return;
-      try {
-        const { partitions: found } = await client.metadata(topic, watchMs);
-        // Idle connections may all have been closed: an answer counts, and asking makes a new one.
-        brokersUp = Math.max(brokersUp, 1);
-        if (!current()) return;
-        partitions = found;
-        // A new partition has no leader for a moment.
-        if (found.length > 0 && (found.length < used || found.every(({ leader }) => leader >= 0))) {
-          used = found.length;
-          events.onPartitions(used);
-        }
-        if (found.length === trusted && performance.now() - checkedMs < config.TOPIC_CHECK_MS) continue;
-        checkedMs = performance.now();
-        const asked = askOfTopic(config, topic, client, { right: "WRITE", timeoutMs: checkTimeoutMs });
-        const told = await asked.catch((error) => {
-          log.warn({ err: error }, "the topic could not be checked this time");
-        });
-        if (!current()) return;
-        if (!told) continue;
-        [trusted, leastReplicas] = [told.partitions.length, told.inSync];
-        tell(told.fault);
-      } catch (error) {
-        log.debug({ err: error }, "no metadata this time");
-      }
-    }
-  }
-
-  function replace(broken: KafkaProducer, reason: string): void {
-    kafka = undefined;
+  function replace(broken: NonNullable<typeof connection>, reason: string): void {
+    connection = undefined;
     obstacle = refusal("not_ready", `replacing the Kafka client: ${reason}`);
     log.error({ reason }, "fatal error of the Kafka client: replacing it");
     events.onFatal(reason);
@@ -132,33 +77,98 @@ export function createSession(
   void connect();
   return {
     /** Why nothing can be sent; undefined when it can. */
+    obstacle: (): OutcomeError | undefined => obstacle ?? connection?.obstacle(),
+    /** Nothing is taken for this reason, until the topic is checked again. */
+    refuse: tell,
+    /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */
+    produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
+      const used = connection;
+      if (!used) return records.map((_, n) => [n, beingReplaced()]);
+      const refused = used.produceAll(records, onReport);
+      const failed = refused.find(([, { reason }]) => reason === "client failed")?.[1];
+      // Whoever is refused here is told first.
+      if (failed) queueMicrotask(() => used === connection && replace(used, failed.message));
+      return refused.map(([n, why]) => [n, refusalOf(why)]);
+    },
+    /** Opens no more clients, and waits until every record has its report, at most for so long. */
+    async flush(timeoutMs: number): Promise<void> {
+      closed = true;
+      await connection?.flush(timeoutMs);
+    },
+    /** Disconnects for good, after `flush`. What is unacknowledged then stays unknown. */
+    close: async (): Promise<void> => connection?.close(0),
+  };
+}
+
+/** A client, and what it knows of its brokers and of the topic. @throws Error when no broker answers */
+async function openConnection(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
+  let { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
+  let partitions: Awaited<ReturnType<typeof askOfTopic>>["partitions"] = [];
+  let brokersUp = 0;
+  /** What Kafka's client said last of why it does not reach a broker. */
+  let words: string | undefined;
+  const client = await openProducer(config, {
+    deliveryTimeoutMs: config.DELIVERY_TIMEOUT_MS,
+    maxBytes: longestBatchBytes(config, topic),
+    onStatistics(now) {
+      brokersUp = now.brokersUp;
+      metrics.brokersUp.set(brokersUp);
+      metrics.queueRecords.set(now.queueRecords);
+    },
+    onError(message) {
+      log.warn({ kafka: message }, "Kafka client");
+      if (/all broker connections are down/i.test(message)) brokersUp = 0;
+      else words = message;
+    },
+  });
+
+  async function check(timeoutMs = 10_000) {
+    const told = await askOfTopic(config, topic, client, { right: "WRITE", timeoutMs });
+    ({ partitions, inSync: leastReplicas } = told);
+    brokersUp = Math.max(brokersUp, 1);
+    return told;
+  }
+  return {
+    ...client,
+    check,
+    partitions: (): number => partitions.length,
     obstacle(): OutcomeError | undefined {
-      if (obstacle) return obstacle;
       if (brokersUp === 0)
         return refusal("no_brokers", `no Kafka broker is reachable${words ? `: ${words}` : ""}`);
       if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
       if (partitions.every(({ isrs, replicas }) => isrs.length < Math.min(leastReplicas, replicas.length)))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
     },
-    /** Nothing is taken for this reason, until the topic is checked again. */
-    refuse: tell,
-    /** Sends records; reports follow, unless the client is replaced first. @returns those not sent, for certain: places, and why */
-    produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, OutcomeError][] {
-      const client = kafka;
-      if (!client) return records.map((_, n) => [n, beingReplaced()]);
-      const refused = client.produceAll(records, onReport);
-      const failed = refused.find(([, { reason }]) => reason === "client failed")?.[1];
-      // Whoever is refused here is told first.
-      if (failed) queueMicrotask(() => client === kafka && replace(client, failed.message));
-      return refused.map(([n, why]) => [n, refusalOf(why)]);
+    /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
+    async watch(isCurrent: () => boolean, onPartitions: (n: number) => void, tell: (fault?: string) => void) {
+      let used = partitions.length;
+      let trusted = used;
+      let checkedMs = performance.now();
+      for (await Bun.sleep(watchMs); isCurrent(); await Bun.sleep(watchMs)) {
+        try {
+          ({ partitions } = await client.metadata(topic, watchMs));
+          // Idle connections may all have been closed: an answer counts, and asking makes a new one.
+          brokersUp = Math.max(brokersUp, 1);
+          if (!isCurrent()) return;
+          const { length } = partitions;
+          // A new partition has no leader for a moment.
+          if (length > 0 && (length < used || partitions.every(({ leader }) => leader >= 0))) {
+            used = length;
+            onPartitions(used);
+          }
+          if (length === trusted && performance.now() - checkedMs < config.TOPIC_CHECK_MS) continue;
+          checkedMs = performance.now();
+          const told = await check(checkTimeoutMs).catch((error) => {
+            log.warn({ err: error }, "the topic could not be checked this time");
+          });
+          if (!told || !isCurrent()) continue;
+          trusted = told.partitions.length;
+          tell(told.fault);
+        } catch (error) {
+          log.debug({ err: error }, "no metadata this time");
+        }
+      }
     },
-    /** Opens no more clients, and waits until every record has its report, at most for so long. */
-    async flush(timeoutMs: number): Promise<void> {
-      closed = true;
-      await kafka?.flush(timeoutMs);
-    },
-    /** Disconnects for good, after `flush`. What is unacknowledged then stays unknown. */
-    close: async (): Promise<void> => kafka?.close(0),
   };
 }
 

@@ -43,8 +43,7 @@ export function handleOf(client: Client): Pointer {
 }
 
 /**
- * Connects a client and opens what drives it.
- * @param onError called with librdkafka's errors, and with its words of what keeps it from the brokers (./words.ts)
+ * Connects a client and opens what drives it. @param onError called with librdkafka's errors and words (./words.ts)
  * @throws Error with those words when no broker answers within 5 s; or what `open` throws; nothing is left open
  */
 export async function connected<Driver>(

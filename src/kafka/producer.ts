@@ -25,7 +25,6 @@ const mostCalls = 2 ** 32;
 /**
  * Connects a producer. A record longer than `maxBytes`, which no topic's max.message.bytes may be below, is refused.
  * @param options.lingerMs Kafka's linger.ms, by default none; @param options.deliveryTimeoutMs Kafka's message.timeout.ms
- * @param options.onStatistics called every second
  * @throws Error when no broker answers within 5 s, or no pipe can be made; nothing is left open.
  */
 export function openProducer(
@@ -95,9 +94,8 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
     while (waiting.size > 0 && performance.now() < deadlineMs) await Bun.sleep(5);
   }
   /**
-   * Queues records in their order; they must have their topic and shared headers in common. Where nothing lingers, those
-   * for one partition leave in one request if they fit.
-   * @returns those that were not queued, which have no report: their places, and why
+   * Queues records in their order, of one topic and with the same shared headers. Where nothing lingers, those for one partition
+   * leave in one request if they fit. @returns those that were not queued, which have no report: their places, and why
    * @throws Error after `close`, RangeError for more than a million, TypeError for several topics: none was queued.
    */
   function produceAll(records: readonly OutgoingRecord[], onReport: OnReport): [number, RefusedRecord][] {

@@ -38,8 +38,7 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
   always("unclean.leader.election.enable", "false"),
   // It bounds a batch, and a broker's refusal would come too late for «refused».
   atLeast("max.message.bytes", longestBatchBytes(config, topic)),
-  // Compaction keeps the last record of a key: of two orders under one id the first counts, and a dead letter of a
-  // record that had no key could not be written.
+  // Compaction keeps the last record of a key: of two orders under one id the first counts, and some letters have no key.
   ["cleanup.policy", (is) => is?.includes("compact") === false, "set it to delete"],
   atLeast("retention.ms", config.MIN_RETENTION_MS, " or -1, or set MIN_RETENTION_MS"),
   // A bound by size deletes what nobody has handled yet, the sooner the more comes in.
@@ -55,8 +54,7 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
  * undefined when it can. `maxBytes`: the longest batch that it takes; `inSync`: replicas that must have it. A segment is kept
  * for `retentionMs` after its last record, and written to for `segmentMs`. Where its configuration is not asked for, which is
  * where one replica in sync is enough: the least that would be demanded, and for ever.
- * @param asked.right one that the client must have there, or that is the fault
- * @throws Error when the brokers can't be asked
+ * @param asked.right one that the client must have there, or that is the fault. @throws Error when the brokers can't be asked
  */
 export async function askOfTopic(
   config: KafkaConfig,
@@ -79,8 +77,7 @@ export async function askOfTopic(
     const value = actual?.get(name);
     if (!holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
   }
-  const tooWeak =
-    faults.length > 0 ? `the topic ${topic} is too weak: it has ${faults.join("; ")}` : undefined;
+  const tooWeak = faults[0] && `the topic ${topic} is too weak: it has ${faults.join("; ")}`;
   const absent = `the topic ${topic} does not exist: create it with «bun run topics», or name another with its variable`;
   const maxBytes = Number(actual?.get("max.message.bytes") ?? longestBatchBytes(config, topic));
   const retentionMs = Number(actual?.get("retention.ms") ?? -1);

@@ -4,8 +4,7 @@ import { libc, present, rdkafka } from "./ffi.ts";
 
 /**
  * @param poll called when there is something to be polled for; must poll until there is nothing, or again by itself
- * @param of whose queue is polled: a producer's main one, or that of a member of a group
- * @throws Error when no pipe can be made
+ * @param of whose queue: a producer's main one, or that of a member of a group. @throws Error when no pipe can be made
  */
 export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "consumer" = "main") {
   const ends = new Int32Array(2);

@@ -10,10 +10,7 @@ const probeTimeoutMs = 2_000;
 /** Errors that say nothing: their words come by the log. */
 const wordless = /^(broker transport|host resolution|authentication) failure$|^ssl error$/;
 
-/**
- * Hands on the client's errors, and its words of what keeps it from a broker, of which the same once a minute at most.
- * @returns the newest of its words; undefined: there were none
- */
+/** Hands on the client's errors, and its words of what keeps it from a broker, each once a minute at most. @returns its newest words */
 export function listen(client: Kafka.Producer, config: KafkaConfig, tell: (words: string) => void) {
   const toldAtMs = new Map<string, number>();
   let newest: string | undefined;

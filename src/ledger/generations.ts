@@ -75,10 +75,9 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
 }
 
 /**
- * Who records holds the table's lock to the end of its transaction, and looks at what is there only after it got the
- * lock: so no order is in both tables, and none of the old one is overlooked. That holds for READ COMMITTED alone, where
- * a statement sees what was committed before it began, and it begins with its locks. Source: PostgreSQL's manual,
- * «Explicit Locking» and «Read Committed Isolation Level».
+ * Who records holds the table's lock to the end of its transaction, and looks at what is there only after it got that: so no order
+ * is in both tables, and none of the old one is overlooked. That holds for READ COMMITTED alone, where a statement sees what was
+ * committed before it began, and begins with its locks (PostgreSQL's manual, «Explicit Locking», «Read Committed Isolation Level»).
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
   const [current] = await sql`

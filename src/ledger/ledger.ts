@@ -43,8 +43,7 @@ export interface Ledger {
   /**
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.
-   * @param statementTimeoutMs longest that one statement of `apply` may take, where the database can end it
-   * @returns what became of each entry, in their order
+   * @param statementTimeoutMs longest for a statement of `apply`, where one can be ended. @returns what became of each, in order
    * @throws BatchError or LedgerUnavailableError: nothing was written, or all where a connection broke in the commit
    */
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Recorded[]>;
@@ -105,8 +104,7 @@ function forbidden(strings: TemplateStringsArray): { error: Error } | undefined 
  * dooms the transaction, on each database.
  * @param open what runs a statement, unless that is over; @param isCollateral whether its error says that one before it failed
  * @param mayLeaveOut asked at the end: whether a statement that failed undid nothing else
- * @returns the ids of the orders that were left out, whose rows have to go, and what failed
- * @throws BatchError; LedgerUnavailableError when a statement met one
+ * @returns ids of orders left out, whose rows have to go, and what failed. @throws BatchError; LedgerUnavailableError if met
  */
 export async function applyByCustomer(
   entries: readonly Entry[],

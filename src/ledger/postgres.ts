@@ -62,21 +62,22 @@ function askOf(sql: SQL): Ask {
 /** Transactions under way at once, beside two for look-ups; and ms of a handler in one, on top of the database's own time. */
 export type LedgerOptions = { connections: number; handlerTimeoutMs: number };
 
+const connect = (url: string, connections: number, handlerTimeoutMs: number): SQL =>
+  new SQL({
+    url,
+    max: connections + 2,
+    connectionTimeout: connectTimeoutS,
+    // Numbers are numbers in each database: see `plain`.
+    bigint: true,
+    connection: {
+      statement_timeout: ownStatementTimeoutMs,
+      // A consumer that is frozen inside a transaction must not keep its orders' rows from whoever takes over.
+      idle_in_transaction_session_timeout: handlerTimeoutMs + idleMarginMs,
+    },
+  });
+
 export function createPostgresLedger(url: string, { connections, handlerTimeoutMs }: LedgerOptions): Ledger {
-  const connect = () =>
-    new SQL({
-      url,
-      max: connections + 2,
-      connectionTimeout: connectTimeoutS,
-      // Numbers are numbers in each database: see `plain`.
-      bigint: true,
-      connection: {
-        statement_timeout: ownStatementTimeoutMs,
-        // A consumer that is frozen inside a transaction must not keep its orders' rows from whoever takes over.
-        idle_in_transaction_session_timeout: handlerTimeoutMs + idleMarginMs,
-      },
-    });
-  let pool = connect();
+  let pool = connect(url, connections, handlerTimeoutMs);
   let [cautious, inTurn] = [0, 0];
   /** One transaction at a time waits for its turn on the server: of a consumer that is frozen all would have theirs there. */
   let turn: ReturnType<Ledger["record"]> = Promise.resolve([]);
@@ -94,7 +95,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
   }
   function replacePool(): void {
     pool.close({ timeout: 0 }).catch((error) => process.emitWarning(`closing connections: ${error}`));
-    pool = connect();
+    pool = connect(url, connections, handlerTimeoutMs);
   }
   return {
     open(effect) {

@@ -52,43 +52,55 @@ function askOf(database: Database): Ask {
   return async (statement, ...values) => database.query(statement).all(...values) as never[];
 }
 
+function inodesOf(path: string): string {
+  const file = existsSync(path) ? realpathSync(path) : path;
+  return ["", "-wal", "-shm"].map((end) => statSync(file + end, { throwIfNoEntry: false })?.ino).join();
+}
+
+function txOf(database: Database): Tx {
+  return async (strings, ...values) => {
+    // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
+    if (!database.inTransaction) throw rolledBack;
+    const sql = strings.join("?");
+    if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
+    return askOf(database)<never>(sql, ...values).catch(blame);
+  };
+}
+
+/** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
+async function locked(database: () => Database, sql: string): Promise<void> {
+  const deadlineMs = performance.now() + lockTimeoutMs;
+  for (;;) {
+    try {
+      return void database().run(sql);
+    } catch (error) {
+      const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
+      if (!busy || performance.now() > deadlineMs) throw error;
+    }
+    await Bun.sleep(lockWaitMs);
+  }
+}
+
 /** @param path the file; it is made where it is missing */
 export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
-  const inodes = () => {
-    const file = existsSync(path) ? realpathSync(path) : path;
-    return ["", "-wal", "-shm"].map((end) => statSync(file + end, { throwIfNoEntry: false })?.ino).join();
-  };
   let madeAs: string | undefined;
   let tail: Promise<unknown> = Promise.resolve();
   const database = (): Database => (opened ??= new Database(path, { create: true, strict: true }));
   /** A connection of its own for look-ups: the other one would show them what is not committed. */
   const reader = (): Database => (openedToLook ??= new Database(path, { readonly: true }));
-  /** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
-  async function locked(sql: string): Promise<void> {
-    const deadlineMs = performance.now() + lockTimeoutMs;
-    for (;;) {
-      try {
-        return void database().run(sql);
-      } catch (error) {
-        const busy = error instanceof SQLiteError && error.code?.startsWith("SQLITE_BUSY");
-        if (!busy || performance.now() > deadlineMs) throw error;
-      }
-      await Bun.sleep(lockWaitMs);
-    }
-  }
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
     const done = tail.then(async () => {
-      await locked("BEGIN IMMEDIATE");
+      await locked(database, "BEGIN IMMEDIATE");
       try {
         const result = await work();
-        await locked("COMMIT");
-        madeAs ??= inodes();
+        await locked(database, "COMMIT");
+        madeAs ??= inodesOf(path);
         // What was removed or replaced takes all that is in it along, unless that is in the file itself.
-        if (inodes() !== madeAs) {
-          await locked("PRAGMA wal_checkpoint");
+        if (inodesOf(path) !== madeAs) {
+          await locked(database, "PRAGMA wal_checkpoint");
           throw new LedgerUnavailableError(`${path}, or its -wal or -shm, was replaced: start anew`);
         }
         return result;
@@ -100,13 +112,6 @@ export function createSqliteLedger(path: string): Ledger {
     tail = done.catch(() => undefined);
     return done.catch(blame);
   }
-  const execute: Tx = async (strings, ...values) => {
-    // INSERT OR ROLLBACK ends it: what follows would be committed by itself.
-    if (!database().inTransaction) throw rolledBack;
-    const sql = strings.join("?");
-    if (isSeveral(sql)) throw new Error("several statements in one: only the first would be run");
-    return askOf(database())<never>(sql, ...values).catch(blame);
-  };
   return {
     async open(effect) {
       // At its next try the file may be another one.
@@ -114,7 +119,7 @@ export function createSqliteLedger(path: string): Ledger {
       [opened, openedToLook] = [undefined, undefined];
       // Whoever holds the lock is waited for between the event loop's turns (see `locked`), not inside SQLite.
       for (const setting of ["busy_timeout = 0", "journal_mode = WAL", "synchronous = FULL"])
-        await locked(`PRAGMA ${setting}`).catch(blame);
+        await locked(database, `PRAGMA ${setting}`).catch(blame);
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
     record: (entries, apply) =>
@@ -122,7 +127,7 @@ export function createSqliteLedger(path: string): Ledger {
         const { verdicts } = await insert(askOf(database()), words, entries);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
         const isCollateral = (error: unknown) => error === rolledBack;
-        const open = () => execute;
+        const open = () => txOf(database());
         const mayLeaveOut = () => entries.length > 1 && database().inTransaction;
         const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, mayLeaveOut);
         for (const id of left) database().query("DELETE FROM ledger WHERE id = $1").run(id);
@@ -156,8 +161,7 @@ export function createSqliteLedger(path: string): Ledger {
     },
     async close() {
       await tail;
-      opened?.close();
-      openedToLook?.close();
+      for (const one of [opened, openedToLook]) one?.close();
     },
   };
 }

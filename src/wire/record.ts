@@ -1,7 +1,4 @@
-/**
- * The Kafka record of an order: key = order id, value = the order with its id and time, headers = CloudEvents 1.0 in the
- * Kafka protocol binding's binary mode, with the W3C trace context of the request.
- */
+/** An order's Kafka record: key = its id, headers = CloudEvents 1.0 in the Kafka binding's binary mode, with the W3C trace context. */
 import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/sender.ts";
 import { type Order, schemaVersion } from "../order.ts";

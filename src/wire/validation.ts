@@ -45,8 +45,7 @@ export const orderFaults = (value: unknown): Fault[] =>
 
 /**
  * A record's value to the order in it. A producer took it in, and may be of a later version: what this one does not know of
- * it is no fault here, and stays in the order.
- * @throws Error that names every fault, for the reason of a dead letter
+ * it is no fault here, and stays in the order. @throws Error that names every fault, for the reason of a dead letter
  */
 export function decodePlacedOrder(value: Uint8Array | null): PlacedOrder {
   const document = parseJson(value ?? new Uint8Array());
