@@ -36,7 +36,7 @@ let load: Load;
 beforeAll(async () => {
   await ensureImages(thisMachine(new AbortController().signal));
   const names = Object.keys(await openTopology({ project: e2eProject }).ports());
-  await openTopology({ project: e2eProject }).down({ volumes: true });
+  await openTopology({ project: e2eProject }).down({ volumes: true, atOnce: true });
   topology = openTopology({ project: e2eProject, env: await freePorts(names) });
   const ports = await topology.ports();
   bootstrap = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`).join(",");
@@ -55,7 +55,7 @@ afterAll(async () => {
     join(import.meta.dir, "../out/e2e-consumers.log"),
     await topology.compose(["logs", "--no-color"]),
   );
-  await topology.down({ volumes: true });
+  await topology.down({ volumes: true, atOnce: true });
 }, 300_000);
 
 // Each fault meets a group that has got over the last one, even over a test that failed.

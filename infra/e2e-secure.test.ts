@@ -51,7 +51,7 @@ beforeAll(async () => {
   await ensureImages(thisMachine(new AbortController().signal));
   const secured = { project: e2eProject, env: { SECURE: "1" } };
   const names = Object.keys(await openTopology(secured).ports());
-  await openTopology(secured).down({ volumes: true });
+  await openTopology(secured).down({ volumes: true, atOnce: true });
   const overrides = ["quick-checks.yaml", "client-certificates.yaml"].map((file) =>
     join(import.meta.dir, "secure", "testing", file),
   );
@@ -69,7 +69,7 @@ beforeAll(async () => {
 }, IMAGES_LIMIT_MS + 300_000);
 
 afterAll(async () => {
-  await topology?.down({ volumes: true });
+  await topology?.down({ volumes: true, atOnce: true });
   credentials[Symbol.dispose]();
 }, 300_000);
 

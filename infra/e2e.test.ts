@@ -33,7 +33,7 @@ beforeAll(async () => {
   const project = e2eProject;
   const names = Object.keys(await openTopology({ project }).ports());
   // Whatever an interrupted run left behind goes first: it may hold the ports.
-  await openTopology({ project }).down({ volumes: true });
+  await openTopology({ project }).down({ volumes: true, atOnce: true });
   topology = openTopology({ project, env: await freePorts(names) });
   ports = await topology.ports();
   bootstrap = [1, 2, 3].map((broker) => `127.0.0.1:${ports[`KAFKA_PORT_${broker}`]}`).join(",");
@@ -42,7 +42,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Bun.write(join(import.meta.dir, "../out/e2e.log"), await topology.compose(["logs", "--no-color"]));
-  await topology.down({ volumes: true });
+  await topology.down({ volumes: true, atOnce: true });
 }, TEST_LIMIT_MS);
 
 test("all of it is there", async () => {

@@ -37,7 +37,7 @@ let system: System;
 beforeAll(async () => {
   await ensureImages(thisMachine(new AbortController().signal));
   const names = Object.keys(await openTopology({ project: e2eProject }).ports());
-  await openTopology({ project: e2eProject }).down({ volumes: true });
+  await openTopology({ project: e2eProject }).down({ volumes: true, atOnce: true });
   env = await freePorts(names);
   topology = openTopology({ project: e2eProject, env });
   await topology.up();
@@ -50,7 +50,7 @@ afterAll(async () => {
     join(import.meta.dir, "../out/e2e-faults.log"),
     await topology.compose(["logs", "--no-color"]),
   );
-  await topology.down({ volumes: true });
+  await topology.down({ volumes: true, atOnce: true });
 });
 
 afterEach(async () => {
@@ -184,7 +184,7 @@ test(
       env.APP_IMAGE = "coffee-orders/app:parcels";
       await must([process.execPath, join(taken.tree, "infra/images.ts")], { limitMs: IMAGES_LIMIT_MS, env });
       // The ledger has the tables of the other effect.
-      await topology.down({ volumes: true });
+      await topology.down({ volumes: true, atOnce: true });
       await topology.up();
       await whole();
       const argv = ["--suite", "quick", "--rate", "150", "--out", folder, ...project];

@@ -37,7 +37,7 @@ beforeAll(async () => {
   await ensureImages(thisMachine(new AbortController().signal));
   server = startPostgres();
   const names = Object.keys(await openTopology({ project: e2eProject }).ports());
-  await openTopology({ project: e2eProject }).down({ volumes: true });
+  await openTopology({ project: e2eProject }).down({ volumes: true, atOnce: true });
   const overrides = [join(import.meta.dir, "testing", "slow-to-shrink.yaml")];
   topology = openTopology({ project: e2eProject, env: await freePorts(names), overrides });
   await topology.up([...services, "topics"]);
@@ -46,7 +46,7 @@ beforeAll(async () => {
 }, IMAGES_LIMIT_MS + 300_000);
 
 afterAll(async () => {
-  await topology.down({ volumes: true });
+  await topology.down({ volumes: true, atOnce: true });
   server[Symbol.dispose]();
 });
 

@@ -28,7 +28,7 @@ beforeAll(async () => {
   machine = thisMachine();
   await ensureImages(machine);
   const names = Object.keys(await openTopology({ project: e2eProject }).ports());
-  await openTopology({ project: e2eProject }).down({ volumes: true });
+  await openTopology({ project: e2eProject }).down({ volumes: true, atOnce: true });
   const env = await freePorts([...names, "STAGE_PORT"]);
   topology = openTopology({ project: e2eProject, env });
   await topology.up();
@@ -44,7 +44,7 @@ afterAll(async () => {
   await endService(machine, e2eProject);
   const logs = await topology.compose(["logs", "--no-color"]);
   await Bun.write(join(import.meta.dir, "../out/e2e-stage.log"), logs);
-  await topology.down({ volumes: true });
+  await topology.down({ volumes: true, atOnce: true });
 }, 300_000);
 
 /** The state as another page would have it. */

@@ -39,14 +39,14 @@ export const suites: Suite[] = [
     what: "units, on the mock cluster where they need Kafka",
     limitMinutes: 24,
     files: /^(src|native|examples)\/(?!e2e)/,
-    filesAtOnce: 3,
+    filesAtOnce: 4,
   },
   {
     name: "lb",
     what: "real HAProxy before real producers",
     limitMinutes: 15,
     files: /^lb\/(?!slow-bodies|overload)/,
-    filesAtOnce: 2,
+    filesAtOnce: 3,
   },
   // One after the other: how others fare beside them is what they measure.
   { name: "crowds", what: "too much for the edge", limitMinutes: 10, files: /^lb\/(slow-bodies|overload)/ },
@@ -63,7 +63,7 @@ export const suites: Suite[] = [
     what: "set-up, commands, the demo, the tree itself",
     limitMinutes: 15,
     files: /^(infra|kit|ops|proof\/demo)\/(?!e2e)/,
-    filesAtOnce: 2,
+    filesAtOnce: 3,
   },
   {
     name: "stage",
@@ -89,7 +89,7 @@ export const suites: Suite[] = [
     cleanUp: () =>
       // The secured one has all networks of the usual one, and more.
       Promise.all([
-        openTopology({ project: e2eProject, env: { SECURE: "1" } }).down({ volumes: true }),
+        openTopology({ project: e2eProject, env: { SECURE: "1" } }).down({ volumes: true, atOnce: true }),
         removeBrokers(),
       ]),
   },

@@ -21,6 +21,7 @@ import { measuresOf } from "../report/measures.ts";
 import type { Run } from "../report/run.ts";
 import type { System } from "../system/system.ts";
 import { reconcile } from "../verdict/reconcile.ts";
+import type { Verdict } from "../verdict/verdict.ts";
 import { conduct } from "./conduct.ts";
 import { drained } from "./drain.ts";
 import { settle } from "./settle.ts";
@@ -67,6 +68,7 @@ export async function experiment(
   await healAll(system);
   const left = await settle(system, wholeLimitMs, stop);
   if (left.length > 0) throw new Error(`the topology is not whole to begin with: ${left.join("; ")}`);
+  const partitioner = await system.partitioner();
   say("phase", "warm-up: orders of no record");
   await warmUp(system, ratePerS, stop);
   const sampler = await sampleCommits(system.topology);
@@ -82,7 +84,8 @@ export async function experiment(
     // Those that were forbidden are looked for as well.
     const sent = [...told.answers, ...told.trespassed.forbidden];
     const history = await collect(system.topology, sent, sampler.commits, told.cuts);
-    return judged(schedule, { ...history, client: told.answers }, events, told);
+    const verdict = reconcile({ ...history, client: told.answers }, { partitioner });
+    return judged(schedule, { ...history, client: told.answers }, verdict, events, told);
   } finally {
     await sampler.stop();
   }
@@ -171,10 +174,10 @@ async function underLoad(
 function judged(
   schedule: Schedule,
   history: History,
+  verdict: Verdict,
   events: RunEvent[],
   { answers, shortcomings, trespassed, stoppedMs, clockMovedMs }: UnderLoad,
 ): Experiment {
-  const verdict = reconcile(history);
   const trespasses = judgedTrespasses(history, trespassed);
   const client = withoutCutShort(answers, stoppedMs);
   const measures = measuresOf({ ...history, client }, events);

@@ -52,6 +52,14 @@ export async function openSystem(topology: Topology) {
         services.some((form) => form.test(service)),
       );
     },
+    /** How the producers that were started choose a partition. */
+    async partitioner(): Promise<"batch" | "customer"> {
+      const [producer] = await topology.containers("producer");
+      if (!producer) return "batch";
+      const argv = ["docker", "inspect", "--format", "{{json .Config.Env}}", producer.id];
+      const variables: string[] = JSON.parse(await must(argv, { limitMs: inspectLimitMs }));
+      return variables.includes("PARTITIONER=customer") ? "customer" : "batch";
+    },
     /** The same containers, in the state that they are in now: a fraction of what listing them all costs. */
     async again(containers: Container[]): Promise<Container[]> {
       if (containers.length === 0) return [];
