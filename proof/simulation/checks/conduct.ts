@@ -112,7 +112,7 @@ export function createConduct(parts: {
       if (tookMs > longestReleaseMs) broken(`${process.name} lets ${partition} go after ${tookMs} ms`);
       if (isMember && nowMs() - demandedAtMs < cleanReleaseMs) {
         const wrong = wrongOfLettingGo(held, release, comesAgain(partition));
-        if (wrong) broken(`${process.name} lets ${partition} go ${wrong}`);
+        if (wrong) broken(`${process.name} lets ${partition} go${wrong}`);
       }
       held.demandedAtMs.delete(partition);
       for (const record of held.given.keys()) if (record.partition === partition) held.given.delete(record);
@@ -128,12 +128,12 @@ function wrongOfLettingGo(
   comesAgain: readonly Stored[],
 ): string | undefined {
   const again = comesAgain.find((record) => given.get(record) === "recorded");
-  if (again) return `before ${again.key} is committed`;
+  if (again) return `, and ${again.key} was not committed`;
   for (const { entries, sinceMs } of transactions)
     if (sinceMs >= ownedSinceMs && entries.some((entry) => recordOf(entry)?.partition === partition))
-      return "in the middle of a transaction";
+      return " in the middle of a transaction";
   const isOfIt = (letter: Stored) => letter.partition === partition && given.has(letter);
-  return letters.values().some(isOfIt) ? "before a letter of it is acknowledged" : undefined;
+  return letters.values().some(isOfIt) ? " before a letter of it is acknowledged" : undefined;
 }
 
 /** What is wrong with giving a record up after so many attempts, so long after it came; undefined: nothing is. */
