@@ -161,8 +161,8 @@ const mutations: Mutation[] = [
   {
     defect: "a pause outlives the ownership",
     file: "group-member.ts",
-    right: "      if (paused) consumer.resume([partition]);\n      owned",
-    wrong: "      owned",
+    right: "        if (paused) consumer.resume([partition]);\n        owned",
+    wrong: "        owned",
   },
   {
     defect: "what is tried again goes behind its customer's next",
