@@ -120,7 +120,7 @@ export function createScheduler<Work extends Scheduled>(options: {
     const done = run(batch, free).then((again) => {
       runningWorks -= batch.length;
       for (const queue of taken) {
-        queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
+        if (again[0]) queue.waiting.unshift(...again.filter((one) => one.customer === queue.customer));
         release(queue);
       }
       free();
