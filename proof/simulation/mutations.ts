@@ -106,7 +106,7 @@ const mutations: Mutation[] = [
   },
   {
     defect: "a record is finished before its letter is acknowledged",
-    file: "ending.ts",
+    file: "processor.ts",
     right: "await deadLetters.bury(",
     wrong: "tracker.finish(record);\n      await deadLetters.bury(",
   },
@@ -161,8 +161,8 @@ const mutations: Mutation[] = [
   {
     defect: "a pause outlives the ownership",
     file: "group-member.ts",
-    right: "      if (paused) consumer.resume([partition]);\n      owned",
-    wrong: "      owned",
+    right: "        if (paused) consumer.resume([partition]);\n        owned",
+    wrong: "        owned",
   },
   {
     defect: "what is tried again goes behind its customer's next",
@@ -190,19 +190,19 @@ const mutations: Mutation[] = [
   },
   {
     defect: "a letter that is on its way does not hold up a release",
-    file: "ending.ts",
+    file: "processor.ts",
     right: "    owner.running += 1;\n",
     wrong: "    owner.running += 0;\n",
   },
   {
     defect: "an order is given up one attempt early",
-    file: "ending.ts",
+    file: "processor.ts",
     right: "const spent = work.attempts / config",
     wrong: "const spent = (work.attempts + 1) / config",
   },
   {
     defect: "attempts are made in a row",
-    file: "ending.ts",
+    file: "processor.ts",
     right:
       "    work.notBeforeMs = nowMs + backoffMs(work.failures, config.RETRY_BASE_MS, config.RETRY_MAX_MS, random);\n",
     wrong: "    work.notBeforeMs = nowMs;\n",

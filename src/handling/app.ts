@@ -16,13 +16,9 @@ const mostWaitS = 20;
 const askEveryMs = 100;
 const lookUpTimeoutMs = 5_000;
 
-export function createHandlingApp(
-  parts: Pick<ReturnType<typeof startConsumer>, "unready" | "committed" | "waiting"> & {
-    ledger: Ledger;
-    registry: Registry;
-    log: Logger;
-  },
-): Hono {
+type Told = Pick<ReturnType<typeof startConsumer>, "unready" | "committed" | "waiting">;
+
+export function createHandlingApp(parts: Told & { ledger: Ledger; registry: Registry; log: Logger }): Hono {
   const { ledger, unready, committed, waiting, registry, log } = parts;
   const lookUp = createLookUps(ledger);
   const app = createApp(log, { registry, unready });

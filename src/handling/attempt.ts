@@ -71,11 +71,8 @@ export function faultOf(thrown: unknown): Fault {
   }
 }
 
-/** Longer reasons are cut: a header is no place for a stack. */
-const maxReason = 1_000;
-
-/** What any database, header and log line takes: bounded, well-formed, without control characters. */
+/** What any database, header and log line takes: without control characters, well-formed, and too short for a stack. */
 export function oneLine(text: string): string {
-  const start = text.slice(0, maxReason).toWellFormed();
+  const start = text.slice(0, 1_000).toWellFormed();
   return start.replace(/\p{Cc}/gu, " ");
 }

@@ -20,13 +20,10 @@ const probeMaxMs = 10_000;
 
 const isFirst = ({ failures }: Pick<Work, "failures">): boolean => failures === 0;
 
-/** @param parts.onChange is told each change, before anything else happens */
-export function createBreaker(parts: {
-  clock: Clock;
-  random: () => number;
-  onChange: (open: boolean) => void;
-}) {
-  const { clock, random, onChange } = parts;
+/** `onChange` is told each change, before anything else happens. */
+type Parts = { clock: Clock; random: () => number; onChange: (open: boolean) => void };
+
+export function createBreaker({ clock, random, onChange }: Parts) {
   /** The newest whose first attempts failed; each that is handled makes up for some of them. */
   let failing: Failed[] = [];
   let handledAtMs = Number.NEGATIVE_INFINITY;

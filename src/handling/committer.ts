@@ -49,14 +49,12 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
     }
   }
   return {
-    /** Commits what is due, unless a commit is under way or it is too soon. @param urgent partitions are given up */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
       const dueAtMs = Math.max(notBeforeMs, lastMs + (urgent ? urgentIntervalMs : intervalMs));
       if (underWay || clock.nowMs() < dueAtMs) return;
       const dues = dueOf(partitions);
       if (dues.length > 0) void send(dues);
     },
-    /** Whether everything finished in these partitions is committed and no commit is under way. */
     settled: (partitions: OwnedPartition[]): boolean => !underWay && dueOf(partitions).length === 0,
   };
 }

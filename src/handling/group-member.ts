@@ -14,9 +14,7 @@ import { createOwnership, type OwnershipParts } from "./ownership.ts";
 import type { createProcessor } from "./processor.ts";
 import type { OwnedPartition, Work } from "./work.ts";
 
-type State =
-  | { is: "owning" | "taking on" }
-  | { is: "releasing"; partitions: OwnedPartition[]; sinceMs: number };
+type State = { is: "owning" | "taking on" } | { is: "releasing"; letGo: () => boolean };
 
 const pollRecords = 500;
 /** Longest time without a look at commits, demands and gauges: they have no wake-up of their own. */
@@ -25,7 +23,6 @@ const idleMs = 20;
 const busyMs = 5;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
 const revokeTimeoutMs = 10_000;
-/** A loop that has not polled for so long is stuck. */
 const stuckMs = 10_000;
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
 const noProgressS = 60;
@@ -35,13 +32,14 @@ const settled = { why: "joining the group", fromMs: Infinity, toMs: 0 };
 const lastDemandsMs = 100;
 
 /** `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
-export function createGroupMember(
-  config: ConsumerConfig,
-  parts: OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> },
-) {
+type Parts = OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> };
+type Committer = ReturnType<typeof createCommitter>;
+
+export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   const { consumer, demands, processor, metrics, log, clock } = parts;
   const { owned, takeOn, take, watchLogs } = createOwnership(config, parts);
   const committer = createCommitter(parts);
+  const release = createRelease(parts, owned, committer);
   tellOfPartitions(config.ORDERS_TOPIC, owned, parts);
   let state: State = { is: "owning" };
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
@@ -51,13 +49,13 @@ export function createGroupMember(
   let progressAtMs = polledAtMs;
   let heldBefore = 0;
   function meetDemands(): void {
-    if (state.is === "releasing") letGo(state);
+    if (state.is === "releasing" && state.letGo()) state = { is: "owning" };
     const demand = state.is === "owning" ? demands.shift() : undefined;
     if (!demand) return;
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
     trouble = { ...settled, fromMs: Math.min(trouble.fromMs, clock.nowMs() + stuckMs), toMs: Infinity };
-    if (demand.kind === "revoke") revoke(demand.partitions);
+    if (demand.kind === "revoke") state = { is: "releasing", letGo: release(demand.partitions) };
     else {
       state = { is: "taking on" };
       void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
@@ -65,37 +63,11 @@ export function createGroupMember(
       });
     }
   }
-  function revoke(demanded: readonly number[]): void {
-    const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
-    for (const { revoked, waiting } of partitions) {
-      revoked.abort(new Error("the partition was taken away"));
-      waiting.clear();
-    }
-    processor.drop(({ owner }) => owner.leaving);
-    state = { is: "releasing", partitions, sinceMs: clock.nowMs() };
-  }
-  /** Lets go when nothing of theirs runs and what is finished is committed, or when that takes too long. */
-  function letGo({ partitions, sinceMs }: State & { is: "releasing" }): void {
-    const running = partitions.some((owner) => owner.running > 0);
-    if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
-      log.warn({ running }, "letting partitions go before their work or commit was finished");
-      for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
-    } else if (running || !committer.settled(partitions)) return;
-    for (const { partition, paused } of partitions) {
-      // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.
-      if (paused) consumer.resume([partition]);
-      owned.delete(partition);
-    }
-    consumer.unassign(partitions.map(({ partition }) => partition));
-    metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
-    state = { is: "owning" };
-  }
   async function poll(): Promise<void> {
     // With enough in hand it takes one record now and then: that polls, and the others wait with librdkafka, where it is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
     const isBusy = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
-    const waitMs = isBusy ? busyMs : idleMs;
-    if (isBusy && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(waitMs);
+    if (isBusy && clock.nowMs() < polledAtMs + idleMs) return consumer.wait(busyMs);
     // Before the poll: what it brings comes from where reading begins anew, if it does.
     watchLogs();
     const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);
@@ -109,7 +81,7 @@ export function createGroupMember(
     heldBefore = held();
     // There may be more at once; work that is under way goes on in between.
     if (records.length + errors.length === pollRecords) await clock.nextTurn();
-    else await consumer.wait(waitMs);
+    else await consumer.wait(isBusy ? busyMs : idleMs);
   }
   return {
     /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
@@ -128,18 +100,46 @@ export function createGroupMember(
       leftAtMs = clock.nowMs();
       consumer.leave();
     },
-    /** Why it works on nothing, or not on all; undefined when it does. */
     unready(): string | undefined {
       if (clock.nowMs() - polledAtMs > stuckMs) return "the loop is stuck";
       const stillS = Math.round((clock.nowMs() - progressAtMs) / 1_000);
       if (stillS > noProgressS) return `no order was finished for ${stillS} s${processor.ledgerDown()}`;
       return clock.nowMs() >= trouble.fromMs && clock.nowMs() < trouble.toMs ? trouble.why : undefined;
     },
-    waiting: (id: string): Work | undefined =>
-      owned
-        .values()
-        .flatMap(({ waiting }) => waiting)
-        .find(({ entry }) => entry.order.id === id),
+    waiting(id: string): Work | undefined {
+      const works = owned.values().flatMap(({ waiting }) => waiting);
+      return works.find(({ entry }) => entry.order.id === id);
+    },
+  };
+}
+
+/** @returns what begins nothing more of partitions that are demanded back; which returns what lets them go, and whether it did */
+function createRelease(parts: Parts, owned: Map<number, OwnedPartition>, committer: Committer) {
+  const { consumer, processor, metrics, log, clock } = parts;
+  return (demanded: readonly number[]) => {
+    const partitions = demanded.flatMap((partition) => owned.get(partition) ?? []);
+    for (const { revoked, waiting } of partitions) {
+      revoked.abort(new Error("the partition was taken away"));
+      waiting.clear();
+    }
+    processor.drop(({ owner }) => owner.leaving);
+    const sinceMs = clock.nowMs();
+    // When nothing of theirs runs and what is finished is committed, or when that takes too long.
+    return (): boolean => {
+      const running = partitions.some((owner) => owner.running > 0);
+      if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
+        log.warn({ running }, "letting partitions go before their work or commit was finished");
+        for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+      } else if (running || !committer.settled(partitions)) return false;
+      for (const { partition, paused } of partitions) {
+        // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.
+        if (paused) consumer.resume([partition]);
+        owned.delete(partition);
+      }
+      consumer.unassign(partitions.map(({ partition }) => partition));
+      metrics.revokeSeconds.observe((clock.nowMs() - sinceMs) / 1_000);
+      return true;
+    };
   };
 }
 

@@ -20,6 +20,60 @@ export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 const maxMetadata = 4_000;
 const ours = /^4,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
 
+/** How far a log was seen, and marks on the way, by which it is checked whether it was cut. @param claim of who owned it before */
+function createSight(start: number | undefined, claim: ReturnType<typeof told>) {
+  let next = start;
+  let newestMs = claim?.newestMs ?? -1;
+  /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
+  let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
+  /** In the order of the offsets; each is checked once there are records beyond it. */
+  const marks: Mark[] = claim ? [claim.mark] : [];
+  function mark(): void {
+    if (next === undefined || (marks.at(-1)?.offset ?? -1) >= next) return;
+    // Look-ups may fail for long: no more than 60 wait for theirs.
+    marks.splice(59, 1, { offset: next, newestMs, from: seenFrom });
+  }
+  mark();
+  return {
+    mark,
+    /** The offset after the newest record taken on; undefined before the first. */
+    position: (): number | undefined => next,
+    /** Whether an offset can only come from another log than the newest one. */
+    goesBack: (offset: number): boolean => next !== undefined && offset < next,
+    see({ offset, timestampMs }: Taken): void {
+      if (offset !== next) seenFrom = offset;
+      next = offset + 1;
+      newestMs = Math.max(newestMs, timestampMs);
+      for (const one of marks) if (one.offset > offset && one.newestMs < timestampMs) one.offset = offset;
+    },
+    seeCut(offset: number): void {
+      next = offset;
+      // Whether it was not cut further below remains to be seen.
+      for (const one of marks) one.offset = Math.min(one.offset, offset);
+      seenFrom = Math.min(seenFrom, offset);
+      mark();
+    },
+    /** The oldest mark, where it can be checked: not if a timestamp is too large a number, as of nanoseconds. */
+    unchecked(): Mark | undefined {
+      const [one] = marks;
+      if (one && one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)) return { ...one };
+    },
+    /** @param newer the log's first record that is newer than the mark, -1: there is none. @returns whether the log was cut */
+    check({ offset, newestMs: upTo, from }: Mark, newer: number | undefined): boolean {
+      if (newer === undefined || marks[0]?.offset !== offset || marks[0].newestMs !== upTo) return false;
+      const isCut = newer >= from && newer < offset;
+      // Where one that was taken is not there, none is yet of those that take the places of the lost.
+      if (!isCut && (newer >= 0 || newestMs === upTo)) marks.shift();
+      return isCut;
+    },
+    /** What of it goes into the metadata of a commit. */
+    sight(next: number): number[] {
+      const unchecked = marks[0] ?? { offset: next, newestMs };
+      return [newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs];
+    },
+  };
+}
+
 /** @param start what was committed; undefined: reading begins at the oldest. @param topicId "-": the brokers tell none */
 export function createOffsetTracker(
   start: CommittedOffset | undefined,
@@ -28,39 +82,24 @@ export function createOffsetTracker(
 ) {
   const said = start && told(start);
   const claim = said?.topicId === topicId() ? said : undefined;
+  const { see, seeCut, sight, ...seen } = createSight(start?.offset, claim);
   let known: Finished | undefined = claim;
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Taken>();
-  let next = start?.offset;
   let newestEpoch = start?.leaderEpoch ?? -1;
-  let newestMs = claim?.newestMs ?? -1;
-  /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
-  let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
-  /** In the order of the offsets; each is checked once there are records beyond it. */
-  const marks: Mark[] = claim ? [claim.mark] : [];
   let committed = start;
   let progressed = false;
   let brief = false;
   const oldest = (): Taken | undefined => open.values().next().value;
-  function mark(): void {
-    if (next === undefined || (marks.at(-1)?.offset ?? -1) >= next) return;
-    // Look-ups may fail for long: no more than 60 wait for theirs.
-    marks.splice(59, 1, { offset: next, newestMs, from: seenFrom });
-  }
-  mark();
   return {
-    /** Whether an offset can only come from another log than the newest one. */
-    goesBack: (offset: number): boolean => next !== undefined && offset < next,
+    ...seen,
     /** Takes a record on. @returns whether it is to be handled, which it is not when it is known as finished */
     add(record: Taken): boolean {
       const { offset, leaderEpoch, timestampMs } = record;
-      if (offset !== next) seenFrom = offset;
-      next = offset + 1;
+      see(record);
       newestEpoch = Math.max(newestEpoch, leaderEpoch);
-      newestMs = Math.max(newestMs, timestampMs);
       // Another record than was told of: a later leader's, or newer than all before it. The log is read from here on anyway.
       if (known && (leaderEpoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
-      for (const one of marks) if (one.offset > offset && one.newestMs < timestampMs) one.offset = offset;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
       if (known?.ranges[0] && known.ranges[0][0] <= offset) return false;
       open.set(offset, record);
@@ -71,30 +110,9 @@ export function createOffsetTracker(
     /** The log was cut: from this offset on it holds other records. What is below it and not finished still counts. */
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
-      next = offset;
+      seeCut(offset);
       known = undefined;
       progressed = true;
-      // Whether it was not cut further below remains to be seen.
-      for (const one of marks) one.offset = Math.min(one.offset, offset);
-      seenFrom = Math.min(seenFrom, offset);
-      mark();
-    },
-    /** Marks where it is now. */
-    mark,
-    /** The oldest mark, where it can be checked: not if a timestamp is too large a number, as of nanoseconds. */
-    unchecked(): Mark | undefined {
-      const [one] = marks;
-      return one && one.offset < (next ?? 0) && Number.isSafeInteger(one.newestMs + 1)
-        ? { ...one }
-        : undefined;
-    },
-    /** @param newer the log's first record that is newer than the mark, -1: there is none. @returns whether the log was cut */
-    check({ offset, newestMs: upTo, from }: Mark, newer: number | undefined): boolean {
-      if (newer === undefined || marks[0]?.offset !== offset || marks[0].newestMs !== upTo) return false;
-      const isCut = newer >= from && newer < offset;
-      // Where one that was taken is not there, none is yet of those that take the places of the lost.
-      if (!isCut && (newer >= 0 || newestMs === upTo)) marks.shift();
-      return isCut;
     },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
@@ -103,17 +121,15 @@ export function createOffsetTracker(
       hand.bytes -= record.bytes;
       if (open.get(record.offset) === record) open.delete(record.offset);
     },
-    /** The offset after the newest record taken on; undefined before the first. */
-    position: (): number | undefined => next,
     unfinished: (): number => open.size,
     oldest,
     /** What is to be committed; undefined before anything is finished, and when all of it is committed already. */
     due(): CommittedOffset | undefined {
+      const next = seen.position();
       if (!progressed || next === undefined) return undefined;
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
-      const unchecked = marks[0] ?? { offset: next, newestMs };
-      const head = `4,${topicId()},${[newestEpoch, newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs]}`;
+      const head = `4,${topicId()},${[newestEpoch, ...sight(next)]}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.

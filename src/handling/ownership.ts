@@ -18,11 +18,13 @@ const lateMs = 120_000;
 
 /** What a member works with, whatever becomes of the records. */
 export type OwnershipParts = { consumer: KafkaConsumer; metrics: HandlingMetrics; log: Logger; clock: Clock };
+type Owned = ReadonlyMap<number, OwnedPartition>;
+type CutAt = (owner: OwnedPartition, to: number) => void;
 
-export function createOwnership(config: ConsumerConfig, { consumer, metrics, log, clock }: OwnershipParts) {
+export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
+  const { consumer, metrics, log, clock } = parts;
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
-  let rewindAtMs = 0;
   const toldId = () => topicId ?? "-";
   /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
@@ -45,7 +47,6 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       }
     }
   }
-  /** Begins an ownership. @returns where reading begins */
   function own(partition: number, committed: CommittedOffset | undefined, leaves: boolean): Start {
     const of = committed && topicOf(committed);
     const isOther = of !== undefined && of !== topicId;
@@ -72,15 +73,12 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
       owner.rewindTo = "beginning";
     }
   }
-  function cutAt(owner: OwnedPartition, to: number): void {
-    const { partition, offsets } = owner;
+  function cutAt({ partition, offsets }: OwnedPartition, to: number): void {
     restarted("truncated", { partition, from: offsets.position(), to });
     offsets.cutAt(to);
   }
-  const checkLogs = createLogCheck({ consumer, metrics, log, clock }, owned, (owner, to) => {
-    cutAt(owner, to);
-    owner.rewindTo = to;
-  });
+  const checkLogs = createLogCheck(parts, owned, cutAt);
+  const rewind = createRewinds(parts, owned);
   return {
     owned,
     takeOn,
@@ -88,22 +86,7 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
     watchLogs(): void {
       topicIs(consumer.topicId());
       checkLogs();
-      if (clock.nowMs() < rewindAtMs) return;
-      for (const owner of owned.values()) {
-        const { partition, paused, rewindTo } = owner;
-        if (rewindTo === undefined || owner.leaving) continue;
-        try {
-          if (paused) consumer.resume([partition]);
-          owner.paused = false;
-          // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
-          consumer.rewind({ partition, offset: rewindTo, leaderEpoch: -1 });
-          owner.rewindTo = undefined;
-        } catch (error) {
-          log.warn({ partition, err: error }, "not read again yet, trying again");
-          // It waits, and it may not be the only one.
-          rewindAtMs = clock.nowMs() + retryMs;
-        }
-      }
+      rewind();
     },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {
@@ -122,19 +105,38 @@ export function createOwnership(config: ConsumerConfig, { consumer, metrics, log
   };
 }
 
+/** @returns what reads the partitions on from where they have to be read again, those that it can */
+function createRewinds({ consumer, log, clock }: OwnershipParts, owned: Owned) {
+  let notBeforeMs = 0;
+  return (): void => {
+    if (clock.nowMs() < notBeforeMs) return;
+    for (const owner of owned.values()) {
+      const { partition, paused, rewindTo } = owner;
+      if (rewindTo === undefined || owner.leaving) continue;
+      try {
+        if (paused) consumer.resume([partition]);
+        owner.paused = false;
+        // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
+        consumer.rewind({ partition, offset: rewindTo, leaderEpoch: -1 });
+        owner.rewindTo = undefined;
+      } catch (error) {
+        log.warn({ partition, err: error }, "not read again yet, trying again");
+        // It waits, and it may not be the only one.
+        notBeforeMs = clock.nowMs() + retryMs;
+      }
+    }
+  };
+}
+
 type Marked = { owner: OwnedPartition; partition: number; mark: Mark };
 
 /**
  * Brokers that all lost the end of a log and came back in the same leader epoch give its offsets to other records, and once it
  * is longer than before, a reader's position looks right (KIP-320 compares epochs). But the first record that is newer than all
- * of a log up to a mark can't lie before that mark. @param readAgain called where a log was cut at this offset, or above it
+ * of a log up to a mark can't lie before that mark. @param cutAt told where a log was cut: there, or above it
  * @returns what marks where the logs are, and checks what was marked before; it never waits
  */
-function createLogCheck(
-  { consumer, log, clock }: OwnershipParts,
-  owned: ReadonlyMap<number, OwnedPartition>,
-  readAgain: (owner: OwnedPartition, to: number) => void,
-) {
+function createLogCheck({ consumer, log, clock }: OwnershipParts, owned: Owned, cutAt: CutAt) {
   let underWay = false;
   let notBeforeMs = 0;
   /** One without a leader has the look-up fail for all: then each is asked for by itself. */
@@ -150,8 +152,10 @@ function createLogCheck(
       // What was under way when it was cut comes first, and may be older.
       const late = cut.length > 0 ? await ask(cut, -lateMs) : newer;
       // By now it may be given up, or another log.
-      for (const { owner, partition } of cut.filter((one) => !one.owner.leaving && isCut(one)))
-        readAgain(owner, Math.max(0, late.get(partition) ?? 0));
+      for (const { owner, partition } of cut.filter((one) => !one.owner.leaving && isCut(one))) {
+        owner.rewindTo = Math.max(0, late.get(partition) ?? 0);
+        cutAt(owner, owner.rewindTo);
+      }
     } catch (error) {
       if (all.length > 1) for (const one of all) await check([one]);
       else log.debug({ kafka: (error as Error).message }, "not known whether a log was cut, asking again");

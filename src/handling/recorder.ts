@@ -19,6 +19,7 @@ const fewBrokenOff = 3;
 export type Ends = Map<Work, Verdict | Fault>;
 
 type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
+type Transact = (works: Work[]) => Promise<Awaited<ReturnType<Ledger["record"]>> | undefined>;
 
 /** Within it the limit doubles; from there up to the longest it stays; beyond, a batch might not end in its time. */
 const targetMs = 400;
@@ -42,7 +43,6 @@ export function createBatchLimit(maxOrders: number) {
   };
 }
 
-/** What a recorder works with. `random`: from 0 to below 1, as Math.random. */
 export type RecorderParts = Omit<OwnershipParts, "consumer"> & { ledger: Ledger; random: () => number };
 
 export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
@@ -68,7 +68,8 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
     }
   }
   /** One transaction. The deadline of its handlers counts from the first one's start: the ledger's own time is not theirs. */
-  function transaction(works: Work[], timeoutMs: number, apply: ApplyWork, shared: boolean) {
+  function transaction(works: Work[], apply: ApplyWork, shared: boolean) {
+    const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
     const byEntry = new Map(works.map((work) => [work.entry, work]));
     let [brokenOff, unbegun] = [0, 0];
     return whileLedgerIsDown(works, async () => {
@@ -106,44 +107,46 @@ export function createRecorder(config: ConsumerConfig, parts: RecorderParts) {
       }
     });
   }
-  /** Leaves out who failed and records the others; by halves where no culprit is known. @param shared others may wait for it */
-  async function record(works: Work[], apply: ApplyWork, shared = works.length > 1): Promise<Ends> {
-    const ends: Ends = new Map();
-    const timeoutMs = shared ? Math.min(sharedTimeoutMs, fullTimeoutMs) : fullTimeoutMs;
-    const failedCustomers = new Set<string>();
-    let lateRounds = 0;
-    /** @returns true, unless all of them were taken away while the ledger was down: then nothing more is tried */
-    async function part(all: Work[]): Promise<boolean | undefined> {
-      const works = all.filter(({ customer }) => !failedCustomers.has(customer));
-      // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
-      if (works.length === 0 || lateRounds > 1) return true;
-      const recorded = await transaction(works, timeoutMs, apply, shared).catch((error) => {
-        if (!(error instanceof BatchError)) throw error;
-        const lone = works.length === 1 ? { place: undefined, error: error.cause } : undefined;
-        return works.map(({ entry }) => error.failures.get(entry) ?? lone);
-      });
-      if (!recorded) return;
-      let late = 0;
-      for (const [index, work] of works.entries()) {
-        const end = recorded[index];
-        if (typeof end === "string") ends.set(work, end);
-        if (typeof end !== "object") continue;
-        const fault = faultOf(end.error);
-        const isLate = fault.kind === "late" || end.place === "ledger";
-        late += Number(isLate);
-        // The time of a batch is too short to count as an attempt's: who needs more goes alone.
-        if (shared && isLate) work.alone = true;
-        else ends.set(work, end.place === "ledger" ? { ...fault, kind: "later" } : fault);
-        failedCustomers.add(work.customer);
-      }
-      const rest = works.filter((_, index) => !recorded[index]);
-      lateRounds += Number(late > 0);
-      if (shared && (lateRounds > 1 || late * 10 > all.length)) limit.brokenOff();
-      const half = rest.length < works.length ? rest.length : Math.ceil(rest.length / 2);
-      return (await part(rest.slice(0, half))) && part(rest.slice(half));
-    }
-    await part(works);
-    return ends;
-  }
+  const record = (works: Work[], apply: ApplyWork, shared = works.length > 1): Promise<Ends> =>
+    recordInParts(works, shared, limit.brokenOff, (part) => transaction(part, apply, shared));
   return { record, whileLedgerIsDown, mostOrders: limit.current, ledgerDown: () => down };
+}
+
+/** Leaves out who failed and records the others; by halves where no culprit is known. @param shared others may wait for it */
+async function recordInParts(works: Work[], shared: boolean, brokenOff: () => void, transact: Transact) {
+  const ends: Ends = new Map();
+  const failedCustomers = new Set<string>();
+  let lateRounds = 0;
+  /** @returns true, unless all of them were taken away while the ledger was down: then nothing more is tried */
+  async function part(all: Work[]): Promise<boolean | undefined> {
+    const works = all.filter(({ customer }) => !failedCustomers.has(customer));
+    // Time that is over twice is not one order's doing: what is left has its turn later, in smaller batches.
+    if (works.length === 0 || lateRounds > 1) return true;
+    const recorded = await transact(works).catch((error) => {
+      if (!(error instanceof BatchError)) throw error;
+      const lone = works.length === 1 ? { place: undefined, error: error.cause } : undefined;
+      return works.map(({ entry }) => error.failures.get(entry) ?? lone);
+    });
+    if (!recorded) return;
+    let late = 0;
+    for (const [index, work] of works.entries()) {
+      const end = recorded[index];
+      if (typeof end === "string") ends.set(work, end);
+      if (typeof end !== "object") continue;
+      const fault = faultOf(end.error);
+      const isLate = fault.kind === "late" || end.place === "ledger";
+      late += Number(isLate);
+      // The time of a batch is too short to count as an attempt's: who needs more goes alone.
+      if (shared && isLate) work.alone = true;
+      else ends.set(work, end.place === "ledger" ? { ...fault, kind: "later" } : fault);
+      failedCustomers.add(work.customer);
+    }
+    const rest = works.filter((_, index) => !recorded[index]);
+    lateRounds += Number(late > 0);
+    if (shared && (lateRounds > 1 || late * 10 > all.length)) brokenOff();
+    const half = rest.length < works.length ? rest.length : Math.ceil(rest.length / 2);
+    return (await part(rest.slice(0, half))) && part(rest.slice(half));
+  }
+  await part(works);
+  return ends;
 }

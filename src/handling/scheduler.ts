@@ -6,6 +6,57 @@ type Scheduled = { readonly customer: string; readonly notBeforeMs: number; read
 
 type Queue<Work> = { readonly customer: string; waiting: Work[] };
 
+/** The work that waits, each customer's in its order. @param onReady called when there is some more that can begin */
+function createQueues<Work extends Scheduled>(clock: Clock, onReady: () => void) {
+  /** Every customer with work that waits or runs. */
+  const queues = new Map<string, Queue<Work>>();
+  /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
+  const ready: Queue<Work>[] = [];
+  const readyAlone: Queue<Work>[] = [];
+  /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */
+  function release(queue: Queue<Work>): void {
+    const first = queue.waiting[0];
+    const waitMs = first ? first.notBeforeMs - clock.nowMs() : 0;
+    if (!first) queues.delete(queue.customer);
+    else if (waitMs > 0)
+      clock.timer(waitMs, () => {
+        release(queue);
+        onReady();
+      });
+    else (first.alone ? readyAlone : ready).push(queue);
+  }
+  return {
+    ready,
+    readyAlone,
+    release,
+    /** Takes works on, in the order in which they were delivered. */
+    push(works: readonly Work[]): void {
+      for (const work of works) {
+        const { customer } = work;
+        const known = queues.get(customer);
+        const queue = known ?? { customer, waiting: [] };
+        queue.waiting.push(work);
+        if (known) continue;
+        queues.set(customer, queue);
+        ready.push(queue);
+      }
+      onReady();
+    },
+    due(mostOfCustomer: number): number {
+      const nowMs = clock.nowMs();
+      let count = 0;
+      for (const { waiting } of queues.values())
+        if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
+      return count;
+    },
+    /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
+    drop(unwanted: (work: Work) => boolean): void {
+      for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));
+      for (const queue of [...ready.splice(0), ...readyAlone.splice(0)]) release(queue);
+    },
+  };
+}
+
 /**
  * @param options.concurrency batches at once
  * @param options.admits asked before each batch: most works in it; none for so long
@@ -19,11 +70,7 @@ export function createScheduler<Work extends Scheduled>(options: {
   clock: Clock;
 }) {
   const { concurrency, admits, run, clock } = options;
-  /** Every customer with work that waits or runs. */
-  const queues = new Map<string, Queue<Work>>();
-  /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
-  const ready: Queue<Work>[] = [];
-  const readyAlone: Queue<Work>[] = [];
+  const { ready, readyAlone, release, push, due, drop } = createQueues<Work>(clock, pump);
   let running = 0;
   let runningAlone = 0;
   let runningWorks = 0;
@@ -65,62 +112,22 @@ export function createScheduler<Work extends Scheduled>(options: {
     runningWorks += batch.length;
     let held = true;
     const free = () => {
-      if (held) {
-        running -= 1;
-        runningAlone -= alone;
-      }
+      if (held) running -= 1;
+      if (held) runningAlone -= alone;
       held = false;
       pump();
     };
     const done = run(batch, free).then((again) => {
       runningWorks -= batch.length;
       for (const queue of taken) {
-        if (again.length > 0)
-          queue.waiting.unshift(...again.filter(({ customer }) => customer === queue.customer));
+        if (again[0]) queue.waiting.unshift(...again.filter((one) => one.customer === queue.customer));
         release(queue);
       }
       free();
     });
     done.catch(reportError);
   }
-  /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */
-  function release(queue: Queue<Work>): void {
-    const first = queue.waiting[0];
-    const waitMs = first ? first.notBeforeMs - clock.nowMs() : 0;
-    if (!first) queues.delete(queue.customer);
-    else if (waitMs > 0)
-      clock.timer(waitMs, () => {
-        release(queue);
-        pump();
-      });
-    else (first.alone ? readyAlone : ready).push(queue);
-  }
-  return {
-    /** Takes works on, in the order in which they were delivered. */
-    push(works: readonly Work[]): void {
-      for (const work of works) {
-        const { customer } = work;
-        const known = queues.get(customer);
-        const queue = known ?? { customer, waiting: [] };
-        queue.waiting.push(work);
-        if (known) continue;
-        queues.set(customer, queue);
-        ready.push(queue);
-      }
-      pump();
-    },
-    /** How many works run or could, were there room; at most so many of a customer, who must not keep others' away. */
-    inHand(mostOfCustomer: number): number {
-      const nowMs = clock.nowMs();
-      let count = runningWorks;
-      for (const { waiting } of queues.values())
-        if (waiting[0] && waiting[0].notBeforeMs <= nowMs) count += Math.min(waiting.length, mostOfCustomer);
-      return count;
-    },
-    /** Forgets waiting work, e.g. that of a partition that was taken away. Running work is not touched. */
-    drop(unwanted: (work: Work) => boolean): void {
-      for (const queue of queues.values()) queue.waiting = queue.waiting.filter((work) => !unwanted(work));
-      for (const queue of [...ready.splice(0), ...readyAlone.splice(0)]) release(queue);
-    },
-  };
+  /** How many works run or could, were there room; at most so many of a customer, who must not keep others' away. */
+  const inHand = (mostOfCustomer: number): number => runningWorks + due(mostOfCustomer);
+  return { push, drop, inHand };
 }

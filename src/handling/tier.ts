@@ -18,10 +18,9 @@ const expiryMs = 600_000;
 const rightsMs = 5_000;
 const retentionMarginMs = 30 * dayMs;
 
-export function startConsumer(
-  config: ConsumerConfig,
-  parts: Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger },
-) {
+type Parts = Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger };
+
+export function startConsumer(config: ConsumerConfig, parts: Parts) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
   let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
@@ -97,7 +96,6 @@ export function startConsumer(
       });
       return (partition) => found && (found.get(partition) ?? 0);
     }),
-    /** Finishes what is running, commits it, leaves the group and closes everything. */
     async drain(): Promise<void> {
       draining = true;
       core?.member.leave();
@@ -121,9 +119,7 @@ export async function ledgerRetentionMs(config: ConsumerConfig): Promise<number>
   for (const { fault } of topics) if (fault) throw new Error(fault);
   const neededMs = topics.reduce((sum, { retentionMs, segmentMs }) => sum + retentionMs + segmentMs, dayMs);
   if (days === undefined || neededMs === Infinity) return neededMs + retentionMarginMs;
-  if (days * dayMs < neededMs)
-    throw new Error(
-      `LEDGER_RETENTION_DAYS=${days} is less than the ${Math.ceil(neededMs / dayMs)} days for which an order can come again (retention.ms and segment.ms of ${orders} and ${dead}): raise it, or lower those`,
-    );
+  const tooFew = `LEDGER_RETENTION_DAYS=${days} is less than the ${Math.ceil(neededMs / dayMs)} days for which an order can come again (retention.ms and segment.ms of ${orders} and ${dead}): raise it, or lower those`;
+  if (days * dayMs < neededMs) throw new Error(tooFew);
   return days * dayMs;
 }

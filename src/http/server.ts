@@ -82,8 +82,7 @@ export function serve(
       },
     };
   } catch (error) {
-    throw new ConfigError(
-      `cannot listen on ${hostname}:${port}: ${(error as Error).message}\nset HTTP_HOST or HTTP_PORT to a free address`,
-    );
+    const why = `cannot listen on ${hostname}:${port}: ${(error as Error).message}`;
+    throw new ConfigError(`${why}\nset HTTP_HOST or HTTP_PORT to a free address`);
   }
 }

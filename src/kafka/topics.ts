@@ -69,10 +69,8 @@ export async function askOfTopic(
   const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
   const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
-  if (weak.length > 0)
-    faults.push(
-      `${weak.length} partitions with ${weak[0]?.replicas.length} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`,
-    );
+  const tooFew = `${weak.length} partitions with ${weak[0]?.replicas.length} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`;
+  if (weak.length > 0) faults.push(tooFew);
   for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
     const value = actual?.get(name);
     if (!holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);

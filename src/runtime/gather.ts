@@ -7,7 +7,6 @@ export function createGather<Item, Answer>(
 ): (item: Item) => Promise<Answer> {
   const waiting: ({ item: Item } & PromiseWithResolvers<Answer>)[] = [];
   let running = false;
-
   async function work(): Promise<void> {
     running = true;
     while (waiting.length > 0) {

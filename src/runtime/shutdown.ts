@@ -17,7 +17,6 @@ export function onShutdown(options: {
 }): void {
   const { log, timeoutMs, drain, isStray } = options;
   let begunMs = Number.NEGATIVE_INFINITY;
-
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
     log[level](fields, why);
     process.exit(level === "info" ? 0 : 1);
