@@ -97,22 +97,26 @@ test("one customer's orders are handled in order, different customers' side by s
   const records = Array.from({ length: 120 }, (_, n) => recordOf(`${n}`, { customer: `c${n % 6}` }));
   const nth = new Map(records.map((record, n) => [idOf(record), Math.floor(n / 6)]));
   await place.put(records);
-  const seen = new Map<string, number[]>();
-  const busy = new Set<string>();
+  const seen = new Map<string, Set<number>>();
+  const busy = new Map<string, AbortSignal>();
+  const wrong: string[] = [];
   let mostBusy = 0;
-  await using consumer = startTestConsumer(place.env, async (order) => {
+  await using consumer = startTestConsumer(place.env, async (order, { signal }) => {
     const customer = partyOf(order);
     const n = nth.get(order.id) as number;
-    expect(busy.has(customer)).toBe(false);
-    busy.add(customer);
+    const ended = seen.get(customer) ?? new Set();
+    // On a slow machine a batch's time is over, and it is begun again.
+    if (busy.get(customer)?.aborted === false) wrong.push(`${customer}: ${n} beside another`);
+    if (n > 0 && !ended.has(n - 1)) wrong.push(`${customer}: ${n} before ${n - 1}`);
+    busy.set(customer, signal);
     mostBusy = Math.max(mostBusy, busy.size);
     await Bun.sleep(n % 3);
-    seen.set(customer, [...(seen.get(customer) ?? []), n]);
-    busy.delete(customer);
+    seen.set(customer, ended.add(n));
+    if (busy.get(customer) === signal) busy.delete(customer);
   });
   await consumer.reaches("orders_handled_total", 120);
-  const inOrder = Array.from({ length: 20 }, (_, n) => n);
-  expect([...seen.values()]).toEqual(Array.from({ length: 6 }, () => inOrder));
+  expect(wrong).toEqual([]);
+  expect([...seen.values()].map(({ size }) => size)).toEqual(Array.from({ length: 6 }, () => 20));
   expect(mostBusy).toBeGreaterThan(1);
 });
 
