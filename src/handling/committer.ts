@@ -49,6 +49,7 @@ export function createCommitter({ consumer, metrics, log, clock }: OwnershipPart
     }
   }
   return {
+    /** Commits what is due, unless a commit is under way or it is too soon. @param urgent partitions are given up */
     commit(partitions: Iterable<OwnedPartition>, urgent: boolean): void {
       const dueAtMs = Math.max(notBeforeMs, lastMs + (urgent ? urgentIntervalMs : intervalMs));
       if (underWay || clock.nowMs() < dueAtMs) return;
