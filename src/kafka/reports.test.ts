@@ -103,6 +103,37 @@ test.each([
   ]);
 });
 
+test.each([
+  ["refused, for there are too few replicas in sync", 19],
+  ["refused by a broker that does not lead any more", 6],
+  ["not known to be written", 7],
+])("a record that was %s, is not acknowledged by the acknowledgement of a later one", async (_, refusal) => {
+  // A broker without state of a producer, since it has none of its records yet or any more, takes a batch of any number: also
+  // where the one before it was refused.
+  using own = startOrdersCluster();
+  const producer = await open(own);
+  const reports: { value: string; report: Report }[] = [];
+  const send = (value: string) =>
+    producer.produce(record(value, 3), (report) => reports.push({ value, report }));
+  send("0");
+  await until("the first has its report", () => reports.length === 1);
+  own.eachBroker((id) => own.setBrokerRttMs(id, 300));
+  own.pushRequestErrors(0, [refusal]);
+  for (let n = 1; reports.length === 1; n += 1) {
+    send(`${n}`);
+    await Bun.sleep(5);
+  }
+  own.eachBroker((id) => own.setBrokerRttMs(id, 0));
+  await producer.flush(20_000);
+  await producer.close(0);
+  const written = new Map((await own.read("orders")).map(({ value, offset }) => [offset, String(value)]));
+  const acknowledged = reports.filter(({ report }) => report.error === undefined);
+  expect(acknowledged.length).toBeGreaterThan(1);
+  for (const { value, report } of acknowledged) expect(written.get(report.offset as number)).toBe(value);
+  const { report } = reports.find(({ value }) => value === "1") as (typeof reports)[number];
+  expect(report.error).toBe("a later record was acknowledged, and not this one");
+});
+
 test("what no broker takes in time is reported in librdkafka's words", async () => {
   using own = startOrdersCluster();
   const producer = await open(own, 300);

@@ -2,15 +2,17 @@
 import type { Pointer } from "bun:ffi";
 import { errorText, rdkafka } from "./ffi.ts";
 
-/** A delivery report: no error means acknowledged by all in-sync replicas. */
+/** A delivery report: no error means acknowledged by all in-sync replicas, at this offset. */
 export type Report = {
   error: string | undefined;
-  /** The same as rd_kafka_resp_err_t; 0: none. */
+  /** The same as rd_kafka_resp_err_t; 0: none of them. */
   code: number;
   partition: number;
-  /** None where a broker recognised the record as a repetition, which is acknowledged too. */
   offset: number | undefined;
 };
+
+/** Without an offset it is librdkafka's conclusion, which is wrong where a broker has no state of a producer: it takes any batch. */
+const concluded = "a later record was acknowledged, and not this one";
 
 /** Of a report in native/reports.cc: two doubles and two 32-bit numbers. */
 const reportDoubles = 3;
@@ -32,7 +34,7 @@ export function openReports(client: Pointer, onReport: (tag: number, report: Rep
           const offset = doubles[n * reportDoubles + 1] as number;
           const code = words[n * reportWords + 5] as number;
           onReport(doubles[n * reportDoubles] as number, {
-            error: code === 0 ? undefined : errorText(code),
+            error: code !== 0 ? errorText(code) : offset < 0 ? concluded : undefined,
             code,
             partition: words[n * reportWords + 4] as number,
             offset: offset >= 0 ? offset : undefined,
