@@ -38,6 +38,17 @@ test.each(["topic", "deadTopic"] as const)(
   120_000,
 );
 
+test("who reaches no broker says so, until one is back", async () => {
+  using cluster = startOrdersCluster();
+  using place = newPlace(cluster);
+  await using consumer = startTestConsumer(place.env);
+  await until("it is ready", () => consumer.unready() === undefined);
+  cluster.eachBroker((id) => cluster.brokerDown(id));
+  await until("it says so", () => consumer.unready()?.startsWith("no Kafka broker is reachable"));
+  cluster.eachBroker((id) => cluster.brokerUp(id));
+  await until("it is ready again", () => consumer.unready() === undefined);
+}, 120_000);
+
 test("who is not let into the group is not ready, and says why", async () => {
   using cluster = startOrdersCluster();
   using place = newPlace(cluster);

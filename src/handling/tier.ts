@@ -53,7 +53,7 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
   async function watchRights(): Promise<void> {
     denial = await core?.consumer.missingRight(rightsMs).catch((error) => {
       log.debug({ err: error }, "no broker tells which rights there are");
-      return denial;
+      return error.code === -195 ? "no Kafka broker is reachable: the log says why" : denial; // ERR__TRANSPORT
     });
   }
   async function work(): Promise<void> {

@@ -7,17 +7,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 let turn: Promise<void> | undefined;
 
 /** Resolves after the input of this turn of the event loop has been read. */
-export function inputRead(): Promise<void> {
-  turn ??= nextTurn().then(() => {
+export const inputRead = (): Promise<void> =>
+  (turn ??= nextTurn().then(() => {
     turn = undefined;
-  });
-  return turn;
-}
+  }));
 
 let last = Promise.resolve();
 
 /** Resolves in a turn of its own, for work that takes long: nobody else waits for more than one such piece. */
-export function turnOfItsOwn(): Promise<void> {
-  last = last.then(() => nextTurn());
-  return last;
-}
+export const turnOfItsOwn = (): Promise<void> => (last = last.then(() => nextTurn()));

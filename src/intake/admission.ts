@@ -24,8 +24,7 @@ const roomFor = (kind: Kind, counts: Counts, most: number): number =>
 export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) {
   const { MAX_IN_FLIGHT_ORDERS: mostOrders, MAX_IN_FLIGHT_BYTES: mostBytes } = config;
   const { OVERLOAD_AFTER_MS: targetMs } = config;
-  const orders = none();
-  const bytes = none();
+  const [orders, bytes] = [none(), none()];
   const lanes: Lane[] = [];
 
   const inWords = (waiting: number, most: string) =>

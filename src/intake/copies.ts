@@ -35,6 +35,8 @@ export function createCopies(
   let proof = { sentMs: Number.NEGATIVE_INFINITY, partition: 0 };
   /** Orders sent once more of which a copy is still on its way, be they answered or not. */
   let doubled = 0;
+  /** Since when brokers refuse all that comes, by their own word: after a second it is no order's fault, e.g. a policy. */
+  let refusingSinceMs = Infinity;
   const session = createSession(config, log, metrics, {
     onPartitions: partitioner.resize,
     onFatal(reason) {
@@ -61,7 +63,11 @@ export function createCopies(
     partitioner.settled(report.partition);
     order.copies -= 1;
     if (order.republished && order.copies === 0) doubled -= 1;
-    if (report.code === 32) session.refuse(`the clock here or at the brokers is wrong: ${report.error}`); // INVALID_TIMESTAMP
+    const { code, error } = report;
+    if (code >= -1) refusingSinceMs = code === 0 ? Infinity : Math.min(refusingSinceMs, performance.now());
+    if (code === 32) session.refuse(`the clock here or at the brokers is wrong: ${error}`);
+    else if (code >= -1 && performance.now() > refusingSinceMs + 1_000)
+      session.refuse(`the brokers refuse every order: ${error}`);
     on.reported(order, report);
   }
   return {

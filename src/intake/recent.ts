@@ -3,8 +3,7 @@
 /** Remembers the newest by id: at least half of `capacity`, and never more than that. */
 export function createRecent<Accepted>(capacity: number) {
   // Two halves, of which the older goes at once: 0.06 µs an order, where one Map without its oldest takes 5 µs (Bun 1.4.5).
-  let newer = new Map<string, Accepted>();
-  let older = new Map<string, Accepted>();
+  let [newer, older] = [new Map<string, Accepted>(), new Map<string, Accepted>()];
   return {
     get: (id: string): Accepted | undefined => newer.get(id) ?? older.get(id),
     add(id: string, accepted: Accepted): void {

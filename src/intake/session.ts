@@ -104,7 +104,7 @@ export function createSession(
 async function openConnection(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
   let { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
   let partitions: Awaited<ReturnType<typeof askOfTopic>>["partitions"] = [];
-  let brokersUp = 0;
+  let [brokersUp, withoutIdS] = [0, 0]; // Nothing is sent without a producer's id, and no controller: no id.
   /** What Kafka's client said last of why it does not reach a broker. */
   let words: string | undefined;
   const client = await openProducer(config, {
@@ -112,6 +112,7 @@ async function openConnection(config: ProducerConfig, log: Logger, metrics: Inta
     maxBytes: longestBatchBytes(config, topic),
     onStatistics(now) {
       brokersUp = now.brokersUp;
+      withoutIdS = now.hasId ? 0 : withoutIdS + 1;
       metrics.brokersUp.set(brokersUp);
       metrics.queueRecords.set(now.queueRecords);
     },
@@ -138,6 +139,7 @@ async function openConnection(config: ProducerConfig, log: Logger, metrics: Inta
       if (partitions.length === 0) return refusal("not_ready", `the brokers do not know the topic ${topic}`);
       if (partitions.every(({ isrs, replicas }) => isrs.length < Math.min(leastReplicas, replicas.length)))
         return refusal("too_few_replicas", `no partition has ${leastReplicas} replicas in sync`);
+      if (withoutIdS > 2) return refusal("not_ready", "the brokers give no producer id (InitProducerId)");
     },
     /** Too few replicas in sync must be known before an order is taken; with other partitions the topic may be another one. */
     async watch(isCurrent: () => boolean, onPartitions: (n: number) => void, tell: (fault?: string) => void) {

@@ -4,9 +4,7 @@ import { present, rdkafka } from "./ffi.ts";
 import type { RecordHeaders } from "./sender.ts";
 
 /** Of a record's head in native/records.cc: two doubles, then 32-bit numbers. */
-const headBytes = 40;
-const headWords = 10;
-const headDoubles = 5;
+const [headBytes, headWords, headDoubles] = [40, 10, 5];
 const lengthBytes = 4;
 /** Values up to that come in such numbers that looking into them would cost, and the number of records bounds them. */
 const short = 512;

@@ -135,8 +135,9 @@ function drive(client: Kafka.Producer, handle: Pointer, lingers: boolean) {
 }
 
 function statisticsOf(json: string) {
-  type Told = { msg_cnt: number; brokers: Record<string, { nodeid: number; state: string }> };
-  const { msg_cnt: queueRecords, brokers } = JSON.parse(json) as Told;
+  type Broker = { nodeid: number; state: string };
+  type Told = { msg_cnt: number; brokers: Record<string, Broker>; eos: { producer_id: number } };
+  const { msg_cnt: queueRecords, brokers, eos } = JSON.parse(json) as Told;
   const up = Object.values(brokers).filter(({ nodeid, state }) => nodeid >= 0 && state === "UP");
-  return { brokersUp: up.length, queueRecords };
+  return { brokersUp: up.length, queueRecords, hasId: eos.producer_id >= 0 };
 }

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import Kafka from "node-rdkafka";
+import { capture } from "../../kit/capture.ts";
 import { until } from "../../kit/until.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
 import { handleOf } from "./client.ts";
@@ -47,3 +48,25 @@ test("reports come though nobody polls by the clock, and nothing stays open", as
   await until("the pipes are closed", () => openFiles() < before + times / 10);
   await new Promise((resolve) => producer.disconnect(resolve));
 });
+
+test("where no more files can be opened it is closed all the same, and no rejection is left behind", async () => {
+  const program = `
+    import { closeSync, openSync, readdirSync } from "node:fs";
+    import Kafka from "node-rdkafka";
+    import { handleOf } from "./client.ts";
+    import { openWakeUps } from "./wake-ups.ts";
+    const producer = new Kafka.Producer({ "bootstrap.servers": "${cluster.bootstrap}" });
+    await new Promise((resolve) => producer.connect({ topic: "orders" }, resolve));
+    const taken = [];
+    const opens = () => { try { return taken.push(openSync("/dev/null")); } catch { return 0; } };
+    while (opens());
+    // A pipe, and nothing for who reads from it.
+    for (const file of taken.splice(0, 2)) closeSync(file);
+    await openWakeUps(handleOf(producer), () => undefined).close();
+    taken.push(openSync("/dev/null"), openSync("/dev/null"));
+    console.log("closed");
+    process.exit();`;
+  const argv = ["prlimit", "--nofile=100", process.execPath, "-e", program];
+  const { code, stdout } = await capture(argv, { limitMs: 60_000, cwd: import.meta.dir });
+  expect([code, stdout.trim()]).toEqual([0, "closed"]);
+}, 120_000);

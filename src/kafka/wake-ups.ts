@@ -15,7 +15,7 @@ export function openWakeUps(client: Pointer, poll: () => void, of: "main" | "con
   rdkafka.rd_kafka_queue_io_event_enable(queue, writeEnd, ptr(Buffer.from("!")), 1);
   const listening = (async () => {
     for await (const _ of Bun.file(readEnd).stream()) poll();
-  })();
+  })().catch((error) => process.emitWarning(`not woken up, the clock polls alone: ${error}`));
   return {
     /** Once; after that nothing is called. */
     async close(): Promise<void> {

@@ -26,6 +26,7 @@ test.concurrent.each([
   ],
   ["an exception that nobody caught", "start(); setTimeout(() => { throw new Error('no'); });", /at once/],
   ["a rejection that nobody heard", "start(); void Promise.reject(new Error('no'));", /at once/],
+  ["a handler that calls process.exit(0)", "start(); process.exit(0);", /process\.exit is not for handlers/],
 ])(
   "%s: exit 1",
   async (_, program, words) => {

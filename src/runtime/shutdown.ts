@@ -19,7 +19,7 @@ export function onShutdown(options: {
   let begunMs = Number.NEGATIVE_INFINITY;
   function end(level: "info" | "error" | "fatal", why: string, fields: object = {}): never {
     log[level](fields, why);
-    process.exit(level === "info" ? 0 : 1);
+    return process.removeAllListeners("exit").exit(level === "info" ? 0 : 1);
   }
   const crash = (rejected: boolean) => (err: unknown) => {
     if (!isStray?.(rejected)) end("fatal", "unexpected error: ending at once", { err });
@@ -40,6 +40,7 @@ export function onShutdown(options: {
       (err) => end("error", "the drain failed: ending without it", { err }),
     );
   }
+  process.on("exit", (code) => end("fatal", "process.exit is not for handlers: no drain", { code }));
   process.on("SIGTERM", begin).on("SIGINT", begin);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   process.on("uncaughtException", crash(false)).on("unhandledRejection", crash(true));
@@ -52,6 +53,6 @@ export function startWith<Result>(step: () => Result, whose = ""): Result {
   } catch (error) {
     if (!(whose || error instanceof ConfigError)) throw error;
     process.stderr.write(`${whose}${(error as Error).message}\n`);
-    process.exit(1);
+    return process.removeAllListeners("exit").exit(1);
   }
 }

@@ -40,8 +40,7 @@ export function parseJson(bytes: Uint8Array): unknown {
 }
 
 /** Every fault that keeps a value from being an order; none if it is one. */
-export const orderFaults = (value: unknown): Fault[] =>
-  orders.Check(value) ? [] : faults(orders.Errors(value));
+export const orderFaults = (value: unknown) => (orders.Check(value) ? [] : faults(orders.Errors(value)));
 
 /**
  * A record's value to the order in it. A producer took it in, and may be of a later version: what this one does not know of
