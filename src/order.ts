@@ -1,4 +1,4 @@
-/** What an order is. To take in something else, replace this file: others need `orderSchema`, `Order`, `schemaVersion`, `partyOf`. */
+/** What an order is. To take in something else, replace it: the rest needs but `orderSchema`, `Order`, `schemaVersion`, `partyOf`. */
 import { type Static, Type } from "@sinclair/typebox";
 import { line, oneOf } from "./wire/words.ts";
 

@@ -40,13 +40,13 @@ export async function load(
     visible: process.stdout.isTTY,
   }).done;
   console.log(`\n${summaryLines(result, stepsOf(profile, rate, durationSeconds)).join("\n")}\n`);
-  const { line, once, held, isEarly } = await tally(result.answers, ledger, lookUpAt(url, access));
+  const { line, once, held } = await tally(result.answers, ledger, lookUpAt(url, access));
   console.log(line);
   if (stop.aborted) throw new Stopped("a signal: this was not the whole load");
   // A ramp is to end beyond the knee, where orders are refused; what was accepted counts there as well.
   const good = profile === "ramp" ? once : held;
   if (good && result.crossed.length === 0) return 0;
-  if (isEarly && result.crossed.length === 0)
+  if (good === undefined && result.crossed.length === 0)
     throw new UserError(
       "For a minute nothing more was handled, so there is no verdict on what waits: nothing says that it is lost. " +
         "See that the consumers run (docs/troubleshooting.md), and load again.",

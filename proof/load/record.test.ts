@@ -158,15 +158,18 @@ describe("the client's record against the ledger", () => {
     const told = (answers: ClientAnswer[], ask = lookUp) =>
       tally(answers, server.url, ask, { drainTimeoutMs: 0 });
     const early = await told([...(await handled(1)), waits]);
-    expect(early).toMatchObject({ held: false, once: false, isEarly: true });
+    expect(early).toMatchObject({ held: undefined, once: undefined });
     expect(early.line).toContain("lost 0; not handled yet 1, which wait in Kafka");
     expect(askedFor).toEqual([`/orders/${orderIdOf(waits)}?partition=3&offset=17`]);
     const gone = await told([waits, known]);
-    expect(gone).toMatchObject({ held: false, once: false, isEarly: false });
+    expect(gone).toMatchObject({ held: false, once: false });
     expect(gone.line).toContain("lost 1; not handled yet 1, which wait in Kafka");
+    // One that was not accepted is told, whatever becomes of those that wait.
+    const refused = await told([waits, answer({ fate: "refused" })]);
+    expect(refused).toMatchObject({ held: false, once: undefined });
     await edge.stop(true);
     const silent = await told([waits, unsaid]);
-    expect(silent).toMatchObject({ held: false, once: false, isEarly: true });
+    expect(silent).toMatchObject({ held: undefined, once: undefined });
     expect(silent.line).toContain("lost 0; not handled 2, of which no consumer says where they are");
   });
 

@@ -22,12 +22,13 @@ interface Waits {
 interface Tally {
   /** For people. */
   line: string;
-  /** Orders were accepted, each of these was handled once, with one ticket, and no client was told a wrong thing. */
-  once: boolean;
+  /**
+   * Orders were accepted, each of these was handled once, with one ticket, and no client was told a wrong thing. Undefined:
+   * nothing is wrong, but some still wait in Kafka, or nobody says where they are, and there is no verdict yet.
+   */
+  once: boolean | undefined;
   /** And all were accepted. */
-  held: boolean;
-  /** Nothing is wrong but that orders still wait in Kafka, or that nobody says where they are: there is no verdict yet. */
-  isEarly: boolean;
+  held: boolean | undefined;
 }
 
 /**
@@ -103,7 +104,7 @@ async function tallied(
   const faults = verdict.faults.filter((fault) => !fault.startsWith("lost"));
   const refused = answers.length - accepted;
   const sound = faults.length + lost + deadLettered === 0 && orders.size === accepted;
-  const once = sound && unfinished === 0;
+  const once = sound && unfinished > 0 ? undefined : sound;
   const line = [
     `accepted ${accepted}, not accepted ${refused}, handled ${rows.length}, redelivered ${redelivered}, ${ofEffects}, lost ${lost}`,
     ...(found.waits > 0 ? [`not handled yet ${found.waits}, which wait in Kafka`] : []),
@@ -113,5 +114,5 @@ async function tallied(
     ...(deadLettered > 0 ? [`given up and kept as dead letters ${deadLettered}`] : []),
     ...faults,
   ].join("; ");
-  return { line, once, held: once && refused === 0, isEarly: sound && unfinished > 0 };
+  return { line, once, held: refused === 0 ? once : false };
 }

@@ -113,7 +113,7 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   };
 }
 
-/** @returns what begins nothing more of partitions that are demanded back; which returns what lets them go, and whether it did */
+/** @returns what ends the work of partitions that are demanded back. It gives what lets them go, and says whether it did. */
 function createRelease(parts: Parts, owned: Map<number, OwnedPartition>, committer: Committer) {
   const { consumer, processor, metrics, log, clock } = parts;
   return (demanded: readonly number[]) => {
@@ -124,7 +124,7 @@ function createRelease(parts: Parts, owned: Map<number, OwnedPartition>, committ
     }
     processor.drop(({ owner }) => owner.leaving);
     const sinceMs = clock.nowMs();
-    // When nothing of theirs runs and what is finished is committed, or when that takes too long.
+    // It does when nothing of theirs runs and what is finished is committed, or when that takes too long.
     return (): boolean => {
       const running = partitions.some((owner) => owner.running > 0);
       if (clock.nowMs() - sinceMs > revokeTimeoutMs) {

@@ -105,7 +105,7 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
   };
 }
 
-/** @returns what reads the partitions on from where they have to be read again, those that it can */
+/** @returns what has those partitions read again that have to be; where that fails, later */
 function createRewinds({ consumer, log, clock }: OwnershipParts, owned: Owned) {
   let notBeforeMs = 0;
   return (): void => {

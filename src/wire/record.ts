@@ -1,4 +1,4 @@
-/** An order's Kafka record: key = its id, headers = CloudEvents 1.0 in the Kafka binding's binary mode, with the W3C trace context. */
+/** An order's Kafka record: key = its id, value = it with id and time, headers = CloudEvents 1.0 (Kafka, binary mode), W3C trace. */
 import type { TraceContext } from "../http/trace-context.ts";
 import type { OutgoingRecord } from "../kafka/sender.ts";
 import { type Order, schemaVersion } from "../order.ts";
