@@ -70,7 +70,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             partition: number;
-            offset: number | null;
+            offset: number;
         };
         /** @description A problem document (RFC 9457). `fate` tells whether the order may have been accepted; a look-up has none. */
         Problem: {

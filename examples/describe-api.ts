@@ -25,7 +25,7 @@ const views = ["ToCome", "Waiting", "Handled", "Dead"];
 const schemas = {
   Order: orderSchema,
   Batch: { ...array(ref("Order")), minItems: 1, maxItems: maxBatchOrders },
-  Accepted: object({ id: uuid, partition: integer, offset: { ...integer, type: ["integer", "null"] } }),
+  Accepted: object({ id: uuid, partition: integer, offset: integer }),
   Problem: {
     description:
       "A problem document (RFC 9457). `fate` tells whether the order may have been accepted; a look-up has none.",

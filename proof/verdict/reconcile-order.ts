@@ -13,7 +13,9 @@ export function orderViolationsOf(orders: readonly Placed[], evidence: Evidence)
   const customers = Map.groupBy(orders, ({ customer }) => customer);
   const inLog = ({ orderId }: Placed) =>
     evidence.records.get(orderId)?.reduce((first, copy) => (copy.offset < first.offset ? copy : first));
-  const handled = ({ orderId }: Placed) => evidence.handledAtMs.get(orderId);
+  // Who was given up had its turn then, also where its record came again and was handled after all.
+  const handled = ({ orderId }: Placed) =>
+    evidence.dead.has(orderId) ? undefined : evidence.handledAtMs.get(orderId);
   return [...customers].flatMap(([customer, placed]) => [
     ...swapped(placed, inLog, (a, b) => a.partition === b.partition && a.offset < b.offset).map((pair) => ({
       customer,

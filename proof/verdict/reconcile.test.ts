@@ -443,6 +443,12 @@ describe("the order of one customer's orders", () => {
     expect(reconcile(placed({ topic })).held).toBe(true);
   });
 
+  test("is kept when the earlier one was given up in its turn, and handled when its record came again", () => {
+    const ledger = [row("a", 0, { handledAtMs: 9 }), row("b", 1, { handledAtMs: 8 })];
+    const dead = [{ id: sampleId("a"), partition: 0, offset: 0, reason: "no milk" }];
+    expect(judged({ ledger, dead }).orderViolations).toEqual([]);
+  });
+
   test("is broken when the later one was handled before it", () => {
     const ledger = [row("a", 0, { handledAtMs: 9 }), row("b", 1, { handledAtMs: 8 })];
     expect(judged({ ledger }).orderViolations).toEqual([{ ...pair, in: "the handling" }]);

@@ -162,7 +162,7 @@ function jsonOf(bytes: Uint8Array, maxBytes: number): unknown {
 /** Its place on the topic goes with where to look for it: so a consumer can tell whether it has come to that. */
 function accepted(acceptance: Acceptance): Response {
   const { id, partition, offset } = acceptance;
-  const location = `/orders/${id}?partition=${partition}${offset === null ? "" : `&offset=${offset}`}`;
+  const location = `/orders/${id}?partition=${partition}&offset=${offset}`;
   const headers = { "content-type": "application/json", location, [fateHeader]: "accepted" };
   return new Response(JSON.stringify(acceptance), { status: outcomes.accepted.status, headers });
 }

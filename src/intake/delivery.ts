@@ -50,12 +50,12 @@ export function createDelivery(
   }, lookAfterEveryMs);
 
   function settle(order: Pending, { error, partition, offset }: Report): void {
-    if (error !== undefined) {
+    if (error !== undefined || offset === undefined) {
       // Another copy's report is the answer, if there is one.
       if (order.copies === 0) unknown(order, "no acknowledgement", error);
       return;
     }
-    const acceptance = { id: order.id, partition, offset: offset ?? null };
+    const acceptance = { id: order.id, partition, offset };
     on.accepted(order, acceptance);
     if (order.done) return;
     const nowMs = performance.now();

@@ -6,7 +6,7 @@ import { recordOf } from "../wire/record.ts";
 import type { Kind, Lane } from "./admission.ts";
 
 /** What an accepted order's answer says; a broker may acknowledge a repetition without its offset. */
-export type Acceptance = { id: string; partition: number; offset: number | null };
+export type Acceptance = { id: string; partition: number; offset: number };
 
 /** What comes with an order besides its document. */
 export type Given = {

@@ -2,10 +2,9 @@
 import type { Pointer } from "bun:ffi";
 import { errorText, rdkafka } from "./ffi.ts";
 
-/** A delivery report: no error means acknowledged by all in-sync replicas, at this offset. */
+/** No error: acknowledged by all in-sync replicas, at this offset. `code` is the same as rd_kafka_resp_err_t; 0: none of them. */
 export type Report = {
   error: string | undefined;
-  /** The same as rd_kafka_resp_err_t; 0: none of them. */
   code: number;
   partition: number;
   offset: number | undefined;
@@ -15,8 +14,7 @@ export type Report = {
 const concluded = "a later record was acknowledged, and not this one";
 
 /** Of a report in native/reports.cc: two doubles and two 32-bit numbers. */
-const reportDoubles = 3;
-const reportWords = 6;
+const [reportDoubles, reportWords] = [3, 6];
 const atOnce = 4_096;
 
 /** @param onReport called for each record, with the number that it was sent with */
