@@ -66,7 +66,7 @@ export function createCopies(
     const { code, error } = report;
     if (code >= -1) refusingSinceMs = code === 0 ? Infinity : Math.min(refusingSinceMs, performance.now());
     if (code === 32) session.refuse(`the clock here or at the brokers is wrong: ${error}`);
-    else if (code >= -1 && performance.now() > refusingSinceMs + 1_000)
+    else if (code !== 0 && code >= -1 && performance.now() > refusingSinceMs + 1_000)
       session.refuse(`the brokers refuse every order: ${error}`);
     on.reported(order, report);
   }
