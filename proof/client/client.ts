@@ -55,6 +55,13 @@ export async function place(
   return told.answers().map(signedBy(access));
 }
 
+/** Asks, once. @returns the status; undefined: there was no answer */
+export async function statusOf(url: string, options: BunFetchRequestInit): Promise<number | undefined> {
+  const answer = await fetch(url, options).catch(() => undefined);
+  await answer?.text().catch(() => undefined);
+  return answer?.status;
+}
+
 /** As whom an order or a request with this key is sent. */
 export const principalOf = (access: EdgeAccess | undefined, key: string): string | undefined =>
   access && turnOf(key, access.keys)?.principal;

@@ -3,7 +3,7 @@
  * of as waiting lies in Kafka and is not lost; where nobody answers, nothing is known of them.
  */
 import type { EdgeAccess } from "../../infra/secure/access.ts";
-import { bearerOf } from "../client/client.ts";
+import { bearerOf, statusOf } from "../client/client.ts";
 import { type ClientAnswer, orderIdOf } from "../history/history.ts";
 
 const atOnce = 16;
@@ -11,8 +11,8 @@ const answerLimitMs = 10_000;
 /** For all of them: where nobody answers, each takes its time. */
 const allLimitMs = 60_000;
 
-export type Whereabouts = "waits" | "nobody knows it" | "nobody says";
-export type LookUp = (order: ClientAnswer) => Promise<Whereabouts>;
+export type Standing = "waits" | "nobody knows it" | "nobody says";
+export type LookUp = (order: ClientAnswer) => Promise<Standing>;
 
 /** @param url of the balancer */
 export const lookUpAt =
@@ -23,12 +23,7 @@ export const lookUpAt =
     const headers = bearerOf(access, order.key) ?? {};
     const options = { headers, ...(access && { tls: { ca: access.ca } }) };
     const signal = AbortSignal.timeout(answerLimitMs);
-    const status = await fetch(`${url}/orders/${orderIdOf(order)}${place}`, { ...options, signal })
-      .then(async (answer) => [answer.status, await answer.text()] as const)
-      .then(
-        ([status]) => status,
-        () => 0,
-      );
+    const status = await statusOf(`${url}/orders/${orderIdOf(order)}${place}`, { ...options, signal });
     if (status === 200) return "waits";
     // Without its place a consumer cannot tell one that waits from one that nobody knows.
     return status === 404 && place !== "" ? "nobody knows it" : "nobody says";
@@ -38,7 +33,7 @@ export const lookUpAt =
 export async function lookedUp(
   orders: readonly ClientAnswer[],
   lookUp: LookUp,
-): Promise<Record<Whereabouts, number>> {
+): Promise<Record<Standing, number>> {
   const counts = { waits: 0, "nobody knows it": 0, "nobody says": 0 };
   const endMs = performance.now() + allLimitMs;
   const left = orders.values();

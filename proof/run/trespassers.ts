@@ -3,7 +3,7 @@
 // nobody can read says nothing.
 import { edgeAccess, fetchOptions } from "../../infra/secure/access.ts";
 import { comesTrue } from "../../kit/until.ts";
-import { place } from "../client/client.ts";
+import { place, statusOf } from "../client/client.ts";
 import { singleOf } from "../client/mix.ts";
 import type { ClientAnswer, History } from "../history/history.ts";
 import type { System } from "../system/system.ts";
@@ -43,11 +43,7 @@ export function startTrespassers(
   /** @returns the status; undefined: there was no answer */
   async function read(id: string, who: number): Promise<number | undefined> {
     const signal = AbortSignal.any([over.signal, AbortSignal.timeout(readLimitMs)]);
-    const answer = await fetch(`${url}/orders/${id}`, { ...fetchOptions(as(who)), signal }).catch(
-      () => undefined,
-    );
-    await answer?.text().catch(() => undefined);
-    return answer?.status;
+    return statusOf(`${url}/orders/${id}`, { ...fetchOptions(as(who)), signal });
   }
 
   async function turn(n: number): Promise<void> {
