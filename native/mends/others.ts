@@ -1,4 +1,4 @@
-// The same where it is about what others do: another cluster, another producer.
+// The same where it is about what others do: another cluster, another producer, a group.
 import type { Mend } from "./mend.ts";
 
 export const mendsOfOthers: readonly Mend[] = [
@@ -65,6 +65,42 @@ export const mendsOfOthers: readonly Mend[] = [
                             from);
                 goto done;
         }
+`,
+  },
+  /**
+   * A consumer that is being closed meets its group's last demands itself, on the thread that closes it, and also one that is
+   * still on its way to its owner. Before, closing waited for the owner, in another thread; and an owner who met a demand a
+   * moment too late waited for ever for an answer, in a client that might be gone by then.
+   */
+  {
+    file: "src/rdkafka.c",
+    wrong: `        rd_kafka_q_fwd_set(rkcg->rkcg_q, rkq);
+
+        /* Tell cgrp subsystem to terminate. A TERMINATE op will be posted
+         * on the rkq when done. */
+        rd_kafka_cgrp_terminate(rkcg, RD_KAFKA_REPLYQ(rkq, 0)); /* async */
+`,
+    right: `        rk->rk_conf.rebalance_cb = NULL;
+        rd_kafka_q_fwd_set(rkcg->rkcg_q, rkq);
+
+        /* Tell cgrp subsystem to terminate. A TERMINATE op will be posted
+         * on the rkq when done. */
+        rd_kafka_cgrp_terminate(rkcg, RD_KAFKA_REPLYQ(rkq, 0)); /* async */
+        /* Nobody waits for this one's answer. */
+        rd_kafka_op_t *unassign         = rd_kafka_op_new(RD_KAFKA_OP_ASSIGN);
+        unassign->rko_u.assign.method = RD_KAFKA_ASSIGN_METHOD_ASSIGN;
+        rd_kafka_q_enq(rkcg->rkcg_ops, unassign);
+`,
+  },
+  {
+    file: "src/rdkafka_cgrp.c",
+    wrong: `        if (unlikely(rd_atomic32_get(&rkcg->rkcg_terminated) == rd_true)) {
+                if (rko)
+                        rd_kafka_op_destroy(rko);
+`,
+    right: `        if (unlikely(rd_atomic32_get(&rkcg->rkcg_terminated) == rd_true)) {
+                if (rko)
+                        rd_kafka_op_reply(rko, RD_KAFKA_RESP_ERR__DESTROY);
 `,
   },
 ];

@@ -27,7 +27,13 @@ export function createRandom(seed: number) {
 }
 
 /** What runs in one process: nothing of it happens any more once that is dead, and none while it is frozen. */
-export type Process = { readonly name: string; alive: boolean; frozenUntilMs: number };
+export type Process = {
+  readonly name: string;
+  alive: boolean;
+  frozenUntilMs: number;
+  /** When it was told to end. */
+  toEndMs?: number;
+};
 /** Who is no part of what is tried: producers, operators, whoever strikes. */
 export const outside: Process = { name: "outside", alive: true, frozenUntilMs: 0 };
 

@@ -84,6 +84,7 @@ export function createMembers(options: {
     leave(process: Process): void {
       say(`${process.name} is to leave`);
       leaving.add(process);
+      process.toEndMs ??= time.nowMs();
       processes.get(process)?.leave();
     },
   };

@@ -28,8 +28,6 @@ const stuckMs = 10_000;
 const noProgressS = 60;
 /** Why it works on nothing, or not on all; since when: a rebalance takes a while; and until when: what lasts is said again. */
 const settled = { why: "joining the group", fromMs: Infinity, toMs: 0 };
-/** An assignment may be on its way when the member leaves: nobody would answer it later, and closing would wait for that. */
-const lastDemandsMs = 100;
 
 /** `demands` are the group's, oldest first; the consumer's onRebalance appends to it. */
 type Parts = OwnershipParts & { demands: Rebalance[]; processor: ReturnType<typeof createProcessor> };
@@ -44,13 +42,19 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   let state: State = { is: "owning" };
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
-  let leftAtMs = Number.POSITIVE_INFINITY;
+  let leaving = false;
   let polledAtMs = clock.nowMs();
   let progressAtMs = polledAtMs;
   let heldBefore = 0;
+  /** Who leaves gives all that it has back by itself; what the group still demands is met by whoever closes the consumer. */
+  function nextDemand(): Rebalance | undefined {
+    if (state.is === "releasing") return undefined;
+    if (!leaving) return state.is === "owning" ? demands.shift() : undefined;
+    return owned.size > 0 ? { kind: "revoke", partitions: [...owned.keys()] } : undefined;
+  }
   function meetDemands(): void {
     if (state.is === "releasing" && state.letGo()) state = { is: "owning" };
-    const demand = state.is === "owning" ? demands.shift() : undefined;
+    const demand = nextDemand();
     if (!demand) return;
     metrics.rebalances.inc();
     log.info(demand, "rebalance");
@@ -58,8 +62,9 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
     if (demand.kind === "revoke") state = { is: "releasing", letGo: release(demand.partitions) };
     else {
       state = { is: "taking on" };
-      void takeOn(demand.partitions, () => leftAtMs < Number.POSITIVE_INFINITY).finally(() => {
-        [trouble, state] = [settled, { is: "owning" }];
+      void takeOn(demand.partitions, () => leaving).finally(() => {
+        trouble = settled;
+        if (state.is === "taking on") state = { is: "owning" };
       });
     }
   }
@@ -84,10 +89,9 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
     else await consumer.wait(isBusy ? busyMs : idleMs);
   }
   return {
-    /** Runs until `leave`, and resolves when every partition is let go and the group is left. */
+    /** Runs until `leave`, and resolves when every partition is let go: the consumer's `close` leaves the group. */
     async run(): Promise<void> {
-      const mayBeAsked = () => clock.nowMs() < leftAtMs + lastDemandsMs || demands.length > 0;
-      while (mayBeAsked() || state.is === "taking on" || owned.size > 0) {
+      while (!leaving || owned.size > 0) {
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
@@ -95,10 +99,8 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
         await poll();
       }
     },
-    /** Gives everything back, the way any revocation goes. */
     leave(): void {
-      leftAtMs = clock.nowMs();
-      consumer.leave();
+      leaving = true;
     },
     unready(): string | undefined {
       if (clock.nowMs() - polledAtMs > stuckMs) return "the loop is stuck";

@@ -26,35 +26,31 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
   const owned = new Map<number, OwnedPartition>();
   let topicId: string | undefined;
   const toldId = () => topicId ?? "-";
-  /** Takes partitions on from where the group stands; also while leaving, or it could not, but then nothing of them counts. */
+  /** Takes partitions on from where the group stands, which may also demand that nothing is taken on. */
   async function takeOn(partitions: readonly number[], isLeaving: () => boolean): Promise<void> {
-    for (;;) {
-      const leaves = isLeaving();
-      // The group demands that nothing is taken on, too.
-      const asks = partitions.length > 0 && !leaves;
+    while (!isLeaving()) {
       try {
+        const asks = partitions.length > 0;
         const committed = asks ? await consumer.committed(partitions, lookUpTimeoutMs) : undefined;
+        if (isLeaving()) return;
         const id = consumer.topicId();
         if (id === undefined && committed?.values().some((start) => topicOf(start) !== undefined))
           throw new Error(`the id of ${config.ORDERS_TOPIC} is not told`);
         topicIs(id);
-        consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition), leaves)));
+        consumer.assign(partitions.map((partition) => own(partition, committed?.get(partition))));
         return;
       } catch (error) {
         log.warn({ kafka: (error as Error).message }, "partitions can't be taken on yet");
-        if (leaves) return;
-        if (!isLeaving()) await clock.sleep(retryMs);
+        await clock.sleep(retryMs);
       }
     }
   }
-  function own(partition: number, committed: CommittedOffset | undefined, leaves: boolean): Start {
+  function own(partition: number, committed: CommittedOffset | undefined): Start {
     const of = committed && topicOf(committed);
     const isOther = of !== undefined && of !== topicId;
     if (isOther) restarted("recreated", { partition, from: committed?.offset });
     const start = isOther ? undefined : committed;
     const owner = ownPartition(partition, start, toldId);
-    owner.lost = leaves;
-    if (leaves) owner.revoked.abort();
     owned.set(partition, owner);
     return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };
   }

@@ -12,13 +12,14 @@ import { openWakeUps } from "./wake-ups.ts";
 /** What the group protocol demands: these partitions are to be taken on, or given up. */
 export type Rebalance = { kind: "assign" | "revoke"; partitions: number[] };
 
+/** It meets each demand by `assign` or `unassign`, in order; those that it has not met when it closes, librdkafka meets. */
+type Owner = { onRebalance: (rebalance: Rebalance) => void; onError: (message: string) => void };
+
 export type KafkaConsumer = Awaited<ReturnType<typeof openConsumer>>;
 
-/** Connects and joins. Each demand is met by `assign` or `unassign`, in order. @throws Error if no broker answers within 5 s */
-export function openConsumer(
-  config: ConsumerConfig,
-  options: { onRebalance: (rebalance: Rebalance) => void; onError: (message: string) => void },
-) {
+/** Connects and joins. @throws Error if no broker answers within 5 s */
+export function openConsumer(config: ConsumerConfig, options: Owner) {
+  const owner = { ...options };
   const client = new Kafka.KafkaConsumer(
     {
       ...clientOptions(config),
@@ -45,14 +46,14 @@ export function openConsumer(
       "fetch.queue.backoff.ms": 50,
       "fetch.error.backoff.ms": 100,
       rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
-        options.onRebalance({
+        owner.onRebalance({
           kind: error.code === Kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS ? "assign" : "revoke",
           partitions: assignment.map(({ partition }) => partition),
         }),
     } as Kafka.ConsumerGlobalConfig,
     { "auto.offset.reset": "earliest" },
   );
-  return connected(client, config, (handle) => join(client, handle, config), options.onError);
+  return connected(client, config, (handle) => join(client, handle, config, owner), options.onError);
 }
 
 type Told = { partition: number; offset?: number };
@@ -60,7 +61,7 @@ const offsetsIn = (told: readonly Told[]): Map<number, number> =>
   new Map(told.flatMap(({ partition, offset }) => (offset === undefined ? [] : [[partition, offset]])));
 
 /** What a connected client does, from joining on. @throws Error when no pipe can be made */
-function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig) {
+function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConfig, owner: Owner) {
   const topic = config.ORDERS_TOPIC;
   let wake: () => void = () => undefined;
   const wakeUps = openWakeUps(handle, () => wake(), "consumer");
@@ -104,9 +105,9 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       ]);
       return missing.find((words) => typeof words === "string");
     },
-    /** Demands a revocation of everything and leaves the group after it. */
-    leave: (): void => void client.unsubscribe(),
+    /** Leaves the group. */
     async close(): Promise<void> {
+      owner.onRebalance = () => undefined;
       await asking.close();
       await wakeUps.close();
       fetched.close();

@@ -45,13 +45,6 @@ async function asMember<Result>(
   try {
     return await act(member, demands);
   } finally {
-    member.leave();
-    await until("the partitions are given back", () => {
-      member.poll(1_000);
-      const demand = demands.shift();
-      if (demand) member.unassign(demand.partitions);
-      return demand;
-    });
     await member.close();
   }
 }
@@ -159,13 +152,6 @@ test("who waits is woken by a record, long before the time is over", async () =>
   producer.produce({ topic, partition: 0, key: null, value: "awake", headers: [] }, () => undefined);
   await reading;
   expect(String(found[0]?.value)).toBe("awake");
-  member.leave();
-  await until("the partition is given back", () => {
-    member.poll(10);
-    const demand = demands.shift();
-    if (demand) member.unassign(demand.partitions);
-    return demand;
-  });
   await member.close();
 }, 120_000);
 

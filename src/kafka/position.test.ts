@@ -50,11 +50,7 @@ async function inNewLog(leaders: readonly number[]) {
       consumer.pause([0]);
       consumer.resume([0]);
     },
-    async [Symbol.asyncDispose]() {
-      consumer.leave();
-      consumer.unassign((await demand()).partitions);
-      await consumer.close();
-    },
+    [Symbol.asyncDispose]: () => consumer.close(),
   };
 }
 

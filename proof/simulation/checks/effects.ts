@@ -36,7 +36,7 @@ export function createEffectRules(
   function isLeaving(id: string): boolean {
     const metMs = nowMs() - metAfterMs;
     const leaves = ({ partition }: Stored) =>
-      (demandedAtMs.get(partition) ?? Number.POSITIVE_INFINITY) < metMs;
+      Math.min(demandedAtMs.get(partition) ?? Infinity, process.toEndMs ?? Infinity) < metMs;
     const records = [...given.keys()].filter(({ order }) => order?.id === id);
     return records.length > 0 && records.every(leaves) && !wasFrozen(metMs);
   }

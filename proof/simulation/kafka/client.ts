@@ -63,6 +63,7 @@ export function createClient(options: {
     wait: (timeoutMs) => clock.sleep(random.int(timeoutMs, 6 * timeoutMs)),
     assign(starts) {
       for (const one of starts) positions.begin(one);
+      client.metAtMs = time.nowMs();
       group.met(client, "assign");
     },
     unassign(partitions) {
@@ -71,8 +72,10 @@ export function createClient(options: {
       for (const partition of partitions) {
         const ownedSinceMs = client.positions.get(partition)?.sinceMs ?? 0;
         client.positions.delete(partition);
-        options.onLetGo(process, { partition, ownedSinceMs, demandedAtMs: client.demandedAtMs, isMember });
+        const demandedAtMs = releasedFromMs(client, partition);
+        options.onLetGo(process, { partition, ownedSinceMs, demandedAtMs, isMember });
       }
+      client.metAtMs = time.nowMs();
       group.met(client, "revoke");
     },
     pause: (partitions) => positions.setPaused(partitions, true),
@@ -90,16 +93,21 @@ export function createClient(options: {
     },
     topicId: () => client.topicId,
     committedOffsets: async () => new Map(),
-    leave() {
-      client.leaving = true;
-      world.timer(1, group.balance);
-    },
     missingRight: async () => undefined,
     async close() {
       if (client.positions.size > 0) broken(`${process.name} ends with partitions that it has not given up`);
       client.inGroup = false;
       group.clients.delete(client);
-      group.balance();
+      world.timer(1, group.balance);
     },
   };
+}
+
+/** Who is to end gives up what it has as soon as it has met what was demanded before. */
+function releasedFromMs(client: GroupClient, partition: number): number {
+  const { process, demand, demandedAtMs } = client;
+  const { toEndMs } = process;
+  const isDemanded = client.demanded && demand?.kind === "revoke" && demand.partitions.includes(partition);
+  if (toEndMs === undefined || (isDemanded && demandedAtMs < toEndMs)) return demandedAtMs;
+  return Math.max(toEndMs, client.metAtMs);
 }

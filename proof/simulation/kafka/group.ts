@@ -23,13 +23,14 @@ export type GroupClient = {
   /** Of its membership: what an earlier one sent is refused. */
   generation: number;
   inGroup: boolean;
-  leaving: boolean;
   /** What the coordinator takes it to own. */
   owned: Set<number>;
   /** Demanded and not met. */
   demand: Rebalance | undefined;
   demanded: boolean;
   demandedAtMs: number;
+  /** When it met one last. */
+  metAtMs: number;
   positions: Map<number, Position>;
   /** As it has last heard it. */
   topicId: string;
@@ -52,15 +53,15 @@ export function createGroup(options: {
 
   /** Gives partitions to members, taking none from whom it need not (cooperative-sticky). */
   function balance(): void {
-    const members = [...clients].filter(({ inGroup, leaving }) => inGroup && !leaving);
+    const members = [...clients].filter(({ inGroup }) => inGroup);
     const most = Math.ceil(options.partitions / Math.max(1, members.length));
     const free = new Set(Array(options.partitions).keys());
     for (const { owned } of clients) for (const partition of owned) free.delete(partition);
     for (const client of clients) {
       if (!client.inGroup || client.demand) continue;
-      const surplus = [...client.owned].slice(client.leaving ? 0 : most);
+      const surplus = [...client.owned].slice(most);
       if (surplus.length > 0) demand(client, { kind: "revoke", partitions: surplus });
-      else if (!client.leaving && client.owned.size < most && free.size > 0) {
+      else if (client.owned.size < most && free.size > 0) {
         const partitions = [...free].slice(0, most - client.owned.size);
         for (const partition of partitions) {
           free.delete(partition);
@@ -83,7 +84,7 @@ export function createGroup(options: {
       for (const partition of client.demand.partitions) client.owned.delete(partition);
       client.generation += 1;
       // Who lost its session is in again when it has given up everything, not after a revoke of before.
-      if (!client.leaving && client.positions.size === 0) client.inGroup = true;
+      if (client.positions.size === 0) client.inGroup = true;
     }
     client.demand = undefined;
     world.timer(random.int(1, 300), balance);
@@ -104,7 +105,7 @@ export function createGroup(options: {
       if (partitions.length > 0) demand(client, { kind: "revoke", partitions });
       else {
         client.demand = undefined;
-        if (!client.leaving) client.inGroup = true;
+        client.inGroup = true;
         world.timer(random.int(1, 300), balance);
       }
     };

@@ -41,8 +41,8 @@ export function createKafka(options: {
   return {
     join(process: Process, clock: Clocked, onRebalance: (rebalance: Rebalance) => void): KafkaConsumer {
       const client: GroupClient = {
-        ...{ process, generation: 0, inGroup: true, leaving: false, owned: new Set<number>() },
-        ...{ demand: undefined, demanded: false, demandedAtMs: 0 },
+        ...{ process, generation: 0, inGroup: true, owned: new Set<number>() },
+        ...{ demand: undefined, demanded: false, demandedAtMs: 0, metAtMs: 0 },
         ...{ positions: new Map(), onRebalance, topicId: topic.id() },
       };
       clients.add(client);

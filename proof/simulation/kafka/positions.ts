@@ -41,7 +41,7 @@ export function createPositions(options: {
       const { partition, offset, leaderEpoch } = start;
       const group = committed.get(partition);
       // Who was frozen may have asked before it lost its session.
-      const isKnown = client.inGroup && group && topicOf(group) === client.topicId && !client.leaving;
+      const isKnown = client.inGroup && group && topicOf(group) === client.topicId;
       if (isKnown && (offset !== group.offset || leaderEpoch !== group.leaderEpoch))
         broken(`${name} begins ${partition} at ${offset}, and the group is at ${group.offset}`);
       read(start);

@@ -57,10 +57,10 @@ export function createSimulatedReader(options: {
       if (random.chance(0.3)) return [];
     }
     const taken = position.fetched.splice(0, random.int(1, most));
-    // A member that is to give it up takes on no more of it, nor one that is to leave and gets it all the same.
+    // A member that is to give it up takes on no more of it, nor one that is to end.
     const revoked =
       client.demanded && client.demand?.kind === "revoke" && client.demand.partitions.includes(partition);
-    const leaves = client.leaving || revoked;
+    const leaves = revoked || client.process.toEndMs !== undefined;
     for (const stored of taken) {
       position.next = stored.offset + 1;
       position.epoch = stored.leaderEpoch;
