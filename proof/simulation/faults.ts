@@ -49,9 +49,8 @@ const kinds: Record<string, (world: World) => void> = {
     const had = Math.min(kafka.committed.get(log.partition)?.offset ?? 0, log.end());
     const lost = Math.max(0, had - to);
     const isBack = log.lose(to);
-    later(time, random.int(2_500, 12_000), () => {
-      isBack();
-      if (kafka.isAway() || !kafka.logs().includes(log)) return;
+    function regrow(): void {
+      if (kafka.isAway() || log.isDown() || !kafka.logs().includes(log)) return;
       // What producers had under way comes first. One is newer than what was lost, in place of it, or nobody could tell.
       const late = random.int(0, Math.max(0, lost - 1));
       const all = late + random.int(Math.min(late, 1), lost + 1);
@@ -59,6 +58,10 @@ const kinds: Record<string, (world: World) => void> = {
         const order = orders.next();
         append(order, Buffer.from(JSON.stringify(order)), log, n < late ? 60_000 : 0);
       }
+    }
+    later(time, random.int(300, 12_000), () => {
+      isBack();
+      later(time, random.pick([0, random.int(0, 1_000)]), regrow);
       // Who takes over has to notice what the one before it had no time for.
       if (random.chance(0.3)) later(time, random.int(0, 3_000), () => kinds.crash?.(world));
     });

@@ -74,6 +74,12 @@ const mutations: Mutation[] = [
     wrong: "true",
   },
   {
+    defect: "a commit has one of several marks",
+    file: "offsets.ts",
+    right: "brief ? 1 : 60",
+    wrong: "1",
+  },
+  {
     defect: "what was under way when a log was cut is passed over",
     file: "ownership.ts",
     right: "cut.length > 0 ? await ask(cut, -lateMs) : newer",

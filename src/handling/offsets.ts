@@ -18,16 +18,16 @@ export type OffsetTracker = ReturnType<typeof createOffsetTracker>;
 
 /** Of the broker's 4,096 bytes for metadata (offset.metadata.max.bytes). */
 const maxMetadata = 4_000;
-const ours = /^4,[^,]+(,-?\d+){6}(,[0-9a-z]+)*$/;
+const ours = /^5,[^,]+(,-?\d+){4}(,\d+:-?\d+)(:\d+:-?\d+)*(,[0-9a-z]+)*$/;
 
 /** How far a log was seen, and marks on the way, by which it is checked whether it was cut. @param claim of who owned it before */
 function createSight(start: number | undefined, claim: ReturnType<typeof told>) {
   let next = start;
   let newestMs = claim?.newestMs ?? -1;
   /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
-  let seenFrom = claim && (next ?? 0) <= claim.next ? claim.mark.from : (next ?? 0);
+  let seenFrom = claim && (next ?? 0) <= claim.next ? claim.from : (next ?? 0);
   /** In the order of the offsets; each is checked once there are records beyond it. */
-  const marks: Mark[] = claim ? [claim.mark] : [];
+  const marks: Mark[] = claim?.marks ?? [];
   function mark(): void {
     if (next === undefined || (marks.at(-1)?.offset ?? -1) >= next) return;
     // Look-ups may fail for long: no more than 60 wait for theirs.
@@ -66,10 +66,10 @@ function createSight(start: number | undefined, claim: ReturnType<typeof told>) 
       if (!isCut && (newer >= 0 || newestMs === upTo)) marks.shift();
       return isCut;
     },
-    /** What of it goes into the metadata of a commit. */
-    sight(next: number): number[] {
-      const unchecked = marks[0] ?? { offset: next, newestMs };
-      return [newestMs, seenFrom, next, unchecked.offset, unchecked.newestMs];
+    /** What of it goes into the metadata of a commit: also marks, or who is next could not tell what was cut between two. */
+    sight(next: number, mostMarks: number): string {
+      const unchecked = marks.length > 0 ? marks.slice(0, mostMarks) : [{ offset: next, newestMs }];
+      return `${[newestMs, seenFrom, next]},${unchecked.map((one) => `${one.offset}:${one.newestMs}`).join(":")}`;
     },
   };
 }
@@ -129,7 +129,7 @@ export function createOffsetTracker(
       if (!progressed || next === undefined) return undefined;
       const unfinished = oldest();
       const offset = unfinished?.offset ?? next;
-      const head = `4,${topicId()},${[newestEpoch, ...sight(next)]}`;
+      const head = `5,${topicId()},${newestEpoch},${sight(next, brief ? 1 : 60)}`;
       const metadata = brief ? head : encoded(head, offset, next, open.keys(), known);
       if (offset === committed?.offset && metadata === committed.metadata) return undefined;
       // Its own will do for that of the record before it: where the log is cut below one, it is cut below the other.
@@ -172,16 +172,18 @@ function encoded(head: string, offset: number, next: number, unfinished: Iterabl
 /** What metadata says; undefined where it is somebody else's. */
 function told({ metadata }: CommittedOffset) {
   if (!ours.test(metadata)) return undefined;
-  const [, topicId, epoch, newest, from, next, offset, upTo, ...runs] = metadata.split(",");
+  const [, topicId, ...all] = metadata.split(",");
+  const [leaderEpoch = 0, newestMs = 0, from = 0, next = 0] = all.map(Number);
   const ranges: Finished["ranges"] = [];
   let at = 0;
-  for (const [n, run] of runs.entries()) {
+  for (const [n, run] of all.slice(5).entries()) {
     const from = at;
     at += Number.parseInt(run, 36);
     if (n % 2 === 1) ranges.push([from, at]);
   }
-  const mark: Mark = { offset: Number(offset), newestMs: Number(upTo), from: Number(from) };
-  return { topicId, leaderEpoch: Number(epoch), newestMs: Number(newest), next: Number(next), mark, ranges };
+  const marked = (all[4] ?? "").matchAll(/(\d+):(-?\d+)/g);
+  const marks = [...marked].map(([, at, ms]): Mark => ({ offset: Number(at), newestMs: Number(ms), from }));
+  return { topicId, leaderEpoch, newestMs, from, next, marks, ranges };
 }
 
 /** The topic whose id a commit has in its metadata; undefined where it says none. */

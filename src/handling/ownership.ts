@@ -50,8 +50,7 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
     const isOther = of !== undefined && of !== topicId;
     if (isOther) restarted("recreated", { partition, from: committed?.offset });
     const start = isOther ? undefined : committed;
-    const owner = ownPartition(partition, start, toldId);
-    owned.set(partition, owner);
+    owned.set(partition, ownPartition(partition, start, toldId));
     return { partition, offset: start?.offset ?? "beginning", leaderEpoch: start?.leaderEpoch ?? -1 };
   }
   function restarted(reason: "truncated" | "recreated" | "retention", where: Record<string, unknown>): void {

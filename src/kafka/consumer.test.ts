@@ -7,7 +7,7 @@ import { cText, rdkafka } from "./ffi.ts";
 
 /** librdkafka numbers them. */
 const openConsumers = () =>
-  Array.from({ length: 500 }, (_, n) =>
+  Array.from({ length: 10_000 }, (_, n) =>
     rdkafka.coffee_orders_client(cText(`coffee-orders#consumer-${n}`)),
   ).filter(Boolean).length;
 

@@ -6,7 +6,6 @@ import type { GroupClient, Position } from "./group.ts";
 import type { Stored } from "./log.ts";
 import type { Topic } from "./topic.ts";
 
-const mostFetched = 12;
 export const mostPolled = 6;
 
 export type Deliver = ReturnType<typeof createSimulatedReader>;
@@ -23,6 +22,10 @@ export function createSimulatedReader(options: {
 }) {
   const { random, name, topic, troubles, onDelivery, say } = options;
   const { logOf } = topic;
+  // One has much in memory and works through it slowly, while brokers come and go.
+  const { mostFetched, idles } = random.chance(0.2)
+    ? { mostFetched: 200, idles: 0.8 }
+    : { mostFetched: 12, idles: 0 };
 
   function validate(client: GroupClient, partition: number, position: Position): void {
     const log = logOf(partition);
@@ -56,6 +59,7 @@ export function createSimulatedReader(options: {
       position.fetched = logOf(partition).from(position.next, random.int(1, mostFetched));
       if (random.chance(0.3)) return [];
     }
+    if (random.chance(idles)) return [];
     const taken = position.fetched.splice(0, random.int(1, most));
     // A member that is to give it up takes on no more of it, nor one that is to end.
     const revoked =
