@@ -27,6 +27,35 @@ const mends: readonly Mend[] = [
     wrong: "  if (err == RdKafka::ERR_NO_ERROR) {\n    return Baton(metadata);",
     right: "  delete topic;\n  if (err == RdKafka::ERR_NO_ERROR) {\n    return Baton(metadata);",
   },
+  /** It was also given back, and offsets were waited for, while another thread destroyed the client. */
+  {
+    file: "connection.cc",
+    wrong: "  RdKafka::Topic* topic = NULL;\n  RdKafka::ErrorCode err;\n",
+    right:
+      "  scoped_shared_read_lock whole(m_connection_lock);\n  RdKafka::Topic* topic = NULL;\n  RdKafka::ErrorCode err;\n",
+  },
+  {
+    file: "kafka-consumer.cc",
+    wrong: "Committed(std::vector<RdKafka::TopicPartition*> &toppars,\n  int timeout_ms) {\n",
+    right:
+      "Committed(std::vector<RdKafka::TopicPartition*> &toppars,\n  int timeout_ms) {\n  scoped_shared_read_lock lock(m_connection_lock);\n",
+  },
+  /** A consumer left its group only when all that was being looked up had its answer. Now that is waited for afterwards. */
+  {
+    file: "kafka-consumer.cc",
+    wrong: `    {
+      scoped_shared_write_lock lock(m_connection_lock);
+
+      RdKafka::KafkaConsumer* consumer =
+        dynamic_cast<RdKafka::KafkaConsumer*>(m_client);
+      err = consumer->close();
+
+`,
+    right: `    err = dynamic_cast<RdKafka::KafkaConsumer*>(m_client)->close();
+    {
+      scoped_shared_write_lock lock(m_connection_lock);
+`,
+  },
 ];
 
 /** Changes with whatever the addon is made of, made by, or runs in. */

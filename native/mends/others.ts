@@ -103,4 +103,18 @@ export const mendsOfOthers: readonly Mend[] = [
                         rd_kafka_op_reply(rko, RD_KAFKA_RESP_ERR__DESTROY);
 `,
   },
+  /**
+   * Who had joined and been given nothing yet did not leave when it was closed, and what was to become its own belonged to
+   * nobody for a session. librdkafka leaves once all is given back, and asks that only of who has something.
+   */
+  {
+    file: "src/rdkafka_cgrp.c",
+    wrong: `                             "terminating, skipping rejoin",
+                             RD_KAFKAP_STR_PR(rkcg->rkcg_group_id));
+`,
+    right: `                             "terminating, skipping rejoin",
+                             RD_KAFKAP_STR_PR(rkcg->rkcg_group_id));
+                rd_kafka_cgrp_leave_maybe(rkcg);
+`,
+  },
 ];
