@@ -61,6 +61,8 @@ test(
     await consumeUntil(consumer, () => events.length > 0);
     consumer.commit({ topic, partition: 0, offset: 0 });
     await consumeUntil(consumer, () => events.includes("committed"));
+    consumer.unsubscribe();
+    await consumeUntil(consumer, () => events.length > 2);
     await disconnect(consumer);
     expect(events).toEqual([[ASSIGN, 4], "committed", [REVOKE, 4]]);
   },
