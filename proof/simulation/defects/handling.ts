@@ -3,12 +3,6 @@ import type { Defect } from "./defects.ts";
 
 export const ofHandling: Defect[] = [
   {
-    defect: "what a revoked partition has waiting is begun all the same",
-    file: "processor.ts",
-    right: "batch.filter(({ owner }) => !owner.leaving)",
-    wrong: "batch",
-  },
-  {
     defect: "RetryLater is counted as an attempt",
     file: "attempt.ts",
     right: 'if (thrown instanceof RetryLater) return { kind: "later", reason };',

@@ -81,36 +81,6 @@ export const ofPlaces: Defect[] = [
     wrong: "leaderEpoch: -1 }",
   },
   {
-    defect: "what comes before a place is confirmed tells nothing",
-    file: "ownership.ts",
-    right: "owner.rewindTo = Math.min(owner.rewindTo, offset);",
-    wrong: "return undefined;",
-  },
-  {
-    defect: "a commit that is too long for the brokers stays so",
-    file: "committer.ts",
-    right: "for (const { offsets } of dues) offsets.shorten();",
-    wrong: ";",
-  },
-  {
-    defect: "a commit that is acknowledged late counts for the log after it",
-    file: "committer.ts",
-    right: "for (const { offsets, commit } of dues) offsets.acknowledged(commit);",
-    wrong: "for (const { owner, commit } of dues) owner.offsets.acknowledged(commit);",
-  },
-  {
-    defect: "who was out of the group once commits no more of what it owns",
-    file: "committer.ts",
-    right: "owner.lost = owner.leaving;",
-    wrong: "owner.lost = true;",
-  },
-  {
-    defect: "where one partition has no leader no log is checked",
-    file: "ownership.ts",
-    right: "if (all.length > 1) for (const one of all) await check([one]);",
-    wrong: "if (all.length > 99) return;",
-  },
-  {
     defect: "what was under way when a log was cut is passed over",
     file: "ownership.ts",
     right: "cut.length > 0 ? await ask(cut, -lateMs) : newer",
