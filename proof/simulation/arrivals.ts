@@ -1,23 +1,26 @@
 /** How records come to the logs: orders, what is no order, holes, and letters that are sent back. */
 import type { PlacedOrder } from "../../src/wire/validation.ts";
 import { outside, type Random, type Time } from "./clock.ts";
+import type { Habits } from "./habits.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import type { Log, Stored } from "./kafka/log.ts";
 import type { Letters } from "./letters.ts";
 import type { Orders } from "./orders.ts";
 
 const goodEveryMs = 5_000;
-const mostLateMs = 300;
+/** How long ago producers that wait, or whose clocks differ, say that they wrote what is appended now. */
+const mostLateMs = { usual: 300, late: 60_000, "very late": 900_000 };
 
 export function createArrivals(options: {
   random: Random;
   time: Time;
+  habits: Habits;
   kafka: Kafka;
   letters: Letters;
   orders: Orders;
   say: (what: string) => void;
 }) {
-  const { random, time, kafka, letters, orders, say } = options;
+  const { random, time, habits, kafka, letters, orders, say } = options;
   const { epochMs, timer } = time.clockOf(outside);
   let placed = 0;
 
@@ -28,10 +31,16 @@ export function createArrivals(options: {
     log = someLog(),
     waitedMs = 0,
   ): Stored | undefined {
-    const timestampMs = epochMs() - waitedMs - random.int(0, mostLateMs);
-    const stored = log?.append(order, value, timestampMs);
+    const stored = log?.append(order, value, dated(waitedMs));
     if (stored) letters.expect(stored);
     return stored;
+  }
+  function dated(waitedMs: number): number {
+    const { dates } = habits;
+    if (dates === "none") return -1;
+    if (dates === "nanoseconds") return (epochMs() - random.int(0, mostLateMs.usual)) * 1_000_000;
+    if (dates === "ahead") return epochMs() + random.pick([0, random.int(0, 3_600_000)]);
+    return epochMs() - waitedMs - random.int(0, mostLateMs[dates]);
   }
   function someLog(): Log | undefined {
     const there = kafka.isAway() ? [] : kafka.logs().filter((log) => !log.isDown());

@@ -10,6 +10,7 @@ import {
 import { verdictOf } from "../../src/ledger/rows.ts";
 import type { Conduct } from "./checks/conduct.ts";
 import type { Process, Random, Time } from "./clock.ts";
+import type { Habits } from "./habits.ts";
 import type { Orders } from "./orders.ts";
 
 /** By then every statement is over, on the server or with its connection. */
@@ -23,11 +24,12 @@ export const unavailable = () => new LedgerUnavailableError("the connection brok
 export function createDatabase(options: {
   random: Random;
   time: Time;
+  habits: Habits;
   orders: Orders;
   conduct: () => Pick<Conduct, "inserted">;
   say: (what: string) => void;
 }) {
-  const { random, time, orders, conduct, say } = options;
+  const { random, time, habits, orders, conduct, say } = options;
   const itself = { name: "ledger", alive: true, frozenUntilMs: 0 };
   const world = time.clockOf(itself);
   const rows = new Map<string, Row>();
@@ -36,7 +38,7 @@ export function createDatabase(options: {
   const troubles = { down: false, broken: 0, slow: 0, silent: false };
 
   async function work(): Promise<void> {
-    await world.sleep(random.chance(troubles.slow) ? random.int(100, 4_000) : random.int(0, 5));
+    await world.sleep(random.chance(troubles.slow) ? random.int(100, 4_000) : random.int(0, habits.ledgerMs));
     if (troubles.down) throw unavailable();
   }
 

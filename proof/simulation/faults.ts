@@ -16,20 +16,20 @@ const kinds: Record<string, (world: World) => void> = {
     leave(process);
     later(time, random.int(0, 4_000), start);
   },
-  "one more"({ processes, start }) {
-    if (processes.size < 3) start();
+  "one more"({ habits, processes, start }) {
+    if (processes.size < Math.max(3, habits.members)) start();
   },
   "session lost"({ random, processes, kafka }) {
     const process = someone(processes, random);
     if (process) kafka.loseSession(process);
   },
-  frozen({ random, processes, kafka, time, say }) {
+  frozen({ random, habits, processes, kafka, time, say }) {
     const process = someone(processes, random);
     if (!process) return;
-    const ms = random.int(50, 15_000);
+    const ms = random.int(50, habits.frozenMs);
     say(`${process.name} is frozen for ${ms} ms`);
     process.frozenUntilMs = Math.max(process.frozenUntilMs, time.nowMs() + ms);
-    if (ms > 6_000) later(time, 6_000, () => kafka.loseSession(process));
+    if (ms > habits.sessionMs) later(time, habits.sessionMs, () => kafka.loseSession(process));
   },
   "log cut"({ random, kafka, place, say }) {
     const log = random.pick(kafka.logs());
@@ -40,10 +40,13 @@ const kinds: Record<string, (world: World) => void> = {
     place(random.int(0, 12));
   },
   "log lost in its epoch"(world) {
-    const { random, kafka, orders, append, time, say } = world;
+    const { random, habits, kafka, orders, append, time, say } = world;
     const log = random.pick(kafka.logs());
+    // Only timestamps tell of it.
+    if (habits.dates !== "usual") return kinds["log cut"]?.(world);
     if (kafka.isAway() || log.isDown() || log.hasGaps()) return;
-    const to = random.int(log.start(), log.end());
+    // And all that took the places of others: nobody could tell where the newest of those is lost, and another one is not.
+    const to = random.int(log.start(), Math.max(log.start(), log.intactTo()));
     say(`all brokers lose what log ${log.partition} of ${log.end()} has from ${to} on, and are away`);
     // What a consumer certainly had from there.
     const had = Math.min(kafka.committed.get(log.partition)?.offset ?? 0, log.end());
@@ -65,6 +68,20 @@ const kinds: Record<string, (world: World) => void> = {
       // Who takes over has to notice what the one before it had no time for.
       if (random.chance(0.3)) later(time, random.int(0, 3_000), () => kinds.crash?.(world));
     });
+  },
+  "log cut twice"(world) {
+    kinds["log cut"]?.(world);
+    later(world.time, world.random.int(0, 600), () => kinds["log cut"]?.(world));
+  },
+  "brokers away"({ random, kafka, time, say }) {
+    const log = random.pick(kafka.logs());
+    if (kafka.isAway() || log.isDown()) return;
+    say(`the brokers of ${log.partition} are away`);
+    later(time, random.int(100, 12_000), log.away());
+  },
+  "hand-overs"({ random, kafka, time }) {
+    for (let times = random.int(1, 5); times > 0; times -= 1)
+      later(time, random.int(0, random.pick([500, 5_000])), kafka.move);
   },
   "another leader"({ random, kafka }) {
     const log = random.pick(kafka.logs());
@@ -94,10 +111,6 @@ const kinds: Record<string, (world: World) => void> = {
     during(world, world.processes.size === 1 ? 600_000 : 60_000, world.orders.state, "outage", {
       declared: false,
     }),
-};
-
-/** Those of one world in four, beside the others. */
-const more: typeof kinds = {
   redrive: (world) => world.redrive(),
   "letters refused": (world) => during(world, 20_000, world.letters.troubles, "refused", true),
   "ledger silent": (world) => during(world, 8_000, world.ledger.troubles, "silent", true),
@@ -130,9 +143,9 @@ function during<Troubles, Name extends keyof Troubles>(
 
 /** Plans the faults of a world and its orders' arrival. */
 export function faultsOf(world: World) {
-  const { random, time, place, start, processes, kafka, ledger, letters, orders } = world;
+  const { random, habits, time, place, start, processes, kafka, ledger, letters, orders } = world;
   const names = Object.keys(kinds);
-  const chosen = Array.from({ length: random.int(1, 4) }, () => random.pick(names));
+  const chosen = Array.from({ length: habits.kindsOfFaults }, () => random.pick(names));
   // Long enough for an order to use up its attempts, were they counted; and where one consumer sees all customers fail, and
   // so can tell, its time as well.
   const [leastMs, mostMs] = !chosen.includes("all fail")
@@ -141,14 +154,15 @@ export function faultsOf(world: World) {
       ? ([200_000, 600_000] as const)
       : ([40_000, 90_000] as const);
   const lastMs = random.int(leastMs, mostMs);
-  // By the seed, so that the others stay the worlds that they were.
-  if (world.seed % 4 === 1) chosen.push(random.pick(Object.keys(more)));
+  // Where they come in quick succession, what the one begins is not over when the next comes.
+  const burstMs = Math.min(habits.burstMs ?? lastMs, lastMs);
+  const fromMs = random.int(0, lastMs - burstMs);
   world.say(
     `${world.kind}, ${kafka.logs().length} partitions, ${processes.size} members; ${chosen.join(", ")}`,
   );
   for (const name of chosen)
-    for (let times = random.int(1, 3); times > 0; times -= 1)
-      later(time, random.int(0, lastMs), () => (kinds[name] ?? more[name])?.(world));
+    for (let times = random.int(1, habits.timesOfEach); times > 0; times -= 1)
+      later(time, fromMs + random.int(0, burstMs), () => kinds[name]?.(world));
   for (let times = random.int(0, 8); times > 0; times -= 1)
     later(time, random.int(0, lastMs), () => {
       if (!kafka.isAway()) place(random.int(1, 8));

@@ -6,6 +6,7 @@ import { applyByCustomer, type Entry, type Ledger, type SqlValue, type Tx } from
 import type { Conduct } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
 import { createDatabase, unavailable } from "./database.ts";
+import type { Habits } from "./habits.ts";
 import type { Orders } from "./orders.ts";
 
 export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
@@ -13,6 +14,7 @@ export type LedgerModel = ReturnType<typeof createSimulatedLedger>;
 export function createSimulatedLedger(options: {
   random: Random;
   time: Time;
+  habits: Habits;
   orders: Orders;
   conduct: () => Pick<Conduct, "transaction" | "inserted">;
   say: (what: string) => void;

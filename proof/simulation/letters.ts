@@ -1,13 +1,19 @@
 /** A model of the dead-letter topic: slow at times, away at times, and a letter that is acknowledged stays. */
 import type { DeadLetters } from "../../src/handling/dead-letters.ts";
 import { type Clocked, heard, type Random, type Time } from "./clock.ts";
+import type { Habits } from "./habits.ts";
 import type { Stored } from "./kafka/log.ts";
 
 type Cause = { reason: string; attempts: number };
 export type Letters = ReturnType<typeof createLetters>;
 
-export function createLetters(options: { random: Random; time: Time; say: (what: string) => void }) {
-  const { random, time, say } = options;
+export function createLetters(options: {
+  random: Random;
+  time: Time;
+  habits: Habits;
+  say: (what: string) => void;
+}) {
+  const { random, time, habits, say } = options;
   const world = time.clockOf({ name: "letters", alive: true, frozenUntilMs: 0 });
   /** `refused`: every second letter, for what is in it or for its size; it is held until that is mended. */
   const troubles = { away: false, slow: 0, refused: false };
@@ -19,7 +25,9 @@ export function createLetters(options: { random: Random; time: Time; say: (what:
   async function send(key: string, reason: string, signal: AbortSignal): Promise<void> {
     sent.add(key);
     for (;;) {
-      await world.sleep(random.chance(troubles.slow) ? random.int(100, 12_000) : random.int(1, 10));
+      await world.sleep(
+        random.chance(troubles.slow) ? random.int(100, 12_000) : random.int(1, habits.letterMs),
+      );
       if (!troubles.away && !(troubles.refused && isRefused(key))) break;
       signal.throwIfAborted();
       await world.sleep(1_000);

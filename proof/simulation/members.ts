@@ -8,6 +8,7 @@ import type { Rebalance } from "../../src/kafka/consumer.ts";
 import type { Logger } from "../../src/runtime/log.ts";
 import type { Conduct } from "./checks/conduct.ts";
 import type { Process, Random, Time } from "./clock.ts";
+import type { Habits } from "./habits.ts";
 import type { Kafka } from "./kafka/kafka.ts";
 import type { LedgerModel } from "./ledger.ts";
 import type { Letters } from "./letters.ts";
@@ -19,6 +20,7 @@ const metrics = createHandlingMetrics(new Registry());
 export function createMembers(options: {
   random: Random;
   time: Time;
+  habits: Habits;
   settings: ConsumerConfig;
   kafka: Kafka;
   ledger: LedgerModel;
@@ -28,7 +30,7 @@ export function createMembers(options: {
   say: (what: string) => void;
   fail: (what: string) => void;
 }) {
-  const { random, time, settings, kafka, ledger, letters, orders, conduct, say, fail } = options;
+  const { random, time, habits, settings, kafka, ledger, letters, orders, conduct, say, fail } = options;
   let started = 0;
   const processes = new Map<Process, { leave: () => void }>();
   /** Who was asked to end and has not. */
@@ -78,7 +80,7 @@ export function createMembers(options: {
       end(process);
       time
         .clockOf({ name: "coordinator", alive: true, frozenUntilMs: 0 })
-        .timer(6_000, () => kafka.loseSession(process));
+        .timer(habits.sessionMs, () => kafka.loseSession(process));
     },
     /** Asks it to end, which it has to do. */
     leave(process: Process): void {

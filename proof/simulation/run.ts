@@ -9,7 +9,7 @@ import { createWorld } from "./world.ts";
  * How long everything may take once nothing is wrong any more, virtual. Who breaks the ledger's connection each time is
  * given up after two minutes and more (8 attempts, each of 10 transactions), and that again for each time that it was read.
  */
-const healedMs = 1_800_000;
+const healedMs = 3_600_000;
 /** Then it is looked at once more: what comes late may still spoil it. */
 const afterwardsMs = 2_000;
 
@@ -25,10 +25,10 @@ export type WorldOutcome = {
 export function runWorld(seed: number, traced = false): WorldOutcome {
   const trace: string[] = [];
   const world = createWorld(seed, traced ? (what) => trace.push(what) : () => undefined);
-  const { time, random, checker } = world;
+  const { time, habits, checker } = world;
   const isBroken = () => world.broken() !== undefined;
-  world.place(random.int(5, 25));
-  for (let members = random.int(1, 3); members > 0; members -= 1) world.start();
+  world.place(habits.records);
+  for (let members = habits.members; members > 0; members -= 1) world.start();
   const faults = faultsOf(world);
   time.run(faults.healedAtMs, isBroken);
   faults.heal();

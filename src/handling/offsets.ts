@@ -88,8 +88,7 @@ export function createOffsetTracker(
   const open = new Map<number, Taken>();
   let newestEpoch = start?.leaderEpoch ?? -1;
   let committed = start;
-  let progressed = false;
-  let brief = false;
+  let [progressed, brief] = [false, false];
   const oldest = (): Taken | undefined => open.values().next().value;
   return {
     ...seen,
@@ -136,6 +135,7 @@ export function createOffsetTracker(
       return { offset, leaderEpoch: unfinished?.leaderEpoch ?? newestEpoch, metadata };
     },
     committed: (): number | undefined => committed?.offset,
+    epoch: (): number => newestEpoch,
     /** The brokers take less metadata than they do by default: none of what is finished. */
     shorten(): void {
       brief = true;

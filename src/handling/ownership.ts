@@ -87,7 +87,10 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
     take(record: DeliveredRecord): Work | undefined {
       const { partition, offset } = record;
       const owner = owned.get(partition);
-      if (!owner || owner.leaving || owner.rewindTo !== undefined) return undefined;
+      if (!owner || owner.leaving) return undefined;
+      // Where the log was cut below that place, this may be all that tells.
+      if (typeof owner.rewindTo === "number") owner.rewindTo = Math.min(owner.rewindTo, offset);
+      if (owner.rewindTo !== undefined) return undefined;
       const from = owner.offsets.position();
       if (owner.offsets.goesBack(offset)) cutAt(owner, offset);
       else if (from !== undefined && offset > from && consumer.watermarks(partition).lowOffset === offset)
@@ -111,8 +114,8 @@ function createRewinds({ consumer, log, clock }: OwnershipParts, owned: Owned) {
       try {
         if (paused) consumer.resume([partition]);
         owner.paused = false;
-        // Not by giving it up and taking it on: the group could take that for an answer to a demand of its own.
-        consumer.rewind({ partition, offset: rewindTo, leaderEpoch: -1 });
+        // Compared with the leader's epoch, as no assignment is; and the group could take one for an answer to its demand.
+        consumer.rewind({ partition, offset: rewindTo, leaderEpoch: owner.offsets.epoch() });
         owner.rewindTo = undefined;
       } catch (error) {
         log.warn({ partition, err: error }, "not read again yet, trying again");

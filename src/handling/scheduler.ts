@@ -71,10 +71,7 @@ export function createScheduler<Work extends Scheduled>(options: {
 }) {
   const { concurrency, admits, run, clock } = options;
   const { ready, readyAlone, release, push, due, drop } = createQueues<Work>(clock, pump);
-  let running = 0;
-  let runningAlone = 0;
-  let runningWorks = 0;
-  let lastWasAlone = false;
+  let [running, runningAlone, runningWorks, lastWasAlone] = [0, 0, 0, false];
   let stopWaiting: (() => void) | undefined;
   /** While others could begin, what goes alone takes turns with them and has a quarter of the room; else all but one. */
   function aloneIsNext(): boolean {

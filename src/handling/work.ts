@@ -30,8 +30,8 @@ export function ownPartition(partition: number, start: CommittedOffset | undefin
     running: 0,
     waiting: new Set<Work>(),
     paused: false,
-    /** From where it has to be read again, which could not be done yet: until then nothing is taken on. */
-    rewindTo: undefined as Start["offset"] | undefined,
+    /** From where it has still to be read, at first too, for only then is a place confirmed: until then nothing is taken on. */
+    rewindTo: start?.offset as Start["offset"] | undefined,
     /** Somebody else's before this one's last commit, or not known how far it is done: nothing is committed. */
     lost: false,
   };

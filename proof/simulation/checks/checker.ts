@@ -6,9 +6,9 @@
 import type { ConsumerConfig } from "../../../src/config.ts";
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
 import type { Process } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { Kafka } from "../kafka/kafka.ts";
 import type { Stored } from "../kafka/log.ts";
-import { mostPolled } from "../kafka/reader.ts";
 import type { LedgerModel } from "../ledger.ts";
 import type { Letters } from "../letters.ts";
 import type { Orders } from "../orders.ts";
@@ -21,13 +21,14 @@ export function createChecker(parts: {
   letters: Letters;
   orders: Orders;
   kind: "apply" | "effect";
+  habits: Habits;
   settings: ConsumerConfig;
   /** Who was asked to end and has not. */
   leaving: () => Iterable<Process>;
   nowMs: () => number;
   broken: (what: string) => void;
 }) {
-  const { kafka, ledger, letters, orders, broken } = parts;
+  const { kafka, ledger, letters, orders, habits, broken } = parts;
   /** Taken by a process and not finished so far. */
   const inHand = new Map<Process, Map<string, Stored>>();
 
@@ -37,26 +38,27 @@ export function createChecker(parts: {
 
   const split = (partition: number, commit: CommittedOffset | undefined) =>
     splitBy(commit, kafka().logs()[partition], kafka().topicId());
-
   /** Still what is to be read there: no other topic, not cut off. */
   const isInLog = (record: Stored): boolean => {
     const [found] = kafka().logs()[record.partition]?.from(record.offset, 1) ?? [];
     return found === record;
   };
-
+  /** What does not fit into a commit's metadata comes again, and what was finished of a log before it was lost. */
+  function comesAgain(partition: number): readonly Stored[] {
+    const isSure = !kafka().logs()[partition]?.wasLost() && habits.mostMetadata >= 4_000;
+    return isSure ? split(partition, kafka().committed.get(partition)).left : [];
+  }
   const conduct = createConduct({
     ...parts,
     isFinished,
     isInLog,
-    comesAgain: (partition) =>
-      kafka().logs()[partition]?.wasLost() ? [] : split(partition, kafka().committed.get(partition)).left,
+    comesAgain,
   });
 
   return {
     conduct,
     committed(partition: number, commit: CommittedOffset): void {
-      const { passed } = split(partition, commit);
-      const early = passed.find((record) => !record.regrown && !isFinished(record));
+      const early = split(partition, commit).passed.find((record) => !record.regrown && !isFinished(record));
       if (early) broken(`a commit of partition ${partition} passes ${early.key}, which is not finished`);
     },
     /** Bounded memory: no more than the backlog, and what two polls bring, one of a log that is no more. */
@@ -68,7 +70,7 @@ export function createChecker(parts: {
       held.set(String(record.key), record);
       if (held.size <= parts.settings.BACKLOG_RECORDS) return;
       for (const [key, one] of held) if (isFinished(one) || !isInLog(one)) held.delete(key);
-      const most = kafka().logs().length * (parts.settings.BACKLOG_RECORDS + 2 * mostPolled);
+      const most = kafka().logs().length * (parts.settings.BACKLOG_RECORDS + 2 * habits.mostPolled);
       if (held.size > most) broken(`${process.name} holds ${held.size} records, more than ${most}`);
     },
     /** It holds nothing of a partition any more. */

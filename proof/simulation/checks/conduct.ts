@@ -19,7 +19,7 @@ import { createHeld, type Held } from "./held.ts";
 const longestReleaseMs = 12_000;
 /** A release that took less was not broken off. */
 const cleanReleaseMs = 9_000;
-/** With their waits, all attempts take longer than this but once in thousands of millions of orders. */
+/** With their waits, ten attempts take longer than this but once in thousands of millions of orders. */
 const fewestMsOfAttempts = 500;
 
 /** How a partition is let go: since when it was owned, and its end demanded; whether the group still hears the process. */
@@ -72,6 +72,7 @@ export function createConduct(parts: {
     },
     demanded(process: Process, partitions: readonly number[]): void {
       for (const partition of partitions) of(process).demandedAtMs.set(partition, nowMs());
+      of(process).effects.forget();
     },
     effect: (process: Process, order: PlacedOrder, signal: AbortSignal) =>
       of(process).effects.begins(order, signal),
@@ -145,7 +146,7 @@ function wrongOfGivingUp(
 ): string | undefined {
   if (/^(Reject|conflict|undecodable)\b/.test(reason)) return undefined;
   if (attempts >= settings.HANDLER_ATTEMPTS)
-    return sinceMs < fewestMsOfAttempts ? `${sinceMs} ms after it came` : undefined;
+    return attempts >= 10 && sinceMs < fewestMsOfAttempts ? `${sinceMs} ms after it came` : undefined;
   const isTimeOver = sinceMs >= settings.RETRY_TIMEOUT_MS - settings.RETRY_MAX_MS;
   return isTimeOver ? undefined : `after ${attempts} attempts: ${reason}`;
 }

@@ -27,16 +27,19 @@ export function createEffectRules(
 ) {
   const { nowMs, ledger, settings, broken } = parts;
   const { name } = process;
-  /** Those that it has done since it let something go last. */
+  /** Those that it has done since it let something go last, or was to: their rows may be left to whoever is next. */
   const done = new Set<string>();
   const outages = createOutageWatch(nowMs);
+  let letGoAtMs = Number.NEGATIVE_INFINITY;
   const wasFrozen = (sinceMs: number) => process.frozenUntilMs >= sinceMs;
 
   /** Whether all partitions that an order came from are to be given up, and the process must have heard of it. */
   function isLeaving(id: string): boolean {
     const metMs = nowMs() - metAfterMs;
+    // Who is to end gives up what it has when it has met what was demanded before.
+    const toEndMs = demandedAtMs.size > 0 ? Infinity : Math.max(process.toEndMs ?? Infinity, letGoAtMs);
     const leaves = ({ partition }: Stored) =>
-      Math.min(demandedAtMs.get(partition) ?? Infinity, process.toEndMs ?? Infinity) < metMs;
+      Math.min(demandedAtMs.get(partition) ?? Infinity, toEndMs) < metMs;
     const records = [...given.keys()].filter(({ order }) => order?.id === id);
     return records.length > 0 && records.every(leaves) && !wasFrozen(metMs);
   }
@@ -61,7 +64,7 @@ export function createEffectRules(
       return {
         done(): void {
           isDone = nowMs() < sinceMs + settings.HANDLER_TIMEOUT_MS;
-          if (isDone && !wasFrozen(sinceMs)) done.add(id);
+          if (isDone && !wasFrozen(sinceMs) && demandedAtMs.size === 0) done.add(id);
           outages.handled();
         },
         failed(error: unknown): void {
@@ -70,6 +73,10 @@ export function createEffectRules(
       };
     },
     /** It has let something go: whoever has it now may do again what was done of it. */
-    letGo: (): void => done.clear(),
+    forget: (): void => done.clear(),
+    letGo(): void {
+      done.clear();
+      letGoAtMs = nowMs();
+    },
   };
 }

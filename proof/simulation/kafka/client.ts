@@ -4,15 +4,17 @@ import type { DeliveredRecord } from "../../../src/kafka/fetched.ts";
 import type { Commit } from "../../../src/kafka/places.ts";
 import type { Conduct, Release } from "../checks/conduct.ts";
 import type { Clocked, Process, Random, Time } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import { createCommits } from "./commits.ts";
 import type { Group, GroupClient } from "./group.ts";
 import { createLookUps } from "./look-ups.ts";
 import { createPositions } from "./positions.ts";
-import { type Deliver, mostPolled } from "./reader.ts";
+import type { Deliver } from "./reader.ts";
 import type { Topic } from "./topic.ts";
 
 export function createClient(options: {
   random: Random;
+  habits: Habits;
   time: Time;
   world: Clocked;
   clock: Clocked;
@@ -27,7 +29,8 @@ export function createClient(options: {
   broken: (what: string) => void;
   say: (what: string) => void;
 }): KafkaConsumer {
-  const { random, time, world, clock, client, group, topic, troubles, deliver, broken, say } = options;
+  const { random, time, habits, world, clock, client, group, topic, troubles, deliver, broken, say } =
+    options;
   const { process } = client;
   const { committed } = group;
   const { commit, forget } = createCommits(options);
@@ -55,12 +58,12 @@ export function createClient(options: {
       for (const [partition, position] of client.positions)
         if (!position.paused && records.length < maxRecords)
           records.push(
-            ...deliver(client, partition, position, Math.min(mostPolled, maxRecords - records.length)),
+            ...deliver(client, partition, position, Math.min(habits.mostPolled, maxRecords - records.length)),
           );
       return { records, errors: [], ended: [] };
     },
     // A process is not woken up to the millisecond.
-    wait: (timeoutMs) => clock.sleep(random.int(timeoutMs, 6 * timeoutMs)),
+    wait: (timeoutMs) => clock.sleep(random.int(timeoutMs, habits.pace * timeoutMs)),
     assign(starts) {
       for (const one of starts) positions.begin(one);
       client.metAtMs = time.nowMs();
@@ -83,7 +86,7 @@ export function createClient(options: {
     rewind(start) {
       if (topic.isOut(start.partition) || random.chance(troubles.lookUps))
         throw new Error("Local: Erroneous state");
-      positions.read(start);
+      positions.rewind(start);
     },
     watermarks(partition) {
       const log = topic.logOf(partition);
@@ -91,7 +94,7 @@ export function createClient(options: {
         ? { lowOffset: -1, highOffset: -1 }
         : { lowOffset: log.start(), highOffset: log.end() };
     },
-    topicId: () => client.topicId,
+    topicId: () => (client.untold ? undefined : client.topicId),
     committedOffsets: async () => new Map(),
     missingRight: async () => undefined,
     async close() {

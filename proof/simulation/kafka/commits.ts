@@ -1,12 +1,14 @@
 /** A member's commits on their way to the coordinator, which takes none of who is out, or of another generation. */
 import type { Commit } from "../../../src/kafka/places.ts";
 import { type Clocked, heard, type Random, type Time } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { Group, GroupClient } from "./group.ts";
 
 const timeoutMs = 10_000;
 
 export function createCommits(options: {
   random: Random;
+  habits: Habits;
   time: Time;
   world: Clocked;
   clock: Clocked;
@@ -17,7 +19,7 @@ export function createCommits(options: {
   broken: (what: string) => void;
   say: (what: string) => void;
 }) {
-  const { random, time, world, clock, client, troubles, broken, say } = options;
+  const { random, time, habits, world, clock, client, troubles, broken, say } = options;
   const { committed, underWay } = options.group;
   const { name } = client.process;
   /** Commits are read from one connection. */
@@ -31,13 +33,17 @@ export function createCommits(options: {
     if (!client.inGroup) throw new Error("Broker: Unknown member");
     if (generation !== client.generation)
       throw new Error("Broker: Specified group generation id is not valid");
+    const isTooLong = ({ metadata }: Commit) => metadata.length > habits.mostMetadata;
     for (const commit of commits) {
+      if (isTooLong(commit)) continue;
       committed.set(commit.partition, commit);
       say(
         `${name} commits ${commit.partition}: ${commit.offset} of ${commit.leaderEpoch} «${commit.metadata}»`,
       );
       options.onCommit(commit);
     }
+    // The others are taken, and librdkafka tells the last partition's error for all (rd_kafka_handle_OffsetCommit).
+    if (commits.some(isTooLong)) throw new Error("Broker: Offset metadata string too large");
   }
 
   async function send(commits: readonly Commit[]): Promise<void> {
@@ -48,17 +54,19 @@ export function createCommits(options: {
       broken(`${name} commits what is committed`);
     if (random.chance(troubles.commits)) {
       await world.sleep(random.int(0, 100));
+      // It may be taken all the same: the answer is lost.
+      if (random.chance(0.3)) accept(generation, commits);
       throw new Error(
         random.pick(["Broker: Group rebalance in progress", "Broker: Coordinator not available"]),
       );
     }
     const slow = random.chance(troubles.late);
-    lastAtMs = Math.max(lastAtMs + 1, time.nowMs() + random.int(0, slow ? 15_000 : 30));
+    lastAtMs = Math.max(lastAtMs + 1, time.nowMs() + random.int(0, slow ? 15_000 : habits.commitMs));
     underWay.add(commits);
     const answered = world.sleep(lastAtMs - time.nowMs()).then(async () => {
       underWay.delete(commits);
       accept(generation, commits);
-      await world.sleep(random.int(0, slow ? 15_000 : 30));
+      await world.sleep(random.int(0, slow ? 15_000 : habits.commitMs));
     });
     const late = world.sleep(timeoutMs).then(() => {
       throw new Error("Local: Timed out");

@@ -2,15 +2,22 @@
 import type { Rebalance } from "../../../src/kafka/consumer.ts";
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
 import type { Clocked, Process, Random } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { Stored } from "./log.ts";
 
 /** What a member's client knows of a partition that it reads. */
 export type Position = {
   next: number;
+  /** Where reading began. */
+  from: number;
+  /** Where the oldest record is it asks the brokers, when it can. */
+  atOldest: boolean;
   /** Of the record before it. */
   epoch: number;
   /** The leader's, when the position was compared with it last. */
   validated: number;
+  /** It was sought there, or begins at the oldest: before, nothing is taken on from it. */
+  sought: boolean;
   paused: boolean;
   /** When it was taken on, or reading began anew. */
   sinceMs: number;
@@ -34,6 +41,8 @@ export type GroupClient = {
   positions: Map<number, Position>;
   /** As it has last heard it. */
   topicId: string;
+  /** It tells no id: it has heard of no topic, or that there is none. */
+  untold: boolean;
   onRebalance: (rebalance: Rebalance) => void;
 };
 
@@ -42,10 +51,11 @@ export type Group = ReturnType<typeof createGroup>;
 export function createGroup(options: {
   random: Random;
   world: Clocked;
-  partitions: number;
+  habits: Habits;
   say: (what: string) => void;
 }) {
-  const { random, world, say } = options;
+  const { random, world, habits, say } = options;
+  const { partitions, rebalanceMs } = habits;
   const clients = new Set<GroupClient>();
   const committed = new Map<number, CommittedOffset>();
   /** Commits on their way to the coordinator. */
@@ -54,20 +64,20 @@ export function createGroup(options: {
   /** Gives partitions to members, taking none from whom it need not (cooperative-sticky). */
   function balance(): void {
     const members = [...clients].filter(({ inGroup }) => inGroup);
-    const most = Math.ceil(options.partitions / Math.max(1, members.length));
-    const free = new Set(Array(options.partitions).keys());
+    const most = Math.ceil(partitions / Math.max(1, members.length));
+    const free = new Set(Array(partitions).keys());
     for (const { owned } of clients) for (const partition of owned) free.delete(partition);
     for (const client of clients) {
       if (!client.inGroup || client.demand) continue;
       const surplus = [...client.owned].slice(most);
       if (surplus.length > 0) demand(client, { kind: "revoke", partitions: surplus });
       else if (client.owned.size < most && free.size > 0) {
-        const partitions = [...free].slice(0, most - client.owned.size);
-        for (const partition of partitions) {
+        const given = [...free].slice(0, most - client.owned.size);
+        for (const partition of given) {
           free.delete(partition);
           client.owned.add(partition);
         }
-        demand(client, { kind: "assign", partitions });
+        demand(client, { kind: "assign", partitions: given });
       }
     }
   }
@@ -87,7 +97,7 @@ export function createGroup(options: {
       if (client.positions.size === 0) client.inGroup = true;
     }
     client.demand = undefined;
-    world.timer(random.int(1, 300), balance);
+    world.timer(random.int(1, rebalanceMs), balance);
   }
 
   /** The coordinator gives its partitions to others; it hears of that later, when it can, and joins again. */
@@ -101,16 +111,26 @@ export function createGroup(options: {
     const hear = (): void => {
       if (!client.process.alive || client.inGroup) return;
       if (client.demand && client.demanded) return void world.timer(200, hear);
-      const partitions = [...client.positions.keys()];
-      if (partitions.length > 0) demand(client, { kind: "revoke", partitions });
+      const had = [...client.positions.keys()];
+      if (had.length > 0) demand(client, { kind: "revoke", partitions: had });
       else {
         client.demand = undefined;
         client.inGroup = true;
-        world.timer(random.int(1, 300), balance);
+        world.timer(random.int(1, rebalanceMs), balance);
       }
     };
-    world.timer(random.int(100, 5_000), hear);
+    world.timer(random.int(100, habits.hearsOfLossMs), hear);
   }
 
-  return { clients, committed, underWay, balance, met, loseSession };
+  /** Another assignment, as after a change of the topic or of a member's subscription: somebody gives something up. */
+  function move(): void {
+    const those = [...clients].filter(({ inGroup, demand, owned }) => inGroup && !demand && owned.size > 0);
+    if (those.length === 0) return;
+    const client = random.pick(those);
+    const owned = [...client.owned];
+    const from = random.int(0, owned.length - 1);
+    demand(client, { kind: "revoke", partitions: owned.slice(from, random.int(from, owned.length) + 1) });
+  }
+
+  return { move, clients, committed, underWay, balance, met, loseSession };
 }

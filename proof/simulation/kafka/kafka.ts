@@ -8,6 +8,7 @@ import type { KafkaConsumer, Rebalance } from "../../../src/kafka/consumer.ts";
 import type { Commit } from "../../../src/kafka/places.ts";
 import type { Conduct, Release } from "../checks/conduct.ts";
 import type { Clocked, Process, Random, Time } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import { createClient } from "./client.ts";
 import { createGroup, type GroupClient } from "./group.ts";
 import type { Stored } from "./log.ts";
@@ -21,7 +22,7 @@ export type Kafka = ReturnType<typeof createKafka>;
 export function createKafka(options: {
   random: Random;
   time: Time;
-  partitions: number;
+  habits: Habits;
   topic: string;
   onCommit: (commit: Commit) => void;
   onDelivery: (process: Process, record: Stored, counts: boolean) => void;
@@ -30,10 +31,10 @@ export function createKafka(options: {
   broken: (what: string) => void;
   say: (what: string) => void;
 }) {
-  const { random, time, say } = options;
+  const { random, time, habits, say } = options;
   const world = time.clockOf({ name: "kafka", alive: true, frozenUntilMs: 0 });
   const troubles: KafkaTroubles = { commits: 0, late: 0, lookUps: 0, repeats: 0 };
-  const topic = createTopic(options.partitions);
+  const topic = createTopic(habits);
   const group = createGroup({ ...options, world });
   const { clients, committed } = group;
   const deliver = createSimulatedReader({ ...options, name: options.topic, topic, troubles });
@@ -43,10 +44,14 @@ export function createKafka(options: {
       const client: GroupClient = {
         ...{ process, generation: 0, inGroup: true, owned: new Set<number>() },
         ...{ demand: undefined, demanded: false, demandedAtMs: 0, metAtMs: 0 },
-        ...{ positions: new Map(), onRebalance, topicId: topic.id() },
+        ...{ positions: new Map(), onRebalance, topicId: topic.id(), untold: habits.untoldMs > 0 },
       };
       clients.add(client);
-      world.timer(random.int(1, 300), group.balance);
+      const told = () => {
+        client.untold = topic.isAway();
+      };
+      if (client.untold) world.timer(random.int(0, habits.untoldMs), told);
+      world.timer(random.int(1, habits.rebalanceMs), group.balance);
       return createClient({ ...options, world, clock, client, group, topic, troubles, deliver });
     },
     troubles,
@@ -59,6 +64,7 @@ export function createKafka(options: {
       for (const client of clients)
         if (client.process === process && client.inGroup) group.loseSession(client);
     },
+    move: group.move,
     /** The topic is deleted, and with it, where the coordinator hears of it, what is committed; made anew after a while. */
     recreate(afterMs: number, refill: () => void): void {
       if (topic.isAway()) return;
@@ -66,6 +72,11 @@ export function createKafka(options: {
       if (random.chance(0.5)) committed.clear();
       for (const { positions } of clients)
         for (const position of positions.values()) if (random.chance(0.5)) position.fetched = [];
+      if (habits.untoldMs > 0)
+        for (const client of clients)
+          world.timer(random.int(0, habits.untoldMs), () => {
+            client.untold ||= topic.isAway();
+          });
       world.timer(afterMs, () => {
         restore();
         say(`the topic is there again, as ${topic.id()}`);
@@ -73,6 +84,7 @@ export function createKafka(options: {
         for (const client of clients)
           world.timer(random.int(0, 10_000), () => {
             client.topicId = topic.id();
+            client.untold = topic.isAway();
           });
         refill();
       });

@@ -17,29 +17,32 @@ export type Stored = {
 
 export type Log = ReturnType<typeof createLog>;
 
-export function createLog(topicId: string, partition: number) {
+/** @param first its first offset */
+export function createLog(topicId: string, partition: number, first: number) {
   let records: Stored[] = [];
-  let start = 0;
-  let end = 0;
-  let epochs = [{ epoch: 0, start: 0 }];
+  let start = first;
+  let end = first;
+  let epochs = [{ epoch: 0, start: first }];
   const epoch = () => (epochs.at(-1) as { epoch: number }).epoch;
   let appended = 0;
-  let longest = 0;
-  let down = false;
-  let gaps = false;
-  let wasLost = false;
+  let [longest, lostFrom] = [0, Number.POSITIVE_INFINITY];
+  let [down, gaps, wasLost, wasCut] = [false, false, false, false];
+  /** Its brokers are away for a while. @returns how it ends */
+  function away(): () => void {
+    down = true;
+    return () => {
+      down = false;
+    };
+  }
   function shorten(to: number, nextEpoch: number): void {
     end = Math.max(start, Math.min(end, to));
     records = records.filter(({ offset }) => offset < end);
     epochs = epochs.filter((one) => one.start < end);
     if (epochs.at(-1)?.epoch !== nextEpoch) epochs.push({ epoch: nextEpoch, start: end });
   }
-
   return {
     partition,
-    start: () => start,
-    end: () => end,
-    epoch,
+    ...{ start: () => start, end: () => end, epoch, away },
     records: (): readonly Stored[] => records,
     /** The records from an offset on. */
     from: (offset: number, most: number): Stored[] => {
@@ -66,22 +69,23 @@ export function createLog(topicId: string, partition: number) {
       gaps = true;
     },
     hasGaps: () => gaps,
-    /** Whether it was ever shorter in the same epoch: what was finished may come again whenever that is noticed. */
+    /** Whether it ever lost its end; and whether in the same epoch: what was finished may come again when that is noticed. */
+    wasCut: () => wasCut || wasLost,
     wasLost: () => wasLost,
+    /** Up to there nothing was lost in the same epoch. */
+    intactTo: () => Math.min(end, lostFrom),
     /** Another leader, which lacks what lies from `to` on. */
     cut(to: number): void {
+      wasCut ||= to < end;
       shorten(to, epoch() + 1);
-      longest = 0;
+      [longest, lostFrom] = [0, Number.POSITIVE_INFINITY];
     },
     /** All brokers lose what lies from `to` on, are away for a while, and go on in the same epoch. @returns how it ends */
     lose(to: number): () => void {
       longest = Math.max(longest, end);
       shorten(to, epoch());
-      wasLost = true;
-      down = true;
-      return () => {
-        down = false;
-      };
+      [wasLost, lostFrom] = [true, Math.min(lostFrom, to)];
+      return away();
     },
     /** The first that is no older (ListOffsets by time). */
     offsetOf: (timestampMs: number): number =>

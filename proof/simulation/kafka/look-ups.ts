@@ -1,25 +1,31 @@
 /** What a member's client asks the brokers beside records. An answer takes a while, and may not come. */
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
 import { type Clocked, heard, type Random } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { Topic } from "./topic.ts";
 
 export function createLookUps(options: {
   random: Random;
+  habits: Habits;
   world: Clocked;
   clock: Clocked;
   topic: Topic;
   committed: ReadonlyMap<number, CommittedOffset>;
   troubles: { lookUps: number };
 }) {
-  const { random, world, clock, topic, committed, troubles } = options;
+  const { random, habits, world, clock, topic, committed, troubles } = options;
 
   async function answer<T>(timeoutMs: number, what: () => T): Promise<T> {
     if (random.chance(troubles.lookUps)) {
       await world.sleep(random.chance(0.5) ? timeoutMs : 5);
       throw new Error("Local: Timed out");
     }
-    await world.sleep(random.int(0, 40));
-    return what();
+    const there = random.int(0, habits.lookUpMs);
+    const back = habits.staleAnswers ? random.int(0, habits.lookUpMs) : 0;
+    await world.sleep(there);
+    const said = what();
+    await world.sleep(back);
+    return said;
   }
 
   return {

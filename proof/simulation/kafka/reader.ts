@@ -2,16 +2,16 @@
 import type { DeliveredRecord } from "../../../src/kafka/fetched.ts";
 import type { Conduct } from "../checks/conduct.ts";
 import type { Process, Random } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { GroupClient, Position } from "./group.ts";
 import type { Stored } from "./log.ts";
 import type { Topic } from "./topic.ts";
-
-export const mostPolled = 6;
 
 export type Deliver = ReturnType<typeof createSimulatedReader>;
 
 export function createSimulatedReader(options: {
   random: Random;
+  habits: Habits;
   /** The topic's. */
   name: string;
   topic: Topic;
@@ -22,13 +22,11 @@ export function createSimulatedReader(options: {
 }) {
   const { random, name, topic, troubles, onDelivery, say } = options;
   const { logOf } = topic;
-  // One has much in memory and works through it slowly, while brokers come and go.
-  const { mostFetched, idles } = random.chance(0.2)
-    ? { mostFetched: 200, idles: 0.8 }
-    : { mostFetched: 12, idles: 0 };
+  const { mostFetched, idles } = options.habits;
 
   function validate(client: GroupClient, partition: number, position: Position): void {
     const log = logOf(partition);
+    if (position.atOldest) Object.assign(position, { next: log.start(), atOldest: false });
     if (position.validated !== log.epoch()) {
       position.validated = log.epoch();
       const end = log.endOf(position.epoch);
@@ -52,7 +50,7 @@ export function createSimulatedReader(options: {
     most: number,
   ): DeliveredRecord[] {
     if (position.fetched.length === 0) {
-      if (topic.isOut(partition)) return [];
+      if (topic.isOut(partition) || client.untold) return [];
       if (random.chance(troubles.repeats))
         position.next = Math.max(logOf(partition).start(), position.next - random.int(1, 4));
       validate(client, partition, position);
@@ -71,7 +69,7 @@ export function createSimulatedReader(options: {
       // What comes of a topic that it has not heard of yet may look like what it knows as finished.
       const heard =
         position.topicId === client.topicId && String(stored.key).startsWith(`${client.topicId}/`);
-      onDelivery(client.process, stored, !leaves && heard);
+      onDelivery(client.process, stored, !leaves && heard && position.sought);
     }
     if (taken.length > 0) say(`${client.process.name} takes ${taken.map(({ key }) => key)}`);
     return taken.map((stored) =>
