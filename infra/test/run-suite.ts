@@ -38,11 +38,11 @@ export async function runSuite(suite: Suite, circumstances: SuiteCircumstances):
   const { onContainers = false } = suite;
   const { withoutContainers, maySkip } = circumstances;
   if (!onContainers || !withoutContainers) {
-    try {
-      return await runTests(suite, files, circumstances);
-    } finally {
-      await suite.cleanUp?.();
-    }
+    const left: string[] = [];
+    const outcome = await runTests(suite, files, circumstances).finally(async () => {
+      await suite.cleanUp?.().catch((error) => left.push(`not cleaned up: ${error}`));
+    });
+    return { ...outcome, failures: [...outcome.failures, ...left] };
   }
   if (maySkip) return { passed: 0, skipped: files.length, failures: [] };
   return { passed: 0, skipped: 0, failures: files.map((file) => `${file}: ${withoutContainers}`) };

@@ -72,6 +72,20 @@ describe("files side by side", () => {
 });
 
 describe("fails", () => {
+  test("by what can't be cleaned up after it; what the others came to is told all the same", async () => {
+    using machine = bareMachine();
+    const cleanUp = () => Promise.reject(new Error("it is still there"));
+    const files = { "unit/a.test.ts": good, "more/b.test.ts": good };
+    const unit = { ...suite, name: "unit", files: /^unit/, cleanUp };
+    const { said, ...result } = await runOver(machine, files, unit, {
+      ...suite,
+      name: "more",
+      files: /^more/,
+    });
+    expect(result).toMatchObject({ passed: false, lastLine: "2 passed, 1 failed" });
+    expect(said).toContain("FAILED: not cleaned up: Error: it is still there");
+  });
+
   test("by a failing test, which is named at the end", async () => {
     using machine = bareMachine();
     const { said, ...result } = await runOver(machine, { "a.test.ts": good + bad }, suite);

@@ -59,13 +59,23 @@ export const slowBodies: Fault = {
   },
   heal: async (_: System, containers) => {
     for (const balancer of containers.filter((one) => tierOf(one) === "balancer"))
-      for (const network of await networksOf(balancer)) {
-        const found = await docker("ps", "--all", "--quiet", "--filter", `label=${label}=${network}`);
-        const ids = found.split("\n").filter(Boolean);
-        if (ids.length > 0) await docker("rm", "--force", ...ids);
-      }
+      for (const network of await networksOf(balancer)) await endClients(network);
   },
 };
+
+/** Docker removes them by itself. Who removes them at the same time leaves it an endpoint, for which the network stays for good. */
+async function endClients(network: string): Promise<void> {
+  const clients = async () => {
+    const found = await docker("ps", "--all", "--quiet", "--filter", `label=${label}=${network}`);
+    return found.split("\n").filter(Boolean);
+  };
+  const ids = await clients();
+  if (ids.length === 0) return;
+  // One that ends by itself meanwhile is an error to Docker. What counts is that they are gone.
+  const { stderr } = await capture(["docker", "kill", ...ids], { limitMs: callLimitMs });
+  if (!(await comesTrue(async () => (await clients()).length === 0, callLimitMs, 200)))
+    throw new UserError(`Clients of slow bodies are still there, remove them (docker rm --force): ${stderr}`);
+}
 
 const docker = (...args: string[]) => must(["docker", ...args], { limitMs: callLimitMs });
 
