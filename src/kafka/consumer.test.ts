@@ -19,37 +19,11 @@ const openConsumers = () =>
     rdkafka.coffee_orders_client(cText(name)),
   );
 
-test.each([
-  ["what it was given", true],
-  ["what it has not taken on yet", false],
-])(
-  "who is closed gives back %s, leaves the group and is gone, and nothing is demanded of it",
-  async (_, takesOn) => {
-    using cluster = startOrdersCluster();
-    const config = consumerConfig({ ...cluster.env, LEDGER_URL: "sqlite:none" });
-    const before = openConsumers();
-    const demands: Rebalance[] = [];
-    const onRebalance = (demand: Rebalance) => demands.push(demand);
-    const consumer = await openConsumer(config, { onRebalance, onError: () => undefined });
-    const { partitions } = await until("it is to take something on", () => {
-      consumer.poll(1);
-      return demands.shift();
-    });
-    expect(partitions).toHaveLength(12);
-    expect(openConsumers()).toHaveLength(before.length + 1);
-    if (takesOn)
-      consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
-    await consumer.close();
-    expect(openConsumers()).toEqual(before);
-    expect(demands).toEqual([]);
-  },
-);
-
 /** Of Kafka's protocol. */
 const [offsetFetch, leaveGroup, unstable] = [9, 13, 88];
 
-/** Joins and takes on what it is given. */
-async function joined(bootstrap: string) {
+/** Joins, and takes on what it is given. */
+async function joined(bootstrap: string, takesOn = true) {
   const env = { KAFKA_BROKERS: bootstrap, MIN_INSYNC_REPLICAS: "1", REPLICATION_FACTOR: "1" };
   const config = consumerConfig({ ...env, LEDGER_URL: "sqlite:none", SESSION_TIMEOUT_MS: "6000" });
   const demands: Rebalance[] = [];
@@ -59,9 +33,27 @@ async function joined(bootstrap: string) {
     consumer.poll(1);
     return demands.shift();
   });
-  consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
-  return { consumer, partitions };
+  if (takesOn)
+    consumer.assign(partitions.map((partition) => ({ partition, offset: "beginning", leaderEpoch: -1 })));
+  return { consumer, partitions, demands };
 }
+
+test.each([
+  ["what it was given", true],
+  ["what it has not taken on yet", false],
+])(
+  "who is closed gives back %s, leaves the group and is gone, and nothing is demanded of it",
+  async (_, takesOn) => {
+    using cluster = startOrdersCluster();
+    const before = openConsumers();
+    const { consumer, partitions, demands } = await joined(cluster.bootstrap, takesOn);
+    expect(partitions).toHaveLength(12);
+    expect(openConsumers()).toHaveLength(before.length + 1);
+    await consumer.close();
+    expect(openConsumers()).toEqual(before);
+    expect(demands).toEqual([]);
+  },
+);
 
 test("who has joined and was given nothing leaves the group, too", async () => {
   const topics = { orders: { partitions: 1, replicationFactor: 1 } };
