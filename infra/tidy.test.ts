@@ -77,10 +77,12 @@ const arrows: Record<string, string[]> = {
   examples: ["src"],
   infra: ["kit", "native", "src"],
   ops: ["kit", "src"],
-  proof: ["infra", "kit", "ops", "src", "testing"],
+  // What it is fed from lies beside it: a stage feeds it live, a proof from a file.
+  page: ["kit", "src"],
+  proof: ["infra", "kit", "ops", "page", "src", "testing"],
   // What everyday orders cost is measured on the topology of a proof, by its load.
   bench: ["infra", "kit", "ops", "proof", "src", "testing"],
-  stage: ["infra", "kit", "ops", "proof", "src"],
+  stage: ["infra", "kit", "ops", "page", "proof", "src"],
 };
 /** And tests in some rooms besides; in those not named here, from anywhere. */
 const arrowsOfTests: Record<string, string[]> = {

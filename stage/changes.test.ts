@@ -1,7 +1,7 @@
 // What happened between two looks, as the timeline tells it.
 import { expect, test } from "bun:test";
+import type { Instance, Partition, StageState } from "../page/state.ts";
 import { changesOf } from "./changes.ts";
-import type { Instance, Partition, StageState } from "./state.ts";
 
 const up: Instance = { tier: "broker", state: "up", why: "", struck: [], role: "" };
 const partition = (leader: number, owner?: string): Partition => ({

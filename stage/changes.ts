@@ -1,6 +1,7 @@
 /** What happened between two looks, in words for the timeline; and the timeline. */
+
+import type { StageState, TimelineEvent } from "../page/state.ts";
 import { cut } from "./orders/letters.ts";
-import type { StageState, TimelineEvent } from "./state.ts";
 
 const keptEvents = 100;
 const eventLength = 500;

@@ -2,6 +2,8 @@
  * All that may be asked for from a page, a closed set, each done by the part whose it is. Whatever was begun is known here,
  * so that it can be ended when nobody looks any more.
  */
+
+import type { StageState, TimelineEvent } from "../page/state.ts";
 import { type Action, createActions } from "./faults/actions.ts";
 import { bounded, loadOf } from "./load/asked.ts";
 import { mostBurst, startLoadByHand } from "./load/by-hand.ts";
@@ -11,7 +13,6 @@ import { createOneOrder } from "./orders/one-order.ts";
 import type { Answer } from "./reconciler.ts";
 import { Refused } from "./refused.ts";
 import type { Source } from "./sources/source.ts";
-import type { StageState, TimelineEvent } from "./state.ts";
 
 export type Command =
   | Action

@@ -10,7 +10,7 @@ import { openTopology, type Topology } from "../infra/topology.ts";
 import { type Machine, thisMachine } from "../kit/machine.ts";
 import { freePorts } from "../kit/ports.ts";
 import { until } from "../kit/until.ts";
-import type { StageState } from "./state.ts";
+import type { StageState } from "../page/state.ts";
 import { openPage, startBrowser } from "./testing/browser.ts";
 import { reads } from "./testing/on-page.ts";
 

@@ -2,10 +2,11 @@
  * What the pages are shown: the one state, then each change of it as a merge patch; a sample a second for the plots; and how
  * all of it was, for whoever scrolls back or takes it away as a file.
  */
-import { exportOf } from "./export.ts";
+import { documentOf } from "../page/document.ts";
+import type { Sample, StageState } from "../page/state.ts";
+import { recordingOf } from "./export.ts";
 import { createPast } from "./past.ts";
 import { patchOf } from "./patch.ts";
-import type { Sample, StageState } from "./state.ts";
 
 const keptMs = 900_000;
 
@@ -54,7 +55,7 @@ export function createPages(state: () => StageState) {
     },
     past,
     /** All of it as a file of its own: an HTML page. */
-    export: (): Promise<string> => exportOf(state(), samples),
+    export: (): Promise<string> => documentOf(recordingOf(state(), samples, past.all())),
     areOpen: (): boolean => pages.size > 0,
     /** For how long nobody has looked. */
     aloneMs(): number {

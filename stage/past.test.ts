@@ -1,6 +1,7 @@
 // What is remembered for whoever scrolls back, and that it is no more than that.
 import { expect, test } from "bun:test";
-import { createPast, type Past } from "./past.ts";
+import type { Past } from "../page/recording.ts";
+import { createPast } from "./past.ts";
 
 const keptMs = 900_000;
 const at = (atMs: number) => ({ atMs, more: "not kept" }) as unknown as Past;

@@ -2,16 +2,10 @@
  * The topology as it was, for whoever scrolls back: kept every few seconds and at each change, for as long as the plots go
  * back, as text, so that memory is bounded: some 8 KB each.
  */
-import type { StageState } from "./state.ts";
+import type { Past } from "../page/recording.ts";
 
 const everyMs = 5_000;
 const mostKept = 400;
-
-/** What is kept of a state: all that the diagram draws. */
-export type Past = Pick<
-  StageState,
-  "atMs" | "instances" | "partitions" | "edges" | "controller" | "group" | "load"
->;
 
 export function createPast(keptMs: number) {
   const kept: { atMs: number; text: string }[] = [];
@@ -25,6 +19,8 @@ export function createPast(keptMs: number) {
       kept.push({ atMs, text: JSON.stringify(past) });
       while (kept.length > mostKept || (kept[0]?.atMs ?? atMs) < atMs - keptMs) kept.shift();
     },
+    /** Oldest first. */
+    all: (): Past[] => kept.map(({ text }) => JSON.parse(text)),
     /** The newest of that time or before, or else the first; undefined: there is none. @returns a Past as JSON */
     at: (atMs: number): string | undefined => (kept.findLast((one) => one.atMs <= atMs) ?? kept[0])?.text,
   };

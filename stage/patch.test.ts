@@ -1,7 +1,7 @@
 // What a page makes of the patches is what the stage has; and what a patch does not touch stays the same object.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { patched } from "./page/patch.ts";
+import { patched } from "../page/app/patch.ts";
 import { patchOf } from "./patch.ts";
 
 const leaf = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.array(fc.integer()));

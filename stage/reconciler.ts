@@ -15,8 +15,9 @@
  * or more orders wait than may be remembered, it says that it can't know: those are never called good. What befalls an
  * order after it was settled is not seen any more.
  */
+
+import type { Verdict } from "../page/state.ts";
 import type { Evidence, Found, Offsets } from "./sources/evidence.ts";
-import type { Verdict } from "./state.ts";
 
 /** What a client knows of one order in the end. */
 export interface Answer {

@@ -9,7 +9,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { type Asset, bundle } from "./bundle.ts";
+import { type Asset, bundle } from "../page/bundle.ts";
 import type { Command } from "./commands.ts";
 import type { Message } from "./pages.ts";
 import { Refused } from "./refused.ts";

@@ -2,13 +2,14 @@
  * The stage without its door: looks at the system every second, keeps the one state that all pages show, and tells them of
  * each change as a merge patch. Heals what it struck when nobody has looked for a minute.
  */
+
+import type { StageState } from "../page/state.ts";
 import { changesOf, createTimeline } from "./changes.ts";
 import { createCommands } from "./commands.ts";
 import { createPages, type Page } from "./pages.ts";
 import { createRate } from "./readings.ts";
 import { type Answer, createReconciler } from "./reconciler.ts";
 import type { Source } from "./sources/source.ts";
-import type { StageState } from "./state.ts";
 import { createView } from "./view.ts";
 
 const lookEveryMs = 1_000;

@@ -1,8 +1,9 @@
 /** Puts what was seen of a system together to what is shown: states, owners, and what flows between the tiers. */
+
+import type { Edge, EdgeName, Instance, Partition, StageState } from "../page/state.ts";
 import { cut } from "./orders/letters.ts";
 import { createRate, p99Of } from "./readings.ts";
 import type { Look, Seen } from "./sources/source.ts";
-import type { Edge, EdgeName, Instance, Partition, StageState } from "./state.ts";
 
 type View = Pick<StageState, "instances" | "partitions" | "controller" | "group"> & {
   edges: Record<Exclude<EdgeName, "placed">, Edge>;

@@ -31,7 +31,7 @@ export const suites: Suite[] = [
     commands: {
       "format and lint": ["node_modules/.bin/biome", "check", "--error-on-warnings", "."],
       types: ["node_modules/.bin/tsc", "--noEmit"],
-      "types of the page": ["node_modules/.bin/tsc", "--noEmit", "-p", "stage/page"],
+      "types of the page": ["node_modules/.bin/tsc", "--noEmit", "-p", "page/app"],
     },
   },
   {

@@ -31,12 +31,6 @@ export type Measures = {
   unavailability: Unavailability[];
 };
 
-/** A second as it is drawn: what is not known is absent, and has no line. */
-export type DrawnSecond = Pick<Second, "atMs"> & Partial<Second>;
-/** What is drawn: a run's measures, or as much of them as whoever watched can know. */
-export type OverTime = Pick<Measures, "startMs" | "endMs"> &
-  Partial<Pick<Measures, "unavailability">> & { seconds: readonly DrawnSecond[] };
-
 const secondMs = 1_000;
 
 /** Measures a finished run. An order whose answer the client did not live to hear has failed. */

@@ -1,6 +1,7 @@
 /** The report of a run: one HTML page that needs nothing else, and JSON for machines. */
 import { join } from "node:path";
-import { reportPage } from "./page/page.ts";
+import { documentOf } from "../../page/document.ts";
+import { recordingOf } from "./recording.ts";
 import type { Run } from "./run.ts";
 
 /** Where the report was written. */
@@ -10,7 +11,7 @@ export type WrittenReport = { htmlPath: string; jsonPath: string };
 export async function writeReport(run: Run, folder: string): Promise<WrittenReport> {
   const [htmlPath, jsonPath] = [join(folder, "report.html"), join(folder, "report.json")];
   const { seed, events, verdict, measures } = run;
-  await Bun.write(htmlPath, await reportPage(run));
+  await Bun.write(htmlPath, await documentOf(recordingOf(run)));
   await Bun.write(jsonPath, JSON.stringify({ seed, verdict, measures, events }, null, 2));
   return { htmlPath, jsonPath };
 }

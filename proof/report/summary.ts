@@ -1,6 +1,6 @@
 /** What a terminal shows of a run. */
 import { effectTable } from "../../src/handle.ts";
-import { clock, count, counted, duration } from "./page/format.ts";
+import { clock, count, counted, duration } from "./format.ts";
 import type { Run } from "./run.ts";
 
 /** The run in lines: what was told, what became of it, each fault, each tier. */

@@ -1,9 +1,9 @@
 // What is done from the page, where several things come at once or one goes wrong halfway: on a system that is only described.
 import { beforeEach, expect, test } from "bun:test";
 import type { Container } from "../../infra/topology.ts";
+import type { Instance } from "../../page/state.ts";
 import type { System } from "../../proof/system/system.ts";
 import type { Source } from "../sources/source.ts";
-import type { Instance } from "../state.ts";
 import { createFeed } from "../testing/feed.ts";
 import { createActions } from "./actions.ts";
 

@@ -2,8 +2,9 @@
  * What may be done from the page: the faults of the proof, their healing, a rolling restart, a scale. A closed set: whatever
  * is not in it, or not in the system's own lists, is refused before anything happens.
  */
+
+import type { TierName } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
-import type { TierName } from "../state.ts";
 import { createBands } from "./bands.ts";
 import { healThese } from "./faults.ts";
 import { createRolling } from "./rolling.ts";

@@ -1,5 +1,5 @@
 /** What was struck here, and until when: remembered, so that it can be healed when nobody looks any more. */
-import type { Band, Instance } from "../state.ts";
+import type { Band, Instance } from "../../page/state.ts";
 
 /** It is down or stands still, for all to see. */
 const felling = new Set(["kill", "stop", "pause"]);

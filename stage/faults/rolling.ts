@@ -1,6 +1,7 @@
 /** A tier restarted one by one. It goes on by itself: it takes as long as each instance needs to be whole again. */
+
+import type { Band, TierName } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
-import type { Band, TierName } from "../state.ts";
 import type { Bands } from "./bands.ts";
 import { faults } from "./faults.ts";
 import type { Surroundings, Targets } from "./targets.ts";

@@ -1,7 +1,7 @@
 /** One fault done to one instance: checked whole before anything happens, and undone where it fails halfway. */
 import type { Container } from "../../infra/topology.ts";
+import type { Band } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
-import type { Band } from "../state.ts";
 import type { Bands } from "./bands.ts";
 import { type FaultName, faults } from "./faults.ts";
 import type { Surroundings, Targets } from "./targets.ts";

@@ -1,8 +1,8 @@
 /** Who is meant, and whether it may be touched. With the guard on no tier is left without its majority. */
 import type { Container } from "../../infra/topology.ts";
+import type { Instance, TierName, TimelineEvent } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
 import type { Source } from "../sources/source.ts";
-import type { Instance, TierName, TimelineEvent } from "../state.ts";
 
 /** Instances that a tier may not fall below with the guard on. */
 const fewest: Record<TierName, number> = {

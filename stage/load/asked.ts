@@ -1,6 +1,7 @@
 /** What a page asks of the load by hand, checked whole before anything is turned. */
+
+import { mixes } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
-import { mixes } from "../state.ts";
 import { mostPerS } from "./by-hand.ts";
 
 /** The members of a change of the load. @throws Refused */

@@ -5,6 +5,7 @@
  */
 import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { ascending, percentile } from "../../kit/percentile.ts";
+import type { Load, Mix } from "../../page/state.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { place, postWholeAs } from "../../proof/client/client.ts";
 import { batchOf, inPiecesOf, type MixedRequest, requestOf } from "../../proof/client/mix.ts";
@@ -12,7 +13,6 @@ import { isContradicted } from "../../proof/client/told.ts";
 import { digestOf, orderIdOf } from "../../proof/history/history.ts";
 import { createRate } from "../readings.ts";
 import type { Answer } from "../reconciler.ts";
-import type { Load, Mix } from "../state.ts";
 
 const tickMs = 20;
 /** What could not be sent in time is not made up for beyond this. */

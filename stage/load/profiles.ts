@@ -5,11 +5,11 @@
  */
 import type { EdgeAccess } from "../../infra/secure/access.ts";
 import { thisMachine, which } from "../../kit/machine.ts";
+import { type ProfileName, type ProfileView, profileNames } from "../../page/state.ts";
 import type { ClientAnswer } from "../../proof/client/answers.ts";
 import { type LoadOptions, startLoadRun } from "../../proof/load/run.ts";
 import { cut } from "../orders/letters.ts";
 import { Refused } from "../refused.ts";
-import { type ProfileName, type ProfileView, profileNames } from "../state.ts";
 
 const durationSeconds = 30;
 /** It may be all that k6 had to say. */

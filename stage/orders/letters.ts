@@ -2,8 +2,10 @@
  * Dead letters on the page. What comes back of them is cut to a size that a page can show. Nothing is sent again before its
  * plan was looked at, and what is sent is what the plan counted.
  */
+
+import type { DeadLetter, LetterList, LetterPlan } from "../../page/answers.ts";
+import type { Redrive } from "../../page/state.ts";
 import { Refused } from "../refused.ts";
-import type { DeadLetter, LetterList, LetterPlan, Redrive } from "../state.ts";
 import { createDeadCommand } from "./dead-command.ts";
 
 const redriveLimitMs = 600_000;

@@ -1,12 +1,12 @@
 // The way of one order, as it is told: with the kind of order that there is, whatever befell it.
 import { afterAll, beforeEach, expect, test } from "bun:test";
+import type { StageState } from "../../page/state.ts";
 import { type Order, partyOf } from "../../src/order.ts";
 import { anOrder } from "../../src/sample.ts";
 import { orderId, orderKey } from "../../src/wire/order-id.ts";
 import type { Answer } from "../reconciler.ts";
 import type { Trace } from "../sources/evidence.ts";
 import type { Source } from "../sources/source.ts";
-import type { StageState } from "../state.ts";
 import { createOneOrder } from "./one-order.ts";
 
 const place = { partition: 3, offset: 7 };

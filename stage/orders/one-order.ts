@@ -2,13 +2,15 @@
  * The way of one order: placed by hand, or found by its id or by its customer and key. What the client saw, where Kafka has
  * it, who handled it when: each stop with its times and the code that does it.
  */
+
+import type { Stop, Way } from "../../page/answers.ts";
+import type { Partition, StageState } from "../../page/state.ts";
 import { bearerOf, principalOf } from "../../proof/client/client.ts";
 import { type Order, partyOf } from "../../src/order.ts";
 import { isUuid, orderId, orderKey } from "../../src/wire/order-id.ts";
 import type { Answer } from "../reconciler.ts";
 import type { Trace } from "../sources/evidence.ts";
 import type { Source } from "../sources/source.ts";
-import type { Partition, StageState, Stop, Way } from "../state.ts";
 import { cut } from "./letters.ts";
 
 const answerLimitMs = 35_000;

@@ -4,9 +4,9 @@
  */
 
 import type { Container, Topology } from "../../infra/topology.ts";
+import type { TierName } from "../../page/state.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults/faults.ts";
-import type { TierName } from "../state.ts";
 import { askLog, type LogView, whole } from "./kafka.ts";
 import { createPostgresLook } from "./ledgers.ts";
 import { createInstanceReader, pageOf, type Said } from "./pages.ts";

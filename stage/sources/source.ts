@@ -2,10 +2,10 @@
 
 import type { EdgeAccess } from "../../infra/secure/access.ts";
 import type { Container } from "../../infra/topology.ts";
+import type { StageState, TierName } from "../../page/state.ts";
 import type { System } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults/faults.ts";
 import type { Reading } from "../readings.ts";
-import type { StageState, TierName } from "../state.ts";
 import type { Evidence } from "./evidence.ts";
 import type { LogView } from "./kafka.ts";
 

@@ -15,7 +15,12 @@ export function startBrowser(): Promise<Browser> {
 }
 
 /** A page of its own session, and every complaint of it so far. */
-export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}) {
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+  shows = ".diagram",
+) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   context.setDefaultTimeout(waitLimitMs);
   const page: Page = await context.newPage();
@@ -25,6 +30,6 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   });
   page.on("pageerror", ({ message }) => complaints.push(message));
   await page.goto(url);
-  await page.waitForSelector(".diagram");
+  await page.waitForSelector(shows);
   return { page, complaints, close: () => context.close() };
 }

@@ -1,7 +1,7 @@
 /** One dead letter in full. What strangers wrote is shown as text alone, and looks like what it is. */
 import type { ComponentChildren } from "preact";
 import { visible } from "../../../kit/visible.ts";
-import type { DeadLetter } from "../../state.ts";
+import type { DeadLetter } from "../../answers.ts";
 import { count } from "../format.ts";
 
 export function OneLetter({ letter, children }: { letter: DeadLetter; children: ComponentChildren }) {

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { visible } from "../../../kit/visible.ts";
 import { anOrder } from "../../../src/sample.ts";
-import type { Stop, Way } from "../../state.ts";
+import type { Stop, Way } from "../../answers.ts";
 import { ask, part, placeOrder } from "../store.ts";
 
 /** As a person would write it. */

@@ -8,9 +8,10 @@ import { Letters } from "./panels/letters.tsx";
 import { LoadPanel } from "./panels/load.tsx";
 import { OneOrder } from "./panels/one-order.tsx";
 import { Plots } from "./panels/plots.tsx";
+import { ProofPanel } from "./panels/proof.tsx";
 import { InstanceTable } from "./panels/table.tsx";
 import { Timeline } from "./panels/timeline.tsx";
-import { act, guarded, live, outcome, part, state } from "./store.ts";
+import { act, guarded, live, outcome, part, recorded, state } from "./store.ts";
 import { VerdictPanel } from "./verdict.tsx";
 
 const readOnly = part((now) => now.readOnly);
@@ -21,6 +22,8 @@ const kinds = {
   replay: "a recorded feed",
 };
 const kind = part((now) => kinds[now.kind]);
+/** A proof's file has none. */
+const hasInstances = part((now) => Object.keys(now.instances).length > 0);
 
 export function App() {
   if (state.value === undefined) return <p class="connecting">Connecting to the stage …</p>;
@@ -28,7 +31,7 @@ export function App() {
     <>
       <header class="top">
         <h1>
-          Coffee Orders <small>{kind.value}</small>
+          Coffee Orders <small>{recorded.value?.about ?? kind.value}</small>
         </h1>
         {!live.value && (
           <p class="offline" role="alert">
@@ -36,7 +39,9 @@ export function App() {
           </p>
         )}
         {readOnly.value ? (
-          <p class="quiet">for showing: nothing can be done here</p>
+          <p class="quiet">
+            {recorded.value ? "a file: as it was" : "for showing: nothing can be done here"}
+          </p>
         ) : (
           <div class="tools">
             <label class="switch" title="Refuses what would take the majority of a tier away">
@@ -67,7 +72,7 @@ export function App() {
           )}
         </p>
         <VerdictPanel />
-        <Diagram />
+        {hasInstances.value && <Diagram />}
         <Outcome />
         <div class={readOnly.value ? "below showing" : "below"}>
           {!readOnly.value && <Guide />}
@@ -75,8 +80,9 @@ export function App() {
           <Plots />
           <Timeline />
           {!readOnly.value && <OneOrder />}
-          <Letters />
-          <InstanceTable />
+          {recorded.value?.proof && <ProofPanel proof={recorded.value.proof} />}
+          {!recorded.value && <Letters />}
+          {hasInstances.value && <InstanceTable />}
         </div>
       </main>
       <Inspector />

@@ -4,7 +4,7 @@
  */
 import { signal } from "@preact/signals";
 import { visible } from "../../../kit/visible.ts";
-import type { DeadLetter, LetterList, LetterPlan, ListedLetter } from "../../state.ts";
+import type { DeadLetter, LetterList, LetterPlan, ListedLetter } from "../../answers.ts";
 import { count, moment } from "../format.ts";
 import { act, ask, part } from "../store.ts";
 import { OneLetter, placeOf } from "./one-letter.tsx";

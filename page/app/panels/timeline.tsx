@@ -17,7 +17,7 @@ export function Timeline() {
       <div role="log" aria-labelledby="timeline-title" tabIndex={0}>
         {newest.length === 0 && <p class="quiet">Nothing so far.</p>}
         <ol>
-          {newest.slice(0, 40).map(([key, { atMs, kind, text }]) => (
+          {newest.map(([key, { atMs, kind, text }]) => (
             <li key={key} class={`was-${kind}`}>
               <time>{clock(atMs)}</time> {visible(text)}
             </li>

@@ -1,4 +1,4 @@
-/** Figures as people read them, the same on the page and in the terminal. */
+/** Figures as people read them, in the terminal and in the tables of the page. */
 
 export const count = (value: number): string => value.toLocaleString("en");
 
@@ -20,7 +20,3 @@ export function clock(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
-
-/** Text inside HTML, attributes included. */
-export const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);

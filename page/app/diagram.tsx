@@ -32,7 +32,9 @@ export function Diagram() {
     <section class="diagram" aria-label="The topology">
       <canvas ref={canvas} />
       {past.value && (
-        <p class="then">As it was at {clock(past.value.atMs)}. What is pressed here is done now.</p>
+        <p class="then">
+          As it was at {clock(past.value.atMs)}.{!readOnly.value && " What is pressed here is done now."}
+        </p>
       )}
       <div class="tier client">
         <h3>Client</h3>

@@ -1,9 +1,9 @@
 /**
- * What the page knows: the stage's state as it was streamed, and the little that is the page's own. Each part is a signal,
- * so that only what has changed is drawn anew.
+ * What the page knows: the stage's state as it was streamed, or as a file has it, and the little that is the page's own. Each
+ * part is a signal, so that only what has changed is drawn anew.
  */
 import { computed, effect, signal } from "@preact/signals";
-import type { Past } from "../past.ts";
+import type { Past, Recording } from "../recording.ts";
 import type { Sample, StageState } from "../state.ts";
 import { patched } from "./patch.ts";
 
@@ -11,6 +11,8 @@ const keptMs = 900_000;
 /** A stage tells of each second, and looks at what does not answer for a few; one that is silent for longer stands still. */
 const silentMs = 15_000;
 
+/** What is shown where the page is a file: nothing can be asked or done there. */
+export const recorded = signal<Recording | undefined>(undefined);
 export const state = signal<StageState | undefined>(undefined);
 export const samples = signal<readonly Sample[]>([]);
 /** Whether the stream flows: what is shown is of before, where it does not. */
@@ -35,13 +37,23 @@ export const part = <T>(pick: (state: StageState) => T, of: typeof shown = state
 
 effect(() => {
   const wantedMs = backToMs.value;
+  const file = recorded.value;
   if (wantedMs === undefined) past.value = undefined;
+  else if (file) past.value = file.past.findLast(({ atMs }) => atMs <= wantedMs) ?? file.past[0];
   else
     void ask<Past>(`/past?at=${wantedMs}`).then((found) => {
       // It may have been scrolled on meanwhile.
       if (backToMs.peek() === wantedMs) past.value = found ?? undefined;
     });
 });
+
+/** Shows what a file has. */
+export function show(recording: Recording): void {
+  recorded.value = recording;
+  state.value = { ...recording.state, readOnly: true };
+  samples.value = recording.samples;
+  live.value = true;
+}
 
 /** Listens to the stage for good; the browser itself comes back after a break. */
 export function connect(): void {

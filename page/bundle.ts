@@ -6,7 +6,7 @@ export interface Asset {
   text: string;
 }
 
-const folder = join(import.meta.dir, "page");
+const folder = join(import.meta.dir, "app");
 
 /** @returns the files by their path; @throws when the page can't be bundled */
 export async function bundle(): Promise<Map<string, Asset>> {
