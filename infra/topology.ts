@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { capture, must } from "../kit/capture.ts";
 import { comesTrue } from "../kit/until.ts";
+import { createHealth } from "./health.ts";
 import { createOther } from "./other-topology.ts";
 import { createReach } from "./reach.ts";
 import { isSecured } from "./secure/access.ts";
@@ -23,7 +24,7 @@ export interface Container {
   name: string;
   service: string;
   state: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
-  /** "" for one that has no health check, or does not run. */
+  /** "" for one that has no health check, or does not run. Asked, where Docker has not looked yet (health.ts). */
   health: "" | "starting" | "healthy" | "unhealthy";
   exitCode: number;
   /** On the host. */
@@ -66,6 +67,8 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
   const compose = (args: string[], limitMs = CALL_LIMIT_MS) =>
     must([...prefix, ...args], { limitMs, env, ...(stop && { stop }) });
 
+  const asItIs = createHealth();
+
   async function config() {
     return JSON.parse(await compose(["config", "--format", "json"]));
   }
@@ -73,7 +76,8 @@ export function openTopology({ project, env = {}, overrides = [], stop }: Topolo
   async function containers(service?: string): Promise<Container[]> {
     const listed = await compose(["ps", "--all", "--format", "json", ...(service ? [service] : [])]);
     const found = listed.split("\n").filter(Boolean).map(readContainer);
-    return found.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    const sorted = found.toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    return Promise.all(sorted.map(asItIs));
   }
 
   async function ports(): Promise<Record<string, number>> {

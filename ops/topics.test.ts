@@ -17,5 +17,5 @@ test("a wrong password ends it at once, with the brokers' words", async () => {
   });
   expect(await new Response(child.stderr).text()).toContain("Invalid username or password");
   expect(await child.exited).toBe(1);
-  // Brokers that are only starting are waited for a minute.
-}, 120_000);
+  // Brokers that are only starting are waited for two minutes.
+}, 180_000);

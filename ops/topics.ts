@@ -12,12 +12,12 @@ import { hintOfTls } from "./protocol.ts";
 const usage = `bun run topics
 Creates the topics where they are missing and verifies that they are as strong as configured. What they are called and how
 strong they are to be comes from the same variables as for the tiers: KAFKA_BROKERS, ORDERS_TOPIC, DEAD_TOPIC, …
-Brokers that do not answer are tried for a minute.
+Brokers that do not answer are tried for two minutes.
 Exit code: 0 both can be relied on; 1 why not, for whoever is not admitted within 10 s; 2 the command was not understood.`;
 ownCommandLine(usage, {}, () => undefined);
 
 const config = startWith(() => kafkaConfig());
-const deadline = Date.now() + 60_000;
+const deadline = Date.now() + 120_000;
 /** What waiting does not mend: a password, a mechanism, a certificate, a right, a protocol. */
 const final = /authenticat|no right|certificate|SASL|SSL|TLS/i;
 
@@ -58,7 +58,7 @@ async function untilDeadline<T>(step: () => Promise<T>): Promise<T> {
         console.error(`Kafka at ${brokers}: ${message}`);
         process.exit(1);
       }
-      if (message !== told) console.error(`Kafka at ${brokers}, tried for a minute: ${message}`);
+      if (message !== told) console.error(`Kafka at ${brokers}, tried for two minutes: ${message}`);
       told = message;
       await Bun.sleep(1_000);
     }
