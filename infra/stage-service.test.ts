@@ -43,6 +43,10 @@ test("a stage that runs is found by its port, and what only says so is none", as
     undefined,
     undefined,
   ]);
+  // One more, by hand, is not noted in its place: it would take the note with it.
+  const second = await noteService(machine, "one", "http://127.0.0.1:3/?token=x");
+  await second.remove();
+  expect(stageAt(machine, 1)).toBe("http://127.0.0.1:1/?token=x");
   for (const one of [stage, other]) one.kill();
 });
 

@@ -38,8 +38,9 @@ export async function ownToken(machine: Machine): Promise<string> {
   return token;
 }
 
-/** Notes that this process is a project's stage. */
+/** Notes that this process is a project's stage; not beside another one, which would be ended by nobody then. */
 export async function noteService(machine: Machine, project: string, url: string) {
+  if (noted(machine, project)) return { remove: async () => undefined };
   const path = notePath(machine, project);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, JSON.stringify({ pid: process.pid, url }), { mode: 0o600 });
