@@ -4,13 +4,19 @@
  * check that hangs: the others are told of meanwhile.
  */
 import { capture, must } from "../kit/capture.ts";
-import type { Container } from "./topology.ts";
 
 const callLimitMs = 10_000;
 /** Of one container, from its answer on; in between it is as it was. */
 const everyMs = 3_000;
 /** Whoever lists containers waits so long for their answers: later ones count for the next list. */
 const patienceMs = 2_000;
+
+/** As much of a container as this is about. */
+interface Checked {
+  id: string;
+  state: string;
+  health: "" | "starting" | "healthy" | "unhealthy";
+}
 
 interface Asked {
   isWell: boolean;
@@ -42,7 +48,7 @@ export function createHealth() {
     return one;
   }
 
-  return async (one: Container): Promise<Container> => {
+  return async <One extends Checked>(one: One): Promise<One> => {
     if (one.state !== "running" || one.health === "" || one.health === "healthy") {
       // What it answered is no answer of its next start, which has the same id.
       asked.delete(one.id);
