@@ -1,4 +1,4 @@
-/** The page's files, made whole by Bun's bundler when the stage starts: nothing of them comes from elsewhere. */
+/** The page's files, made whole by Bun's bundler when a stage starts or a file is made: nothing of them comes from elsewhere. */
 import { join } from "node:path";
 
 export interface Asset {

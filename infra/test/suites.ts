@@ -67,10 +67,10 @@ export const suites: Suite[] = [
   },
   {
     name: "stage",
-    what: "the live page in a browser, before the embedded pipeline",
+    what: "the page in a browser, live before the embedded pipeline and from a file",
     limitMinutes: 10,
     filesAtOnce: 2,
-    files: /^stage\/(?!e2e)/,
+    files: /^(page|stage)\/(?!e2e)/,
   },
   {
     name: "bench",

@@ -2,6 +2,7 @@
 
 import { visible } from "../../kit/visible.ts";
 import { Diagram } from "./diagram.tsx";
+import { zoneAt } from "./format.ts";
 import { Inspector } from "./inspector.tsx";
 import { Guide } from "./panels/guide.tsx";
 import { Letters } from "./panels/letters.tsx";
@@ -31,7 +32,7 @@ export function App() {
     <>
       <header class="top">
         <h1>
-          Coffee Orders <small>{recorded.value?.about ?? kind.value}</small>
+          Coffee Orders <small>{visible(recorded.value?.about ?? kind.value ?? "")}</small>
         </h1>
         {!live.value && (
           <p class="offline" role="alert">
@@ -40,7 +41,9 @@ export function App() {
         )}
         {readOnly.value ? (
           <p class="quiet">
-            {recorded.value ? "a file: as it was" : "for showing: nothing can be done here"}
+            {recorded.value
+              ? `a file: as it was; times are ${zoneAt(recorded.value.state.atMs)}`
+              : "for showing: nothing can be done here"}
           </p>
         ) : (
           <div class="tools">

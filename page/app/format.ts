@@ -26,3 +26,9 @@ export function moment(atMs: number): string {
   const isToday = at.toDateString() === new Date().toDateString();
   return isToday ? clock(atMs) : at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 }
+
+/** By which clock times are told here: "GMT+2". */
+export const zoneAt = (atMs: number): string =>
+  new Intl.DateTimeFormat("en-GB", { timeZoneName: "shortOffset" })
+    .formatToParts(atMs)
+    .find(({ type }) => type === "timeZoneName")?.value ?? "local";

@@ -3,7 +3,7 @@
 import { visible } from "../../kit/visible.ts";
 import { figureWords, type Verdict, verdictTitles } from "../state.ts";
 import { count, seconds } from "./format.ts";
-import { part } from "./store.ts";
+import { part, recorded } from "./store.ts";
 
 const verdict = part((now) => now.verdict);
 const kind = part((now) => now.kind);
@@ -13,11 +13,14 @@ export function VerdictPanel() {
   const now = verdict.value;
   if (!now) return null;
   const { status } = now;
+  const { destroyed = 0 } = recorded.value?.proof?.figures ?? {};
+  // Of a proof that destroyed orders on purpose it would be untrue that nothing is.
+  const title = status === "good" && destroyed > 0 ? "The promise held" : verdictTitles[status];
   return (
     <section class={`verdict ${status}`} aria-labelledby="verdict-title">
       <div class="sentence">
         <div role="status">
-          <h2 id="verdict-title">{verdictTitles[status]}</h2>
+          <h2 id="verdict-title">{title}</h2>
         </div>
         <p>{explained(now)}</p>
       </div>
@@ -65,17 +68,27 @@ function explained(now: Verdict): string {
   if (status === "idle")
     return sent > 0
       ? `${count(sent)} were sent: ${count(now.refused)} refused, ${count(now.unknown)} unknown.`
-      : readOnly.value
-        ? "What this stage itself sends is held against the ledger, and it is for showing: it sends nothing."
-        : "Start the load below: each order's answer is held against the ledger.";
+      : recorded.value
+        ? "The stage itself sent no order."
+        : readOnly.value
+          ? "What this stage itself sends is held against the ledger, and it is for showing: it sends nothing."
+          : "Start the load below: each order's answer is held against the ledger.";
   if (status === "blind") return visible(why);
+  const proof = recorded.value?.proof;
+  if (status === "broken" && proof) return visible(proof.faults.join("; "));
   if (status === "broken")
     return `${count(now.lost)} lost, ${count(now.doubled)} doubled, ${count(now.phantom)} phantom, ${count(now.mistaken)} mistaken.`;
   if (status === "waiting")
     return `${count(waiting)} accepted orders are not handled yet, the oldest for ${seconds(oldestS)}. They wait in Kafka; one that the consumers pass by counts as lost.`;
-  return kind.value === "replay"
-    ? "As it was recorded."
-    : `Of ${count(accepted)} accepted orders ${count(handled)} are handled${dead > 0 ? `, ${count(dead)} kept as dead letters` : ""}${waiting > 0 ? `, ${count(waiting)} on their way` : ""}.`;
+  if (kind.value === "replay") return "As it was recorded.";
+  const { destroyed = 0 } = proof?.figures ?? {};
+  const others = [
+    dead > 0 && `${count(dead)} kept as dead letters`,
+    waiting > 0 && `${count(waiting)} on their way`,
+    destroyed > 0 && `${count(destroyed)} destroyed by a fault`,
+  ];
+  const handledOf = `Of ${count(accepted)} accepted orders ${count(handled)} are handled`;
+  return `${[handledOf, ...others.filter(Boolean)].join(", ")}.`;
 }
 
 interface FigureProps {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -143,10 +143,48 @@ describe("a report", () => {
     expect((await Bun.file(report.jsonPath).json()).verdict.deadLettered).toBe(1);
   }, 60_000);
 
+  test("of orders that a fault destroyed does not say that nothing is lost", async () => {
+    const good = thirtySeconds();
+    const cut: History = {
+      ...good,
+      client: good.client.map((one, n) => (n < 299 ? one : { ...one, place: { partition: 0, offset: n } })),
+      topic: good.topic.slice(0, -1),
+      ledger: good.ledger.slice(0, -1),
+      effects: good.effects.slice(0, -1),
+      commits: [{ atMs: at(29), partition: 0, offset: 299 }],
+      cuts: [{ atMs: at(31), records: 1, partition: 0, from: 299 }],
+    };
+    const { run, report } = await reportOf(cut, "cut");
+    expect(run.verdict).toMatchObject({ held: true, destroyed: 1, faults: [] });
+    const { text } = await opened(report.htmlPath);
+    expect(text).toContain("Of 300 accepted orders 299 are handled, 1 destroyed by a fault.");
+    expect(text).toContain("The promise held");
+    expect(text).not.toContain("Nothing is lost");
+  }, 60_000);
+
+  test("is there for machines where the page can't be made", async () => {
+    mkdirSync(join(folder, "no-page", "report.html"), { recursive: true });
+    expect(await reportOf(thirtySeconds(), "no-page").catch(() => "no page")).toBe("no page");
+    expect((await Bun.file(join(folder, "no-page", "report.json")).json()).seed).toBe("a & b");
+  });
+
+  test("names the newest faults, and says how many there were before", async () => {
+    const many = Array.from({ length: 9 }, (_, n) => ({ ...(events[1] as RunEvent), atMs: at(n + 1) }));
+    const run = { ...(await reportOf(thirtySeconds(), "few")).run, events: many };
+    const { htmlPath } = await writeReport(run, join(folder, "many"));
+    const { page } = await opened(htmlPath);
+    const named = await page.locator(".struck li").allTextContents();
+    expect(named).toHaveLength(7);
+    expect(named.at(-1)).toBe("and 3 before: point at one to read its name");
+    await page.locator(".plots .u-over").last().hover();
+    await page.locator(".pointed", { hasText: /p99 20 ms; median 20 ms/ }).waitFor();
+  }, 60_000);
+
   test("can be made of a run in which nothing happened", async () => {
     const { report } = await reportOf(history({}), "nothing");
     const { text, complaints } = await opened(report.htmlPath);
     expect(text).toContain("nothing was accepted");
+    expect(text).not.toContain("0 lost");
     expect(text).not.toMatch(/NaN|Infinity|undefined/);
     expect(complaints).toEqual([]);
   }, 60_000);

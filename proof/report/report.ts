@@ -11,7 +11,8 @@ export type WrittenReport = { htmlPath: string; jsonPath: string };
 export async function writeReport(run: Run, folder: string): Promise<WrittenReport> {
   const [htmlPath, jsonPath] = [join(folder, "report.html"), join(folder, "report.json")];
   const { seed, events, verdict, measures } = run;
-  await Bun.write(htmlPath, await documentOf(recordingOf(run)));
+  // First what needs no bundler.
   await Bun.write(jsonPath, JSON.stringify({ seed, verdict, measures, events }, null, 2));
+  await Bun.write(htmlPath, await documentOf(recordingOf(run)));
   return { htmlPath, jsonPath };
 }

@@ -14,10 +14,12 @@ export const range = computed(() => chosenRange.value ?? (recorded.value ? every
 /** Where the pointer is, in all plots. */
 export const pointedMs = signal<number | undefined>(undefined);
 export const shown = computed(() => {
-  const nowMs = samples.value.at(-1)?.[0] ?? Date.now();
+  const nowMs = samples.value.at(-1)?.[0] ?? state.value?.atMs ?? Date.now();
   const toMs = backToMs.value ?? nowMs;
   const seconds = ranges[range.value];
-  const fromMs = seconds === undefined ? (samples.value[0]?.[0] ?? toMs) : toMs - seconds * 1_000;
+  // One sample alone has a second, too.
+  const firstMs = Math.min(samples.value[0]?.[0] ?? toMs, toMs - 1_000);
+  const fromMs = seconds === undefined ? firstMs : toMs - seconds * 1_000;
   return { fromMs, toMs, nowMs };
 });
 
@@ -156,10 +158,15 @@ function usePlot(
     );
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
     resized.observe(element);
+    // A file draws nothing anew by itself.
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    const recolour = () => plot.redraw();
+    scheme.addEventListener("change", recolour);
     const stop = effect(() => show(plot, series));
     return () => {
       stop();
       resized.disconnect();
+      scheme.removeEventListener("change", recolour);
       plot.destroy();
     };
   }, []);

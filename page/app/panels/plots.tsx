@@ -2,6 +2,7 @@
  * The last minutes: what was accepted and handled, what waits, how long an answer took; what was struck as bands. One can scroll
  * back, and then it stands still there while the stage goes on.
  */
+import { visible } from "../../../kit/visible.ts";
 import type { Band } from "../../state.ts";
 import { clock, count, ms } from "../format.ts";
 import { backToMs, part, recorded, samples } from "../store.ts";
@@ -18,6 +19,9 @@ import {
 } from "./plot.tsx";
 
 const bands = part((now) => now.bands);
+const mostNamed = 6;
+/** How the end of the time is called: a file's is over. */
+const theEnd = () => (recorded.value ? "the end" : "now");
 
 export function Plots() {
   const { fromMs, toMs, nowMs } = shown.value;
@@ -82,7 +86,7 @@ export function Plots() {
             max={nowMs}
             step="1000"
             value={toMs}
-            aria-valuetext={isBack ? `up to ${clock(toMs)}` : "up to now"}
+            aria-valuetext={isBack ? `up to ${clock(toMs)}` : `up to ${theEnd()}`}
             onInput={({ currentTarget }) => {
               const wantedMs = Number(currentTarget.value);
               backToMs.value = wantedMs > nowMs - 1_500 ? undefined : wantedMs;
@@ -96,7 +100,7 @@ export function Plots() {
               backToMs.value = undefined;
             }}
           >
-            Back to now
+            Back to {theEnd()}
           </button>
         )}
         {!recorded.value && (
@@ -114,34 +118,38 @@ function pointed(): string {
   const atMs = pointedMs.value;
   const sample = atMs === undefined ? undefined : samples.value.findLast(([at]) => at <= atMs);
   if (!sample || atMs === undefined) return "Point at a plot to read its figures.";
-  const [at, accepted, handled, waiting, p99Ms, failed = 0] = sample;
-  const struck = between(atMs, atMs).map(({ fault, target }) => `${fault} ${target}`);
+  const [at, accepted, handled, waiting, p99Ms, failed = 0, medianMs = -1] = sample;
+  const struck = between(atMs, atMs).map(nameOf);
   const figures = [
     `${count(accepted)}/s accepted`,
     `${count(Math.round(handled))}/s handled`,
     `${count(waiting)} waiting`,
     ...(failed > 0 ? [`${count(failed)} failed at first`] : []),
   ];
-  return [`${clock(at)}: ${figures.join(", ")}`, p99Ms >= 0 && `p99 ${ms(p99Ms)}`, ...struck]
-    .filter(Boolean)
-    .join("; ");
+  const times = [p99Ms >= 0 && `p99 ${ms(p99Ms)}`, medianMs >= 0 && `median ${ms(medianMs)}`];
+  return [`${clock(at)}: ${figures.join(", ")}`, ...times, ...struck].filter(Boolean).join("; ");
 }
+
+const nameOf = ({ fault, target }: Band): string => visible(`${fault} ${target}`);
 
 const between = (fromMs: number, toMs: number): Band[] =>
   Object.values(bands.value ?? {}).filter((band) => band.fromMs <= toMs && (band.toMs ?? Infinity) >= fromMs);
 
 /** The bands of the plots by name: the newest ones. */
 function Struck({ fromMs, toMs }: { fromMs: number; toMs: number }) {
-  const here = between(fromMs, toMs).slice(-6);
+  const all = between(fromMs, toMs);
+  const here = all.slice(-mostNamed);
   if (here.length === 0) return null;
   return (
     <ul class="struck" aria-label="Faults in this time">
       {here.map((band) => (
         <li key={`${band.fromMs} ${band.target}`}>
-          {band.fault} {band.target}, {clock(band.fromMs)} –{" "}
-          {band.toMs === undefined ? "now" : clock(band.toMs)}
+          {nameOf(band)}, {clock(band.fromMs)} – {band.toMs === undefined ? theEnd() : clock(band.toMs)}
         </li>
       ))}
+      {all.length > here.length && (
+        <li>and {all.length - here.length} before: point at one to read its name</li>
+      )}
     </ul>
   );
 }
