@@ -140,7 +140,6 @@ test.each([
   ["ops/ledger.ts", [], ofLedger("postgres://h:99999/db"), "cannot start with this LEDGER_URL: Invalid URL"],
   ["proof/demo/dev.ts", [], { HTTP_PORT: "x" }, "HTTP_PORT=x: a port is expected"],
   ["proof/load/main.ts", [], { LB_PORT: "x" }, "LB_PORT=x: a port is expected"],
-  ["proof/load/main.ts", ["--ledger", "postgres://h/db"], { LB_PORT: "" }, "http://127.0.0.1:8080"],
   ["proof/demo/dev.ts", [], { TMPDIR: "/nowhere" }, "TMPDIR names another"],
   [
     "stage/demo.ts",
