@@ -442,3 +442,16 @@ test("two million records pass behind one that is not finished, in the memory of
     metadata: `5,${topic()},1,0,0,2000000,2000000:0,1,16v7j`,
   });
 });
+
+test("the epochs of a log that is no more do not go into the commits of the one in its place, whose epochs begin again", () => {
+  const tracker = fresh();
+  const old = add(tracker, 0, 12);
+  if (old) tracker.finish(old);
+  expect(tracker.due()).toMatchObject({ offset: 1, leaderEpoch: 12 });
+  // Whoever seeks with an epoch that no leader had is sent to the beginning.
+  tracker.cutAt(0);
+  expect(tracker.epoch()).toBe(-1);
+  const anew = add(tracker, 0, 0);
+  if (anew) tracker.finish(anew);
+  expect([tracker.epoch(), tracker.due()?.leaderEpoch]).toEqual([0, 0]);
+});

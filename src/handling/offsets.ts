@@ -110,8 +110,8 @@ export function createOffsetTracker(
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
       seeCut(offset);
-      known = undefined;
-      progressed = true;
+      // Its epochs, too: those of a topic made anew begin again, and one that its leaders never had would have all of it read anew.
+      [known, newestEpoch, progressed] = [undefined, -1, true];
     },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {
