@@ -37,13 +37,16 @@ export function createHealth() {
   }
 
   function begin(id: string): Asked {
-    const one: Asked = { isWell: false, dueMs: Infinity, answered: Promise.resolve() };
     // Of one that is gone by now nothing can be asked.
     const isWell = ask(id).catch(() => false);
-    one.answered = isWell.then((is) => {
-      one.isWell = is;
-      one.dueMs = performance.now() + everyMs;
-    });
+    const one: Asked = {
+      isWell: false,
+      dueMs: Infinity,
+      answered: isWell.then((is) => {
+        one.isWell = is;
+        one.dueMs = performance.now() + everyMs;
+      }),
+    };
     asked.set(id, one);
     return one;
   }

@@ -4,6 +4,7 @@ import { visible } from "../../kit/visible.ts";
 import { figureWords, type Verdict, verdictTitles } from "../state.ts";
 import { count, seconds } from "./format.ts";
 import { part, recorded } from "./store.ts";
+import { Words } from "./words.tsx";
 
 const verdict = part((now) => now.verdict);
 const kind = part((now) => now.kind);
@@ -48,17 +49,7 @@ export function VerdictPanel() {
           <Figure name="mistaken" value={now.mistaken} bad />
         </dl>
       </div>
-      <details class="words">
-        <summary>What the figures mean</summary>
-        <dl>
-          {Object.entries(figureWords).map(([name, meaning]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{meaning}</dd>
-            </div>
-          ))}
-        </dl>
-      </details>
+      <Words of="What the figures mean" words={figureWords} />
     </section>
   );
 }

@@ -27,8 +27,8 @@ export type Series = [label: string, at: 1 | 2 | 3 | 4 | 5 | 6, colour: string];
 type Colour = (name: string) => string;
 
 const laneHeight = 20;
-/** Beside the plots, which begin below each other: names of tiers take more than figures. */
-const axisWidth = computed(() => (recorded.value?.proof ? 84 : 54));
+/** Of all plots, so that they begin below each other: a proof's lanes have names of tiers there, which take more than figures. */
+const axisWidth = () => (recorded.peek()?.proof ? 84 : 54);
 const powersOf10 = [1, 10, 100, 1_000, 10_000, 100_000];
 
 interface PlotProps {
@@ -112,7 +112,7 @@ export function Lanes({ lanes }: { lanes: readonly Lane[] }) {
 const axis = (colour: Colour): uPlot.Axis => ({
   stroke: () => colour("--quiet"),
   grid: { stroke: () => colour("--grid"), width: 1 },
-  size: axisWidth.peek(),
+  size: axisWidth(),
 });
 const axisOfTime = (colour: Colour): uPlot.Axis => ({
   ...axis(colour),

@@ -2,6 +2,7 @@
 import { visible } from "../../../kit/visible.ts";
 import type { Cell, ProofView, TableView } from "../../recording.ts";
 import { clock, count } from "../format.ts";
+import { Words } from "../words.tsx";
 
 export function ProofPanel({ proof }: { proof: ProofView }) {
   return (
@@ -22,17 +23,7 @@ export function ProofPanel({ proof }: { proof: ProofView }) {
       {proof.tables.map((table) => (
         <Table key={table.title} table={table} />
       ))}
-      <details class="words">
-        <summary>What the words mean</summary>
-        <dl>
-          {Object.entries(proof.words).map(([word, meaning]) => (
-            <div key={word}>
-              <dt>{word}</dt>
-              <dd>{meaning}</dd>
-            </div>
-          ))}
-        </dl>
-      </details>
+      <Words of="What the words mean" words={proof.words} />
     </section>
   );
 }
