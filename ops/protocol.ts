@@ -1,10 +1,10 @@
 /**
- * Kafka's own protocol, for what no client library tells, or none tells at once: one request on a connection of its own, to
- * one broker, in plaintext or by TLS with SCRAM-SHA-512. Each is bounded.
+ * Kafka's own protocol, for what no client library tells, or none tells at once: one request to one broker, in plaintext or
+ * by TLS with SCRAM-SHA-512. Each is bounded.
  * Source: https://kafka.apache.org/protocol; RFC 5802 (SCRAM), without channel binding, as Kafka has it.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 /** For who watches, and will ask again soon. */
@@ -26,7 +26,12 @@ export interface Door {
   host?: string;
   port: number;
   admission?: Admission | undefined;
+  /** Connections that wait for the next request: of who asks every second, and closes them in the end. */
+  kept?: Connection[];
 }
+
+type Connection = ReturnType<typeof open>;
+type Call = (request: Request, body: Buffer) => Promise<Reader>;
 
 /** API key and version of a request; `flexible`: of those that carry tagged fields (KIP-482). */
 export type Request = readonly [key: number, version: number, flexible?: "flexible"];
@@ -42,27 +47,58 @@ export async function ask(
   body: Buffer,
   limitMs = answerLimitMs,
 ): Promise<Reader> {
-  const { host = "127.0.0.1", port, admission } = door;
-  const socket = admission ? connectTls({ host, port, ca: admission.ca }) : connect({ host, port });
-  const { promise: failed, reject } = Promise.withResolvers<never>();
-  // Heard below, or nobody waits any more.
-  failed.catch(() => undefined);
-  const late = () => socket.destroy(new Error(`no answer on port ${port} within ${limitMs} ms`));
-  socket.setTimeout(limitMs, late);
-  socket.on("error", reject);
-  socket.on("close", () => reject(new Error(`the broker on port ${port} closed the connection`)));
-  const answers = answersOf(socket);
-  const call = async (of: Request, content: Buffer) => {
-    socket.write(framed(of, content));
-    const { value } = await Promise.race([answers.next(), failed]);
-    return read(value as Buffer, of[2] ? 9 : 8);
-  };
+  const kept = door.kept?.pop();
+  const connection = kept ?? open(door);
+  const call: Call = (of, content) => connection.call(of, content, limitMs);
+  let isKept = false;
   try {
-    if (admission) await admit(call, admission);
-    return await call(request, body);
+    if (door.admission && !kept) await admit(call, door.admission);
+    const answer = await call(request, body);
+    isKept = door.kept?.push(connection) !== undefined;
+    return answer;
   } finally {
-    socket.destroy();
+    if (!isKept) connection.close();
   }
+}
+
+/** A connection for one request at a time. One that ends is not kept any longer. */
+function open({ host = "127.0.0.1", port, admission, kept = [] }: Door) {
+  const socket = admission ? connectTls({ host, port, ca: admission.ca }) : connect({ host, port });
+  let [limitMs, received] = [0, Buffer.alloc(0)];
+  let answer = Promise.withResolvers<Buffer>();
+  let failure: Error | undefined;
+  const fail = (error: Error) => {
+    failure ??= error;
+    answer.reject(failure);
+  };
+  const connection = {
+    async call(of: Request, content: Buffer, withinMs: number): Promise<Reader> {
+      if (failure) throw failure;
+      answer = Promise.withResolvers();
+      limitMs = withinMs;
+      socket.setTimeout(limitMs);
+      socket.write(framed(of, content));
+      const bytes = await answer.promise;
+      socket.setTimeout(0);
+      return read(bytes, of[2] ? 9 : 8);
+    },
+    close: (): void => void socket.destroy(),
+  };
+  socket.on("data", (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    const end = endOf(received);
+    if (end > received.length) return;
+    answer.resolve(received.subarray(0, end));
+    received = received.subarray(end);
+  });
+  socket.on("timeout", () => socket.destroy(new Error(`no answer on port ${port} within ${limitMs} ms`)));
+  socket.on("error", fail);
+  socket.on("close", () => {
+    fail(new Error(`the broker on port ${port} closed the connection`));
+    const at = kept.indexOf(connection);
+    if (at >= 0) kept.splice(at, 1);
+  });
+  return connection;
 }
 
 /**
@@ -86,17 +122,6 @@ export async function hintOfTls(brokers: string, protocol: string): Promise<stri
     : "";
 }
 
-async function* answersOf(socket: Socket): AsyncGenerator<Buffer> {
-  let received = Buffer.alloc(0);
-  for await (const chunk of socket) {
-    received = Buffer.concat([received, chunk]);
-    for (let end = endOf(received); end <= received.length; end = endOf(received)) {
-      yield received.subarray(0, end);
-      received = received.subarray(end);
-    }
-  }
-}
-
 const endOf = (bytes: Buffer) => (bytes.length < 4 ? Number.POSITIVE_INFINITY : 4 + bytes.readInt32BE(0));
 
 function framed([key, version, flexible]: Request, body: Buffer): Buffer {
@@ -108,10 +133,7 @@ function framed([key, version, flexible]: Request, body: Buffer): Buffer {
   return Buffer.concat([int32(request.length), request]);
 }
 
-async function admit(
-  call: (request: Request, body: Buffer) => Promise<Reader>,
-  { username, password }: Admission,
-): Promise<void> {
+async function admit(call: Call, { username, password }: Admission): Promise<void> {
   const refused = (why: string) => new Error(`the user ${username} is not admitted: ${why}`);
   if ((await call(saslHandshake, string(mechanism))).int16() !== 0) throw refused(`not by ${mechanism}`);
   const say = async (text: string) => {

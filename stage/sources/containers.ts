@@ -5,6 +5,7 @@
 
 import type { Container, Topology } from "../../infra/topology.ts";
 import type { TierName } from "../../page/state.ts";
+import type { BrokerPort } from "../../proof/system/cluster.ts";
 import { openSystem, tierOf } from "../../proof/system/system.ts";
 import type { FaultName } from "../faults/faults.ts";
 import { askLog, type LogView, whole } from "./kafka.ts";
@@ -33,7 +34,9 @@ export async function openContainers(topology: Topology): Promise<Source> {
     topology.ledgerOptions("owner"),
   );
   const admission = topology.admission();
-  const brokers = [1, 2, 3].map((id) => ({ id, port: Number(ports[`KAFKA_PORT_${id}`]), admission }));
+  const brokers = [1, 2, 3].map((id): BrokerPort => {
+    return { id, port: Number(ports[`KAFKA_PORT_${id}`]), admission, kept: [] };
+  });
   const roster = createRoster(system);
   const why = whyNotNetworked();
   const most = why === "" ? [...anyone, ...networked] : anyone;
@@ -96,6 +99,7 @@ export async function openContainers(topology: Topology): Promise<Source> {
     onChange: roster.onChange,
     close: async () => {
       roster.close();
+      for (const connection of brokers.flatMap(({ kept = [] }) => kept)) connection.close();
       await postgres.close();
     },
   };
