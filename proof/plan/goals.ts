@@ -1,7 +1,7 @@
 // What each fault was to come to, held against what it came to: pure, from the measures and the history. Faults that
 // strike together are held against what all of them allow, since nobody can tell whose an order was.
 import { ascending, percentile } from "../../kit/percentile.ts";
-import type { ClientAnswer, History } from "../history/history.ts";
+import { type ClientAnswer, type History, orderIdOf } from "../history/history.ts";
 import type { Measures, Recovery } from "../report/measures.ts";
 import type { Goals, Scenario } from "./scenario.ts";
 import { type ScenarioName, scenarios } from "./scenarios.ts";
@@ -24,12 +24,14 @@ const usualRefusalsEndMs = 15_000;
 /** One for each fault, in the order of the run. */
 export function outcomesOf(history: History, { recoveries, endMs }: Measures): RoundOutcome[] {
   const rounds = [...Map.groupBy(recoveries, ({ round }) => round).values()];
+  const repeated = redeliveriesOf(history);
   return rounds.flatMap((together, index) => {
     const untilMs = rounds[index + 1]?.[0]?.atMs ?? endMs + underWayMs;
     const goals = goalsOf(together.map(({ fault }) => fault));
     return together.map((recovery) => {
       const fromMs = (together[0] ?? recovery).atMs - underWayMs;
-      const redelivered = redeliveriesBetween(history, fromMs, untilMs - underWayMs);
+      const within = repeated.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs - underWayMs);
+      const redelivered = within.reduce((sum, { times }) => sum + times, 0);
       const figures = figuresOf(recovery, redelivered);
       return { fault: recovery.fault, round: recovery.round, figures, missed: missedOf(figures, goals) };
     });
@@ -169,17 +171,20 @@ function missedOf(figures: RoundOutcome["figures"], goals: Goals): string[] {
   });
 }
 
-/** Deliveries of records written in that time, beyond the first of each. */
-function redeliveriesBetween({ topic, ledger }: History, fromMs: number, toMs: number): number {
-  const copies = new Map<string, number>();
-  const written = new Map<string, number>();
-  for (const { id, timestampMs } of topic) {
-    copies.set(id, (copies.get(id) ?? 0) + 1);
-    written.set(id, Math.min(timestampMs, written.get(id) ?? timestampMs));
-  }
-  const within = ledger.filter(({ id }) => {
-    const atMs = written.get(id) ?? Number.NaN;
-    return atMs >= fromMs && atMs < toMs;
+/** Deliveries of records beyond the first of each, and when it was written; answered, where a fault took it from the topic. */
+function redeliveriesOf({ client, topic, ledger }: History): { atMs: number; times: number }[] {
+  const written = Map.groupBy(topic, ({ id }) => id);
+  const repeated = ledger.filter(({ id, deliveries }) => deliveries > (written.get(id)?.length ?? 1));
+  const gone = new Set(repeated.map(({ id }) => id).filter((id) => !written.has(id)));
+  const answered = new Map(
+    client.flatMap((one) => {
+      const id = gone.size > 0 ? orderIdOf(one) : "";
+      return gone.has(id) ? [[id, one.endedMs] as const] : [];
+    }),
+  );
+  return repeated.map(({ id, deliveries }) => {
+    const records = written.get(id) ?? [];
+    const atMs = Math.min(...records.map(({ timestampMs }) => timestampMs), answered.get(id) ?? Infinity);
+    return { atMs, times: deliveries - Math.max(1, records.length) };
   });
-  return within.reduce((sum, { id, deliveries }) => sum + Math.max(0, deliveries - (copies.get(id) ?? 1)), 0);
 }

@@ -33,6 +33,8 @@ export interface Scenario {
   injectMs?: number;
   /** From the injection's end to the heal. */
   holdMs: number;
+  /** From a whole system to the next fault, where what was held back takes longer than a moment to be handled. */
+  restMs?: number;
   /** From the heal until no order may be refused any more on its account, where longer than usual (goals.ts). */
   refusalsEndMs?: number;
   goals: Goals;

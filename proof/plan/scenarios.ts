@@ -180,6 +180,8 @@ const table = {
     fault: "effect-away",
     targets: [{ tier: "ledger" }],
     holdMs: 60_000,
+    // Until the breaker's next probe, and as long as that is followed by what waited.
+    restMs: 30_000,
     goals: { firstTryFailed: 0, failed: 0, drainedMs: 60_000 },
   },
   "orders-poisoned": {

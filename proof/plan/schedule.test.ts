@@ -32,6 +32,12 @@ test("what is named comes once, in its order, whatever the seed and whatever it 
   );
 });
 
+test("what was held back for long has its time to be handled before the next fault", () => {
+  const wanted = [["consumer-kill", "effect-away"] as const, ["effect-away"] as const];
+  const least = scenarios["effect-away"].restMs as number;
+  for (const { restMs } of plan({ seed: "a", wanted }).rounds) expect(restMs).toBe(least);
+});
+
 test("what is named is repeated in its order while it fits", () => {
   fc.assert(
     fc.property(seeds, rounds, fc.integer({ min: 600_000, max: 3_600_000 }), (seed, wanted, durationMs) => {

@@ -75,7 +75,7 @@ export function plan({ seed, wanted, durationMs, withoutMajority = false }: Sche
     rounds.push({
       steps: names.map((scenario, nth) => ({ scenario, seed: `${seed}/${index}/${nth}` })),
       holdMs: holdOf(names),
-      restMs: Math.round(restMs.least + random() * (restMs.most - restMs.least)),
+      restMs: Math.max(restOf(names), Math.round(restMs.least + random() * (restMs.most - restMs.least))),
     });
     expectedMs += lengthOf(names);
     if (durationMs === undefined && rounds.length === wanted?.length) break;
@@ -119,6 +119,8 @@ function draw(random: () => number, leftMs: number, withoutMajority: boolean): S
 }
 
 const holdOf = (names: readonly ScenarioName[]) => Math.max(...names.map((name) => scenarios[name].holdMs));
+const restOf = (names: readonly ScenarioName[]) =>
+  Math.max(...names.map((name) => scenarios[name].restMs ?? 0));
 
 /** About how long a round takes. */
 function lengthOf(names: readonly ScenarioName[]): number {
@@ -127,5 +129,5 @@ function lengthOf(names: readonly ScenarioName[]): number {
     .flatMap((name) => scenarios[name].targets)
     .reduce((sum, { tier }) => sum + tierSizes[tier], 0);
   const injectMs = names.reduce((sum, name) => sum + (scenarios[name].injectMs ?? 0), 0);
-  return restarted * restartMs + injectMs + holdOf(names) + settleMs + restMs.most;
+  return restarted * restartMs + injectMs + holdOf(names) + settleMs + Math.max(restOf(names), restMs.most);
 }
