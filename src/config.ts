@@ -67,10 +67,8 @@ const producerSchema = Type.Object({
   HTTP_PORT: whole("port to listen on, 0 for any", 3000, 0, 65_535),
   PARTITIONER: choice("how a partition is chosen", "batch", "customer"),
   BATCH_WINDOW_MS: whole("longest that an order is held back to be sent with others", 100, 0, 1_000),
-  // Also the longest until an order is answered.
-  DELIVERY_TIMEOUT_MS: whole("message.timeout.ms; then a fate is unknown", 20_000, 1_000, 5 * minuteMs),
-  // For the balancer to notice.
-  DRAIN_NOTICE_MS: whole("time between becoming unready and refusing", 3_000, 0, minuteMs),
+  DELIVERY_TIMEOUT_MS: whole("message.timeout.ms, and longest until an answer", 20_000, 1_000, 5 * minuteMs),
+  DRAIN_NOTICE_MS: whole("time for the balancer to notice, before refusing", 3_000, 0, minuteMs),
   // For a stall; in overload OVERLOAD_AFTER_MS limits to less. The balancer refuses before this bound is reached
   // (lb/haproxy.cfg): it is what that lets through one by one, and half of it for batches.
   MAX_IN_FLIGHT_ORDERS: whole("most orders waiting for their acknowledgement", 4_000, 1, 1_000_000),

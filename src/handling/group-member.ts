@@ -3,8 +3,8 @@
  * the group's demands one after another. Between two polls it is in one of these states:
  * - owning: what it owns is read and handled.
  * - taking on: it asks from where, for partitions that it was assigned.
- * - releasing: of partitions that were revoked nothing more is begun; they are let go when what ran has ended and all that is
- *   finished is committed (each wait is bounded): so a clean hand-over redelivers nothing that is finished.
+ * - releasing: of partitions that were revoked nothing more is begun; they are let go when what ran has ended, and what is finished
+ *   is committed (each wait is bounded): so a clean hand-over redelivers none of that.
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";

@@ -107,9 +107,9 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
 }
 
 /**
- * For how long the ledger must know an order: as long as a record of it can come again. A record stays readable for its
- * topic's retention.ms after the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic
- * Configs»). A dead letter can be put back until it is gone, and read again then. A day is for the brokers' own pace.
+ * For how long the ledger must know an order: as long as a record of it can come again. It stays readable for retention.ms after
+ * the last one of its segment, which is written to for segment.ms (Kafka's documentation, «Topic Configs»). A dead letter can be put
+ * back until it is gone, and read again then. A day is for the brokers' own pace.
  * @returns ms; Infinity where a topic keeps its records for ever, or does not tell
  * @throws Error that says what to change: a topic, a right or LEDGER_RETENTION_DAYS; or that the brokers can't be asked
  */

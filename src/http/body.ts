@@ -1,6 +1,6 @@
 /**
- * Reads a request's body within bounds of size and time, so that no client can hold memory or a slot; and only one that
- * says that it is JSON in UTF-8 as it is sent, so that nobody else on its way may read it as something else.
+ * Reads a request's body within bounds of size and time, so that no client can hold memory or a slot; and only one that says that
+ * it is JSON in UTF-8, so that nobody on its way may read it as something else.
  */
 import { OutcomeError } from "../outcomes.ts";
 

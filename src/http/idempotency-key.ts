@@ -1,7 +1,6 @@
 /**
- * The key by which a client, or the balancer on its behalf, says «this is the same request again»: a quoted string, an item of
- * RFC 9651 whose parameters are ignored (draft-ietf-httpapi-idempotency-key-header), or a bare word, as most clients send. "k"
- * and k are the same. Bun joins lines with a comma: the balancer refuses two, and two quoted strings are no item.
+ * The key by which a client, or the balancer for it, says «this is the same request again»: a quoted string, an item of RFC 9651
+ * whose parameters are ignored (draft-ietf-httpapi-idempotency-key-header), or a bare word, as most send; "k" and k are the same.
  */
 import { OutcomeError } from "../outcomes.ts";
 

@@ -41,8 +41,8 @@ export function errorResponse(error: unknown, log: Logger, method: string): Resp
 }
 
 /**
- * A request as Hono reads it: Bun's URL is a path without a Host (HTTP/1.0), and none with a malformed one. HEAD is
- * answered as GET is (RFC 9110, 9.3.2): Bun leaves the body out and keeps its length, which Hono would lose.
+ * A request as Hono reads it: Bun's URL is a path without a Host (HTTP/1.0), and none with a malformed one. HEAD is answered as GET
+ * is (RFC 9110, 9.3.2): Bun leaves the body out, and keeps its length.
  */
 function readable(request: Request): Request {
   const { url, method, headers, signal } = request;

@@ -1,8 +1,7 @@
 /**
- * Copies of orders: each goes to its record's partition, and has its report unless Kafka's client is lost. Orders that wait
- * for a broker that died go once more, under the same id, to a partition that works; the first report answers, the ledger
- * recognises the copy. Not when all are slow: only where an order that was sent later was acknowledged promptly, and to that
- * partition. Once an order, only so many at a time, and not where a copy would come out of turn.
+ * Copies of orders, each with its report unless Kafka's client is lost. Orders that wait for a broker that died go once more, under
+ * the same id, to a partition that works: to one where an order that was sent later was acknowledged promptly. The first report
+ * answers, the ledger recognises the copy. Once an order, only so many at a time, and not where a copy would come out of turn.
  */
 import type { ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";

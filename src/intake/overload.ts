@@ -5,11 +5,10 @@
  * The control law is a gradient on acknowledgement time (Netflix's concurrency-limits, Envoy's adaptive concurrency filter):
  * - Waits below the target raise the limit by the square root of target / wait; in overload no further than throughput allows.
  * - Waits above it set the limit to throughput × target (Little's law), in overload. What was sent before that is not judged again.
- * - It begins when all waited long for a while (where some are quick one partition waits: CoDel, RFC 8289, looks at it too;
- *   what is over sooner is a hiccup) and more wait than in a backlog that goes down by itself. It ends as slowly.
- * - A stall (an election) is no overload: what was taken in one is ignored, for as long as the stall was.
- * - If a lower limit changes no wait, it is not the queue that takes so long: the cut is undone and the target raised above
- *   that wait. It goes back slowly, so that the same is tried again; at once, if the waits rise with the limit.
+ * - It begins when all waited long for a while (CoDel, RFC 8289; where some are quick, one partition waits) and more wait than in
+ *   a backlog that goes down by itself. It ends as slowly. What was taken in a stall (an election) is ignored for as long.
+ * - If a lower limit changes no wait, it is not the queue: the cut is undone and the target raised above that wait. It goes back
+ *   slowly, so that the same is tried again; at once, if the waits rise with the limit.
  */
 export type Overload = ReturnType<typeof createOverload>;
 

@@ -15,9 +15,8 @@ const watchMs = 1_000;
 /** Meanwhile the replicas in sync are not watched. */
 const checkTimeoutMs = 2_000;
 
-const toClients = "no order can be taken just now; the producer's operators are told why";
 const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reason: string) =>
-  new OutcomeError(outcome, toClients, {}, reason);
+  new OutcomeError(outcome, "no order can be taken just now; the operators are told why", {}, reason);
 
 export function createSession(
   config: ProducerConfig,

@@ -1,7 +1,6 @@
 /**
- * node-rdkafka, and librdkafka's C API beside it, lie in one addon that is built for the Bun that runs it. Where it is missing,
- * or another Bun's, in which it could crash, the program ends with one message that says what to do. Everybody has
- * node-rdkafka from here, so that the addon is never loaded before it was looked at.
+ * node-rdkafka, and librdkafka's C API beside it, lie in one addon that is built for the Bun that runs it. Where it is missing, or
+ * another Bun's, in which it could crash, the program ends and says what to do. So everybody has node-rdkafka from here.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -27,8 +27,7 @@ export const clientOptions = (config: KafkaConfig): Record<string, string | numb
   // A new leader is looked for often while a partition has none.
   "topic.metadata.refresh.fast.interval.ms": 100,
   "topic.metadata.refresh.interval.ms": 10_000,
-  // How long brokers that have just started, or are told of a new topic a little later, are believed not to know it; by
-  // default 30 s. The tiers have made sure that it is there.
+  // How long brokers that have just started are believed not to know a topic; by default 30 s. The tiers know that it is there.
   "topic.metadata.propagation.max.ms": 1_000,
   // Topics are made by the project, with their replication, never by being mentioned.
   "allow.auto.create.topics": false,

@@ -37,8 +37,8 @@ export function openConsumer(config: ConsumerConfig, options: Owner) {
       "isolation.level": "read_committed",
       // A broker's disk may rot: it does not look, and its followers still have what was written.
       "check.crcs": true,
-      // These bound its memory: what is fetched ahead, in bytes of values or, of small ones, in records, each with some
-      // hundred bytes of librdkafka's; and what a fetch brings of each partition, or one batch that is larger (KIP-74).
+      // These bound its memory: what is fetched ahead, in bytes of values or, of small ones, in records; and what a fetch
+      // brings of each partition, or one batch that is larger (KIP-74).
       "queued.max.messages.kbytes": 4_096,
       "queued.min.messages": 20_000,
       "fetch.message.max.bytes": 65_536,

@@ -6,7 +6,7 @@ import type { RecordHeaders } from "./sender.ts";
 /** Of a record's head in native/records.cc: two doubles, then 32-bit numbers. */
 const [headBytes, headWords, headDoubles] = [40, 10, 5];
 const lengthBytes = 4;
-/** Values up to that come in such numbers that looking into them would cost, and the number of records bounds them. */
+/** Values up to that are so many that looking into them would cost, and the number of records bounds them. */
 const short = 512;
 
 const part = (content: Buffer, at: number, bytes: number): Buffer | null =>

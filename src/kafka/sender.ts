@@ -13,7 +13,7 @@ export type OutgoingRecord = {
   headers: RecordHeaders;
   /** Milliseconds since the epoch; none: now. */
   timestampMs?: number;
-  /** Headers before those, which one array gives to many records: encoded once a call, for 0.2 µs less a record. */
+  /** Headers before those, one array for many records: encoded once a call, for 0.2 µs less a record. */
   sharedHeaders?: RecordHeaders;
 };
 

@@ -50,10 +50,9 @@ const demandsOf = (config: KafkaConfig, topic: string): Demand[] => [
 ];
 
 /**
- * What the brokers tell of a topic. `fault`: why it can't be trusted with accepted orders, each fault with what to do;
- * undefined when it can. `maxBytes`: the longest batch that it takes; `inSync`: replicas that must have it. A segment is kept
- * for `retentionMs` after its last record, and written to for `segmentMs`. Where its configuration is not asked for, which is
- * where one replica in sync is enough: the least that would be demanded, and for ever.
+ * What the brokers tell of a topic. `fault`: why it can't be trusted with accepted orders, and what to do; undefined when it can.
+ * `maxBytes`: the longest batch that it takes; `inSync`: replicas that must have it. A segment is kept for `retentionMs` after its
+ * last record, and written to for `segmentMs`. Where one replica is enough they are not asked for: the least, and for ever.
  * @param asked.right one that the client must have there, or that is the fault. @throws Error when the brokers can't be asked
  */
 export async function askOfTopic(

@@ -36,9 +36,9 @@ const shortestLockMs = 500;
 const lettersAtOnce = 10_000;
 
 /**
- * Ends the current generation when it is old enough, removes old rows of dead letters, and drops the oldest generation when all
- * of it is old; each in a transaction of its own, unless another consumer is at it, and only as the tables' owner.
- * @param longestLockMs whoever records waits behind who waits for a lock: half a second, doubled up to this while it is in use
+ * Ends the current generation when it is old enough, removes old rows of dead letters, drops the oldest generation when all of it
+ * is old; each in its own transaction, unless another consumer is at it, and only as the tables' owner. @param longestLockMs whoever
+ * records waits behind who waits for a lock: half a second, doubled up to this while it is in use
  */
 export function createExpiry(
   begin: (work: (sql: SQL) => Promise<string[]>) => Promise<string[]>,
