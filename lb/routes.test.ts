@@ -415,3 +415,33 @@ test("a thousand look-ups that wait for 9 s are answered by one consumer, all at
   expect(most).toBeGreaterThanOrEqual(1_000);
   await server.stop(true);
 }, 120_000);
+
+test("a look-up goes also to a consumer that is not ready, and to none that drains", async () => {
+  const start = (name: string) => {
+    const told = { name, reason: "no order was finished for 75 s\n", checks: 0 };
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch({ url }) {
+        if (!url.endsWith("/readyz")) return Response.json({ name });
+        told.checks += 1;
+        return new Response(told.reason, { status: 503 });
+      },
+    });
+    return { told, port: server.port as number, [Symbol.dispose]: () => void server.stop(true) };
+  };
+  using one = start("one");
+  using other = start("other");
+  await using own = await startBalancer({ producers: [producer.port], consumers: [one.port, other.port] });
+  const asked = async () => {
+    const url = `http://127.0.0.1:${own.port}/orders/${id}`;
+    const answers = await Promise.all(Array.from({ length: 6 }, () => fetch(url)));
+    const names = answers.map(async (answer) => ((await answer.json()) as { name: string }).name);
+    return new Set(await Promise.all(names));
+  };
+  await until("both were often looked at", () => one.told.checks > 8 && other.told.checks > 8);
+  expect(await asked()).toEqual(new Set(["one", "other"]));
+  one.told.reason = "draining\n";
+  await until("one is asked no more", async () => (await asked()).size === 1);
+  expect(await asked()).toEqual(new Set(["other"]));
+});

@@ -37,7 +37,7 @@ export function startStandIn(behaviour: Behaviour, hostname = "127.0.0.1", port 
         const request = socket.data.received;
         socket.data.received = "";
         if (request.startsWith("GET /readyz")) {
-          socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+          socket.write("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nready\n");
           return;
         }
         requests.push(request);

@@ -209,10 +209,10 @@ describe("where few come", () => {
       await Bun.sleep(1);
       settle(n + 1);
       // Late in a distance, if one is kept.
-      if (far && (n + 1) % 256 === 0) await Bun.sleep(10 * (performance.now() - sentMs));
+      if (far && (n + 1) % 128 === 0) await Bun.sleep(10 * (performance.now() - sentMs));
     }
-    // It is tried now and then, twice here, in vain.
-    expect(heldUp).toBeLessThan(4);
+    // It is tried now and then, four times here, in vain.
+    expect(heldUp).toBeLessThan(6);
   });
 });
 

@@ -17,9 +17,9 @@ const patienceFactor = 2;
 /** The distance of few, in acknowledgements: quick brokers take groups for little; and at most. */
 const distanceFactor = 15;
 const mostDistanceMs = 75;
-/** Kept while about so many are worth it, and else by one group in so many, to find out. */
+/** It is kept while about so many of them are worth it; else by one group in so many, to find out. */
 const leastWorth = 0.45;
-const triedEvery = 256;
+const triedEvery = 128;
 
 /**
  * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: MEASURED less CPU of the whole
@@ -37,7 +37,7 @@ function createSpacing() {
     },
     /** @param cameMs the last of so many orders, since `begin` */
     end(orders: number, cameMs: number): void {
-      if (keptMs > 0) worth += orders > 1 && cameMs > keptMs / 2 ? (1 - worth) / 2 : -worth / 4;
+      if (keptMs > 0) worth += orders > 1 && cameMs > keptMs / 2 ? (1 - worth) / 2 : -worth / 8;
       keptMs = 0;
     },
   };
