@@ -8,6 +8,7 @@
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
+import { whose } from "./attempt.ts";
 import { createCommitter } from "./committer.ts";
 import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
@@ -131,7 +132,8 @@ function createRelease(parts: Parts, owned: Map<number, OwnedPartition>, committ
       const running = partitions.some((owner) => owner.running > 0);
       if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
         log.warn({ running }, "letting partitions go before their work or commit was finished");
-        for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+        for (const { stopped } of partitions)
+          whose.run("handlers", () => stopped.abort(new Error("the partition was taken away")));
       } else if (running || !committer.settled(partitions)) return false;
       for (const { partition, paused } of partitions) {
         // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.

@@ -6,6 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
+import { whose } from "./attempt.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
@@ -79,8 +80,8 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     core = undefined;
     await consumer.close();
   }
-  const working = work();
-  working.catch(reportError);
+  const working = whose.run("tier", work);
+  whose.run("tier", () => working.catch(reportError));
   return {
     unready(): string | undefined {
       if (draining) return "draining";
