@@ -32,8 +32,7 @@ export function createBreaker({ clock, random, onChange }: Parts) {
   /** Since when nothing but failures came, and whether somebody was given up all the same. */
   let sinceMs: number | undefined;
   let doubted = false;
-  let probes = 0;
-  let probeAtMs = 0;
+  let [probes, probeAtMs] = [0, 0];
   function change(to: boolean): void {
     open = to;
     openings += Number(open);

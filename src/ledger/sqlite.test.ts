@@ -56,6 +56,15 @@ test("a lock that another process holds is waited for, and nothing else stands s
   expect(verdicts).toEqual(["handled"]);
 });
 
+test("of many who wait for a lock none waits for longer than the first, be it for their turn", async () => {
+  await using _ = await lockFile();
+  using now = spyOn(performance, "now");
+  const records = ["c1", "c2", "c3"].map((customer) => ledger.record([entryOf(customer)], async () => {}));
+  const laterMs = performance.now() + 21_000;
+  now.mockImplementation(() => laterMs);
+  for (const { status } of await Promise.allSettled(records)) expect(status).toBe("rejected");
+});
+
 test("a full disk is the ledger's failure, not the order's, and it recovers when there is room", async () => {
   const full = createLedger(`sqlite:${join(directory, "full.sqlite")}`, options);
   const table = "CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, text TEXT NOT NULL)";
