@@ -27,8 +27,7 @@ export function createBreaker({ clock, random, onChange }: Parts) {
   /** The newest whose first attempts failed; each that is handled makes up for some of them. */
   let failing: Failed[] = [];
   let [handledAtMs, recoveredAtMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  let open = false;
-  let openings = 0;
+  let [open, openings] = [false, 0];
   /** Since when nothing but failures came, and whether somebody was given up all the same. */
   let sinceMs: number | undefined;
   let doubted = false;

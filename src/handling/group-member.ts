@@ -43,10 +43,9 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   let state: State = { is: "owning" };
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
-  let leaving = false;
+  let [leaving, heldBefore] = [false, 0];
   let polledAtMs = clock.nowMs();
   let progressAtMs = polledAtMs;
-  let heldBefore = 0;
   /** Who leaves gives all that it has back by itself; what the group still demands is met by whoever closes the consumer. */
   function nextDemand(): Rebalance | undefined {
     if (state.is === "releasing") return undefined;
