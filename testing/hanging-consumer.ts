@@ -2,6 +2,7 @@
  * A consumer as `consumer.ts` is one, whose handler writes the effect, leaves behind what fails without being waited for,
  * says so in the log, and then never ends: what has begun is not committed, however long one looks at it.
  */
+import { randomBytes } from "node:crypto";
 import { consumerConfig } from "../src/config.ts";
 import { handler, migrations } from "../src/handle.ts";
 import { createHandlingApp } from "../src/handling/app.ts";
@@ -33,8 +34,12 @@ const { unready, waiting, drain } = startConsumer(config, {
       if ("apply" in handler) await handler.apply(order, context);
       void Promise.reject(new Error("nobody waits for this"));
       void Promise.reject(unreadable);
-      setTimeout(() => {
-        throw new Error("nor for this");
+      for (const later of [setTimeout, queueMicrotask, (listener: () => void) => randomBytes(1, listener)])
+        later(() => {
+          throw new Error("nor for this");
+        });
+      context.signal.addEventListener("abort", () => {
+        throw new Error("nor for what it does when it is told to stop");
       });
       await Bun.sleep(10);
       log.info({ id: order.id }, "hanging");

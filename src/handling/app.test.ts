@@ -158,6 +158,12 @@ test("an order that waits for another attempt says how often it failed, why, and
   expect(Math.abs(Date.parse(body.nextAt) - Date.now() - 60_000)).toBeLessThan(30_000);
 });
 
+test("an order that was given up and put back waits again, and its letter is not the end", async () => {
+  const place = { topic: "orders", partition: 0, offset: 1, attempts: 5, orderId: retrying };
+  await ledger.bury({ ...place, reason: "it was sour before" });
+  expect(await (await get(`/orders/${retrying}`)).json()).toMatchObject({ status: "waiting", attempts: 2 });
+});
+
 test("who prefers to wait is answered at the order's end, and a thousand of them ask the ledger as one", async () => {
   const entry = entryOf("c1");
   const path = `/orders/${entry.order.id}`;

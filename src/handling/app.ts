@@ -41,8 +41,9 @@ export function createHandlingApp(parts: Told & { ledger: Ledger; registry: Regi
       log.warn({ err: error }, "the ledger can't be asked now");
       throw unavailable("the ledger can't be asked now");
     });
-    if (view) return c.json(view);
     const work = waiting(id);
+    // Of one that was given up, and put back since, its letter is not the end.
+    if (view && (view.status === "handled" || !work)) return c.json(view);
     if (work) {
       const { attempts, reason, notBeforeMs } = work;
       const nextAt = new Date(clock.epochMs() + notBeforeMs - clock.nowMs()).toISOString();

@@ -1,7 +1,7 @@
 /** A deadline on a clock that only the test moves. */
 import { expect, test } from "bun:test";
 import { realClock } from "../runtime/clock.ts";
-import { startDeadline } from "./attempt.ts";
+import { isHandlers, startDeadline, whose } from "./attempt.ts";
 
 function createRun() {
   let nowMs = 0;
@@ -47,4 +47,19 @@ test("a deadline that is called off leaves no timer, neither the first nor the o
     deadline.stop();
     expect(timers.size).toBe(0);
   }
+});
+
+test("what the tier begins is its own, whoever it waited for; listeners of a signal are handlers', and what lost its context", async () => {
+  const { deadline, pass } = createRun();
+  const seen: boolean[] = [];
+  const look = () => void seen.push(isHandlers(false));
+  deadline.signal.addEventListener("abort", look);
+  await whose.run("tier", async () => {
+    await whose.run("handlers", () => Bun.sleep(1));
+    look();
+    pass(100);
+    look();
+  });
+  look();
+  expect(seen).toEqual([false, true, false, true]);
 });

@@ -6,9 +6,10 @@ import type { PlacedOrder } from "../wire/validation.ts";
 import { type Handler, Reject, RetryLater } from "./handler.ts";
 import type { Work } from "./work.ts";
 
-const handlers = new AsyncLocalStorage<true>();
-/** Whether an error that nobody waited for is a handler's. All rejections are, which do not tell: a tier reports its own. */
-export const isHandlers = (rejected: boolean): boolean => rejected || handlers.getStore() === true;
+/** In whose doing an error came up that nobody waited for: that of handlers, with listeners of their signals, or the tier's. */
+export const whose = new AsyncLocalStorage<"handlers" | "tier">();
+/** All rejections are handlers', for they do not tell: a tier reports its own. So is what lost its context, as in a microtask. */
+export const isHandlers = (rejected: boolean): boolean => rejected || whose.getStore() !== "tier";
 
 /** A time limit as a signal and as a promise that rejects; one for a whole batch. */
 export type Deadline = ReturnType<typeof startDeadline>;
@@ -27,7 +28,7 @@ export function startDeadline(clock: Clock, timeoutMs: number) {
     const error = new DOMException(`not handled within ${timeoutMs} ms`, "TimeoutError");
     // First: what handlers make of the signal comes later.
     reject(error);
-    controller.abort(error);
+    whose.run("handlers", () => controller.abort(error));
   }
   return { startMs, signal: controller.signal, reached, stop: () => stop() };
 }
@@ -46,7 +47,7 @@ export function attempt(handler: Handler, work: Work, deadline: Deadline, tx?: T
   const order = copyOf(work.entry.order);
   // One that is no async function may throw, or give what begins only when it is waited for.
   const call = () => ("effect" in handler ? handler.effect(order, context) : handler.apply(order, context));
-  return Promise.race([Promise.try(() => handlers.run(true, call)), deadline.reached]);
+  return Promise.race([Promise.try(() => whose.run("handlers", call)), deadline.reached]);
 }
 
 /** What a handler does to its order reaches neither the ledger's row nor the next attempt. A flat one: 0.1 µs, not 1.4. */

@@ -26,15 +26,12 @@ type Parts = { clock: Clock; random: () => number; onChange: (open: boolean) => 
 export function createBreaker({ clock, random, onChange }: Parts) {
   /** The newest whose first attempts failed; each that is handled makes up for some of them. */
   let failing: Failed[] = [];
-  let handledAtMs = Number.NEGATIVE_INFINITY;
-  let recoveredAtMs = Number.NEGATIVE_INFINITY;
-  let open = false;
-  let openings = 0;
+  let [handledAtMs, recoveredAtMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [open, openings] = [false, 0];
   /** Since when nothing but failures came, and whether somebody was given up all the same. */
   let sinceMs: number | undefined;
   let doubted = false;
-  let probes = 0;
-  let probeAtMs = 0;
+  let [probes, probeAtMs] = [0, 0];
   function change(to: boolean): void {
     open = to;
     openings += Number(open);

@@ -17,8 +17,7 @@ const words = {
 };
 
 export function createCommitter({ consumer, metrics, log, clock }: OwnershipParts) {
-  let underWay = false;
-  let notBeforeMs = 0;
+  let [underWay, notBeforeMs] = [false, 0];
   let lastMs = Number.NEGATIVE_INFINITY;
   /** Each partition with its log of now: what is acknowledged late must not count for the one after it. */
   const dueOf = (partitions: Iterable<OwnedPartition>) =>

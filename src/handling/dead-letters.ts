@@ -82,8 +82,7 @@ export function createDeadLetters(config: KafkaConfig, log: Logger) {
   return {
     /** Sends a letter until it is acknowledged. @throws Error only when `signal` aborts first */
     async bury(record: DeliveredRecord, cause: Cause, signal: AbortSignal): Promise<void> {
-      let cut = 0;
-      let refused = false;
+      let [cut, refused] = [0, false];
       try {
         for (;;) {
           signal.throwIfAborted();

@@ -8,6 +8,7 @@
  */
 import type { ConsumerConfig } from "../config.ts";
 import type { KafkaConsumer, Rebalance } from "../kafka/consumer.ts";
+import { whose } from "./attempt.ts";
 import { createCommitter } from "./committer.ts";
 import { tellOfPartitions } from "./metrics.ts";
 import { createOwnership, type OwnershipParts } from "./ownership.ts";
@@ -42,10 +43,9 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   let state: State = { is: "owning" };
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
-  let leaving = false;
+  let [leaving, heldBefore] = [false, 0];
   let polledAtMs = clock.nowMs();
   let progressAtMs = polledAtMs;
-  let heldBefore = 0;
   /** Who leaves gives all that it has back by itself; what the group still demands is met by whoever closes the consumer. */
   function nextDemand(): Rebalance | undefined {
     if (state.is === "releasing") return undefined;
@@ -131,7 +131,8 @@ function createRelease(parts: Parts, owned: Map<number, OwnedPartition>, committ
       const running = partitions.some((owner) => owner.running > 0);
       if (clock.nowMs() - sinceMs > revokeTimeoutMs) {
         log.warn({ running }, "letting partitions go before their work or commit was finished");
-        for (const { stopped } of partitions) stopped.abort(new Error("the partition was taken away"));
+        for (const { stopped } of partitions)
+          whose.run("handlers", () => stopped.abort(new Error("the partition was taken away")));
       } else if (running || !committer.settled(partitions)) return false;
       for (const { partition, paused } of partitions) {
         // librdkafka would keep it paused, also when it comes back, for whoever owns it anew.

@@ -107,6 +107,21 @@ describe.concurrent("its end", () => {
     expect(await tier.toldToTheEnd("SIGTERM")).toBe(1);
   });
 
+  test("what handlers leave behind, and what listens to their signal, is not it: nor is it what ends", async () => {
+    using place = newPlace(cluster);
+    await place.put(recordsOf(1, 1, 1));
+    await using tier = startTier("testing/hanging-consumer", { ...place.env, HANDLER_TIMEOUT_MS: "200" });
+    const begun = () => tier.log.filter(({ msg }) => msg === "hanging").length;
+    await until(
+      "it is tried again",
+      () => begun() > 1 || tier.log.some(({ level }) => level === "fatal"),
+      waitMs,
+    );
+    expect(tier.log.filter(({ level }) => level === "fatal")).toEqual([]);
+    tier.signal("SIGTERM");
+    expect(await tier.exited).toBe(0);
+  });
+
   test("a port that is taken: one message, exit 1", async () => {
     using place = newPlace(cluster);
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });

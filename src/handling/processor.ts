@@ -99,8 +99,7 @@ function createEnding(config: ConsumerConfig, parts: ProcessorParts & Tools) {
   const { ledger, deadLetters, handler, metrics, log, clock, random, recorder, breaker } = parts;
   /** Finishes what is decided. @returns what is to be tried again: it failed, or was not come to */
   function conclude(works: Work[], ends: Ends): Work[] {
-    const handled: Work[] = [];
-    const failed: Work[] = [];
+    const [handled, failed]: [Work[], Work[]] = [[], []];
     for (const work of works) {
       const end = ends.get(work);
       if (end) work.owner.waiting.delete(work);

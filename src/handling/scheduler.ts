@@ -11,8 +11,7 @@ function createQueues<Work extends Scheduled>(clock: Clock, onReady: () => void)
   /** Every customer with work that waits or runs. */
   const queues = new Map<string, Queue<Work>>();
   /** Those that can begin now: something waits, nothing runs, the first is due. Apart: those whose first goes alone. */
-  const ready: Queue<Work>[] = [];
-  const readyAlone: Queue<Work>[] = [];
+  const [ready, readyAlone]: [Queue<Work>[], Queue<Work>[]] = [[], []];
   /** Nothing of this customer runs any more: it is ready again, or set aside until its first work is due. */
   function release(queue: Queue<Work>): void {
     const first = queue.waiting[0];

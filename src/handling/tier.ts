@@ -6,6 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createGather } from "../runtime/gather.ts";
 import type { Logger } from "../runtime/log.ts";
+import { whose } from "./attempt.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { createGroupMember } from "./group-member.ts";
 import type { Handling } from "./handler.ts";
@@ -24,8 +25,7 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
   const { ledger, log, metrics } = parts;
   const deadLetters = createDeadLetters(config, log);
   let core: { consumer: KafkaConsumer; member: ReturnType<typeof createGroupMember> } | undefined;
-  let obstacle = "starting";
-  let draining = false;
+  let [obstacle, draining] = ["starting", false];
   let denial: string | undefined; // For want of a right the group assigns nothing, so it is told first.
   /** Repeats a step of the start until it succeeds. @returns undefined when the drain came first */
   async function persist<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
@@ -63,9 +63,8 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     metrics.ledgerUp.set(1);
     log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     const demands: Rebalance[] = [];
-    const onRebalance = (rebalance: Rebalance) => demands.push(rebalance);
     const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
-    const open = () => openConsumer(config, { onRebalance, onError });
+    const open = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });
     const consumer = await persist("no connection to Kafka", open);
     if (!consumer) return;
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
@@ -79,8 +78,8 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     core = undefined;
     await consumer.close();
   }
-  const working = work();
-  working.catch(reportError);
+  const working = whose.run("tier", work);
+  whose.run("tier", () => working.catch(reportError));
   return {
     unready(): string | undefined {
       if (draining) return "draining";
@@ -98,7 +97,9 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     }),
     async drain(): Promise<void> {
       draining = true;
-      core?.member.leave();
+      // Who has not begun may wait for another's migration, for minutes.
+      if (core) core.member.leave();
+      else await ledger.close();
       await working;
       await deadLetters.close();
       await ledger.close();

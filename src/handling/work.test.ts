@@ -9,6 +9,8 @@ test("a reason that repeats the order, as it is or as JSON, says nothing of it i
   const work = new Work({ value, partition: 0, offset: 0 } as never, {} as never, {} as never);
   for (const reason of [order.note, JSON.stringify(order), `no: ${JSON.stringify({ order })}`])
     expect(work.forLog(reason)).not.toMatch(/hot|Zoë|Bob|c42/);
+  // Nor does looking through it keep everybody waiting, however much it says.
+  expect(work.forLog(order.note.repeat(1_000_000)).length).toBeLessThan(100_000);
 });
 
 test("the id of what can't be decoded is its key, and no other key is one: no database takes every byte", () => {

@@ -92,6 +92,6 @@ export class Work {
       typeof value === "object" ? value : said.push(`${value}`, JSON.stringify(`${value}`).slice(1, -1)),
     );
     const longestFirst = said.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length);
-    return longestFirst.reduce((text, word) => text.replaceAll(word, "…"), reason);
+    return longestFirst.reduce((text, word) => text.replaceAll(word, "…"), reason.slice(0, 100_000));
   }
 }

@@ -83,13 +83,13 @@ export class BatchError extends Error {
   }
 }
 
-/** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
+/** What would end the transaction for all, undo others' statements, or change the connection. PostgreSQL's comments nest. */
 const notForHandlers =
-  /^([\s;]|--.*\n|\/\*((?!\*\/)[\s\S])*\*\/)*(ABORT|BEGIN|COMMIT|DEALLOCATE|DISCARD|END|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+  /^(?:[\s;]|--[^\r\n]*[\r\n]|\/\*((?!\*\/)[\s\S])*(\/\*[\s\S]*?)?\*\/)*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+defer_foreign_keys\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
 
 /** What would outlast the transaction on its connection, or would have no end on the server. */
 const ofTheSession =
-  /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s+(OR\s+REPLACE\s+)?((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+  /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s[^(]*\b(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!(INSERT|MERGE)\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
 
 /** Why a handler may not run a statement; undefined: it may. */
 function forbidden(strings: TemplateStringsArray): { error: Error } | undefined {

@@ -526,6 +526,30 @@ test("a constraint that is found at the commit is the record's, whosever it is",
   expect((error.cause as { errno: string }).errno).toBe("23505");
 });
 
+test("what is put off to the commit has the limit of a statement: it is the record's, and no session is left behind", async () => {
+  await asOperator((sql) =>
+    sql.unsafe(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(600); RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON effects DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.n = 600) EXECUTE FUNCTION dawdle()`),
+  );
+  const recording = ledger.record(
+    [entryOf("good"), entryOf("bad")],
+    async ({ order }, tx) => {
+      await tx`INSERT INTO effects VALUES (${order.id}, ${order.customer === "bad" ? 600 : 1})`;
+    },
+    200,
+  );
+  const error: BatchError = await recording.then(undefined, (error) => error);
+  await asOperator(async (sql) => {
+    const [{ busy }] = await sql`SELECT count(*)::int AS busy FROM pg_stat_activity
+      WHERE usename = 'consumer' AND state <> 'idle'`;
+    await sql`DROP FUNCTION dawdle CASCADE`.catch(() => undefined);
+    expect(busy).toBe(0);
+  });
+  expect(error).toBeInstanceOf(BatchError);
+  expect(error).toMatchObject({ failures: new Map(), cause: { name: "TimeoutError" } });
+});
+
 test("a transaction that PostgreSQL ended, since it stood still, is nobody's fault", async () => {
   const still = ledger.record([entryOf("a")], async (_, tx) => {
     await tx`SET LOCAL idle_in_transaction_session_timeout = 20`;

@@ -103,9 +103,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       return ask((sql) => sql.begin(isolation, migrate), migrationTimeoutMs);
     },
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
-      const isShared = entries.length > 1;
+      const [isShared, takesTurn] = [entries.length > 1, inTurn > 0];
       const isCautious = cautious > 0 && isShared;
-      const takesTurn = inTurn > 0;
       inTurn -= Number(takesTurn);
       let begun = false;
       const work = async (sql: SQL) => {
@@ -132,6 +131,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
         const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, () => isCautious);
+        // What is put off to the commit would have no limit there.
+        await execute`SET CONSTRAINTS ALL IMMEDIATE`;
         if (isCautious) cautious = left.size > 0 ? cautiousTransactions : cautious - 1;
         if (left.size === 0) return verdicts;
         // Where a role may not do that, they are left out in a transaction that follows.
@@ -220,9 +221,10 @@ const any = /^/;
 
 /** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
 function blame(error: unknown, its = ofTheServer): never {
-  const { routine, code } = error as SQL.PostgresError;
-  // What a trigger or function raises is its own word, whatever code it gives that.
-  if (routine !== "exec_stmt_raise" && (its.test(codeOf(error)) || ofTheConnection.test(code)))
+  const { routine, code, name } = error as SQL.PostgresError;
+  // What a trigger or function raises is its own word, whatever code it gives that; a statement's limit has a name by now.
+  const isOwn = routine === "exec_stmt_raise" || name === "TimeoutError";
+  if (!isOwn && (its.test(codeOf(error)) || ofTheConnection.test(code)))
     throw new LedgerUnavailableError((error as Error).message, { cause: error });
   throw error;
 }

@@ -1,6 +1,6 @@
 /** What becomes of the ledger when SQLite's file is not to be had: it waits, or says that it can't. */
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { copyFileSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,15 +56,23 @@ test("a lock that another process holds is waited for, and nothing else stands s
   expect(verdicts).toEqual(["handled"]);
 });
 
+test("of many who wait for a lock none waits for longer than the first, be it for their turn", async () => {
+  await using _ = await lockFile();
+  using now = spyOn(performance, "now");
+  const records = ["c1", "c2", "c3"].map((customer) => ledger.record([entryOf(customer)], async () => {}));
+  const laterMs = performance.now() + 21_000;
+  now.mockImplementation(() => laterMs);
+  for (const { status } of await Promise.allSettled(records)) expect(status).toBe("rejected");
+});
+
 test("a full disk is the ledger's failure, not the order's, and it recovers when there is room", async () => {
   const full = createLedger(`sqlite:${join(directory, "full.sqlite")}`, options);
   const table = "CREATE TABLE IF NOT EXISTS effects (id TEXT PRIMARY KEY, text TEXT NOT NULL)";
-  const limitTo = (pages: string) =>
-    full.record([entryOf("c1")], async (_, tx) => {
-      await (tx as unknown as (text: string[]) => Promise<unknown>)([`PRAGMA max_page_count = ${pages}`]);
-    });
+  using run = spyOn(Database.prototype, "run");
   await full.open([table]);
-  await limitTo("20");
+  const connection = run.mock.contexts[0] as Database;
+  const limitTo = (pages: number) => connection.run(`PRAGMA max_page_count = ${pages}`);
+  limitTo(20);
   const entry = entryOf("c1");
   const text = "x".repeat(100_000);
   const record = () =>
@@ -76,7 +84,7 @@ test("a full disk is the ledger's failure, not the order's, and it recovers when
   await expect(full.bury(burial)).rejects.toThrow(LedgerUnavailableError);
   expect(await viewOf(full, entry.order.id)).toBeUndefined();
 
-  await limitTo("1000000");
+  limitTo(1_000_000);
   expect(await record()).toEqual(["handled"]);
   await full.close();
 });
@@ -134,6 +142,17 @@ test("a statement that ends the transaction takes no other's effect out of it", 
   const failed: BatchError = await failing.catch((error) => error);
   expect([...failed.failures.keys()]).toEqual([bad]);
   expect(await ledger.record([good], write)).toEqual(["handled"]);
+});
+
+test("constraints may be put off to the commit, and nothing else of the connection may be set", async () => {
+  const setting = (name: string) =>
+    ledger.record([entryOf("c1")], async (_, tx) => {
+      await tx(Object.assign([`PRAGMA ${name}`], { raw: [] }));
+    });
+  expect(await setting("defer_foreign_keys = ON")).toEqual(["handled"]);
+  for (const name of ["locking_mode = EXCLUSIVE", "query_only = ON", "busy_timeout = 60000"])
+    await expect(setting(name)).rejects.toThrow(BatchError);
+  expect(await ledger.record([entryOf("c1")], async () => {})).toEqual(["handled"]);
 });
 
 test("what is older than the retention goes in steps, between which others record", async () => {

@@ -30,8 +30,7 @@ const rolledBack = new Error("another's statement ended the transaction");
 /** SQLite's client runs the first of several statements and says nothing of the others. */
 const ofNoStatement = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--.*|\/\*[\s\S]*?\*\//g;
 const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(sql.replace(ofNoStatement, ""));
-const lockWaitMs = 10;
-const lockTimeoutMs = 20_000;
+const [lockWaitMs, lockTimeoutMs] = [10, 20_000];
 
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const words: Words = {
@@ -67,9 +66,9 @@ function txOf(database: Database): Tx {
   };
 }
 
-/** Runs a statement that needs the lock of the file, waiting for other processes, at most so long. */
-async function locked(database: () => Database, sql: string): Promise<void> {
-  const deadlineMs = performance.now() + lockTimeoutMs;
+/** Runs a statement that needs the lock of the file, waiting for other processes, at most so long since it was asked for. */
+async function locked(database: () => Database, sql: string, askedMs = performance.now()): Promise<void> {
+  const deadlineMs = askedMs + lockTimeoutMs;
   for (;;) {
     try {
       return void database().run(sql);
@@ -92,8 +91,9 @@ export function createSqliteLedger(path: string): Ledger {
   const reader = (): Database => (openedToLook ??= new Database(path, { readonly: true }));
   /** One at a time of this process: there is one connection. */
   function transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    const askedMs = performance.now();
     const done = tail.then(async () => {
-      await locked(database, "BEGIN IMMEDIATE");
+      await locked(database, "BEGIN IMMEDIATE", askedMs);
       try {
         const result = await work();
         await locked(database, "COMMIT");
