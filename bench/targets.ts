@@ -37,9 +37,9 @@ const limits = {
   looks:
     "each new order is looked for in every generation that has ended, and its place in the newest's index is a random one",
   parts:
-    "the brokers' part: three replicas of each group, and what each consumer fetches and commits. Longer gaps between groups would save some of it, for orders that wait longer. Earlier that day 5.4, 2.9 and 1.4 ms; on 2026-11-29, a slow day of this machine, 7.2, 2.9 and 1.5 ms",
+    "the brokers' part: three replicas of each group, and what each consumer fetches and commits; and what is each order's own, in every tier. Without the distance that groups keep (src/intake/groups.ts) 5.9, 2.7 and 1.4 ms earlier that day, and p99 100, 137 and 1,225 ms",
   checks:
-    "idle brokers: followers' and consumers' fetches, and Java's timers; and Docker itself. With health checks every 10 s instead of 30, and consumers that looked every 20 ms instead of 100, 27 % earlier that day; on 2026-11-29, a slow day of this machine, 38 %",
+    "idle brokers: followers' and consumers' fetches, and Java's timers; and Docker itself. 19, 20, 20 and 24 % in other runs of that day, whose machine was not always as quick",
   slowDay: "the machine, whose speed changes from day to day",
   heap: "what Bun's heap and malloc hold between collections; no more lives on at the end than at the start",
 };
