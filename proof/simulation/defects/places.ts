@@ -81,6 +81,12 @@ export const ofPlaces: Defect[] = [
     wrong: "newestEpoch = Math.max(newestEpoch, leaderEpoch);",
   },
   {
+    defect: "whoever takes a partition on reads all of it again",
+    file: "work.ts",
+    right: "rewindTo: start?.offset as",
+    wrong: 'rewindTo: (start && "beginning") as',
+  },
+  {
     defect: "a place is read again without the leader's epoch",
     file: "ownership.ts",
     right: "leaderEpoch: owner.offsets.epoch() }",
