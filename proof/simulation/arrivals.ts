@@ -62,7 +62,8 @@ export function createArrivals(options: {
     place(records: number): void {
       for (let n = 0; n < records; n += 1) {
         const log = someLog();
-        if (random.chance(0.05)) log?.gap(random.int(1, 3));
+        // Where no id tells a log from the one before it, timestamps must, and they can't tell below a gap.
+        if (random.chance(0.05) && habits.tellsIds) log?.gap(random.int(1, 3));
         const order = random.chance(0.02) ? undefined : orders.next();
         if (append(order, Buffer.from(order ? JSON.stringify(order) : "{}"), log)) placed += 1;
       }

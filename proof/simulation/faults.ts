@@ -42,8 +42,8 @@ const kinds: Record<string, (world: World) => void> = {
   "log lost in its epoch"(world) {
     const { random, habits, kafka, orders, append, time, say } = world;
     const log = random.pick(kafka.logs());
-    // Only timestamps tell of it.
-    if (habits.dates !== "usual") return kinds["log cut"]?.(world);
+    // Only timestamps tell of it, and of a log without an id: not of both.
+    if (habits.dates !== "usual" || log.isReplacement) return kinds["log cut"]?.(world);
     if (kafka.isAway() || log.isDown() || log.hasGaps()) return;
     // And all that took the places of others: nobody could tell where the newest of those is lost, and another one is not.
     const to = random.int(log.start(), Math.max(log.start(), log.intactTo()));
@@ -87,9 +87,12 @@ const kinds: Record<string, (world: World) => void> = {
     const log = random.pick(kafka.logs());
     log.cut(log.end());
   },
-  "topic made anew"({ random, kafka, place, say }) {
+  "topic made anew"({ random, habits, kafka, place, say }) {
+    // Without an id it is told by what is newer than all that was seen of the one before, from its beginning on.
+    if (!habits.tellsIds && kafka.logs().some((log) => log.start() > 0)) return;
     say("the topic is deleted");
-    kafka.recreate(random.pick([0, 300, 25_000]), () => place(random.int(0, 25)));
+    const afterMs = random.pick(habits.tellsIds ? [0, 300, 25_000] : [1_500, 25_000]);
+    kafka.recreate(afterMs, () => place(random.int(0, 25)));
   },
   retention({ random, kafka, say }) {
     const log = random.pick(kafka.logs());

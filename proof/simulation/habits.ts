@@ -16,7 +16,7 @@ export function habitsOf(seed: number) {
   const some = <T>(usual: T, ...others: T[]): T => (random.chance(0.5) ? usual : random.pick(others));
   const few = <T>(usual: T, ...others: T[]): T => (random.chance(0.9) ? usual : random.pick(others));
   const faulty = random.pick([0, 0, 0.05, 0.2]);
-  return {
+  const habits = {
     faulty,
     slow: random.pick([0, 0.1, 0.5]),
     settings: settingsOf(random, faulty),
@@ -51,7 +51,13 @@ export function habitsOf(seed: number) {
     timesOfEach: some(3, 1, 6),
     /** All faults come within so long; else all along. */
     burstMs: some(undefined, 300, 3_000),
+    /** The leaders' when it begins; those of a topic that is made anew begin at 0. */
+    firstEpoch: some(0, 1, random.int(2, 40)),
+    tellsIds: true,
   };
+  // Brokers before Kafka 2.8 tell no topic's id. Of one that is made anew only epochs and timestamps tell, where all was seen.
+  const tellsIds = habits.dates !== "usual" || some(true, false);
+  return tellsIds ? habits : { ...habits, tellsIds, firstOffset: 0 };
 }
 
 function settingsOf(random: Random, faulty: number): Partial<ConsumerConfig> {

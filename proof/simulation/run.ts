@@ -12,6 +12,8 @@ import { createWorld } from "./world.ts";
 const healedMs = 3_600_000;
 /** Then it is looked at once more: what comes late may still spoil it. */
 const afterwardsMs = 2_000;
+/** By then who takes over has begun everywhere. */
+const takenOverMs = 15_000;
 
 export type WorldOutcome = {
   seed: number;
@@ -48,6 +50,12 @@ export function runWorld(seed: number, traced = false): WorldOutcome {
     if (!time.run(time.nowMs() + healedMs, done) && undone !== undefined)
       world.fail(`${undone}, ${healedMs / 1_000} s after nothing was wrong any more`);
   }
+  // In the end all are replaced: that has nothing handled again.
+  const members = [...world.processes.keys()];
+  checker.settled(members);
+  for (const process of members) world.leave(process);
+  world.start();
+  time.run(time.nowMs() + takenOverMs, isBroken);
   checker.end(faults.undeclaredOutage ? world.lettersOfOutage : 0);
   return { seed, broken: world.broken(), trace, records: world.placed(), virtualMs: time.nowMs() };
 }

@@ -450,8 +450,18 @@ test("the epochs of a log that is no more do not go into the commits of the one 
   expect(tracker.due()).toMatchObject({ offset: 1, leaderEpoch: 12 });
   // Whoever seeks with an epoch that no leader had is sent to the beginning.
   tracker.cutAt(0);
-  expect(tracker.epoch()).toBe(-1);
   const anew = add(tracker, 0, 0);
   if (anew) tracker.finish(anew);
+  expect([tracker.epoch(), tracker.due()?.leaderEpoch]).toEqual([0, 0]);
+});
+
+test("nor do they where the group is at its beginning, and no offset goes back", () => {
+  const tracker = createOffsetTracker(
+    { offset: 0, leaderEpoch: 12, metadata: "5,-,12,0,0,2,2:0,1,1" },
+    () => "-",
+  );
+  const record = { offset: 0, leaderEpoch: 0, bytes: size, timestampMs: 1 };
+  expect(tracker.add(record)).toBe(true);
+  tracker.finish(record);
   expect([tracker.epoch(), tracker.due()?.leaderEpoch]).toEqual([0, 0]);
 });

@@ -96,7 +96,8 @@ export function createOffsetTracker(
     add(record: Taken): boolean {
       const { offset, leaderEpoch, timestampMs } = record;
       see(record);
-      newestEpoch = Math.max(newestEpoch, leaderEpoch);
+      // Not the highest: a topic made anew begins again, and one that its leaders never had would have all of it read anew.
+      newestEpoch = leaderEpoch;
       // Another record than was told of: a later leader's, or newer than all before it. The log is read from here on anyway.
       if (known && (leaderEpoch > known.leaderEpoch || timestampMs > known.newestMs)) known = undefined;
       while (known?.ranges[0] && known.ranges[0][1] <= offset) known.ranges.shift();
@@ -110,8 +111,7 @@ export function createOffsetTracker(
     cutAt(offset: number): void {
       for (const at of open.keys()) if (at >= offset) open.delete(at);
       seeCut(offset);
-      // Its epochs, too: those of a topic made anew begin again, and one that its leaders never had would have all of it read anew.
-      [known, newestEpoch, progressed] = [undefined, -1, true];
+      [known, progressed] = [undefined, true];
     },
     /** The record is done with for good: its effect or its dead letter is safe. */
     finish(record: Taken): void {

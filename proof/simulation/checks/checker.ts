@@ -1,7 +1,7 @@
 /**
  * What must hold in every world. At each commit that the coordinator takes: no record that a later owner would not get is
- * unfinished. At the end: whatever is in the log is handled or dead, each effect happened once, and nobody was blamed for
- * another's fault.
+ * unfinished. At the end: whatever is in the log is handled or dead, each effect happened once, nobody was blamed for
+ * another's fault, and whoever takes over is given nothing again.
  */
 import type { ConsumerConfig } from "../../../src/config.ts";
 import type { CommittedOffset } from "../../../src/kafka/places.ts";
@@ -14,6 +14,7 @@ import type { Letters } from "../letters.ts";
 import type { Orders } from "../orders.ts";
 import { createConduct, type Release } from "./conduct.ts";
 import { splitBy } from "./next-owner.ts";
+import { createPassed } from "./passed.ts";
 
 export function createChecker(parts: {
   kafka: () => Kafka;
@@ -31,6 +32,7 @@ export function createChecker(parts: {
   const { kafka, ledger, letters, orders, habits, broken } = parts;
   /** Taken by a process and not finished so far. */
   const inHand = new Map<Process, Map<string, Stored>>();
+  const passed = createPassed(broken);
 
   const isFinished = ({ key, order }: Stored): boolean =>
     letters.has(key) ||
@@ -43,17 +45,12 @@ export function createChecker(parts: {
     const [found] = kafka().logs()[record.partition]?.from(record.offset, 1) ?? [];
     return found === record;
   };
-  /** What does not fit into a commit's metadata comes again, and what was finished of a log before it was lost. */
+  /** What does not fit into a commit's metadata comes again, and what was finished of a log that timestamps told was cut. */
   function comesAgain(partition: number): readonly Stored[] {
-    const isSure = !kafka().logs()[partition]?.wasLost() && habits.mostMetadata >= 4_000;
+    const isSure = !kafka().logs()[partition]?.wasCut() && habits.mostMetadata >= 4_000;
     return isSure ? split(partition, kafka().committed.get(partition)).left : [];
   }
-  const conduct = createConduct({
-    ...parts,
-    isFinished,
-    isInLog,
-    comesAgain,
-  });
+  const conduct = createConduct({ ...parts, isFinished, isInLog, comesAgain });
 
   return {
     conduct,
@@ -64,6 +61,7 @@ export function createChecker(parts: {
     /** Bounded memory: no more than the backlog, and what two polls bring, one of a log that is no more. */
     delivered(process: Process, record: Stored, counts: boolean): void {
       conduct.given(process, record, counts);
+      passed.delivered(process, record);
       if (!counts) return;
       const held = inHand.get(process) ?? new Map<string, Stored>();
       inHand.set(process, held);
@@ -93,6 +91,8 @@ export function createChecker(parts: {
       }
       return undefined;
     },
+    settled: (processes: Iterable<Process>): void =>
+      passed.settled(kafka().logs(), kafka().committed, processes),
     /** What holds at every end. */
     end(fewLetters: number): void {
       for (const [id, { effects }] of ledger.rows) {

@@ -16,7 +16,8 @@ export function splitBy(
   const records = log.records();
   if (!commit || (topicOf(commit) !== undefined && topicOf(commit) !== topicId))
     return { passed: [], left: [...records] };
-  const end = commit.leaderEpoch < 0 ? log.end() : log.endOf(commit.leaderEpoch);
+  // Who sought there with an epoch that the log never had would begin at the oldest.
+  const end = commit.leaderEpoch < 0 ? log.end() : (log.endOf(commit.leaderEpoch) ?? log.start());
   let from = Math.min(commit.offset, end);
   if (from > log.end() || from < log.start()) from = log.start();
   const tracker = createOffsetTracker(commit, () => topicId);

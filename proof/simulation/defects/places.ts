@@ -75,6 +75,18 @@ export const ofPlaces: Defect[] = [
     wrong: "rewindTo: undefined as",
   },
   {
+    defect: "a topic that is made anew without an id has the epochs of the one before it in its commits",
+    file: "offsets.ts",
+    right: "newestEpoch = leaderEpoch;",
+    wrong: "newestEpoch = Math.max(newestEpoch, leaderEpoch);",
+  },
+  {
+    defect: "whoever takes a partition on reads all of it again",
+    file: "work.ts",
+    right: "rewindTo: start?.offset as",
+    wrong: 'rewindTo: (start && "beginning") as',
+  },
+  {
     defect: "a place is read again without the leader's epoch",
     file: "ownership.ts",
     right: "leaderEpoch: owner.offsets.epoch() }",

@@ -94,7 +94,7 @@ export function createClient(options: {
         ? { lowOffset: -1, highOffset: -1 }
         : { lowOffset: log.start(), highOffset: log.end() };
     },
-    topicId: () => (client.untold ? undefined : client.topicId),
+    topicId: () => (client.untold || !habits.tellsIds ? undefined : client.topicId),
     committedOffsets: async () => new Map(),
     missingRight: async () => undefined,
     async close() {

@@ -1,8 +1,8 @@
 /**
  * A model of Kafka for the consumer's core: a group's coordinator, and of each member the client, in the type that
  * src/kafka/consumer.ts has. Where the clients of Kafka differ from what one may hope, the model does what librdkafka
- * 2.15.1 does: on a cut it reads on from the end of its epoch, an offset out of range begins at the oldest record, and
- * who lost its session reads on until it hears of it.
+ * 2.15.1 does: on a cut it reads on from the end of its epoch; an offset out of range, and an epoch that the leader has never
+ * had, begin at the oldest record; and who lost its session reads on until it hears of it.
  */
 import type { KafkaConsumer, Rebalance } from "../../../src/kafka/consumer.ts";
 import type { Commit } from "../../../src/kafka/places.ts";
@@ -57,7 +57,7 @@ export function createKafka(options: {
     troubles,
     committed,
     logs: topic.logs,
-    topicId: topic.id,
+    topicId: topic.toldId,
     isAway: topic.isAway,
     commitsUnderWay: () => group.underWay.size,
     loseSession: (process: Process): void => {
@@ -71,7 +71,8 @@ export function createKafka(options: {
       const restore = topic.remove();
       if (random.chance(0.5)) committed.clear();
       for (const { positions } of clients)
-        for (const position of positions.values()) if (random.chance(0.5)) position.fetched = [];
+        for (const position of positions.values())
+          if (random.chance(0.5) || !habits.tellsIds) position.fetched = [];
       if (habits.untoldMs > 0)
         for (const client of clients)
           world.timer(random.int(0, habits.untoldMs), () => {

@@ -17,16 +17,17 @@ export type Stored = {
 
 export type Log = ReturnType<typeof createLog>;
 
-/** @param first its first offset */
-export function createLog(topicId: string, partition: number, first: number) {
+/** How a log begins; `longest`: in place of one that was so long, of which only epochs and timestamps tell. */
+type Beginning = { first: number; epoch: number; longest: number };
+
+export function createLog(topicId: string, partition: number, begins: Beginning) {
+  const { first, longest: before } = begins;
+  const { epoch, endOf, ...epochs } = createEpochs(begins);
+  const isReplacement = before > 0;
   let records: Stored[] = [];
-  let start = first;
-  let end = first;
-  let epochs = [{ epoch: 0, start: first }];
-  const epoch = () => (epochs.at(-1) as { epoch: number }).epoch;
-  let appended = 0;
-  let [longest, lostFrom] = [0, Number.POSITIVE_INFINITY];
-  let [down, gaps, wasLost, wasCut] = [false, false, false, false];
+  let [start, end, appended] = [first, first, 0];
+  let [longest, longestEver, lostFrom] = [before, before, isReplacement ? first : Number.POSITIVE_INFINITY];
+  let [down, gaps, wasLost, wasCut] = [false, false, isReplacement, false];
   /** Its brokers are away for a while. @returns how it ends */
   function away(): () => void {
     down = true;
@@ -35,10 +36,10 @@ export function createLog(topicId: string, partition: number, first: number) {
     };
   }
   function shorten(to: number, nextEpoch: number): void {
+    longestEver = Math.max(longestEver, end);
     end = Math.max(start, Math.min(end, to));
     records = records.filter(({ offset }) => offset < end);
-    epochs = epochs.filter((one) => one.start < end);
-    if (epochs.at(-1)?.epoch !== nextEpoch) epochs.push({ epoch: nextEpoch, start: end });
+    epochs.begin(nextEpoch, end);
   }
   return {
     partition,
@@ -69,6 +70,9 @@ export function createLog(topicId: string, partition: number, first: number) {
       gaps = true;
     },
     hasGaps: () => gaps,
+    isReplacement,
+    /** How long it ever was, or the one before it: nobody's place is beyond. */
+    longestEver: () => Math.max(longestEver, end),
     /** Whether it ever lost its end; and whether in the same epoch: what was finished may come again when that is noticed. */
     wasCut: () => wasCut || wasLost,
     wasLost: () => wasLost,
@@ -78,7 +82,8 @@ export function createLog(topicId: string, partition: number, first: number) {
     cut(to: number): void {
       wasCut ||= to < end;
       shorten(to, epoch() + 1);
-      [longest, lostFrom] = [0, Number.POSITIVE_INFINITY];
+      // The later epoch tells of what was lost before, but nobody who comes from another log.
+      if (!isReplacement) [longest, lostFrom] = [0, Number.POSITIVE_INFINITY];
     },
     /** All brokers lose what lies from `to` on, are away for a while, and go on in the same epoch. @returns how it ends */
     lose(to: number): () => void {
@@ -94,7 +99,28 @@ export function createLog(topicId: string, partition: number, first: number) {
       start = Math.max(start, Math.min(from, end));
       records = records.filter(({ offset }) => offset >= start);
     },
-    /** Where an epoch ends (OffsetForLeaderEpoch, KIP-320): the first offset of a later one, or the log's end. */
-    endOf: (asked: number): number => epochs.find((one) => one.epoch > asked)?.start ?? end,
+    endOf: (asked: number): number | undefined => endOf(asked, end),
+  };
+}
+
+/** The leaders' epochs of a log, and where each of them begins. */
+function createEpochs({ first, epoch }: Beginning) {
+  let epochs = [{ epoch, start: first }];
+  const newest = () => (epochs.at(-1) as { epoch: number }).epoch;
+  return {
+    epoch: newest,
+    /** From there on; what later ones there were is lost. */
+    begin(next: number, start: number): void {
+      epochs = epochs.filter((one) => one.start < start);
+      if (epochs.at(-1)?.epoch !== next) epochs.push({ epoch: next, start });
+    },
+    /**
+     * Where an epoch ends (OffsetForLeaderEpoch, KIP-320): the first offset of a later one, or of the newest the log's end;
+     * undefined: it has had none as late (LeaderEpochFileCache.endOffsetFor).
+     */
+    endOf(asked: number, end: number): number | undefined {
+      const later = epochs.find((one) => one.epoch > asked);
+      return later?.start ?? (asked === newest() ? end : undefined);
+    },
   };
 }

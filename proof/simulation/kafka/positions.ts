@@ -2,11 +2,13 @@
 import { topicOf } from "../../../src/handling/offsets.ts";
 import type { CommittedOffset, Start } from "../../../src/kafka/places.ts";
 import type { Random } from "../clock.ts";
+import type { Habits } from "../habits.ts";
 import type { GroupClient } from "./group.ts";
 import type { Topic } from "./topic.ts";
 
 export function createPositions(options: {
   random: Random;
+  habits: Habits;
   client: GroupClient;
   topic: Topic;
   committed: ReadonlyMap<number, CommittedOffset>;
@@ -54,7 +56,9 @@ export function createPositions(options: {
       const { partition, offset, leaderEpoch } = start;
       const group = committed.get(partition);
       // Who was frozen may have asked before it lost its session.
-      const isKnown = client.inGroup && group && topicOf(group) === client.topicId;
+      const isOfTopic = (commit: CommittedOffset) =>
+        options.habits.tellsIds ? topicOf(commit) === client.topicId : !topic.wasRemoved();
+      const isKnown = client.inGroup && group && isOfTopic(group);
       if (isKnown && (offset !== group.offset || leaderEpoch !== group.leaderEpoch))
         broken(`${name} begins ${partition} at ${offset}, and the group is at ${group.offset}`);
       // It knows the leader's epoch as a rule. Then librdkafka compares nothing: only a seek does, and a later epoch.

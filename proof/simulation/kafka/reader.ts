@@ -27,20 +27,18 @@ export function createSimulatedReader(options: {
   function validate(client: GroupClient, partition: number, position: Position): void {
     const log = logOf(partition);
     if (position.atOldest) Object.assign(position, { next: log.start(), atOldest: false });
-    if (position.validated !== log.epoch()) {
-      position.validated = log.epoch();
-      const end = log.endOf(position.epoch);
-      if (position.epoch >= 0 && end < position.next) {
-        say(`${client.process.name} finds partition ${partition} cut: ${position.next} → ${end}`);
-        position.next = end;
-        position.fetched = [];
-      }
+    const { next, epoch, validated } = position;
+    position.validated = log.epoch();
+    // An epoch that is lower is taken over, and nothing is compared (rd_kafka_toppar_leader_update).
+    const end = epoch >= 0 && validated < log.epoch() ? log.endOf(epoch) : Infinity;
+    if (end !== undefined && end < next) {
+      say(`${client.process.name} finds partition ${partition} cut: ${next} → ${end}`);
+      Object.assign(position, { next: end, fetched: [] });
     }
-    if (position.next >= log.start() && position.next <= log.end()) return;
-    say(`${client.process.name} is out of range in ${partition}: ${position.next} → ${log.start()}`);
-    position.next = log.start();
-    position.epoch = -1;
-    position.fetched = [];
+    if (end !== undefined && position.next >= log.start() && position.next <= log.end()) return;
+    const why = end === undefined ? "of an epoch that was never" : "out of range";
+    say(`${client.process.name} is ${why} in ${partition}: ${next} of ${epoch} → ${log.start()}`);
+    Object.assign(position, { next: log.start(), epoch: -1, fetched: [] });
   }
 
   function deliver(

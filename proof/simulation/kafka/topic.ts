@@ -4,20 +4,20 @@ import { createLog, type Log } from "./log.ts";
 
 export type Topic = ReturnType<typeof createTopic>;
 
-export function createTopic({ partitions, firstOffset }: Pick<Habits, "partitions" | "firstOffset">) {
+export function createTopic(habits: Pick<Habits, "partitions" | "firstOffset" | "firstEpoch" | "tellsIds">) {
+  const { partitions, firstOffset: first, firstEpoch: epoch, tellsIds } = habits;
   let made = 0;
   let id = `topic${made}`;
   let away = false;
-  let logs = fresh();
-  function fresh(): Log[] {
-    return Array.from({ length: partitions }, (_, partition) =>
-      createLog(id, partition, made === 0 ? firstOffset : 0),
-    );
-  }
+  let logs = Array.from({ length: partitions }, (_, partition) =>
+    createLog(id, partition, { first, epoch, longest: 0 }),
+  );
   const logOf = (partition: number): Log => logs[partition] as Log;
 
   return {
     id: () => id,
+    /** As the core writes it into a commit. */
+    toldId: () => (tellsIds ? id : "-"),
     wasRemoved: () => made > 0,
     logs: () => logs,
     logOf,
@@ -29,7 +29,9 @@ export function createTopic({ partitions, firstOffset }: Pick<Habits, "partition
       away = true;
       made += 1;
       id = `topic${made}`;
-      logs = fresh();
+      logs = logs.map((log, partition) =>
+        createLog(id, partition, { first: 0, epoch: 0, longest: tellsIds ? 0 : log.longestEver() }),
+      );
       return () => {
         away = false;
       };
