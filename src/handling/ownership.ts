@@ -135,8 +135,7 @@ type Marked = { owner: OwnedPartition; partition: number; mark: Mark };
  * @returns what marks where the logs are, and checks what was marked before; it never waits
  */
 function createLogCheck({ consumer, log, clock }: OwnershipParts, owned: Owned, cutAt: CutAt) {
-  let underWay = false;
-  let notBeforeMs = 0;
+  let [underWay, notBeforeMs] = [false, 0];
   /** One without a leader has the look-up fail for all: then each is asked for by itself. */
   async function check(all: readonly Marked[]): Promise<void> {
     function ask(marked: readonly Marked[], afterMs: number) {
@@ -149,10 +148,12 @@ function createLogCheck({ consumer, log, clock }: OwnershipParts, owned: Owned, 
       const cut = all.filter(isCut);
       // What was under way when it was cut comes first, and may be older.
       const late = cut.length > 0 ? await ask(cut, -lateMs) : newer;
-      // By now it may be given up, or another log.
-      for (const { owner, partition } of cut.filter((one) => !one.owner.leaving && isCut(one))) {
-        owner.rewindTo = Math.max(0, late.get(partition) ?? 0);
-        cutAt(owner, owner.rewindTo);
+      // By now it may be given up, or another log; where it is not told from where, it is asked again.
+      for (const one of cut) {
+        const from = late.get(one.partition);
+        if (from === undefined || one.owner.leaving || !isCut(one)) continue;
+        one.owner.rewindTo = Math.max(0, from);
+        cutAt(one.owner, one.owner.rewindTo);
       }
     } catch (error) {
       if (all.length > 1) for (const one of all) await check([one]);
