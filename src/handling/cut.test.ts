@@ -12,6 +12,7 @@ import { createHandlingMetrics } from "./metrics.ts";
 import { createOwnership } from "./ownership.ts";
 
 setDefaultTimeout(120_000);
+const silent = { INSTANCE: "one", LOG_LEVEL: "fatal" };
 
 test("who takes a partition on has the leader confirm its place, and reads what took the places of the lost", async () => {
   using cluster = startOrdersCluster();
@@ -49,4 +50,38 @@ test("who takes a partition on has the leader confirm its place, and reads what 
   });
   expect(taken).toEqual(Array.from({ length: 15 }, (_, n) => 10 + n));
   await client.close();
+});
+
+test("where a cut log does not tell from where to read it again it is asked again, and not read from its beginning", async () => {
+  const rewinds: unknown[] = [];
+  const places: (number | undefined)[] = [5, undefined, 5, 7];
+  let asked = 0;
+  // What librdkafka would tell: a record newer than the mark lies before it; from where to read on it tells the second time.
+  const consumer = {
+    committed: async () =>
+      new Map([[0, { offset: 10, leaderEpoch: 0, metadata: "5,-,0,1000,0,10,10:1000" }]]),
+    offsetsOf: async () => {
+      const place = places[asked++];
+      return new Map(place === undefined ? [] : [[0, place]]);
+    },
+    rewind: ({ offset }: { offset: unknown }) => rewinds.push(offset),
+    topicId: () => undefined,
+    assign: () => undefined,
+    watermarks: () => ({ lowOffset: 0, highOffset: 20 }),
+  };
+  const parts = { metrics: createHandlingMetrics(new Registry()), log: createLogger("test", silent) };
+  let nowMs = 0;
+  const ofTest = { ...clock, nowMs: () => nowMs };
+  const config = consumerConfig({ KAFKA_BROKERS: "127.0.0.1:1", LEDGER_URL: "sqlite:none" });
+  const ownership = createOwnership(config, { ...parts, consumer: consumer as never, clock: ofTest });
+  await ownership.takeOn([0], () => false);
+  ownership.watchLogs();
+  const record = { partition: 0, offset: 10, leaderEpoch: 0, timestampMs: 2_000, bytes: 1, own() {} };
+  ownership.take({ ...record, value: null, key: null } as never);
+  for (let second = 1; second < 6; second += 1) {
+    nowMs = second * 1_000;
+    ownership.watchLogs();
+    await clock.nextTurn();
+  }
+  expect(rewinds).toEqual([10, 7]);
 });
