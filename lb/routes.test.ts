@@ -416,14 +416,14 @@ test("a thousand look-ups that wait for 9 s are answered by one consumer, all at
   await server.stop(true);
 }, 120_000);
 
-test("a look-up goes also to a consumer that is not ready, and to none that drains", async () => {
+test("a look-up goes also to a consumer that is not ready, on to another if that can't tell, and to none that drains", async () => {
   const start = (name: string) => {
-    const told = { name, reason: "no order was finished for 75 s\n", checks: 0 };
+    const told = { reason: "no order was finished for 75 s\n", checks: 0, status: 200 };
     const server = Bun.serve({
       port: 0,
       hostname: "127.0.0.1",
       fetch({ url }) {
-        if (!url.endsWith("/readyz")) return Response.json({ name });
+        if (!url.endsWith("/readyz")) return Response.json({ name }, { status: told.status });
         told.checks += 1;
         return new Response(told.reason, { status: 503 });
       },
@@ -441,6 +441,9 @@ test("a look-up goes also to a consumer that is not ready, and to none that drai
   };
   await until("both were often looked at", () => one.told.checks > 8 && other.told.checks > 8);
   expect(await asked()).toEqual(new Set(["one", "other"]));
+  one.told.status = 503;
+  expect(await asked()).toEqual(new Set(["other"]));
+  one.told.status = 200;
   one.told.reason = "draining\n";
   await until("one is asked no more", async () => (await asked()).size === 1);
   expect(await asked()).toEqual(new Set(["other"]));

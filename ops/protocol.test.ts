@@ -60,3 +60,28 @@ test("whoever keeps none leaves none open, and a kept one may be silent for its 
   expect(kept).toEqual([]);
   await until("it is closed", () => open === 0);
 });
+
+test("a broker that answers more than was asked is not asked on that connection again, and none takes it for an answer", async () => {
+  const numbered = (n: number) => Buffer.concat([int32(8), int32(0), int32(n)]);
+  let n = 0;
+  using broker = Bun.listen({
+    ...{ hostname: "127.0.0.1", port: 0 },
+    socket: {
+      data(socket) {
+        n += 1;
+        socket.write(n === 2 ? Buffer.concat([numbered(n), numbered(100)]) : numbered(n));
+        // Later, when nobody asks.
+        if (n === 4) setTimeout(() => socket.write(numbered(100)), 50);
+      },
+    },
+  });
+  const kept: NonNullable<Door["kept"]> = [];
+  const asked = async () => (await ask({ port: broker.port, kept }, metadata, orders)).int32();
+  expect(await asked()).toBe(1);
+  await asked().catch(() => undefined);
+  await until("it is forgotten", () => kept.length === 0);
+  expect([await asked(), await asked()]).toEqual([3, 4]);
+  await until("it is forgotten", () => kept.length === 0);
+  expect(await asked()).toBe(5);
+  for (const one of kept) one.close();
+});

@@ -64,7 +64,7 @@ export async function ask(
 /** A connection for one request at a time. One that ends is not kept any longer. */
 function open({ host = "127.0.0.1", port, admission, kept = [] }: Door) {
   const socket = admission ? connectTls({ host, port, ca: admission.ca }) : connect({ host, port });
-  let [limitMs, received] = [0, Buffer.alloc(0)];
+  let [limitMs, isAsked, received] = [0, false, Buffer.alloc(0)];
   let answer = Promise.withResolvers<Buffer>();
   let failure: Error | undefined;
   const fail = (error: Error) => {
@@ -75,11 +75,12 @@ function open({ host = "127.0.0.1", port, admission, kept = [] }: Door) {
     async call(of: Request, content: Buffer, withinMs: number): Promise<Reader> {
       if (failure) throw failure;
       answer = Promise.withResolvers();
-      limitMs = withinMs;
-      socket.setTimeout(limitMs);
+      [limitMs, isAsked] = [withinMs, true];
+      socket.ref().setTimeout(limitMs);
       socket.write(framed(of, content));
       const bytes = await answer.promise;
-      socket.setTimeout(0);
+      // Who waits for nothing keeps no process alive.
+      socket.unref().setTimeout(0);
       return read(bytes, of[2] ? 9 : 8);
     },
     close: (): void => void socket.destroy(),
@@ -87,9 +88,13 @@ function open({ host = "127.0.0.1", port, admission, kept = [] }: Door) {
   socket.on("data", (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
     const end = endOf(received);
+    // What nobody asked for would be taken for the next answer.
+    if (!isAsked || received.length > end)
+      socket.destroy(new Error(`port ${port} answers more than was asked`));
     if (end > received.length) return;
-    answer.resolve(received.subarray(0, end));
-    received = received.subarray(end);
+    isAsked = false;
+    answer.resolve(received);
+    received = Buffer.alloc(0);
   });
   socket.on("timeout", () => socket.destroy(new Error(`no answer on port ${port} within ${limitMs} ms`)));
   socket.on("error", fail);

@@ -8,15 +8,12 @@ import type { Work } from "./work.ts";
 type Failed = Pick<Work, "customer" | "failures">;
 
 /** Open when so many first attempts failed, of so many customers, and none was handled for the window or one for so many. */
-const fewestFailed = 10;
-const fewestCustomers = 5;
-const failedForHandled = 9;
+const [fewestFailed, fewestCustomers, failedForHandled] = [10, 5, 9];
 const windowMs = 10_000;
 /** Longer than most outages: what then fails again, and nothing else is there to be tried, is held to be the orders' own. */
 const longestOutageMs = 15 * 60_000;
 const mostFailed = 200;
-const probeBaseMs = 500;
-const probeMaxMs = 10_000;
+const [probeBaseMs, probeMaxMs] = [500, 10_000];
 
 const isFirst = ({ failures }: Pick<Work, "failures">): boolean => failures === 0;
 

@@ -6,8 +6,7 @@ import type { OwnedPartition } from "./work.ts";
 const intervalMs = 250;
 /** While partitions are given up, which waits for their commit. */
 const urgentIntervalMs = 50;
-const afterFailureMs = 500;
-const timeoutMs = 10_000;
+const [afterFailureMs, timeoutMs] = [500, 10_000];
 
 /** librdkafka's. Lost: to another member, who begins at the last commit. During a rebalance: it succeeds a little later. */
 const words = {

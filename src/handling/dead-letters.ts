@@ -10,8 +10,7 @@ import { askOnce } from "../kafka/topics.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/log.ts";
 
-const deliveryTimeoutMs = 10_000;
-const retryMs = 1_000;
+const [deliveryTimeoutMs, retryMs] = [10_000, 1_000];
 const lookAgain = new Error("the topic was looked at too long ago");
 
 /** By error code: too large for the client or the broker, for the topic's batch. */
@@ -28,8 +27,7 @@ type Cause = { reason: string; attempts: number };
 /** What of a record a letter leaves out, from nothing to all that can be left out; `dead.cut` tells. */
 const cuts = [[], ["timestamp"], ["value", "timestamp"], ["key", "value", "headers", "timestamp"]] as const;
 /** Of `cuts`: those that are tried for a record whose timestamp, or whose size, is refused. */
-const cutTimestamp = 1;
-const cutValue = 2;
+const [cutTimestamp, cutValue] = [1, 2];
 
 /** A producer on a topic that was checked, and how long that keeps a record. @throws Error, and nothing is left open */
 async function openLetterBox(config: KafkaConfig, log: Logger) {

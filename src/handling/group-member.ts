@@ -23,8 +23,7 @@ const [workingMs, idleMs] = [20, 100];
 /** How often it is asked whether the handling still has enough to do: it may soon be done with it. */
 const busyMs = 5;
 /** Longest wait for running work and its commit before partitions are let go; far below max.poll.interval.ms. */
-const revokeTimeoutMs = 10_000;
-const stuckMs = 10_000;
+const [revokeTimeoutMs, stuckMs] = [10_000, 10_000];
 /** Orders in hand and none finished: whatever holds them up, somebody should look. */
 const noProgressS = 60;
 /** Why it works on nothing, or not on all; since when: a rebalance takes a while; and until when: what lasts is said again. */

@@ -9,8 +9,7 @@ import type { HandlingMetrics } from "./metrics.ts";
 import { createOffsetTracker, type Mark, topicOf } from "./offsets.ts";
 import { type OwnedPartition, ownPartition, Work } from "./work.ts";
 
-const lookUpTimeoutMs = 5_000;
-const retryMs = 500;
+const [lookUpTimeoutMs, retryMs] = [5_000, 500];
 /** Brokers that start again are away for longer: so there is a mark between what was taken before and after. */
 const markEveryMs = 1_000;
 /** From a record's timestamp to its place in the log: a delivery's longest time, and clocks that differ. */

@@ -22,8 +22,7 @@ type ApplyWork = (work: Work, deadline: Deadline, tx: Tx) => Promise<void>;
 type Transact = (works: Work[]) => Promise<Awaited<ReturnType<Ledger["record"]>> | undefined>;
 
 /** Within it the limit doubles; from there up to the longest it stays; beyond, a batch might not end in its time. */
-const targetMs = 400;
-const longestMs = 700;
+const [targetMs, longestMs] = [400, 700];
 
 /**
  * How many orders share a transaction: as many as their handlers, side by side, finish within a part of the time that a

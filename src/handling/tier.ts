@@ -13,10 +13,8 @@ import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 
-const retryMs = 1_000;
-const lookUpTimeoutMs = 1_000;
-const expiryMs = 600_000;
-const rightsMs = 5_000;
+const [retryMs, lookUpTimeoutMs] = [1_000, 1_000];
+const [expiryMs, rightsMs] = [600_000, 5_000];
 const retentionMarginMs = 30 * dayMs;
 
 type Parts = Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger };

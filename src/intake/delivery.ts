@@ -30,7 +30,8 @@ export function createDelivery(
     },
   });
   const groups = createGroups<Pending>({
-    windowMs: config.BATCH_WINDOW_MS,
+    // What is held for long would look like overload.
+    windowMs: Math.min(config.BATCH_WINDOW_MS, config.OVERLOAD_AFTER_MS / 2),
     // By customer a group is a request for each partition, answered one by one: those who were answered come in between.
     gathers: config.PARTITIONER === "batch",
     send(held, group) {

@@ -1,7 +1,7 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { until } from "../../kit/until.ts";
-import { createGroups } from "./groups.ts";
+import { createGroups, createSpacing } from "./groups.ts";
 
 /** Groups whose sending is written down. */
 function recorded(windowMs: number, gathers = false) {
@@ -177,42 +177,87 @@ describe("where few come", () => {
     for (const _ of [1, 2]) await new Promise(setImmediate);
   };
 
-  test("and others all the time, groups keep a distance, which ends as soon as many are there", async () => {
+  test("a group keeps a distance from the one before, which ends as soon as many are there", async () => {
+    // The second of the clock in which all try it.
+    using _ = spyOn(Date, "now").mockReturnValue(17_000);
     const { add, settle, sizes } = recorded(noWindowMs, true);
-    let settled = 0;
-    await until("some are sent together", async () => {
-      add(1);
-      await Bun.sleep(5);
-      if (settled < sizes().length) settle(++settled);
-      return (sizes().at(-1) ?? 0) >= 4;
-    });
-    const before = sizes().length;
-    add(16);
+    add(1);
+    await until("the first is sent", () => sizes().length === 1);
+    await Bun.sleep(20);
+    settle(1);
+    add(1);
     await turns();
-    expect(sizes().length).toBeGreaterThan(before);
+    expect(sizes()).toEqual([1]);
+    add(15);
+    await turns();
+    expect(sizes()).toEqual([1, 16]);
+    await Bun.sleep(20);
+    settle(2);
+    add(1);
+    await until("nobody else comes", () => sizes().length === 3);
   });
 
-  test.each([
-    { clients: 1, far: false },
-    { clients: 1, far: true },
-    { clients: 2, far: false },
-    { clients: 15, far: false },
-  ])("who waits for answers is hardly ever held up: $clients, far away: $far", async ({ clients, far }) => {
-    const { add, settle, sizes } = recorded(noWindowMs, true);
-    let heldUp = 0;
-    for (let n = 0; n < 600; n += 1) {
-      add(clients);
-      await turns();
-      heldUp += Number(sizes().length === n);
-      await until("it is sent", () => sizes().length > n);
-      const sentMs = performance.now();
-      await Bun.sleep(1);
-      settle(n + 1);
-      // Late in a distance, if one is kept.
-      if (far && (n + 1) % 128 === 0) await Bun.sleep(10 * (performance.now() - sentMs));
+  /** Seconds from one that is divisible by 64 in which distances were kept, while so many orders come in each. */
+  function keptIn(seconds: number, arrivals: (isKept: boolean) => number, isSilent = (_: number) => false) {
+    using now = spyOn(Date, "now");
+    const spacing = createSpacing();
+    const kept: number[] = [];
+    for (let second = 0; second < seconds; second += 1) {
+      if (isSilent(second)) continue;
+      now.mockReturnValue((640 + second) * 1_000 + 1);
+      const startMs = second * 1_000;
+      // The first order of the second tells which it is.
+      spacing.came(startMs);
+      const isKept = spacing.distanceMs(6) > 0;
+      if (isKept) kept.push(second);
+      const count = arrivals(isKept);
+      for (let n = 1; n < count; n += 1) spacing.came(startMs + (n * 1_000) / count);
     }
-    // It is tried now and then, four times here, in vain.
-    expect(heldUp).toBeLessThan(6);
+    return kept;
+  }
+
+  test("orders that come whoever was answered keep it, but for a second in 16", () => {
+    const kept = keptIn(64, () => 40);
+    expect(kept).toEqual(Array.from({ length: 64 }, (_, n) => n).filter((n) => n > 0 && n % 16 > 0));
+  });
+
+  test("and those of clients that wait for answers do not, but for a second in 64", () => {
+    const tries = [1, 65, 129];
+    expect(keptIn(180, (isKept) => (isKept ? 100 : 140))).toEqual(tries);
+    expect(keptIn(180, (isKept) => (isKept ? 110 : 140)).length).toBeGreaterThan(150);
+  });
+
+  test("seldom orders do not, nor does a batch make them many", () => {
+    expect(keptIn(64, () => 20)).toEqual([1]);
+    using _ = spyOn(Date, "now").mockReturnValue(33_001);
+    const spacing = createSpacing();
+    for (const second of [33, 34, 35, 36]) {
+      spyOn(Date, "now").mockReturnValue(second * 1_000);
+      for (let n = 0; n < 200; n += 1) spacing.came(second * 1_000);
+    }
+    expect(spacing.distanceMs(6)).toBe(0);
+  });
+
+  test("after a while without any it is found out anew", () => {
+    const [first] = keptIn(
+      40,
+      () => 40,
+      (second) => second > 0 && second < 22,
+    );
+    expect(first).toBe(33);
+    const kept = keptIn(
+      40,
+      () => 40,
+      (second) => second > 20 && second < 25,
+    );
+    expect(kept.filter((second) => second > 20 && second < 34)).toEqual([33]);
+  });
+
+  test("quick brokers are left alone, slow ones more", () => {
+    using _ = spyOn(Date, "now").mockReturnValue(17_000);
+    const spacing = createSpacing();
+    spacing.came(0);
+    expect([0.6, 1, 2, 5, 50].map(spacing.distanceMs)).toEqual([-6, 0, 15, 60, 75]);
   });
 });
 

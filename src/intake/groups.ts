@@ -10,36 +10,44 @@
 type Mode = "idle" | "sent" | "gathering";
 
 /** Of fewer expected orders the requests cost too little to wait for them; and more than that are never waited for. */
-const fewestAwaited = 16;
-const mostAwaited = 256;
+const [fewestAwaited, mostAwaited] = [16, 256];
 /** Those who were answered are waited for so many times as long as their acknowledgement took. */
 const patienceFactor = 2;
-/** The distance of few, in acknowledgements: quick brokers take groups for little; and at most. */
-const distanceFactor = 15;
-const mostDistanceMs = 75;
-/** It is kept while about so many of them are worth it; else by one group in so many, to find out. */
-const leastWorth = 0.45;
-const triedEvery = 128;
+/** The distance of few: so many times what an acknowledgement takes beyond a millisecond, for quick brokers take groups for little. */
+const [distanceFactor, mostDistanceMs] = [15, 75];
+/** Arrivals a second for which it is worth it; and by how many times fewer may come with it than without. */
+const [fewestArrivals, mostHeldUp] = [25, 1.3];
+const smoothing = 1 / 4;
 
 /**
  * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: a third less CPU of the whole
- * topology at 200 orders a second. Worth a distance is where a second order came, and one late: who waits for answers comes soon.
+ * topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried for
+ * a second now and then, in the same one by all producers, for a client's next order may go to another of them.
  */
-function createSpacing() {
-  let [keptMs, worth, groups] = [0, 0, 0];
+export function createSpacing() {
+  let [second, came, cameMs, isKept] = [0, 0, 0, false];
+  /** Arrivals in a second of late, without distances and with them; 0: not known. */
+  let [free, kept] = [0, 0];
+  const average = (of: number): number => (of === 0 ? came : of + smoothing * (came - of));
+  function begin(now: number): void {
+    if (isKept) kept = average(kept);
+    else free = average(free);
+    // Nobody came for a while: it begins anew.
+    if (now > second + 1) [free, kept] = [0, 0];
+    const isWorth = free >= fewestArrivals && kept * mostHeldUp >= free;
+    isKept = now % 16 > 0 && (isWorth || now % (kept > 0 ? 64 : 16) === 1);
+    [second, came] = [now, 0];
+  }
   return {
+    /** An order came, on performance.now(). What comes in the same millisecond is one: a batch, or who was answered together. */
+    came(nowMs: number): void {
+      const now = Math.floor(Date.now() / 1_000);
+      if (now !== second) begin(now);
+      came += Number(nowMs > cameMs + 1);
+      cameMs = nowMs;
+    },
     /** @returns ms until the next group, when one was acknowledged within so many */
-    begin(acknowledgedMs: number): number {
-      groups += 1;
-      const isKept = worth > leastWorth || groups % triedEvery === 0;
-      keptMs = isKept ? Math.min(distanceFactor * acknowledgedMs, mostDistanceMs) : 0;
-      return keptMs;
-    },
-    /** @param cameMs the last of so many orders, since `begin` */
-    end(orders: number, cameMs: number): void {
-      if (keptMs > 0) worth += orders > 1 && cameMs > keptMs / 2 ? (1 - worth) / 2 : -worth / 8;
-      keptMs = 0;
-    },
+    distanceMs: (tookMs: number) => (isKept ? Math.min(distanceFactor * (tookMs - 1), mostDistanceMs) : 0),
   };
 }
 
@@ -59,8 +67,6 @@ export function createGroups<Item>(options: {
   /** Of the newest group: number, time of sending, items, and those without their end. Older ones hold up nothing. */
   let [newest, sentMs, size, unsettled] = [0, 0, 0, 0];
   const spacing = createSpacing();
-  /** When the newest group was acknowledged, and an item came last. */
-  let [settledMs, cameMs] = [0, 0];
   /** While gathering: so many are waited for. */
   let awaited = 0;
   let timer: Timer | undefined;
@@ -71,7 +77,6 @@ export function createGroups<Item>(options: {
     clearImmediate(turn);
     turn = undefined;
     if (mode === "gathering") mode = "idle";
-    spacing.end(held.length, cameMs - settledMs);
     if (held.length === 0) return;
     const items = held;
     held = [];
@@ -86,8 +91,9 @@ export function createGroups<Item>(options: {
     /** Takes an item; it is sent within the window, with what arrives in the same turn of the event loop. */
     add(item: Item): void {
       const count = held.push(item);
-      if (count < fewestAwaited) cameMs = performance.now();
-      if (count === 1) heldSinceMs = cameMs;
+      const nowMs = performance.now();
+      spacing.came(nowMs);
+      if (count === 1) heldSinceMs = nowMs;
       if (mode === "gathering" ? count >= awaited : mode === "idle") turn ??= setImmediate(flush);
       else if (mode === "sent" && count === 1) timer = setTimeout(flush, windowMs);
     },
@@ -96,13 +102,13 @@ export function createGroups<Item>(options: {
       if (group !== newest) return;
       unsettled -= 1;
       if (unsettled > 0) return;
-      settledMs = performance.now();
-      const tookMs = settledMs - sentMs;
+      const nowMs = performance.now();
+      const tookMs = nowMs - sentMs;
       // One by one most are back already: then so many are there.
       const expected = gathers ? size + held.length : size;
       awaited = Math.max(fewestAwaited, Math.min(expected, mostAwaited));
-      const leftMs = windowMs - (held.length > 0 ? settledMs - heldSinceMs : 0);
-      const wantedMs = expected < fewestAwaited ? spacing.begin(tookMs) : patienceFactor * tookMs;
+      const leftMs = windowMs - (held.length > 0 ? nowMs - heldSinceMs : 0);
+      const wantedMs = expected < fewestAwaited ? spacing.distanceMs(tookMs) : patienceFactor * tookMs;
       const waitMs = Math.min(wantedMs, leftMs);
       clearTimeout(timer);
       mode = "gathering";

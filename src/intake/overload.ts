@@ -21,11 +21,9 @@ const silenceKept = 0.8;
 /** A wait counts for so many targets at most: a few old orders do not decide. */
 const longestTargets = 4;
 /** A limit lowered to less than this part should show in the waits, and by more than that part of what is expected. */
-const tellingShare = 0.85;
-const inertShare = 0.15;
+const [tellingShare, inertShare] = [0.85, 0.15];
 /** So far above what is measured the target and the limit are raised. Of the target's raise, this is left in each window. */
-const raisedBy = 1.25;
-const raiseKept = 0.98;
+const [raisedBy, raiseKept] = [1.25, 0.98];
 const never = Number.NEGATIVE_INFINITY;
 
 /** A window: its beginning, acknowledgements per ms in the one before, its own, and the waits of those that count. */
@@ -35,16 +33,13 @@ const begun = (fromMs: number, rateBefore = Infinity) => {
 
 /** The control law: how many orders may be under way, from one window of acknowledgements to the next. */
 function createLaw(targetMs: number, most: number) {
-  let goalMs = targetMs;
-  let limit = most;
+  let [goalMs, limit] = [targetMs, most];
   /** It is overload, and for how long it has looked otherwise. */
-  let lasts = false;
-  let otherwiseMs = 0;
+  let [lasts, otherwiseMs] = [false, 0];
   /** Since waits were last good: the last cut, and the waits and orders under way before the limit was lowered tellingly. */
   let cut: { atMs: number; waitMs: number; inFlight: number } | undefined;
   /** Since waits were last good: orders refused, and the fewest under way. */
-  let refused = 0;
-  let low = 0;
+  let [refused, low] = [0, 0];
 
   function calm(inFlight: number): void {
     refused = 0;

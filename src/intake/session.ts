@@ -10,8 +10,7 @@ import { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { IntakeMetrics } from "./metrics.ts";
 
-const retryMs = 1_000;
-const watchMs = 1_000;
+const [retryMs, watchMs] = [1_000, 1_000];
 /** Meanwhile the replicas in sync are not watched. */
 const checkTimeoutMs = 2_000;
 

@@ -1,5 +1,7 @@
 /** A member of a consumer group, driven by its owner: polls when asked, commits what it is told, assigns nothing by itself. */
+
 import type { Pointer } from "bun:ffi";
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { ConsumerConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { openAsking } from "./admin.ts";
@@ -45,11 +47,14 @@ export function openConsumer(config: ConsumerConfig, options: Owner) {
       // The queue is full whenever the handling is slower than the brokers, and must not run dry after it.
       "fetch.queue.backoff.ms": 50,
       "fetch.error.backoff.ms": 100,
-      rebalance_cb: (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
-        owner.onRebalance({
-          kind: error.code === Kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS ? "assign" : "revoke",
-          partitions: assignment.map(({ partition }) => partition),
-        }),
+      // In the context of whoever opens it: else nobody could tell whose error it is.
+      rebalance_cb: AsyncLocalStorage.bind(
+        (error: { code: number }, assignment: { topic: string; partition: number }[]) =>
+          owner.onRebalance({
+            kind: error.code === Kafka.CODES.ERRORS.ERR__ASSIGN_PARTITIONS ? "assign" : "revoke",
+            partitions: assignment.map(({ partition }) => partition),
+          }),
+      ),
     } as Kafka.ConsumerGlobalConfig,
     { "auto.offset.reset": "earliest" },
   );

@@ -17,8 +17,7 @@ const latestMs = 360_000;
 const operations = { READ: 3, WRITE: 4, DESCRIBE_CONFIGS: 10 };
 export type Right = "READ" | "WRITE";
 /** RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED. */
-const describeTopics = 19;
-const denied = 29;
+const [describeTopics, denied] = [19, 29];
 
 /** Longest batch that is sent to a topic. Of orders one goes alone, or several within Kafka's batch.size. */
 export const longestBatchBytes = ({ DEAD_TOPIC, MAX_BODY_BYTES }: KafkaConfig, topic: string): number =>

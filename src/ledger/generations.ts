@@ -32,8 +32,7 @@ const generations = 2;
 const lockNotAvailable = "55P03";
 /** Any number, the same in every consumer. */
 const expiryLock = 727_002;
-const shortestLockMs = 500;
-const lettersAtOnce = 10_000;
+const [shortestLockMs, lettersAtOnce] = [500, 10_000];
 
 /**
  * Ends the current generation when it is old enough, removes old rows of dead letters, drops the oldest generation when all of it

@@ -214,6 +214,32 @@ describe.each([
     }
   });
 
+  test.each([
+    "INSERT OR IGNORE INTO temp VALUES (1)",
+    "INSERT /* it */ INTO temp VALUES (1)",
+    "UPDATE m SET note = 'taken into temporary storage'",
+    "SELECT 'CREATE ' || temp.name FROM temp",
+    "CREATE TABLE copies AS SELECT temp.name FROM temp",
+    "WITH hold AS (SELECT 1) SELECT * FROM hold",
+    "SELECT 'customer with hold', '; COMMIT'",
+    "PRAGMA table_info(ledger)",
+    "SELECT current_setting('statement_timeout')",
+    "/* see /* above */ */ SELECT 1 /* x */",
+    `${"/* a /* b */ ".repeat(30)}SELECT 1`,
+  ])(
+    "one that only looks like it is not refused, whatever the database makes of it: %s",
+    async (statement) => {
+      const said = ledger.record([entryOf("c1")], async (_, tx) => {
+        await tx(Object.defineProperty([statement] as never, "raw", { value: [statement] }));
+      });
+      const error = await said.then(
+        () => undefined,
+        (error: BatchError) => error.failures.values().next().value?.error,
+      );
+      expect(String(error)).not.toContain("is not for handlers");
+    },
+  );
+
   test("whole numbers are numbers", async () => {
     const rows: unknown[] = [];
     await ledger.record([entryOf("c1")], async (_, tx) => {

@@ -83,18 +83,27 @@ export class BatchError extends Error {
   }
 }
 
-/** What would end the transaction for all, undo others' statements, or change the connection. PostgreSQL's comments nest. */
-const notForHandlers =
-  /^(?:[\s;]|--[^\r\n]*[\r\n]|\/\*((?!\*\/)[\s\S])*(\/\*[\s\S]*?)?\*\/)*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+defer_foreign_keys\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+const noPart = /'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\r\n]*|\/\*(?:(?!\/\*|\*\/)[\s\S])*\*\//g;
+/** A statement without literals, quoted names and comments, of which PostgreSQL's nest. */
+export function bare(sql: string): string {
+  const less = sql.replace(noPart, " ");
+  return less === sql ? sql : bare(less);
+}
 
-/** What would outlast the transaction on its connection, or would have no end on the server. */
+/** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
+const notForHandlers =
+  /^[\s;]*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+(defer_foreign_keys|\w*(info|list|check))\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+
+/** What would outlast the transaction on its connection, or would have no end on the server; the second with its literals. */
 const ofTheSession =
-  /\b(statement_timeout|pg_(try_)?advisory_lock\w*|WITH\s+HOLD)\b|\bset_config\s*\([^)]*\bfalse\s*\)|\bCREATE\s[^(]*\b(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!(INSERT|MERGE)\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+  /\bpg_(try_)?advisory_lock\w*|\bWITH\s+HOLD\b(?!\s*(AS\b|\())|\bCREATE\s+((?!(AS|ON)\b)\w+\s+){1,6}(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!\b(INSERT|MERGE|REPLACE)(\s+OR\s+\w+)?\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+const settings = /(?<!\bcurrent_setting\s*\(\s*')\bstatement_timeout\b|\bset_config\s*\([^)]*\bfalse\s*\)/i;
 
 /** Why a handler may not run a statement; undefined: it may. */
 function forbidden(strings: TemplateStringsArray): { error: Error } | undefined {
-  const [start = ""] = strings;
-  const words = notForHandlers.exec(start)?.[3] ?? ofTheSession.exec(strings.join("?"))?.[0].trim();
+  const sql = strings.join("?");
+  const said = bare(sql);
+  const words = notForHandlers.exec(said)?.[1] ?? (ofTheSession.exec(said) ?? settings.exec(sql))?.[0].trim();
   return words ? { error: new Error(`${words} is not for handlers`) } : undefined;
 }
 

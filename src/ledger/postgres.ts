@@ -19,8 +19,7 @@ const tables = [
   // Neither has rows of its own. Where all tables are published, PostgreSQL refuses what would change them without it.
   "ALTER TABLE ledger REPLICA IDENTITY FULL; ALTER TABLE ledger_past REPLICA IDENTITY FULL",
 ];
-const connectTimeoutS = 5;
-const answerTimeoutMs = 20_000;
+const [connectTimeoutS, answerTimeoutMs] = [5, 20_000];
 /** So many transactions are cautious after one of which an order failed, or go one at a time after two that met on a row. */
 const cautiousTransactions = 100;
 /** Savepoints at once: each holds a lock, and the server has some thousands for all. */
@@ -141,8 +140,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         await gone.catch(() => Promise.reject(new BatchError(failures)));
         return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
       };
-      // A statement may begin at the end of its handler's time, and has as much again.
-      const begin = () => ask((sql) => sql.begin(isolation, work), 2 * handlerTimeoutMs + answerTimeoutMs);
+      // A statement may begin at the end of its handler's time, and has as much again; so has what is put off to the commit.
+      const begin = () => ask((sql) => sql.begin(isolation, work), 3 * handlerTimeoutMs + answerTimeoutMs);
       if (takesTurn) turn = turn.then(begin, begin);
       return (takesTurn ? turn : begin()).catch((error) => {
         if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;

@@ -1,7 +1,7 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError } from "bun:sqlite";
 import { existsSync, realpathSync, statSync } from "node:fs";
-import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
+import { applyByCustomer, BatchError, bare, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migrateSqlite } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
@@ -28,8 +28,7 @@ const expiring = [
 ] as const;
 const rolledBack = new Error("another's statement ended the transaction");
 /** SQLite's client runs the first of several statements and says nothing of the others. */
-const ofNoStatement = /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--.*|\/\*[\s\S]*?\*\//g;
-const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(sql.replace(ofNoStatement, ""));
+const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(bare(sql));
 const [lockWaitMs, lockTimeoutMs] = [10, 20_000];
 
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
