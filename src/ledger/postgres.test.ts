@@ -5,6 +5,7 @@ import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
 import { entryOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
+import { partyOf } from "../order.ts";
 import { BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { createLedger } from "./open.ts";
 
@@ -535,7 +536,7 @@ test("what is put off to the commit has the limit of a statement: it is the reco
   const recording = ledger.record(
     [entryOf("good"), entryOf("bad")],
     async ({ order }, tx) => {
-      await tx`INSERT INTO effects VALUES (${order.id}, ${order.customer === "bad" ? 600 : 1})`;
+      await tx`INSERT INTO effects VALUES (${order.id}, ${partyOf(order) === "bad" ? 600 : 1})`;
     },
     200,
   );
