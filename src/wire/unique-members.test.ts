@@ -51,7 +51,7 @@ test("a document may be as deep as it is long", () => {
 });
 
 const many = (json: string, maxBytes = 8_192) => hasManyStrings(new TextEncoder().encode(json), maxBytes);
-const numbered = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, n) => `${n}`);
 /** Texts that are alike but for which of their letters are escaped. */
 const escaped = (count: number) =>
   numbered(count).map((n) =>
@@ -109,4 +109,12 @@ test("a name that occurs twice is found in any document, and in no other", () =>
     }),
     { numRuns: 3_000 },
   );
+});
+
+test("whatever factor a process draws, different texts count as different", async () => {
+  const bytes = new TextEncoder().encode(JSON.stringify(numbered(4_200)));
+  for (let n = 0; n < 400; n += 1) {
+    const drawn: typeof import("./unique-members.ts") = await import(`./unique-members.ts?${n}`);
+    expect(drawn.hasManyStrings(bytes, 2 ** 20)).toBe(true);
+  }
 });
