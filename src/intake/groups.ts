@@ -20,8 +20,8 @@ const [fewestArrivals, mostHeldUp] = [25, 1.3];
 const smoothing = 1 / 4;
 
 /**
- * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: a third less CPU of the whole
- * topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried for
+ * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: up to a third less CPU of the
+ * whole topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried for
  * a second now and then, in the same one by all producers, for a client's next order may go to another of them.
  */
 export function createSpacing() {
