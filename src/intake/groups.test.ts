@@ -68,36 +68,22 @@ test("but no longer than the window, and a stuck group holds up nothing after th
 
 describe("where many come", () => {
   test.each([
-    { held: 20, why: "held" },
-    { held: 0, why: "under way" },
-  ])("a group waits until as many are there as were: $why", async ({ held }) => {
-    const { groups, add, settle, sizes } = recorded(noWindowMs, true);
+    { held: 20, gathers: true, expected: 40, why: "held" },
+    { held: 0, gathers: true, expected: 20, why: "under way" },
+    { held: 15, gathers: false, expected: 20, why: "answered one by one, most of them are back by then" },
+  ])("a group waits until as many are there as were: $why", async ({ held, gathers, expected }) => {
+    const { groups, add, settle, sizes } = recorded(noWindowMs, gathers);
     add(20);
     groups.flush();
     add(held);
     await acknowledgement();
     settle(1);
-    add(19);
+    add(expected - held - 1);
     await new Promise(setImmediate);
     expect(sizes()).toEqual([20]);
     add(1);
     await until("it is sent", () => sizes().length > 1);
-    expect(sizes()).toEqual([20, held + 20]);
-  });
-
-  test("answered one by one most of them are back by then: as many as there were are waited for", async () => {
-    const { groups, add, settle, sizes } = recorded(noWindowMs, false);
-    add(20);
-    groups.flush();
-    add(15);
-    await acknowledgement();
-    settle(1);
-    add(4);
-    await new Promise(setImmediate);
-    expect(sizes()).toEqual([20]);
-    add(1);
-    await until("it is sent", () => sizes().length > 1);
-    expect(sizes()).toEqual([20, 20]);
+    expect(sizes()).toEqual([20, expected]);
   });
 
   test("it is sent without them when they do not come soon", async () => {

@@ -20,9 +20,9 @@ const [fewestArrivals, mostHeldUp] = [25, 1.3];
 const smoothing = 1 / 4;
 
 /**
- * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: up to a third less CPU of the
- * whole topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried for
- * a second now and then, in the same one by all producers, for a client's next order may go to another of them.
+ * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: up to a third less CPU of the whole
+ * topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried
+ * for a second now and then, in the same one by all producers, for a client's next order may go to another of them.
  */
 export function createSpacing() {
   let [second, came, cameMs, isKept] = [0, 0, 0, false];

@@ -1,5 +1,4 @@
 /** A member of a consumer group, driven by its owner: polls when asked, commits what it is told, assigns nothing by itself. */
-
 import type { Pointer } from "bun:ffi";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ConsumerConfig } from "../config.ts";
