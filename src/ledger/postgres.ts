@@ -105,11 +105,12 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
       const [isShared, takesTurn] = [entries.length > 1, inTurn > 0];
       const isCautious = cautious > 0 && isShared;
       inTurn -= Number(takesTurn);
-      let begun = false;
+      let [begun, isUsed] = [false, false];
       const work = async (sql: SQL) => {
         begun = true;
         if (takesTurn) await sql`SELECT pg_advisory_xact_lock(${turnLock})`;
         const execute: Tx = async (strings, ...values) => {
+          isUsed = true;
           try {
             return plain<never>(await sql(strings, ...values).execute());
           } catch (error) {
@@ -130,8 +131,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
         const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, () => isCautious);
-        // What is put off to the commit would have no limit there.
-        await execute`SET CONSTRAINTS ALL IMMEDIATE`;
+        // What handlers' statements put off to the commit would have no limit there.
+        if (isUsed) await execute`SET CONSTRAINTS ALL IMMEDIATE`;
         if (isCautious) cautious = left.size > 0 ? cautiousTransactions : cautious - 1;
         if (left.size === 0) return verdicts;
         // Where a role may not do that, they are left out in a transaction that follows.
