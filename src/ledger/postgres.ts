@@ -128,7 +128,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         tables.delete("ledger_current");
         if (tables.size > 0) await keepGenerations(sql, [...tables]).catch(blameOwn);
         const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        const isCollateral = (error: unknown) => codeOf(error) === inFailedTransaction;
         const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
         const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, () => isCautious);
         // What handlers' statements put off to the commit would have no limit there.
@@ -205,6 +204,7 @@ const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
+const isCollateral = (error: unknown): boolean => codeOf(error) === inFailedTransaction;
 /** Its own statement may fail for the record's content: data, a constraint (but no column that is not its own), a trigger. */
 const blameOwn = (error: unknown) => blame(error, /^(?!22|23(?!502)|P0)/);
 
