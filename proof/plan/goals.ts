@@ -1,7 +1,7 @@
 // What each fault was to come to, held against what it came to: pure, from the measures and the history. Faults that
 // strike together are held against what all of them allow, since nobody can tell whose an order was.
 import { ascending, percentile } from "../../kit/percentile.ts";
-import { type ClientAnswer, type History, orderIdOf } from "../history/history.ts";
+import type { ClientAnswer, History } from "../history/history.ts";
 import type { Measures, Recovery } from "../report/measures.ts";
 import type { Goals, Scenario } from "./scenario.ts";
 import { type ScenarioName, scenarios } from "./scenarios.ts";
@@ -171,20 +171,13 @@ function missedOf(figures: RoundOutcome["figures"], goals: Goals): string[] {
   });
 }
 
-/** Deliveries of records beyond the first of each, and when it was written; answered, where a fault took it from the topic. */
-function redeliveriesOf({ client, topic, ledger }: History): { atMs: number; times: number }[] {
+/** Deliveries of records beyond the first of each, and when it was written; none of orders that are no more on the topic. */
+function redeliveriesOf({ topic, ledger }: History): { atMs: number; times: number }[] {
   const written = Map.groupBy(topic, ({ id }) => id);
-  const repeated = ledger.filter(({ id, deliveries }) => deliveries > (written.get(id)?.length ?? 1));
-  const gone = new Set(repeated.map(({ id }) => id).filter((id) => !written.has(id)));
-  const answered = new Map(
-    client.flatMap((one) => {
-      const id = gone.size > 0 ? orderIdOf(one) : "";
-      return gone.has(id) ? [[id, one.endedMs] as const] : [];
-    }),
-  );
-  return repeated.map(({ id, deliveries }) => {
-    const records = written.get(id) ?? [];
-    const atMs = Math.min(...records.map(({ timestampMs }) => timestampMs), answered.get(id) ?? Infinity);
-    return { atMs, times: deliveries - Math.max(1, records.length) };
+  return ledger.flatMap(({ id, deliveries }) => {
+    const records = written.get(id);
+    if (!records || deliveries <= records.length) return [];
+    const atMs = Math.min(...records.map(({ timestampMs }) => timestampMs));
+    return [{ atMs, times: deliveries - records.length }];
   });
 }

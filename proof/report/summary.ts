@@ -9,7 +9,7 @@ export function summaryOf({ verdict, measures }: Run): string {
   const lines = [
     `${counted(verdict.accepted, "order")} accepted, ${count(verdict.handled)} handled, ${counted(verdict.deadLettered, "dead letter")}, lost ${verdict.lost.length}${verdict.destroyed > 0 ? ` (${count(verdict.destroyed)} destroyed by a fault)` : ""}, ledger duplicates ${verdict.ledgerDuplicates.length}, phantoms ${verdict.phantoms.length}`,
     `refused ${count(verdict.refused)}, unknown ${count(unknown.handled + unknown.waiting + unknown.absent)} (${count(unknown.handled)} of them handled); first try failed ${count(verdict.firstTryFailed)}`,
-    `redelivered ${count(verdict.redeliveries)}, topic duplicates ${count(verdict.topicDuplicates)}: recognised by the ledger`,
+    `redelivered ${count(verdict.redeliveries)}, topic duplicates ${count(verdict.topicDuplicates)}: recognised by the ledger${verdict.ofDestroyed > 0 ? `, as ${count(verdict.ofDestroyed)} of records that a fault destroyed: copies, or delivered again` : ""}`,
     ...(trespasses
       ? [
           `between principals: ${trespasses.readsLetIn} of ${counted(trespasses.reads, "read")} and ${trespasses.writesLetIn} of ${counted(trespasses.writes, "write")} let in; ${counted(trespasses.ownReads, "order")} read by their own`,

@@ -110,7 +110,12 @@ describe("the promise was kept", () => {
     [
       "when that went with its topic: it was delivered once",
       { topic: [], cuts: [ofAll], commits: [at(8)] },
-      { handled: 1, redeliveries: 0 },
+      { handled: 1, redeliveries: 0, ofDestroyed: 0 },
+    ],
+    [
+      "when that was delivered thrice, be it of copies that went as well",
+      { topic: [], ledger: [row("a", 0, { deliveries: 3 })], cuts: [ofAll], commits: [at(8)] },
+      { handled: 1, redeliveries: 0, ofDestroyed: 2 },
     ],
     [
       "when an accepted order was given up as unreadable",

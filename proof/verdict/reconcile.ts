@@ -86,7 +86,7 @@ export function reconcile(
     destroyed: destroyed.size,
     deadLettered: missing.length - lost.length - destroyed.size,
     topicDuplicates: history.topic.length - evidence.records.size,
-    redeliveries: redeliveriesOf(evidence),
+    ...redeliveriesOf(evidence),
   };
   const findings = {
     lost: lost.map(({ key, orderId: id }): Missing => {
@@ -155,12 +155,15 @@ function firstCutOf(cut: Cut, commits: readonly CommitSeen[]): (partition: numbe
   return (partition) => committed.get(partition) ?? 0;
 }
 
-/** More deliveries than there are copies in the topic: each copy is one delivery, and there was one, be it cut off since. */
-function redeliveriesOf({ rows, deliveries, records }: Evidence): number {
-  let repeated = 0;
-  for (const id of rows.keys())
-    repeated += Math.max(0, (deliveries.get(id) ?? 0) - (records.get(id)?.length ?? 1));
-  return repeated;
+/** More deliveries than there are copies in the topic: each copy is one delivery. How many were cut off since, nobody knows. */
+function redeliveriesOf({ rows, deliveries, records }: Evidence) {
+  const counted = { redeliveries: 0, ofDestroyed: 0 };
+  for (const id of rows.keys()) {
+    const copies = records.get(id)?.length;
+    const more = Math.max(0, (deliveries.get(id) ?? 0) - (copies ?? 1));
+    counted[copies === undefined ? "ofDestroyed" : "redeliveries"] += more;
+  }
+  return counted;
 }
 
 /** A consumer may settle what it had in hand before it hears of the cut. */

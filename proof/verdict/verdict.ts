@@ -45,6 +45,8 @@ export type Verdict = {
   topicDuplicates: number;
   /** Deliveries beyond the first of each record. */
   redeliveries: number;
+  /** Deliveries beyond the first of orders that are no more on the topic: of copies, or again. */
+  ofDestroyed: number;
   skipped: { id: string; partition: number; offset: number }[];
   offsetRegressions: { partition: number; from: number; to: number; atMs: number }[];
   orderViolations: OrderViolation[];
