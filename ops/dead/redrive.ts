@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { KafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
+import type { OutgoingRecord } from "../../src/kafka/sender.ts";
 import { askOfTopic } from "../../src/kafka/topics.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { isUuid } from "../../src/wire/order-id.ts";
@@ -15,11 +16,18 @@ import { digestOfStub, type Filter, letterOf, matches, original } from "./letter
 import { recordAt } from "./list.ts";
 
 const deliveryTimeoutMs = 20_000;
-const maxInFlight = 1_000;
+/** A thousand small ones, and of large ones what is soon acknowledged, be it over a slow line. */
+const [maxInFlightBytes, aroundRecordBytes] = [16_000_000, 16_000];
 const tellEveryMs = 300;
 const askedAtOnce = 1_000;
 /** As much as the client takes: what was on the topic once, the brokers take again. */
 const maxBytes = 100_000_000;
+/** INVALID_TIMESTAMP, or INVALID_RECORD where several of a batch had one; and that another of its batch had (KIP-467). */
+const [timeRefused, anotherRefused] = [[32, 87], -138];
+
+const bytesOf = ({ value, headers }: OutgoingRecord): number =>
+  headers.flatMap(Object.values).reduce((sum, one) => sum + (one?.length ?? 0), value?.length ?? 0) +
+  aroundRecordBytes;
 
 /** Which letters, in the order of their places; those of a filter from after a place on. */
 export type Meant = { which: LetterPlace | Filter; limit: number; after?: LetterPlace };
@@ -106,10 +114,10 @@ export async function redrive(
   let firstError: string | undefined;
   let stoppedAt: LetterPlace | undefined;
   const sent = new Set<string>();
-  let inFlight = 0;
+  let inFlightBytes = 0;
   const sources = openSources(config);
-  const telling = setInterval(() => tell(counts), tellEveryMs);
   const producer = await openProducer(config, { lingerMs: 5, deliveryTimeoutMs, maxBytes });
+  const telling = setInterval(() => tell(counts), tellEveryMs);
   try {
     const { fault, partitions, retentionMs } = await askOfTopic(config, config.ORDERS_TOPIC, producer);
     if (fault) throw new Error(fault);
@@ -128,18 +136,12 @@ export async function redrive(
           return;
         }
         sent.add(identity);
-        while (inFlight >= maxInFlight) await Bun.sleep(1);
         const from = letterOf(letter).source?.partition ?? letter.partition;
         const place = { topic: config.ORDERS_TOPIC, partition: from % partitions.length };
         // With a time that is old the topic would soon delete it, handled or not.
         const old = (record.timestampMs ?? 0) < Date.now() - retentionMs / 2;
         const { timestampMs: _, ...ofNow } = record;
-        producer.produce({ ...(old ? ofNow : record), ...place }, ({ error }) => {
-          inFlight -= 1;
-          if (error === undefined) counts.acknowledged += 1;
-          else fail(error);
-        });
-        inFlight += 1;
+        await send({ ...(old ? ofNow : record), ...place });
       } catch (error) {
         fail((error as Error).message);
       }
@@ -150,8 +152,25 @@ export async function redrive(
     await sources.close();
   }
   // Whose report did not come in time may or may not be there: to be sent again.
-  if (inFlight > 0) fail("no report in time", inFlight);
+  const { meant: all, repeated, acknowledged, failed } = counts;
+  if (all > repeated + acknowledged + failed)
+    fail("no report in time", all - repeated - acknowledged - failed);
   return { ...counts, error: firstError, stoppedAt };
+
+  /** Waits for room. With a time that the topic does not take any more it goes once more, as of now. */
+  async function send(record: OutgoingRecord): Promise<void> {
+    const { timestampMs, ...ofNow } = record;
+    const bytes = bytesOf(record);
+    while (inFlightBytes > 0 && inFlightBytes + bytes > maxInFlightBytes) await Bun.sleep(1);
+    producer.produce(record, ({ error, code }) => {
+      inFlightBytes -= bytes;
+      const isTime = timestampMs !== undefined && timeRefused.includes(code);
+      if (error === undefined) counts.acknowledged += 1;
+      else if (!isTime && code !== anotherRefused) fail(error);
+      else send(isTime ? ofNow : record).catch(({ message }) => fail(message));
+    });
+    inFlightBytes += bytes;
+  }
 
   function fail(error: string, records = 1): void {
     counts.failed += records;
