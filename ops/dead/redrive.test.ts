@@ -3,9 +3,11 @@ import { expect, test } from "bun:test";
 import { capture } from "../../kit/capture.ts";
 import { kafkaConfig } from "../../src/config.ts";
 import { openProducer } from "../../src/kafka/producer.ts";
+import { createLedger } from "../../src/ledger/open.ts";
 import { startOrdersCluster } from "../../testing/kafka.ts";
+import { temporaryLedger } from "../../testing/test-consumer.ts";
 import { openTopicReader } from "../read-topic.ts";
-import { redrive } from "./redrive.ts";
+import { foresee, redrive } from "./redrive.ts";
 
 const all = { which: {}, limit: Number.POSITIVE_INFINITY };
 
@@ -56,4 +58,21 @@ test("it ends where the brokers go before anything is sent", async () => {
     cluster.close();`;
   const ended = await capture([process.execPath, "-e", script], { limitMs: 40_000 });
   expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("Connection refused") });
+}, 60_000);
+
+test("a dry run tells of a stub whose record is gone that it can't be sent, as the command does", async () => {
+  using cluster = startOrdersCluster();
+  using file = temporaryLedger();
+  const config = kafkaConfig(cluster.env);
+  const ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
+  await ledger.open([]);
+  const place = { "dead.topic": "orders", "dead.partition": "3", "dead.offset": "7" };
+  const headers = { "dead.headers": "0", ...place, "dead.cut": "value,timestamp", "dead.sha256": "aa" };
+  await cluster.put("orders.dead", [{ value: null, headers }]);
+  const reader = await openTopicReader(config, "orders.dead");
+  const gone = "the record at 3/7 of orders is gone, its letter is a stub";
+  expect(await foresee(config, ledger, reader, all)).toMatchObject({ letters: [{ handled: false, gone }] });
+  expect(await redrive(config, reader, all)).toMatchObject({ failed: 1, error: gone });
+  await reader.close();
+  await ledger.close();
 }, 60_000);

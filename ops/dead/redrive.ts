@@ -76,26 +76,34 @@ async function eachMeant(
   return meant >= limit ? last : undefined;
 }
 
-/** A letter that would have no second effect, or may have one: the ledger has its order as handled, or has not. */
-export type Foreseen = { place: LetterPlace; handled: boolean };
+/**
+ * A letter that would have no second effect, or may have one: the ledger has its order as handled, or has not. `gone`: why its
+ * record can't be sent, for it is a stub.
+ */
+export type Foreseen = { place: LetterPlace; handled: boolean; gone?: string };
 
 /** Sends nothing. @throws LedgerUnavailableError */
 export async function foresee(
+  config: KafkaConfig,
   ledger: Pick<Ledger, "find">,
   reader: TopicReader,
   meant: Meant,
 ): Promise<{ letters: Foreseen[]; stoppedAt: LetterPlace | undefined }> {
-  const found: { place: LetterPlace; orderId: string | null }[] = [];
+  const found: (Omit<Foreseen, "handled"> & { orderId: string | null })[] = [];
+  const sources = openSources(config);
+  const goneOf = (error: Error) => ({ gone: error.message });
   const stoppedAt = await eachMeant(reader, meant, async (record) => {
     const { orderId, partition, offset } = letterOf(record);
-    found.push({ place: { partition, offset }, orderId });
-  });
+    const isWhole = digestOfStub(record) === undefined;
+    const gone = isWhole ? {} : await sources.read(record).then(() => ({}), goneOf);
+    found.push({ place: { partition, offset }, orderId, ...gone });
+  }).finally(sources.close);
   const letters: Foreseen[] = [];
   for (let from = 0; from < found.length; from += askedAtOnce) {
     const some = found.slice(from, from + askedAtOnce);
     const views = await ledger.find(some.flatMap(({ orderId }) => orderId ?? []).filter(isUuid));
-    for (const { place, orderId } of some)
-      letters.push({ place, handled: orderId !== null && views.get(orderId)?.status === "handled" });
+    for (const { orderId, ...one } of some)
+      letters.push({ ...one, handled: orderId !== null && views.get(orderId)?.status === "handled" });
   }
   return { letters, stoppedAt };
 }
