@@ -57,14 +57,14 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
   async function work(): Promise<void> {
     const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
-    await persist("no ledger", () => ledger.open(parts.migrations));
-    metrics.ledgerUp.set(1);
-    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
+    const open = () => ledger.open(parts.migrations).then(() => metrics.ledgerUp.set(1));
+    await persist("no ledger", open);
     const demands: Rebalance[] = [];
     const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
-    const open = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });
-    const consumer = await persist("no connection to Kafka", open);
+    const join = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });
+    const consumer = await persist("no connection to Kafka", join);
     if (!consumer) return;
+    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
     const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });
     core = { consumer, member };
