@@ -246,6 +246,20 @@ test("what depends on a generation keeps that one, and is told; the rest goes on
   expect(await ledger.expire(30 * dayMs)).toEqual([expect.stringContaining("dropped")]);
 });
 
+test("a foreign key to the current generation keeps that one, and is told: it would refuse all orders of the next", async () => {
+  await sql.unsafe("CREATE TABLE sold (id uuid REFERENCES ledger_current (id))");
+  const sell = (entry: Entry) =>
+    ledger.record([entry], async ({ order }, tx) => {
+      await tx`INSERT INTO sold VALUES (${order.id})`;
+    });
+  expect(await sell(entryOf("c1"))).toEqual(["handled"]);
+  await age(16);
+  await expect(ledger.expire(30 * dayMs)).rejects.toThrow("drop the foreign key of sold to ledger_current");
+  expect(await sell(entryOf("c1"))).toEqual(["handled"]);
+  await sql`ALTER TABLE sold DROP CONSTRAINT sold_id_fkey`;
+  expect(await ledger.expire(30 * dayMs)).toHaveLength(1);
+});
+
 test("a generation that somebody dropped by hand keeps none of the others", async () => {
   for (const days of [16, 16]) {
     await age(days);

@@ -83,6 +83,11 @@ async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
     SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue"
     FROM ledger_generations WHERE ended_at IS NULL`;
   if (!current.isDue) return [];
+  // It would go on with the old table, and refuse every order of the new one.
+  const [bound] = await sql`SELECT conrelid::regclass::text AS "by" FROM pg_constraint
+    WHERE confrelid = 'ledger_current'::regclass`;
+  if (bound)
+    throw new Error(`the generation does not end: drop the foreign key of ${bound.by} to ledger_current`);
   await sql`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
   const [{ name }] = await sql`
     UPDATE ledger_generations
