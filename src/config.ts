@@ -124,7 +124,7 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} has no certificates: set it to ssl or sasl_ssl`);
   if ((value.KAFKA_SASL_USERNAME || value.KAFKA_SASL_PASSWORD) && !String(protocol).startsWith("sasl"))
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} names no user: set it to sasl_ssl or sasl_plaintext`);
-  for (const [less, more] of Object.entries(ordered))
+  for (const [less, more] of Object.entries(notAbove))
     if (Number(value[less]) > Number(value[more]))
       faults.push(`${less}=${value[less]} exceeds ${more}=${value[more]}`);
   if (value.ORDERS_TOPIC === value.DEAD_TOPIC)
@@ -136,8 +136,7 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   return value as Static<T>;
 }
 
-/** The first of two must not exceed the second. */
-const ordered = { MIN_INSYNC_REPLICAS: "REPLICATION_FACTOR", RETRY_BASE_MS: "RETRY_MAX_MS" };
+const notAbove = { MIN_INSYNC_REPLICAS: "REPLICATION_FACTOR", RETRY_BASE_MS: "RETRY_MAX_MS" };
 /** What a number is written as: 1e3 or a word is none. */
 const decimal = /^-?\d+(\.\d+)?$/;
 const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("URL");

@@ -13,8 +13,7 @@ import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 
-const [retryMs, lookUpTimeoutMs] = [1_000, 1_000];
-const [expiryMs, rightsMs] = [600_000, 5_000];
+const [retryMs, lookUpTimeoutMs, rightsMs, expiryMs] = [1_000, 1_000, 5_000, 600_000];
 const retentionMarginMs = 30 * dayMs;
 
 type Parts = Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger };
@@ -87,10 +86,9 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {
+      const untold = (err: unknown) => log.warn({ err, partitions }, "what is committed is not told");
       const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
-      const found = await asked?.catch((error) => {
-        log.warn({ err: error, partitions }, "what is committed is not told");
-      });
+      const found = await asked?.catch(untold);
       return (partition) => found && (found.get(partition) ?? 0);
     }),
     async drain(): Promise<void> {

@@ -68,9 +68,8 @@ export function createExpiry(
 /** Orders of ended generations came, and may come again as if new: noted once a day, for it holds up who notes the same. */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
   await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
-    WHERE name IN (SELECT name FROM ledger_generations
-      WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[]) AND ended_at < now() - interval '1 day'
-      ORDER BY name FOR UPDATE)`;
+    WHERE name IN (SELECT name FROM ledger_generations WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[])
+      AND ended_at < now() - interval '1 day' ORDER BY name FOR UPDATE)`;
 }
 
 /**
@@ -80,19 +79,16 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
   const [current] = await sql`
-    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue"
+    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue", (SELECT conrelid::regclass::text
+      FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
     FROM ledger_generations WHERE ended_at IS NULL`;
   if (!current.isDue) return [];
   // It would go on with the old table, and refuse every order of the new one.
-  const [bound] = await sql`SELECT conrelid::regclass::text AS "by" FROM pg_constraint
-    WHERE confrelid = 'ledger_current'::regclass`;
-  if (bound)
-    throw new Error(`the generation does not end: drop the foreign key of ${bound.by} to ledger_current`);
+  if (current.boundBy) throw new Error(`first drop the foreign key of ${current.boundBy} to ledger_current`);
   await sql`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
   const [{ name }] = await sql`
-    UPDATE ledger_generations
-    SET ended_at = clock_timestamp(), name = to_char(clock_timestamp() AT TIME ZONE 'UTC', '"ledger_until_"YYYYMMDD"t"HH24MISSUS')
-    WHERE ended_at IS NULL RETURNING name`;
+    UPDATE ledger_generations SET ended_at = clock_timestamp(), name = to_char(clock_timestamp() AT TIME ZONE 'UTC',
+      '"ledger_until_"YYYYMMDD"t"HH24MISSUS') WHERE ended_at IS NULL RETURNING name`;
   await sql.unsafe(`
     ALTER TABLE ledger_current RENAME TO ${name};
     ALTER TABLE ${name} NO INHERIT ledger;
@@ -114,8 +110,7 @@ async function dropGeneration(sql: SQL, retentionS: number): Promise<string[]> {
 
 async function removeLetters(sql: SQL, retentionS: number): Promise<string[]> {
   const { count } = await sql`
-    DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM dead_letters WHERE dead_at < now() - make_interval(secs => ${retentionS})
-      LIMIT ${lettersAtOnce}))`;
+    DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(SELECT ctid FROM dead_letters
+      WHERE dead_at < now() - make_interval(secs => ${retentionS}) LIMIT ${lettersAtOnce}))`;
   return count > 0 ? [`${count} rows of dead letters were removed`] : [];
 }
