@@ -65,11 +65,14 @@ export function createExpiry(
   };
 }
 
+/** The server's time, or this process's where that is behind: once it is put right, what was stamped would seem old. */
+const latest = (sql: SQL) => sql`greatest(clock_timestamp(), to_timestamp(${Date.now() / 1_000}::float8))`;
+
 /** Orders of ended generations came, and may come again as if new: noted once a day, for it holds up who notes the same. */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
-  await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
+  await sql`UPDATE ledger_generations SET ended_at = ${latest(sql)}
     WHERE name IN (SELECT name FROM ledger_generations WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[])
-      AND ended_at < now() - interval '1 day' ORDER BY name FOR UPDATE)`;
+      AND ended_at < ${latest(sql)} - interval '1 day' ORDER BY name FOR UPDATE)`;
 }
 
 /**
@@ -78,21 +81,20 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
  * committed before it began, and begins with its locks (PostgreSQL's manual, «Explicit Locking», «Read Committed Isolation Level»).
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
-  const [current] = await sql`
-    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue", (SELECT conrelid::regclass::text
-      FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
+  const [current] =
+    await sql`SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue",
+      (SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
     FROM ledger_generations WHERE ended_at IS NULL`;
   if (!current.isDue) return [];
   // It would go on with the old table, and refuse every order of the new one.
   if (current.boundBy) throw new Error(`first drop the foreign key of ${current.boundBy} to ledger_current`);
   await sql`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
   const [{ name }] = await sql`
-    UPDATE ledger_generations SET ended_at = clock_timestamp(), name = to_char(clock_timestamp() AT TIME ZONE 'UTC',
+    UPDATE ledger_generations SET ended_at = ${latest(sql)}, name = to_char(clock_timestamp() AT TIME ZONE 'UTC',
       '"ledger_until_"YYYYMMDD"t"HH24MISSUS') WHERE ended_at IS NULL RETURNING name`;
   await sql.unsafe(`
     ALTER TABLE ledger_current RENAME TO ${name};
-    ALTER TABLE ${name} NO INHERIT ledger;
-    ALTER TABLE ${name} INHERIT ledger_past;
+    ALTER TABLE ${name} NO INHERIT ledger; ALTER TABLE ${name} INHERIT ledger_past;
     CREATE TABLE ledger_current (LIKE ${name} INCLUDING ALL) INHERITS (ledger);
     INSERT INTO ledger_generations (name) VALUES ('ledger_current');
     ${grants(name, "ledger_current")}`);
