@@ -56,8 +56,7 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
   async function work(): Promise<void> {
     const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
-    const open = () => ledger.open(parts.migrations).then(() => metrics.ledgerUp.set(1));
-    await persist("no ledger", open);
+    await persist("no ledger", () => ledger.open(parts.migrations).then(() => metrics.ledgerUp.set(1)));
     const demands: Rebalance[] = [];
     const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
     const join = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });

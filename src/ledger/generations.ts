@@ -33,6 +33,8 @@ const lockNotAvailable = "55P03";
 /** Any number, the same in every consumer. */
 const expiryLock = 727_002;
 const [shortestLockMs, lettersAtOnce] = [500, 10_000];
+/** The server's time, or this process's where that is behind: once it is put right, what was stamped would seem old. */
+const latest = (sql: SQL) => sql`greatest(clock_timestamp(), to_timestamp(${Date.now() / 1_000}::float8))`;
 
 /**
  * Ends the current generation when it is old enough, removes old rows of dead letters, drops the oldest generation when all of it
@@ -65,9 +67,6 @@ export function createExpiry(
   };
 }
 
-/** The server's time, or this process's where that is behind: once it is put right, what was stamped would seem old. */
-const latest = (sql: SQL) => sql`greatest(clock_timestamp(), to_timestamp(${Date.now() / 1_000}::float8))`;
-
 /** Orders of ended generations came, and may come again as if new: noted once a day, for it holds up who notes the same. */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
   await sql`UPDATE ledger_generations SET ended_at = ${latest(sql)}
@@ -81,9 +80,9 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
  * committed before it began, and begins with its locks (PostgreSQL's manual, «Explicit Locking», «Read Committed Isolation Level»).
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
-  const [current] =
-    await sql`SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue",
-      (SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
+  const [current] = await sql`
+    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue", (SELECT conrelid::regclass::text
+      FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
     FROM ledger_generations WHERE ended_at IS NULL`;
   if (!current.isDue) return [];
   // It would go on with the old table, and refuse every order of the new one.
