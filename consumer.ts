@@ -26,7 +26,7 @@ const metrics = createHandlingMetrics(registry);
 const options = { connections: config.HANDLER_CONCURRENCY, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
 const ledger = startWith(
   () => createLedger(config.LEDGER_URL, options),
-  "cannot start with this LEDGER_URL: ",
+  "cannot start with this LEDGER_URL, where a password has %40 for @, %23 for # and so on: ",
 );
 const consumer = startConsumer(config, { handler, migrations, ledger, metrics, log });
 const app = createHandlingApp({ ...consumer, ledger, registry, log });

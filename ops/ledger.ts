@@ -19,7 +19,7 @@ const config = startWith(() => consumerConfig());
 const options = { connections: 1, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
 const ledger = startWith(
   () => createLedger(config.LEDGER_URL, options),
-  "cannot start with this LEDGER_URL: ",
+  "cannot start with this LEDGER_URL, where a password has %40 for @, %23 for # and so on: ",
 );
 try {
   await ledger.open(migrations);

@@ -1,5 +1,5 @@
 // What a reader of a whole topic meets on a real protocol: leaders that move as it asks, records that have rotted.
-import { expect, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import { kafkaConfig } from "../src/config.ts";
 import { startDoor } from "../testing/brokers/door.ts";
 import { startOrdersCluster } from "../testing/kafka.ts";
@@ -36,5 +36,23 @@ test("a record that does not come as it was written is given to nobody, and it i
   const reading = reader.read(reader.ranges, ({ value }) => void read.push(String(value)));
   await expect(reading).rejects.toThrow(/partitions left: 1; partition 1: .*CRC/);
   expect(read).toEqual(["sound"]);
+  await reader.close();
+}, 60_000);
+
+test("the time in which a record is used is none in which the brokers gave no more", async () => {
+  using cluster = startOrdersCluster();
+  await cluster.put("orders", [{ value: "used for long" }, { value: "of another leader", partition: 1 }]);
+  const reader = await openTopicReader(kafkaConfig(cluster.env), "orders");
+  cluster.setBrokerRttMs(2, 1_000);
+  const read: string[] = [];
+  try {
+    await reader.read(reader.ranges, ({ value }) => {
+      if (read.push(String(value)) === 1) setSystemTime(Date.now() + 21_000);
+      return undefined;
+    });
+  } finally {
+    setSystemTime();
+  }
+  expect(read).toEqual(["used for long", "of another leader"]);
   await reader.close();
 }, 60_000);

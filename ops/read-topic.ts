@@ -94,8 +94,7 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
         };
         for (const error of errors) said = `; ${error}`;
         if (records.length === 0) await Bun.sleep(pollMs);
-        if (records.length > 0) deadline = Date.now() + stallTimeoutMs;
-        else if (Date.now() > deadline)
+        if (records.length === 0 && Date.now() > deadline)
           throw new Error(
             `no more records of ${topic} within ${stallTimeoutMs} ms; partitions left: ${[...open]}${said}`,
           );
@@ -105,6 +104,8 @@ export async function openTopicReader(config: KafkaConfig, topic: string) {
           if (record.offset >= end - 1) open.delete(record.partition);
         }
         for (const partition of ended) open.delete(partition);
+        // What took them may have been slow, e.g. to send them on.
+        if (records.length > 0) deadline = Date.now() + stallTimeoutMs;
       }
     } finally {
       consumer.unassign();

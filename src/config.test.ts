@@ -134,6 +134,16 @@ describe("what only makes sense together", () => {
   });
 });
 
+test.each([
+  // The group whose offsets are asked for would be another one: librdkafka leaves the blank out.
+  ["CONSUMER_GROUP is malformed", { CONSUMER_GROUP: " orders" }],
+  ["RETRY_BASE_MS=60000 exceeds RETRY_MAX_MS=10000", { RETRY_BASE_MS: "60000" }],
+])("%s with %j", (fault, env) => {
+  expect(faultsOf(() => consumerConfig({ ...brokers, ...ledger, ...env }))).toEqual([
+    expect.stringContaining(fault),
+  ]);
+});
+
 test("a secret may lie in a file; what can't be read, or is malformed there, is told without its text", () => {
   const folder = mkdtempSync(join(tmpdir(), "coffee-orders-config-"));
   const file = join(folder, "url");
@@ -144,9 +154,10 @@ test("a secret may lie in a file; what can't be read, or is malformed there, is 
     expect(consumerConfig(env).LEDGER_URL).toBe("postgres://u:secret@h/d");
     expect(consumerConfig({ ...env, LEDGER_URL: "sqlite:x" }).LEDGER_URL).toBe("sqlite:x");
     // Each restart would forget what is done, and do it again.
-    expect(faultsOf(() => consumerConfig({ ...env, LEDGER_URL: "sqlite::memory:" }))).toEqual([
-      expect.stringMatching(/LEDGER_URL is malformed; .* or sqlite:PATH, a file/),
-    ]);
+    for (const url of ["sqlite::memory:", "sqlite: ", "sqlite: :memory:", "sqlite:/ledger.sqlite "])
+      expect(faultsOf(() => consumerConfig({ ...env, LEDGER_URL: url }))).toEqual([
+        expect.stringMatching(/LEDGER_URL is malformed; .* or sqlite:PATH, a file/),
+      ]);
     writeFileSync(file, "secret");
     expect(faultsOf(() => consumerConfig(env))).toEqual([
       expect.stringMatching(/^ {2}LEDGER_URL is malformed; /),

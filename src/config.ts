@@ -30,7 +30,8 @@ const port = "([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|
 /** Each a name or an IPv4 address, or an IPv6 address in brackets. */
 const brokers = { pattern: `^(([^\\s,:\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${port}(,(?!$)|$))+$` };
 const topic = { pattern: "^[\\w.-]{1,249}$" };
-const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:(?!:memory:).+)$" };
+/** SQLite's client takes blanks off a path: what is left may be none, or no file. */
+const ledger = { pattern: "^(postgres(ql)?://.+|sqlite:(?!:memory:)\\S(.*\\S)?)$" };
 
 const kafkaSchema = Type.Object({
   KAFKA_BROKERS: text("the brokers to start from, host:port,host:port", brokers),
@@ -81,7 +82,7 @@ const consumerSchema = Type.Object({
   ...tier,
   HTTP_PORT: whole("port to listen on, 0 for any", 3001, 0, 65_535),
   LEDGER_URL: text("the ledger, postgres://user:password@host:port/database or sqlite:PATH, a file", ledger),
-  CONSUMER_GROUP: text("Kafka's group.id", { default: "coffee-orders" }),
+  CONSUMER_GROUP: text("Kafka's group.id, no blank first", { default: "coffee-orders", pattern: "^\\S" }),
   SESSION_TIMEOUT_MS: whole("Kafka's session.timeout.ms", 10_000, 6_000, 5 * minuteMs),
   HANDLER_CONCURRENCY: whole("ledger transactions under way at once", 4, 1, 256),
   EFFECT_CONCURRENCY: whole("effects outside the ledger under way at once", 64, 1, 10_000),
@@ -119,15 +120,15 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   ];
   for (const name of needed) if (value[name] === undefined) faulty.add(name);
   const faults = [...faulty].map((name) => faultOf(name, schema.properties[name] ?? {}, textOf(name, env)));
-  const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync, ORDERS_TOPIC, DEAD_TOPIC } = value;
   if ((certificate || value.KAFKA_SSL_CA_LOCATION) && !String(protocol).endsWith("ssl"))
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} has no certificates: set it to ssl or sasl_ssl`);
   if ((value.KAFKA_SASL_USERNAME || value.KAFKA_SASL_PASSWORD) && !String(protocol).startsWith("sasl"))
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} names no user: set it to sasl_ssl or sasl_plaintext`);
-  if (Number(inSync) > Number(replicas))
-    faults.push(`MIN_INSYNC_REPLICAS=${inSync} exceeds REPLICATION_FACTOR=${replicas}`);
-  if (ORDERS_TOPIC === DEAD_TOPIC)
-    faults.push(`DEAD_TOPIC=${DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
+  for (const [less, more] of Object.entries(notAbove))
+    if (Number(value[less]) > Number(value[more]))
+      faults.push(`${less}=${value[less]} exceeds ${more}=${value[more]}`);
+  if (value.ORDERS_TOPIC === value.DEAD_TOPIC)
+    faults.push(`DEAD_TOPIC=${value.DEAD_TOPIC} is ORDERS_TOPIC too: dead letters would come back`);
   if (Number(value.DRAIN_NOTICE_MS) + drainAnswerMs >= Number(value.DRAIN_TIMEOUT_MS))
     faults.push("DRAIN_NOTICE_MS leaves nothing of DRAIN_TIMEOUT_MS to drain in");
   if (faults.length > 0)
@@ -135,6 +136,7 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   return value as Static<T>;
 }
 
+const notAbove = { MIN_INSYNC_REPLICAS: "REPLICATION_FACTOR", RETRY_BASE_MS: "RETRY_MAX_MS" };
 /** What a number is written as: 1e3 or a word is none. */
 const decimal = /^-?\d+(\.\d+)?$/;
 const isSecret = (name: string) => name.endsWith("PASSWORD") || name.endsWith("URL");

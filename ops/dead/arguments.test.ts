@@ -30,6 +30,9 @@ test("filters, ages and times are understood", () => {
   expect(read("redrive", "3/17", "--limit", "1")).toMatchObject({ which: { partition: 3, offset: 17 } });
   expect(read("purge", "--before", "7d")).toMatchObject({ beforeMs: nowMs - 7 * 86_400_000, yes: false });
   expect(read("purge", "--all", "--yes")).toEqual({ name: "purge", beforeMs: Infinity, yes: true });
+  expect(read("purge", "--before", "2026-01-31T09:00:00.5+02:00")).toMatchObject({
+    beforeMs: Date.parse("2026-01-31T07:00:00.500Z"),
+  });
   expect(read("show", "0/0")).toMatchObject({ name: "show", place: { partition: 0, offset: 0 } });
   expect(read("list", "--help")).toEqual({ name: "help" });
 });
@@ -42,6 +45,8 @@ test.each<[string[], RegExp]>([
   [["list", "--reazon", "x"], /reazon/],
   [["list", "--limit", "0"], /--limit takes a number/],
   [["list", "--since", "yesterday"], /--since takes a time/],
+  [["purge", "--before", "2026-01-31T09:00:00"], /--before takes a time such as .*Z/],
+  [["purge", "--before", "2026-02-30"], /--before takes a time/],
   [["show"], /PARTITION\/OFFSET/],
   [["show", "3"], /PARTITION\/OFFSET.*not 3/],
   [["redrive", "--reason", ""], /--reason is empty/],

@@ -132,12 +132,17 @@ function limitOf(text: string | undefined, otherwise: number): number {
   return Number(text);
 }
 
+/** Or a day, in UTC as the letters' times are: with no zone another hour would be meant on each machine. */
+const rfc3339 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/i;
 const unitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 function timeOf(option: string, text = "", nowMs: number): number {
   const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return nowMs - Number(count) * (unitMs[unit] ?? 0);
-  const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  const day = text.slice(0, 10);
+  // JavaScript takes 30 February for 2 March.
+  const isTime = rfc3339.test(text) && new Date(day).toJSON()?.startsWith(day);
+  const ms = isTime ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))
     throw new UserError(
       `${option} takes a time such as 2026-01-31T09:00:00Z, or an age such as 15m; not ${text}`,

@@ -67,11 +67,11 @@ async function foreseeAndSay(reader: TopicReader, command: Asked<"redrive">): Pr
   const options = { connections: 1, handlerTimeoutMs: config.HANDLER_TIMEOUT_MS };
   const ledger = createLedger(config.LEDGER_URL, options);
   try {
-    const { letters, stoppedAt } = await foresee(ledger, reader, command);
+    const { letters, stoppedAt } = await foresee(config, ledger, reader, command);
     if (command.json) return console.log(JSON.stringify({ letters, stoppedAt }));
-    for (const { place, handled } of letters)
+    for (const { place, handled, gone = "would be handled" } of letters)
       console.log(
-        `${place.partition}/${place.offset}  ${handled ? "no second effect: the ledger has its order" : "would be handled"}`,
+        `${place.partition}/${place.offset}  ${handled ? "no second effect: the ledger has its order" : gone}`,
       );
     const handled = letters.filter((letter) => letter.handled).length;
     console.log(

@@ -6,6 +6,7 @@ import { fixedPort } from "../../testing/balancer.ts";
 import { entryOf } from "../../testing/entries.ts";
 import { connectHttp, httpRequest } from "../../testing/http-connection.ts";
 import { temporaryLedger } from "../../testing/test-consumer.ts";
+import { dayMs } from "../config.ts";
 import { serve } from "../http/server.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
@@ -210,4 +211,16 @@ test.each(["GET", "HEAD"])("nobody asks any more for who asked with %s and has l
   expect(lately()).toContain(stayed);
   stayer.close();
   await server.stop();
+});
+
+test("of an order that was handled and is forgotten it is not said that it was never accepted", async () => {
+  const entry = entryOf("c1");
+  await ledger.record([entry], async () => {});
+  committedOffset = entry.offset + 1;
+  const at = `/orders/${entry.order.id}?partition=${entry.partition}&offset=${entry.offset}`;
+  expect((await get(at)).status).toBe(200);
+  await ledger.expire(-dayMs);
+  const answer = await get(at);
+  expect(answer.status).toBe(404);
+  expect(await answer.text()).toContain("is forgotten by now");
 });

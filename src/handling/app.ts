@@ -26,7 +26,7 @@ export function createHandlingApp(parts: Told & { ledger: Ledger; registry: Regi
     const id = c.req.param("id").toLowerCase();
     // What it would ask is being closed.
     if (unready() === "draining") throw unavailable("this consumer ends: ask again");
-    const why = "it was never accepted, or its place was not given, which the Location has";
+    const why = "it was never accepted, is forgotten by now, or its place was not given: the Location has it";
     const notKnown = () => new OutcomeError("not_found", `the order ${id} is not known here: ${why}`);
     // The id tells whose the order is, wherever that is: nothing is asked, and nothing waited for.
     const principal = principalOf(c.req.raw.headers);

@@ -51,7 +51,7 @@ export function createHandlingMetrics(registry: Registry) {
     paused: ofPartition("kafka_partition_paused", "1 while the partition's backlog is full."),
     position: ofPartition("kafka_partition_position", "Offset after the newest record taken on."),
     committed: ofPartition("kafka_partition_committed", "Offset last committed by this consumer."),
-    lag: ofPartition("kafka_partition_lag_records", "Records that are not finished."),
+    lag: ofPartition("kafka_partition_lag_records", "Records that are not finished, as of the last fetch."),
     oldest: ofPartition("kafka_partition_oldest_unfinished_seconds", "Age of the oldest unfinished record."),
   };
 }

@@ -228,3 +228,19 @@ test("a member frozen in the middle of a transaction, past its session: others t
   expect(Math.max(...written.map(({ n }: { n: number }) => n))).toBe(1);
   expect(await doomed.metric("orders_dead_total")).toBe(0);
 });
+
+test("a letter that is acknowledged waits no longer, also while the ledger that is to note it is down", async () => {
+  await using consumer = startTestConsumer({ ...place.env, LEDGER_URL: postgres.url });
+  await place.put(recordsOf(1));
+  await consumer.reaches("orders_handled_total", 1);
+  postgres.kill();
+  try {
+    await place.put([{ value: "no order" }]);
+    await until("the letter is there", async () => (await place.letters()).length === 1);
+    await until("the ledger is known to be down", async () => (await consumer.metric("ledger_up")) === 0);
+    expect(await consumer.metric("letters_waiting")).toBe(0);
+  } finally {
+    postgres.start();
+  }
+  await consumer.reaches("orders_dead_total", 1);
+});

@@ -160,7 +160,8 @@ function createEnding(config: ConsumerConfig, parts: ProcessorParts & Tools) {
     owner.running += 1;
     metrics.lettersWaiting.inc();
     try {
-      await deadLetters.bury(record, burial, owner.revoked.signal);
+      const buried = deadLetters.bury(record, burial, owner.revoked.signal);
+      await buried.finally(() => metrics.lettersWaiting.dec());
       const noted = await note([work, burial]);
       // Taken away meanwhile: the next owner of the partition begins anew with this record.
       if (!noted) return;
@@ -170,7 +171,6 @@ function createEnding(config: ConsumerConfig, parts: ProcessorParts & Tools) {
     } catch (error) {
       if (!owner.leaving) reportError(error);
     } finally {
-      metrics.lettersWaiting.dec();
       owner.running -= 1;
     }
   }

@@ -164,3 +164,10 @@ test("a commit that the coordinator refuses is repeated, and nothing is handled 
   expect(handled).toBe(20);
   expect((await consumer.request("/livez")).status).toBe(200);
 });
+
+test("who ends before it came to the ledger does not say that this does its part", async () => {
+  await using consumer = startTestConsumer({ ...place.env, ORDERS_TOPIC: "absent" });
+  await until("it waits for the topic", () => consumer.unready()?.includes("does not exist") === true);
+  await consumer.drain();
+  expect(await consumer.metric("ledger_up")).toBe(0);
+});

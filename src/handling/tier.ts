@@ -13,8 +13,7 @@ import type { Handling } from "./handler.ts";
 import type { HandlingMetrics } from "./metrics.ts";
 import { createProcessor } from "./processor.ts";
 
-const [retryMs, lookUpTimeoutMs] = [1_000, 1_000];
-const [expiryMs, rightsMs] = [600_000, 5_000];
+const [retryMs, lookUpTimeoutMs, rightsMs, expiryMs] = [1_000, 1_000, 5_000, 600_000];
 const retentionMarginMs = 30 * dayMs;
 
 type Parts = Handling & { ledger: Ledger; metrics: HandlingMetrics; log: Logger };
@@ -57,14 +56,13 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
   async function work(): Promise<void> {
     const retentionMs = await persist("no topic to rely on", () => ledgerRetentionMs(config));
     // After all else that may keep it from working: consumers of the version before can't use what it migrates.
-    await persist("no ledger", () => ledger.open(parts.migrations));
-    metrics.ledgerUp.set(1);
-    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
+    await persist("no ledger", () => ledger.open(parts.migrations).then(() => metrics.ledgerUp.set(1)));
     const demands: Rebalance[] = [];
     const onError = (message: string) => log.warn({ kafka: message }, "Kafka client");
-    const open = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });
-    const consumer = await persist("no connection to Kafka", open);
+    const join = () => openConsumer(config, { onRebalance: (demand) => demands.push(demand), onError });
+    const consumer = await persist("no connection to Kafka", join);
     if (!consumer) return;
+    log.info({ retentionMs }, "the ledger's retention; none: its rows are kept for ever");
     const processor = createProcessor(config, { ...parts, deadLetters, clock, random: Math.random });
     const member = createGroupMember(config, { consumer, demands, processor, metrics, log, clock });
     core = { consumer, member };
@@ -87,10 +85,9 @@ export function startConsumer(config: ConsumerConfig, parts: Parts) {
     waiting: (id: string) => core?.member.waiting(id),
     /** The offset that the group committed of a partition, 0 when it has not; undefined when nobody tells. */
     committed: createGather(Number.POSITIVE_INFINITY, async (partitions: number[]) => {
+      const untold = (err: unknown) => log.warn({ err, partitions }, "what is committed is not told");
       const asked = core?.consumer.committedOffsets([...new Set(partitions)], lookUpTimeoutMs);
-      const found = await asked?.catch((error) => {
-        log.warn({ err: error, partitions }, "what is committed is not told");
-      });
+      const found = await asked?.catch(untold);
       return (partition) => found && (found.get(partition) ?? 0);
     }),
     async drain(): Promise<void> {

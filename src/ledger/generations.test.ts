@@ -234,6 +234,26 @@ test("nothing is forgotten since the database's clock went ahead of the consumer
   expect(await ledger.expire(30 * dayMs)).toHaveLength(2);
 });
 
+test("nothing is forgotten since the database's clock was behind the consumer's, and was put right", async () => {
+  const [ended, again] = [entryOf("c1"), entryOf("c1")];
+  await record([again]);
+  await age(16);
+  await ledger.expire(30 * dayMs);
+  await record([ended]);
+  await age(16);
+  // The consumer's clock is right, the database's 40 days behind.
+  setSystemTime(Date.now() + 40 * dayMs);
+  try {
+    expect(await ledger.expire(30 * dayMs)).toEqual([expect.stringContaining("ended")]);
+    expect(await record([again])).toEqual(["redelivered"]);
+  } finally {
+    setSystemTime();
+  }
+  await age(40);
+  for (const _ of [1, 2]) await ledger.expire(30 * dayMs);
+  expect(await record([ended, again])).toEqual(["redelivered", "redelivered"]);
+});
+
 test("what depends on a generation keeps that one, and is told; the rest goes on", async () => {
   await ledger.bury({ topic: "orders", partition: 0, offset: 1, orderId: null, reason: "", attempts: 1 });
   await sql.unsafe("CREATE VIEW report AS SELECT id FROM ledger_current");
@@ -244,6 +264,20 @@ test("what depends on a generation keeps that one, and is told; the rest goes on
   await expect(ledger.expire(30 * dayMs)).rejects.toThrow(/1 rows of dead letters were removed; .*depend/);
   await sql`DROP VIEW report`;
   expect(await ledger.expire(30 * dayMs)).toEqual([expect.stringContaining("dropped")]);
+});
+
+test("a foreign key to the current generation keeps that one, and is told: it would refuse all orders of the next", async () => {
+  await sql.unsafe("CREATE TABLE sold (id uuid REFERENCES ledger_current (id))");
+  const sell = (entry: Entry) =>
+    ledger.record([entry], async ({ order }, tx) => {
+      await tx`INSERT INTO sold VALUES (${order.id})`;
+    });
+  expect(await sell(entryOf("c1"))).toEqual(["handled"]);
+  await age(16);
+  await expect(ledger.expire(30 * dayMs)).rejects.toThrow("drop the foreign key of sold to ledger_current");
+  expect(await sell(entryOf("c1"))).toEqual(["handled"]);
+  await sql`ALTER TABLE sold DROP CONSTRAINT sold_id_fkey`;
+  expect(await ledger.expire(30 * dayMs)).toHaveLength(1);
 });
 
 test("a generation that somebody dropped by hand keeps none of the others", async () => {

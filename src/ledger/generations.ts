@@ -33,6 +33,8 @@ const lockNotAvailable = "55P03";
 /** Any number, the same in every consumer. */
 const expiryLock = 727_002;
 const [shortestLockMs, lettersAtOnce] = [500, 10_000];
+/** The server's time, or this process's where that is behind: once it is put right, what was stamped would seem old. */
+const latest = (sql: SQL) => sql`greatest(clock_timestamp(), to_timestamp(${Date.now() / 1_000}::float8))`;
 
 /**
  * Ends the current generation when it is old enough, removes old rows of dead letters, drops the oldest generation when all of it
@@ -67,10 +69,9 @@ export function createExpiry(
 
 /** Orders of ended generations came, and may come again as if new: noted once a day, for it holds up who notes the same. */
 export async function keepGenerations(sql: SQL, tables: readonly string[]): Promise<void> {
-  await sql`UPDATE ledger_generations SET ended_at = clock_timestamp()
-    WHERE name IN (SELECT name FROM ledger_generations
-      WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[]) AND ended_at < now() - interval '1 day'
-      ORDER BY name FOR UPDATE)`;
+  await sql`UPDATE ledger_generations SET ended_at = ${latest(sql)}
+    WHERE name IN (SELECT name FROM ledger_generations WHERE name = ANY(${sql.array([...tables], "TEXT")}::text[])
+      AND ended_at < ${latest(sql)} - interval '1 day' ORDER BY name FOR UPDATE)`;
 }
 
 /**
@@ -80,18 +81,19 @@ export async function keepGenerations(sql: SQL, tables: readonly string[]): Prom
  */
 async function endGeneration(sql: SQL, retentionS: number): Promise<string[]> {
   const [current] = await sql`
-    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue"
+    SELECT begun_at < now() - make_interval(secs => ${retentionS / generations}) AS "isDue", (SELECT conrelid::regclass::text
+      FROM pg_constraint WHERE confrelid = 'ledger_current'::regclass LIMIT 1) AS "boundBy"
     FROM ledger_generations WHERE ended_at IS NULL`;
   if (!current.isDue) return [];
+  // It would go on with the old table, and refuse every order of the new one.
+  if (current.boundBy) throw new Error(`first drop the foreign key of ${current.boundBy} to ledger_current`);
   await sql`LOCK TABLE ledger_current IN ACCESS EXCLUSIVE MODE`;
   const [{ name }] = await sql`
-    UPDATE ledger_generations
-    SET ended_at = clock_timestamp(), name = to_char(clock_timestamp() AT TIME ZONE 'UTC', '"ledger_until_"YYYYMMDD"t"HH24MISSUS')
-    WHERE ended_at IS NULL RETURNING name`;
+    UPDATE ledger_generations SET ended_at = ${latest(sql)}, name = to_char(clock_timestamp() AT TIME ZONE 'UTC',
+      '"ledger_until_"YYYYMMDD"t"HH24MISSUS') WHERE ended_at IS NULL RETURNING name`;
   await sql.unsafe(`
     ALTER TABLE ledger_current RENAME TO ${name};
-    ALTER TABLE ${name} NO INHERIT ledger;
-    ALTER TABLE ${name} INHERIT ledger_past;
+    ALTER TABLE ${name} NO INHERIT ledger; ALTER TABLE ${name} INHERIT ledger_past;
     CREATE TABLE ledger_current (LIKE ${name} INCLUDING ALL) INHERITS (ledger);
     INSERT INTO ledger_generations (name) VALUES ('ledger_current');
     ${grants(name, "ledger_current")}`);
@@ -109,8 +111,7 @@ async function dropGeneration(sql: SQL, retentionS: number): Promise<string[]> {
 
 async function removeLetters(sql: SQL, retentionS: number): Promise<string[]> {
   const { count } = await sql`
-    DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM dead_letters WHERE dead_at < now() - make_interval(secs => ${retentionS})
-      LIMIT ${lettersAtOnce}))`;
+    DELETE FROM dead_letters WHERE ctid = ANY (ARRAY(SELECT ctid FROM dead_letters
+      WHERE dead_at < now() - make_interval(secs => ${retentionS}) LIMIT ${lettersAtOnce}))`;
   return count > 0 ? [`${count} rows of dead letters were removed`] : [];
 }

@@ -24,8 +24,8 @@ export const ofHandling: Defect[] = [
   {
     defect: "a record is finished before its letter is acknowledged",
     file: "processor.ts",
-    right: "await deadLetters.bury(",
-    wrong: "tracker.finish(record);\n      await deadLetters.bury(",
+    right: "const buried = deadLetters.bury(",
+    wrong: "tracker.finish(record);\n      const buried = deadLetters.bury(",
   },
   {
     defect: "who breaks the ledger's connection each time is waited for as if it were down",
