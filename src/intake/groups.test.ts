@@ -163,86 +163,146 @@ describe("where few come", () => {
     for (const _ of [1, 2]) await new Promise(setImmediate);
   };
 
-  test("a group keeps a distance from the one before, which ends as soon as many are there", async () => {
-    // The second of the clock in which all try it.
-    using _ = spyOn(Date, "now").mockReturnValue(17_000);
-    const { add, settle, sizes } = recorded(noWindowMs, true);
-    add(1);
-    await until("the first is sent", () => sizes().length === 1);
-    await Bun.sleep(20);
-    settle(1);
-    add(1);
-    await turns();
-    expect(sizes()).toEqual([1]);
-    add(15);
-    await turns();
-    expect(sizes()).toEqual([1, 16]);
-    await Bun.sleep(20);
-    settle(2);
-    add(1);
-    await until("nobody else comes", () => sizes().length === 3);
-  });
-
-  /** Seconds from one that is divisible by 64 in which distances were kept, while so many orders come in each. */
-  function keptIn(seconds: number, arrivals: (isKept: boolean) => number, isSilent = (_: number) => false) {
-    using now = spyOn(Date, "now");
-    const spacing = createSpacing();
-    const kept: number[] = [];
-    for (let second = 0; second < seconds; second += 1) {
-      if (isSilent(second)) continue;
-      now.mockReturnValue((640 + second) * 1_000 + 1);
-      const startMs = second * 1_000;
-      // The first order of the second tells which it is.
-      spacing.came(startMs);
-      const isKept = spacing.distanceMs(6) > 0;
-      if (isKept) kept.push(second);
-      const count = arrivals(isKept);
-      for (let n = 1; n < count; n += 1) spacing.came(startMs + (n * 1_000) / count);
-    }
-    return kept;
+  /** The clock of the host and the one of the process stand still until they are set. */
+  function clocks() {
+    const [date, elapsed] = [spyOn(Date, "now"), spyOn(performance, "now")];
+    return {
+      at(nowMs: number): void {
+        date.mockReturnValue(nowMs);
+        elapsed.mockReturnValue(nowMs);
+      },
+      [Symbol.dispose](): void {
+        date.mockRestore();
+        elapsed.mockRestore();
+      },
+    };
   }
 
-  test("orders that come whoever was answered keep it, but for a second in 16", () => {
-    const kept = keptIn(64, () => 40);
-    expect(kept).toEqual(Array.from({ length: 64 }, (_, n) => n).filter((n) => n > 0 && n % 16 > 0));
+  test("a group keeps a distance from the one before, which ends as soon as many are there", async () => {
+    using clock = clocks();
+    const { groups, add, settle, sizes } = recorded(noWindowMs);
+    const manyMs = 5_000;
+    for (let ms = 0; ms < 1_000; ms += 25) {
+      clock.at(manyMs + ms);
+      add(1);
+    }
+    groups.flush();
+    settle(1);
+    clock.at(manyMs + 1_000);
+    add(1);
+    groups.flush();
+    clock.at(manyMs + 1_020);
+    settle(2);
+    add(1);
+    await turns();
+    expect(sizes()).toEqual([40, 1]);
+    add(15);
+    await turns();
+    expect(sizes()).toEqual([40, 1, 16]);
+    clock.at(manyMs + 1_026);
+    settle(3);
+    add(1);
+    await until("nobody else comes", () => sizes().length === 4);
   });
 
-  test("and those of clients that wait for answers do not, but for a second in 64", () => {
-    const tries = [1, 65, 129];
-    expect(keptIn(180, (isKept) => (isKept ? 100 : 140))).toEqual(tries);
-    expect(keptIn(180, (isKept) => (isKept ? 110 : 140)).length).toBeGreaterThan(150);
+  /** Spacing, and the seconds in which distances were kept from their beginning, and to their end. */
+  function spaced() {
+    const spacing = createSpacing();
+    const [kept, toEnd]: [number[], number[]] = [[], []];
+    return {
+      spacing,
+      kept,
+      toEnd,
+      /** One second of the clock, from its millisecond fromMs on. */
+      pass(second: number, arrivals: (isKept: boolean) => number, fromMs = 0): void {
+        using clock = spyOn(Date, "now").mockReturnValue(second * 1_000 + fromMs);
+        const startMs = second * 1_000 + fromMs;
+        // The first order of the second tells which it is.
+        spacing.came(startMs);
+        const isKept = spacing.distanceMs(6) > 0;
+        if (isKept) kept.push(second);
+        const count = arrivals(isKept);
+        for (let n = 1; n < count; n += 1) spacing.came(startMs + (n * (1_000 - fromMs)) / count);
+        if (spacing.distanceMs(6) > 0) toEnd.push(second);
+        clock.mockRestore();
+      },
+    };
+  }
+  /** The same for seconds one after another. */
+  function keptIn([from, to]: [number, number], arrivals: (isKept: boolean, second: number) => number) {
+    const { kept, pass } = spaced();
+    for (let second = from; second < to; second += 1) pass(second, (isKept) => arrivals(isKept, second));
+    return kept;
+  }
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);
+  const always = () => 40;
+  const waiting = (isKept: boolean) => (isKept ? 100 : 140);
+
+  test("orders that come whoever was answered keep it from the second second on, but for one in 16", () => {
+    expect(keptIn([645, 700], always)).toEqual(range(646, 700).filter((second) => second % 16 > 0));
+    expect(keptIn([645, 650], () => 2_000)).toEqual(range(646, 650));
+  });
+
+  test("what came in a part of a second does not tell how many come", () => {
+    const { kept, pass } = spaced();
+    pass(645, () => 24, 400);
+    for (const second of range(646, 650)) pass(second, always);
+    expect(kept).toEqual(range(647, 650));
+  });
+
+  test("and those of clients that wait for answers do not, but for a second in 128", () => {
+    expect(keptIn([645, 900], waiting)).toEqual([646, 769, 897]);
+    expect(keptIn([645, 900], (isKept) => (isKept ? 120 : 140)).length).toBeGreaterThan(230);
+  });
+
+  test("a trial in which less than half come is over at once, but not before something can be told", () => {
+    const { spacing, kept, toEnd, pass } = spaced();
+    pass(645, () => 80);
+    using _ = spyOn(Date, "now").mockReturnValue(646_000);
+    for (const ms of [0, 99]) spacing.came(646_000 + ms);
+    expect(spacing.distanceMs(6)).toBe(75);
+    spacing.came(646_180);
+    expect(spacing.distanceMs(6)).toBe(0);
+    for (const second of range(647, 700)) pass(second, () => 80);
+    expect([kept, toEnd]).toEqual([[], []]);
+  });
+
+  test("a second of few ends nothing where it was found that as many come", () => {
+    const { toEnd, pass } = spaced();
+    for (const second of range(645, 655)) pass(second, () => (second === 652 ? 30 : 80));
+    expect(toEnd).toEqual(range(646, 655));
+  });
+
+  test("where one second is unlike another, a lost trial is tried again in 16", () => {
+    const erratic = (_: boolean, second: number) => (second % 3 === 0 ? 100 : 45);
+    expect(keptIn([645, 674], erratic)).toEqual([646, ...range(657, 672), 673]);
   });
 
   test("seldom orders do not, nor does a batch make them many", () => {
-    expect(keptIn(64, () => 20)).toEqual([1]);
-    using _ = spyOn(Date, "now").mockReturnValue(33_001);
+    expect(keptIn([645, 900], () => 20)).toEqual([]);
     const spacing = createSpacing();
-    for (const second of [33, 34, 35, 36]) {
-      spyOn(Date, "now").mockReturnValue(second * 1_000);
+    for (const second of range(33, 37)) {
+      using _ = spyOn(Date, "now").mockReturnValue(second * 1_000);
       for (let n = 0; n < 200; n += 1) spacing.came(second * 1_000);
+      expect(spacing.distanceMs(6)).toBe(0);
     }
-    expect(spacing.distanceMs(6)).toBe(0);
   });
 
   test("after a while without any it is found out anew", () => {
-    const [first] = keptIn(
-      40,
-      () => 40,
-      (second) => second > 0 && second < 22,
-    );
-    expect(first).toBe(33);
-    const kept = keptIn(
-      40,
-      () => 40,
-      (second) => second > 20 && second < 25,
-    );
-    expect(kept.filter((second) => second > 20 && second < 34)).toEqual([33]);
+    const { kept, pass } = spaced();
+    for (const second of [...range(645, 650), ...range(652, 656)]) pass(second, always);
+    expect(kept).toEqual([...range(646, 650), ...range(653, 656)]);
+  });
+
+  test("but where they were held up, only in a second in 16", () => {
+    const { kept, pass } = spaced();
+    for (const second of [...range(645, 650), ...range(652, 680)]) pass(second, waiting);
+    expect(kept).toEqual([646, 657]);
   });
 
   test("quick brokers are left alone, slow ones more", () => {
-    using _ = spyOn(Date, "now").mockReturnValue(17_000);
-    const spacing = createSpacing();
-    spacing.came(0);
+    const { spacing, pass } = spaced();
+    for (const second of [645, 646]) pass(second, always);
     expect([0.6, 1, 2, 5, 50].map(spacing.distanceMs)).toEqual([-6, 0, 15, 60, 75]);
   });
 });

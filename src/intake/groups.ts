@@ -15,36 +15,38 @@ const [fewestAwaited, mostAwaited] = [16, 256];
 const patienceFactor = 2;
 /** The distance of few: so many times what an acknowledgement takes beyond a millisecond, for quick brokers take groups for little. */
 const [distanceFactor, mostDistanceMs] = [15, 75];
-/** Arrivals a second for which it is worth it; and by how many times fewer may come with it than without. */
-const [fewestArrivals, mostHeldUp] = [25, 1.3];
-const smoothing = 1 / 4;
+/** Arrivals a second for which it is worth it; by how many times fewer may come with it, or end a trial at once; ms that tell nothing. */
+const [fewestArrivals, mostHeldUp, mostAtOnce, chanceMs] = [25, 1.2, 2, 100];
 
 /**
  * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: up to a third less CPU of the whole
- * topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers. That is tried
- * for a second now and then, in the same one by all producers, for a client's next order may go to another of them.
+ * topology at 200 orders a second. But not where fewer come with it than without, as from who waits for answers: tried as soon as
+ * it is known how many come without, then seldom, in the same second by all producers, for a client's next order may go to another.
  */
 export function createSpacing() {
-  let [second, came, cameMs, isKept] = [0, 0, 0, false];
-  /** Arrivals in a second of late, without distances and with them; 0: not known. */
-  let [free, kept] = [0, 0];
-  const average = (of: number): number => (of === 0 ? came : of + smoothing * (came - of));
-  function begin(now: number): void {
-    if (isKept) kept = average(kept);
-    else free = average(free);
-    // Nobody came for a while: it begins anew.
-    if (now > second + 1) [free, kept] = [0, 0];
-    const isWorth = free >= fewestArrivals && kept * mostHeldUp >= free;
-    isKept = now % 16 > 0 && (isWorth || now % (kept > 0 ? 64 : 16) === 1);
-    [second, came] = [now, 0];
+  let [second, sinceMs, came, cameMs, isKept] = [0, 0, 0, 0, false];
+  /** Arrivals a second, with and without distances; by how much these differ, and at how many a trial is lost; seconds between trials. */
+  let [kept, free, differ, bound, every] = [0, 0, 0, 0, 1];
+  const smoothed = (of: number, by: number): number => of + (by - of) / 4;
+  function begin(now: number, nowMs: number): void {
+    const rate = (1_000 * came) / (nowMs - sinceMs);
+    if (isKept) [kept, every] = [smoothed(kept || rate, rate), 1];
+    else [free, differ] = [smoothed(free || rate, rate), smoothed(differ, Math.abs(rate - (free || rate)))];
+    // Nobody came for a while: it begins anew, but where they were held up not at once.
+    if (now > second + 1) [kept, free, differ, every, isKept] = [0, 0, 0, Math.min(every, 16), false];
+    if (kept > 0 && kept * mostHeldUp < free) [kept, every, bound] = [0, 128, kept * mostHeldUp];
+    const isTried = now % every === 1 || (now % 16 === 1 && free <= bound + 2 * differ);
+    [came, sinceMs, isKept] = [0, nowMs, now % 16 > 0 && free >= fewestArrivals && (every === 1 || isTried)];
   }
   return {
     /** An order came, on performance.now(). What comes in the same millisecond is one: a batch, or who was answered together. */
     came(nowMs: number): void {
       const now = Math.floor(Date.now() / 1_000);
-      if (now !== second) begin(now);
-      came += Number(nowMs > cameMs + 1);
-      cameMs = nowMs;
+      if (now > second + 1 || (now > second && nowMs > sinceMs + 800)) begin(now, nowMs);
+      second = now;
+      if (nowMs > cameMs + 1) [came, cameMs] = [came + 1, nowMs];
+      const isFew = 1_000 * mostAtOnce * came < free * (nowMs - sinceMs - chanceMs);
+      if (isKept && kept === 0 && isFew) [isKept, every, bound] = [false, 128, free / mostAtOnce];
     },
     /** @returns ms until the next group, when one was acknowledged within so many */
     distanceMs: (tookMs: number) => (isKept ? Math.min(distanceFactor * (tookMs - 1), mostDistanceMs) : 0),
@@ -62,13 +64,12 @@ export function createGroups<Item>(options: {
 }) {
   const { windowMs, gathers, send } = options;
   let mode: Mode = "idle";
-  let held: Item[] = [];
-  let heldSinceMs = 0;
+  const held: Item[] = [];
   /** Of the newest group: number, time of sending, items, and those without their end. Older ones hold up nothing. */
   let [newest, sentMs, size, unsettled] = [0, 0, 0, 0];
   const spacing = createSpacing();
-  /** While gathering: so many are waited for. */
-  let awaited = 0;
+  /** Since when the first is held; while gathering, how many are waited for. */
+  let [heldSinceMs, awaited] = [0, 0];
   let timer: Timer | undefined;
   let turn: ReturnType<typeof setImmediate> | undefined;
 
@@ -78,8 +79,7 @@ export function createGroups<Item>(options: {
     turn = undefined;
     if (mode === "gathering") mode = "idle";
     if (held.length === 0) return;
-    const items = held;
-    held = [];
+    const items = held.splice(0);
     mode = "sent";
     newest += 1;
     size = items.length;
