@@ -2,7 +2,8 @@
  * A model of the ledger's database, one for all processes, in the contract of src/ledger/ledger.ts: transactions that
  * wait for one another's rows, end with their process, and may be committed without its hearing so.
  */
-import { applyByCustomer, type Entry, type Ledger, type SqlValue, type Tx } from "../../src/ledger/ledger.ts";
+import { applyInGroups, createGrouping } from "../../src/ledger/apply.ts";
+import type { Entry, Ledger, SqlValue, Tx } from "../../src/ledger/ledger.ts";
 import type { Conduct } from "./checks/conduct.ts";
 import { type Clocked, heard, type Process, type Random, type Time } from "./clock.ts";
 import { createDatabase, unavailable } from "./database.ts";
@@ -25,6 +26,9 @@ export function createSimulatedLedger(options: {
 
   /** The ledger as one process reaches it. */
   function of(process: Process, clock: Clocked): Ledger {
+    const grouping = createGrouping(clock.nowMs);
+    // As where orders have failed before: groups are small from the start.
+    for (let failed = random.int(0, 4); failed > 0; failed -= 1) grouping.ended(0, 1);
     async function record(
       entries: readonly Entry[],
       apply: Parameters<Ledger["record"]>[1],
@@ -35,21 +39,24 @@ export function createSimulatedLedger(options: {
       locks.take(entries, process);
       const { verdicts, fresh } = database.insert(entries);
       const { execute, effects } = openStatements(orders, clock, statementTimeoutMs);
-      const applied = applyByCustomer(
-        fresh,
-        apply,
-        () => execute,
-        () => false,
-        () => random.chance(0.5),
-      );
-      const { left, failures } = await applied.catch((error) => {
+      const left = new Set<string>();
+      const applied = applyInGroups(entries, verdicts, apply, {
+        execute,
+        isCollateral: () => false,
+        failsAlone: () => random.chance(0.5),
+        takeBack: async (ids) => {
+          for (const id of JSON.parse(ids)) left.add(id);
+        },
+        grouping,
+        timeoutMs: statementTimeoutMs,
+      });
+      const recorded = await applied.catch((error) => {
         locks.release(entries, process);
         throw error;
       });
-      const isLeft = ({ order }: Entry) => left.has(order.id);
-      const written = fresh.filter((entry) => !isLeft(entry));
+      const written = fresh.filter(({ order }) => !left.has(order.id));
       await heard(clock, database.commit(process, entries, written, effects));
-      return entries.map((entry, at) => (isLeft(entry) ? failures.get(entry) : verdicts[at]));
+      return recorded;
     }
 
     /** Told whoever watches, with its end. */
@@ -84,7 +91,15 @@ export function createSimulatedLedger(options: {
 /** What the statements of one transaction's handlers come to, and how often each order had its effect. */
 function openStatements(orders: Orders, clock: Clocked, timeoutMs: number) {
   const effects = new Map<string, number>();
-  const execute = (async (_: TemplateStringsArray, ...[id]: SqlValue[]) => {
+  let marked = new Map<string, number>();
+  function undo(): void {
+    effects.clear();
+    for (const [id, times] of marked) effects.set(id, times);
+  }
+  const execute = (async ([statement = ""]: TemplateStringsArray, ...[id]: SqlValue[]) => {
+    if (statement.startsWith("SAVEPOINT")) marked = new Map(effects);
+    if (statement.startsWith("ROLLBACK TO")) undo();
+    if (statement.includes("SAVEPOINT")) return [];
     const plan = orders.planOf(id as string);
     if (plan?.statement === "breaks") throw unavailable();
     if (plan?.statement === "fails") throw new Error("syntax error");

@@ -94,22 +94,31 @@ describe.each([
     expect(await effectsOf(ledger, entry.order.id)).toBe(1);
   });
 
-  test("a failing effect leaves nothing of its whole batch, and the next try succeeds", async () => {
+  test("a failing effect leaves nothing of itself, all others of its batch are recorded, and the next try succeeds", async () => {
     const [good, bad] = [entryOf("c1"), entryOf("c2")];
     const failing = ledger.record([good, bad], async (entry, tx) => {
       await write(entry, tx);
       if (entry === bad) throw new Error("the milk is sour");
     });
-    const failed = await failureOf(failing);
-    expect([...failed.failures.keys()]).toEqual([bad]);
-    expect(failed.failures.get(bad)).toMatchObject({
-      place: "handler",
-      error: { message: "the milk is sour" },
+    expect(await failing).toEqual([
+      "handled",
+      { place: "handler", error: expect.objectContaining({ message: "the milk is sour" }) },
+    ]);
+    expect(await viewOf(ledger, bad.order.id)).toBeUndefined();
+    expect(await effectsOf(ledger, bad.order.id)).toBe(0);
+    expect(await ledger.record([good, bad], write)).toEqual(["redelivered", "handled"]);
+    for (const { order } of [good, bad]) expect(await effectsOf(ledger, order.id)).toBe(1);
+  });
+
+  test("one that goes alone and fails leaves nothing", async () => {
+    const bad = entryOf("c1");
+    const failing = ledger.record([bad], async (entry, tx) => {
+      await write(entry, tx);
+      throw new Error("the milk is sour");
     });
-    expect(await viewOf(ledger, good.order.id)).toBeUndefined();
-    expect(await effectsOf(ledger, good.order.id)).toBe(0);
-    expect(await ledger.record([good, bad], write)).toEqual(["handled", "handled"]);
-    expect(await effectsOf(ledger, good.order.id)).toBe(1);
+    expect([...(await failureOf(failing)).failures.keys()]).toEqual([bad]);
+    expect(await viewOf(ledger, bad.order.id)).toBeUndefined();
+    expect(await effectsOf(ledger, bad.order.id)).toBe(0);
   });
 
   test("all that fail by themselves are named, whatever they throw, and nobody else", async () => {
@@ -119,30 +128,34 @@ describe.each([
       [entries[9] as Entry, Object.create(null)],
       [entries[17] as Entry, "text"],
     ]);
-    const failing = ledger.record(entries, async (entry, tx) => {
+    const recorded = await ledger.record(entries, async (entry, tx) => {
       await write(entry, tx);
       if (thrown.has(entry)) throw thrown.get(entry);
     });
-    const { failures } = await failureOf(failing);
-    expect(new Map([...failures].map(([entry, { error }]) => [entry, error]))).toEqual(thrown);
+    const expected = entries.map((entry) =>
+      thrown.has(entry) ? { place: "handler" as const, error: thrown.get(entry) } : "handled",
+    );
+    expect(recorded).toEqual(expected);
+    for (const entry of entries)
+      expect(await effectsOf(other, entry.order.id)).toBe(Number(!thrown.has(entry)));
   });
 
-  test("who failed and wrote nothing is left out with who comes after it; all others are recorded", async () => {
-    // From the first transaction on in which an order failed PostgreSQL is cautious.
-    const sour = () => Promise.reject(new Error("sour"));
-    await ledger.record([entryOf("a"), entryOf("b")], sour).catch((error) => error);
+  test("who failed is left out with who comes after it, wherever in its batch; all others are recorded", async () => {
     const entries = Array.from({ length: 60 }, (_, index) => entryOf(`c${index}`));
     const bad = new Set(entries.filter((_, index) => index % 7 === 3));
     const [first = entryOf("none")] = bad;
+    const before = entryOf(partyOf(first.order));
     const after = [entryOf(partyOf(first.order)), { ...first, offset: first.offset + 1_000 }];
-    const recorded = await ledger.record([...entries, ...after], async (entry, tx) => {
+    const recorded = await ledger.record([before, ...entries, ...after], async (entry, tx) => {
       if (entry === first) await tx`INSERT INTO nowhere VALUES (1)`;
-      await tx`INSERT INTO effects (id, note) VALUES (${bad.has(entry) ? null : entry.order.id}, ${"one"})`;
-      await tx`INSERT INTO effects (id, note) VALUES (${entry.order.id}, ${"two"})`;
+      const isAtOnce = entries.indexOf(entry) % 2 > 0;
+      const id = (isBad: boolean) => (isBad && bad.has(entry) ? null : entry.order.id);
+      await tx`INSERT INTO effects (id, note) VALUES (${id(isAtOnce)}, ${"one"})`;
+      await tx`INSERT INTO effects (id, note) VALUES (${id(!isAtOnce)}, ${"two"})`;
     });
     const failure = { place: "statement" as const, error: expect.any(Error) };
     const all = entries.map((entry) => (bad.has(entry) ? failure : "handled"));
-    expect(recorded).toEqual([...all, undefined, undefined]);
+    expect(recorded).toEqual(["handled", ...all, undefined, undefined]);
     const views = await other.find(entries.map(({ order }) => order.id));
     for (const entry of entries) {
       expect(views.has(entry.order.id)).toBe(!bad.has(entry));
@@ -151,7 +164,23 @@ describe.each([
     expect(await ledger.record([first, ...after], write)).toEqual(["handled", "handled", "duplicate"]);
   });
 
-  test("a statement that failed dooms its transaction, also when the handler swallows it or does not wait for it", async () => {
+  test("one that runs no statement, since it was refused, undoes nothing of those before it", async () => {
+    const sour = async (entry: Entry, tx: Tx) => {
+      await write(entry, tx);
+      throw new Error("sour");
+    };
+    // From then on each is a group of its own.
+    for (const _ of [1, 2, 3]) await ledger.record([entryOf("a"), entryOf("b")], sour);
+    const [good, bad, after] = ["a", "b", "c"].map((customer) => entryOf(customer)) as [Entry, Entry, Entry];
+    const recorded = await ledger.record([good, bad, after], async (entry, tx) => {
+      if (entry === bad) await tx`COMMIT`.catch(() => undefined);
+      else await write(entry, tx);
+    });
+    expect(recorded).toEqual(["handled", { place: "statement", error: expect.any(Error) }, "handled"]);
+    for (const { order } of [good, after]) expect(await effectsOf(other, order.id)).toBe(1);
+  });
+
+  test("a statement that failed is its order's failure, also when the handler swallows it or does not wait for it", async () => {
     for (const wait of [true, false]) {
       const [good, bad] = [entryOf("c1"), entryOf("c2")];
       const failing = ledger.record([good, bad], async (entry, tx) => {
@@ -161,10 +190,8 @@ describe.each([
         }
         await write(entry, tx).catch(() => undefined);
       });
-      const { failures } = await failureOf(failing);
-      expect([...failures.keys()]).toEqual([bad]);
-      expect(failures.get(bad)?.place).toBe("statement");
-      expect(await viewOf(ledger, good.order.id)).toBeUndefined();
+      expect(await failing).toEqual(["handled", { place: "statement", error: expect.any(Error) }]);
+      expect(await effectsOf(ledger, bad.order.id)).toBe(0);
     }
   });
 
@@ -207,10 +234,10 @@ describe.each([
         const strings = Object.defineProperty([statement] as never, "raw", { value: [statement] });
         if (entry === bad) await tx(strings).catch(() => undefined);
       });
-      const { failures } = await failureOf(failing);
-      expect([...failures.keys()]).toEqual([bad]);
-      expect(await ledger.find([good, bad].map(({ order }) => order.id))).toEqual(new Map());
-      expect(await ledger.record([good], write)).toEqual(["handled"]);
+      expect(await failing).toEqual(["handled", { place: "statement", error: expect.any(Error) }]);
+      expect([...(await ledger.find([good, bad].map(({ order }) => order.id))).keys()]).toEqual([
+        good.order.id,
+      ]);
     }
   });
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { SQL } from "bun";
 import { until } from "../../kit/until.ts";
-import { entryOf, viewOf } from "../../testing/entries.ts";
+import { entryOf, failuresOf, viewOf } from "../../testing/entries.ts";
 import { type PostgresServer, startPostgres } from "../../testing/postgres.ts";
 import { partyOf } from "../order.ts";
 import { BatchError, type Entry, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
@@ -156,15 +156,15 @@ test("two transactions that block each other: the database's choice of a victim 
 
 test("a statement that takes too long is ended on the server, and is the order's doing: nobody else's", async () => {
   const [slow, ...others] = ["a", "b", "c"].map((customer) => entryOf(customer));
+  const entries = [slow as Entry, ...others];
   const record = ledger.record(
-    [slow as Entry, ...others],
+    entries,
     async (entry, tx) => {
       await (entry === slow ? tx`SELECT pg_sleep(600)` : tx`SELECT 1`);
     },
     200,
   );
-  const error: BatchError = await record.catch((error) => error);
-  expect([...error.failures]).toMatchObject([
+  expect([...(await failuresOf(entries, record))]).toMatchObject([
     [slow, { place: "statement", error: { name: "TimeoutError" } }],
   ]);
   await asOperator(async (sql) => {
@@ -174,13 +174,10 @@ test("a statement that takes too long is ended on the server, and is the order's
   });
 });
 
-test("where statement after statement takes too long, a cautious transaction does not wait for each", async () => {
+test("where statement after statement takes too long, a transaction does not wait for each", async () => {
   const entries = Array.from({ length: 20 }, (_, index) => entryOf(`c${index}`));
-  await ledger.record(entries, () => Promise.reject(new Error("sour"))).catch((error) => error);
   const slow = async (_: Entry, tx: Tx) => void (await tx`SELECT pg_sleep(600)`);
-  const error: BatchError = await ledger.record(entries, slow, 100).catch((error) => error);
-  expect(error).toBeInstanceOf(BatchError);
-  expect(error.failures.size).toBeLessThanOrEqual(4);
+  expect((await failuresOf(entries, ledger.record(entries, slow, 100))).size).toBe(1);
 });
 
 /** A way to the server: its answers come as they are, and `relay` gives on what the client says. @param own what a test sees of it */
@@ -224,27 +221,38 @@ function failingWay(statement: string) {
   });
 }
 
-test.each([1, 2, 3, 4])(
-  "a savepoint that can't be made, number %d of a transaction, takes no effect out of it",
-  async (nth) => {
-    using way = await failingWay("SAVEPOINT one");
-    const struck = createLedger(way.url, { connections: 1, handlerTimeoutMs: 10_000 });
-    const entries = ["a", "b", "c"].map((customer) => entryOf(customer));
-    // From then on it has savepoints.
-    const sour = ["d", "e"].map((customer) => entryOf(customer));
-    await struck.record(sour, () => Promise.reject(new Error("sour"))).catch((error) => error);
-    way.nth = nth;
-    const record = struck.record(entries, async ({ order }, tx) => {
-      await tx`INSERT INTO effects VALUES (${order.id}, 1)`;
+test.each([
+  ["SAVEPOINT one", 1],
+  ["SAVEPOINT one", 2],
+  ["RELEASE SAVEPOINT one", 1],
+  ["ROLLBACK TO SAVEPOINT one", 1],
+])("where %s fails, number %d of a transaction, no effect is taken out of it", async (statement, nth) => {
+  using way = await failingWay(statement);
+  const struck = createLedger(way.url, { connections: 1, handlerTimeoutMs: 10_000 });
+  const record = (entries: Entry[]) =>
+    struck.record(entries, async ({ order }, tx) => {
+      if (partyOf(order) === "quiet") throw new Error("sour");
+      await tx`INSERT INTO effects VALUES (${order.id}, ${partyOf(order) === "bad" ? null : 1})`;
     });
-    const error = await record.catch((error) => error);
-    expect(way.nth).toBeLessThan(1);
-    expect([...(error.failures ?? [])]).toEqual([]);
-    const [row] = await effectsOf(entries);
-    expect(row).toEqual({ rows: row.effects, effects: row.rows });
-    await struck.close();
-  },
-);
+  const failing = async (entries: Entry[]) => {
+    const failures = await failuresOf(entries, record(entries));
+    return [...failures.keys()].map(({ order }) => partyOf(order));
+  };
+  // From then on a group has three.
+  expect(await failing(["bad", "good"].map((customer) => entryOf(customer)))).toEqual(["bad"]);
+  const sour = statement.startsWith("ROLLBACK") ? "bad" : "quiet";
+  const entries = ["a", "b", "c", "d", sour, "e"].map((customer) => entryOf(customer));
+  way.nth = nth;
+  const failed = await failing(entries).catch((error) => {
+    expect(error).toBeInstanceOf(LedgerUnavailableError);
+    return [];
+  });
+  expect(way.nth).toBeLessThan(1);
+  expect(failed.filter((customer) => customer !== sour)).toEqual([]);
+  const [row] = await effectsOf(entries);
+  expect(row).toEqual({ rows: row.effects, effects: row.rows });
+  await struck.close();
+});
 
 test("who was held up by another is not blamed for what it still does when the transaction is over", async () => {
   const [slow, heldUp] = [entryOf("slow"), entryOf("held up")];
@@ -261,45 +269,34 @@ test("who was held up by another is not blamed for what it still does when the t
   expect([...error.failures]).toEqual([]);
 });
 
-test("a transaction whose time is over begins no more statements, also of those that wait for others", async () => {
-  await asOperator((sql) => sql`CREATE SEQUENCE begun`);
+test("a transaction whose time is over begins no more groups: their orders are not come to, and nobody's fault", async () => {
   const entries = Array.from({ length: 50 }, (_, index) => entryOf(`c${index}`));
-  // From then on it is cautious.
-  await ledger.record(entries, () => Promise.reject(new Error("sour"))).catch((error) => error);
-  const { promise: timeIsOver, reject } = Promise.withResolvers<never>();
-  const error = await ledger
-    .record(entries, async (_, tx) => {
-      const first = tx`SELECT nextval('begun')`;
-      await Promise.race([first, timeIsOver]);
-      reject(new Error("the time of all is over"));
-      await timeIsOver;
-    })
-    .catch((error) => error);
-  expect(error).toBeInstanceOf(BatchError);
-  expect(error.failures.size).toBeLessThan(10);
-  await asOperator(async (sql) => {
-    const [{ begun }] = await sql`SELECT last_value::int AS begun FROM begun`;
-    expect(begun).toBeLessThan(10);
-  });
-});
-
-test("who was cautious in vain, e.g. as all were late, is not the next time: that takes more time", async () => {
-  const record = (wrong: (tx: Tx) => Promise<unknown>) => {
-    const entries = [entryOf("good"), entryOf("wrong")];
-    const apply = async (entry: Entry, tx: Tx) =>
-      void (await (entry === entries[1] ? wrong(tx) : tx`SELECT 1`));
-    return ledger.record(entries, apply).catch((error) => error);
-  };
-  const fails = (tx: Tx) => tx`SELECT 1 / 0`;
-  const isLate = async (tx: Tx) => {
-    await tx`SELECT 1`;
-    throw new Error("its time is over");
-  };
-  expect(await record(fails)).toBeInstanceOf(BatchError);
-  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
-  expect(await record(isLate)).toBeInstanceOf(BatchError);
-  expect(await record(fails)).toBeInstanceOf(BatchError);
-  expect(await record(fails)).toMatchObject(["handled", { place: "statement" }]);
+  const fail = async (_: Entry, tx: Tx) => void (await tx`SELECT 1 / 0`);
+  // From then on they are small.
+  expect((await failuresOf(entries, ledger.record(entries, fail))).size).toBe(50);
+  const begun = new Set<Entry>();
+  const recorded = await ledger.record(
+    entries,
+    async (entry, tx) => {
+      begun.add(entry);
+      await tx`SELECT pg_sleep(0.06)`;
+    },
+    100,
+  );
+  expect(begun.size).toBeLessThan(10);
+  expect(recorded).toEqual(entries.map((entry) => (begun.has(entry) ? "handled" : undefined)));
+  // And none is small where that takes too long.
+  let [running, most] = [0, 0];
+  for (const _ of [1, 2]) {
+    const others = Array.from({ length: 50 }, (_, index) => entryOf(`c${index}`));
+    const wait = async () => {
+      most = Math.max(most, ++running);
+      await Bun.sleep(60);
+      running -= 1;
+    };
+    await ledger.record(others, wait, 200);
+  }
+  expect(most).toBeGreaterThan(20);
 });
 
 test("the ledger's own statement that has to wait too long is the ledger's failure", async () => {
@@ -338,9 +335,8 @@ test("a role that may not delete is told all that failed at once: without them t
     runtime.record(some, async (entry, tx) => {
       await tx`INSERT INTO effects VALUES (${entry.order.id}, ${bad.has(entry) ? null : 1})`;
     });
-  const failures = async () => (await record(entries).catch((error) => error)).failures;
-  expect((await failures()).size).toBe(1);
-  expect(new Set((await failures()).keys())).toEqual(bad);
+  const error: BatchError = await record(entries).then(undefined, (error) => error);
+  expect(new Set(error.failures.keys())).toEqual(bad);
   const others = entries.filter((entry) => !bad.has(entry));
   expect(new Set(await record(others))).toEqual(new Set(["handled"]));
   await runtime.close();
@@ -495,20 +491,17 @@ test.each([
       await keeper`UPDATE kept SET n = 1`;
       const [good, bad] = [entryOf("good"), entryOf("bad")];
       const record = () =>
-        ledger
-          .record(
-            [good, bad],
-            async (entry, tx) => {
-              if (entry !== bad) return;
-              await tx`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
-              await tx`UPDATE kept SET n = 2`;
-            },
-            200,
-          )
-          .catch((error) => error);
-      expect(await record()).toBeInstanceOf(LedgerUnavailableError);
-      const error: BatchError = await record();
-      expect([...error.failures.keys()]).toEqual([bad]);
+        ledger.record(
+          [good, bad],
+          async (entry, tx) => {
+            if (entry !== bad) return;
+            await tx`SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`;
+            await tx`UPDATE kept SET n = 2`;
+          },
+          200,
+        );
+      await expect(record()).rejects.toThrow(LedgerUnavailableError);
+      expect([...(await failuresOf([good, bad], record())).keys()]).toEqual([bad]);
     });
   },
 );
@@ -570,15 +563,13 @@ test("a file that a handler's statement names, and a limit that it exceeds, are 
   ];
   for (const state of statements) {
     const [bad, good] = [entryOf("bad"), entryOf("good")];
-    const error: BatchError = await ledger
-      .record([bad, good], async (entry, tx) => {
-        await tx`SET LOCAL temp_file_limit = 64`;
-        await tx`SET LOCAL work_mem = 64`;
-        if (entry === bad) await state(tx);
-      })
-      .catch((error) => error);
-    expect(error).toBeInstanceOf(BatchError);
-    expect([...error.failures]).toEqual([[bad, expect.objectContaining({ place: "statement" })]]);
+    const recording = ledger.record([bad, good], async (entry, tx) => {
+      await tx`SET LOCAL temp_file_limit = 64`;
+      await tx`SET LOCAL work_mem = 64`;
+      if (entry === bad) await state(tx);
+    });
+    const failures = await failuresOf([bad, good], recording);
+    expect([...failures]).toEqual([[bad, expect.objectContaining({ place: "statement" })]]);
   }
 });
 

@@ -1,7 +1,8 @@
 /** The ledger in PostgreSQL, shared by all consumers wherever they run. A batch is a few statements, not a few each. */
 import { SQL } from "bun";
+import { applyInGroups, createGrouping } from "./apply.ts";
 import { createExpiry, generationsStep, keepGenerations } from "./generations.ts";
-import { applyByCustomer, BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
+import { BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migratePostgres, migrationTimeoutMs } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
@@ -20,12 +21,8 @@ const tables = [
   "ALTER TABLE ledger REPLICA IDENTITY FULL; ALTER TABLE ledger_past REPLICA IDENTITY FULL",
 ];
 const [connectTimeoutS, answerTimeoutMs] = [5, 20_000];
-/** So many transactions are cautious after one of which an order failed, or go one at a time after two that met on a row. */
-const cautiousTransactions = 100;
-/** Savepoints at once: each holds a lock, and the server has some thousands for all. */
-const mostSavepoints = 16;
-/** Statements under way in a cautious transaction: enough for the way there and back, and each may take all of its time. */
-const mostUnderWay = 4;
+/** So many transactions go one at a time after two that met on a row. */
+const transactionsInTurn = 100;
 /** Ends on the server what the client no longer waits for, before it stops waiting. */
 const ownStatementTimeoutMs = 15_000;
 /** Between the handlers' deadline and the next statement. */
@@ -77,7 +74,8 @@ const connect = (url: string, connections: number, handlerTimeoutMs: number): SQ
 
 export function createPostgresLedger(url: string, { connections, handlerTimeoutMs }: LedgerOptions): Ledger {
   let pool = connect(url, connections, handlerTimeoutMs);
-  let [cautious, inTurn] = [0, 0];
+  let inTurn = 0;
+  const grouping = createGrouping();
   /** One transaction at a time waits for its turn on the server: of a consumer that is frozen all would have theirs there. */
   let turn: ReturnType<Ledger["record"]> = Promise.resolve([]);
   /** Everything asked is bounded. A pool that did not answer is replaced: its other connections lead nowhere either. */
@@ -103,7 +101,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     },
     record: (entries, apply, statementTimeoutMs = handlerTimeoutMs) => {
       const [isShared, takesTurn] = [entries.length > 1, inTurn > 0];
-      const isCautious = cautious > 0 && isShared;
       inTurn -= Number(takesTurn);
       let [begun, isUsed] = [false, false];
       const work = async (sql: SQL) => {
@@ -116,7 +113,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
           } catch (error) {
             const { routine = "", where = "" } = error as { routine?: string; where?: string };
             const isMet = !takesTurn && metOnRow.test(codeOf(error) + (isShared ? where : ""));
-            if (isMet) inTurn = cautiousTransactions;
+            if (isMet) inTurn = transactionsInTurn;
             if (codeOf(error) === statementCancelled && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
             // A table was changed since, or the plans were thrown away or are another's: that is no order's doing.
@@ -127,24 +124,22 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         const { verdicts, tables } = await inserting.catch(blameOwn);
         tables.delete("ledger_current");
         if (tables.size > 0) await keepGenerations(sql, [...tables]).catch(blameOwn);
-        const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        const open = (isOver: () => boolean) => (isCautious ? inSavepoints(sql, execute, isOver) : execute);
-        const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, () => isCautious);
+        const recorded = await applyInGroups(entries, verdicts, apply, {
+          execute,
+          isCollateral: (error) => codeOf(error) === inFailedTransaction,
+          failsAlone: () => false,
+          takeBack: (ids) => askOf(sql)(`DELETE FROM ledger_current WHERE ${words.among("id", "uuid")}`, ids),
+          grouping,
+          timeoutMs: statementTimeoutMs,
+        });
         // What handlers' statements put off to the commit would have no limit there.
         if (isUsed) await execute`SET CONSTRAINTS ALL IMMEDIATE`;
-        if (isCautious) cautious = left.size > 0 ? cautiousTransactions : cautious - 1;
-        if (left.size === 0) return verdicts;
-        // Where a role may not do that, they are left out in a transaction that follows.
-        const leave = `DELETE FROM ledger_current WHERE ${words.among("id", "uuid")}`;
-        const gone = askOf(sql)(leave, JSON.stringify([...left]));
-        await gone.catch(() => Promise.reject(new BatchError(failures)));
-        return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
+        return recorded;
       };
       // A statement may begin at the end of its handler's time, and has as much again; so has what is put off to the commit.
       const begin = () => ask((sql) => sql.begin(isolation, work), 3 * handlerTimeoutMs + answerTimeoutMs);
       if (takesTurn) turn = turn.then(begin, begin);
       return (takesTurn ? turn : begin()).catch((error) => {
-        if (error instanceof BatchError && isShared) cautious = isCautious ? 0 : cautiousTransactions;
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // There was no connection, be it for a right, a certificate or a setting.
         if (!begun) blame(error, any);
@@ -156,34 +151,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
     find: (ids) => ask((sql) => find(askOf(sql), words, ids)).catch((error) => blame(error, /^[\dA-Z]{5}$/)),
     expire: createExpiry((work) => ask((sql) => sql.begin(isolation, work)), handlerTimeoutMs + idleMarginMs),
     close: () => pool.close({ timeout: connectTimeoutS }),
-  };
-}
-
-/**
- * Statements of which one that fails undoes nothing else, unless it took too long: then those behind it would, too. The newest
- * savepoint `one` is behind the last that succeeded, so a return to it undoes the one that failed, or nothing.
- */
-function inSavepoints(sql: SQL, execute: Tx, isOver: () => boolean): Tx {
-  const ends: Promise<unknown>[] = [];
-  let [sent, isLate] = [0, false];
-  const say = (query: SQL.Query<unknown>) => void query.execute().catch(() => undefined);
-  return (strings, ...values) => {
-    const rows = Promise.resolve(ends.at(-mostUnderWay)).then(() => {
-      if (isLate || isOver())
-        throw Object.assign(new Error("one before it took too long"), { errno: inFailedTransaction });
-      const isFirst = sent++ % mostSavepoints === 0;
-      if (isFirst && sent > 1) say(sql`RELEASE SAVEPOINT several`);
-      if (isFirst) say(sql`SAVEPOINT several`);
-      if (isFirst) say(sql`SAVEPOINT one`);
-      const rows = execute<never>(strings, ...values);
-      // Is not made where the statement failed. If it fails by itself, e.g. cancelled, the statement is undone with it.
-      const kept = sql`SAVEPOINT one`.execute().catch((error) => blame(error, any));
-      kept.catch(() => undefined);
-      say(sql`ROLLBACK TO SAVEPOINT one`);
-      return rows.then((found) => kept.then(() => found));
-    });
-    ends.push(rows.catch(({ name }) => (isLate ||= name === "TimeoutError")));
-    return rows;
   };
 }
 
@@ -204,7 +171,6 @@ const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
-const isCollateral = (error: unknown): boolean => codeOf(error) === inFailedTransaction;
 /** Its own statement may fail for the record's content: data, a constraint (but no column that is not its own), a trigger. */
 const blameOwn = (error: unknown) => blame(error, /^(?!22|23(?!502)|P0)/);
 

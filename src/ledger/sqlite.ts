@@ -1,7 +1,8 @@
 /** The ledger in a SQLite file, which processes of one machine may share. A commit is on disk before it returns. */
 import { Database, SQLiteError } from "bun:sqlite";
 import { existsSync, realpathSync, statSync } from "node:fs";
-import { applyByCustomer, BatchError, bare, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
+import { applyInGroups, bare, createGrouping } from "./apply.ts";
+import { BatchError, type Ledger, LedgerUnavailableError, type Tx } from "./ledger.ts";
 import { migrateSqlite } from "./migrations.ts";
 import { type Ask, bury, find, insert, type Words } from "./rows.ts";
 
@@ -29,7 +30,7 @@ const expiring = [
 const rolledBack = new Error("another's statement ended the transaction");
 /** SQLite's client runs the first of several statements and says nothing of the others. */
 const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(bare(sql));
-const [lockWaitMs, lockTimeoutMs] = [10, 20_000];
+const [lockWaitMs, lockTimeoutMs, longestApplyMs] = [10, 20_000, 1_000];
 
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const words: Words = {
@@ -84,6 +85,7 @@ export function createSqliteLedger(path: string): Ledger {
   let opened: Database | undefined;
   let openedToLook: Database | undefined;
   let madeAs: string | undefined;
+  const grouping = createGrouping();
   let tail: Promise<unknown> = Promise.resolve();
   const database = (): Database => (opened ??= new Database(path, { create: true, strict: true }));
   /** A connection of its own for look-ups: the other one would show them what is not committed. */
@@ -124,13 +126,14 @@ export function createSqliteLedger(path: string): Ledger {
     record: (entries, apply) =>
       transaction(async () => {
         const { verdicts } = await insert(askOf(database()), words, entries);
-        const fresh = entries.filter((_, index) => verdicts[index] === "handled");
-        const isCollateral = (error: unknown) => error === rolledBack;
-        const open = () => txOf(database());
-        const mayLeaveOut = () => entries.length > 1 && database().inTransaction;
-        const { left, failures } = await applyByCustomer(fresh, apply, open, isCollateral, mayLeaveOut);
-        for (const id of left) database().query("DELETE FROM ledger WHERE id = $1").run(id);
-        return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
+        return applyInGroups(entries, verdicts, apply, {
+          execute: txOf(database()),
+          isCollateral: (error) => error === rolledBack,
+          failsAlone: () => database().inTransaction,
+          takeBack: (ids) => askOf(database())(`DELETE FROM ledger WHERE ${words.among("id", "uuid")}`, ids),
+          grouping,
+          timeoutMs: longestApplyMs,
+        });
       }).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
         // Found by the ledger's own insert, or at the commit, e.g. by a deferred constraint.
@@ -138,7 +141,7 @@ export function createSqliteLedger(path: string): Ledger {
         blame(error, any);
       }),
     // The file has one writer: whoever holds it keeps all consumers from theirs.
-    longestApplyMs: 1_000,
+    longestApplyMs,
     bury: (...letters) => transaction(async () => void (await bury(askOf(database()), words, letters))),
     async find(ids) {
       // What is asked meanwhile goes together in the next look.

@@ -76,4 +76,23 @@ export const ofHandling: Defect[] = [
       "    work.notBeforeMs = nowMs + backoffMs(work.failures, config.RETRY_BASE_MS, config.RETRY_MAX_MS, random);\n",
     wrong: "    work.notBeforeMs = nowMs;\n",
   },
+  {
+    defect: "what failed undoes the groups before its own",
+    file: "../ledger/apply.ts",
+    right: "marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`",
+    wrong: "marks++ === 0 && execute`SAVEPOINT one`",
+  },
+  {
+    defect: "who came before one that failed is left out with it, and who comes after that is not",
+    file: "../ledger/apply.ts",
+    right: "    const failedCustomers = new Set<string>();\n",
+    wrong:
+      "    const failedCustomers = new Set([...failed.keys()].slice(0, 1).map(({ order }) => partyOf(order)));\n",
+  },
+  {
+    defect: "the row of who was left out stays",
+    file: "../ledger/apply.ts",
+    right: "if (left.size > 0)",
+    wrong: "if (left.size > 1_000)",
+  },
 ];

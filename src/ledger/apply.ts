@@ -1,0 +1,189 @@
+/** Handlers in the ledger's transaction: what they may run there, and how one that fails leaves the others' work as it is. */
+import { partyOf } from "../order.ts";
+import {
+  type Apply,
+  BatchError,
+  type Entry,
+  type Failure,
+  LedgerUnavailableError,
+  type Recorded,
+  type SqlValue,
+  type Tx,
+  type Verdict,
+} from "./ledger.ts";
+
+const noPart = /'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\r\n]*|\/\*(?:(?!\/\*|\*\/)[\s\S])*\*\//g;
+/** A statement without literals, quoted names and comments, of which PostgreSQL's nest. */
+export function bare(sql: string): string {
+  const less = sql.replace(noPart, " ");
+  return less === sql ? sql : bare(less);
+}
+
+/** What would end the transaction for all, undo others' statements, or change the connection for who comes next. */
+const notForHandlers =
+  /^[\s;]*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+(defer_foreign_keys|\w*(info|list|check))\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
+
+/** What would outlast the transaction on its connection, or would have no end on the server; the second with its literals. */
+const ofTheSession =
+  /\bpg_(try_)?advisory_lock\w*|\bWITH\s+HOLD\b(?!\s*(AS\b|\())|\bCREATE\s+((?!(AS|ON)\b)\w+\s+){1,6}(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!\b(INSERT|MERGE|REPLACE)(\s+OR\s+\w+)?\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+const settings = /(?<!\bcurrent_setting\s*\(\s*')\bstatement_timeout\b|\bset_config\s*\([^)]*\bfalse\s*\)/i;
+
+/** Why a handler may not run a statement; undefined: it may. */
+function forbidden(strings: TemplateStringsArray): { error: Error } | undefined {
+  const sql = strings.join("?");
+  const said = bare(sql);
+  const words = notForHandlers.exec(said)?.[1] ?? (ofTheSession.exec(said) ?? settings.exec(sql))?.[0].trim();
+  return words ? { error: new Error(`${words} is not for handlers`) } : undefined;
+}
+
+/**
+ * How many orders share a savepoint: all, until one of them has others undone; then fewer, for each that fails costs what its
+ * group does twice. Or more again, where groups take their time whatever their size.
+ */
+export function createGrouping(nowMs = () => performance.now()) {
+  let [most, tookMs] = [Number.POSITIVE_INFINITY, 0];
+  return {
+    nowMs,
+    next: (orders: number, leftMs: number) => Math.max(most, Math.ceil((orders * tookMs) / leftMs)),
+    /** @param failedAt number of the first in it for which it was undone; 0: it was kept */
+    ended(ms: number, failedAt: number): void {
+      if (failedAt > 0) most = Math.max(1, Math.min(most / 2, 3 * Math.sqrt(failedAt)));
+      else [most, tookMs] = [most * 1.25, ms];
+    },
+  };
+}
+
+type Transaction = {
+  execute: Tx;
+  /** Whether a statement failed since one before it had. */
+  isCollateral: (error: unknown) => boolean;
+  /** Whether a statement that failed undid nothing but itself. */
+  failsAlone: () => boolean;
+  /** Takes back the ledger's rows with these ids, a JSON array. */
+  takeBack: (ids: string) => Promise<unknown>;
+  grouping: ReturnType<typeof createGrouping>;
+  /** What a handler may take: a group begins in the first half. */
+  timeoutMs: number;
+};
+
+/**
+ * Applies the new ones of several entries, group by group. Who failed is left out, with who comes after it, and what it did is
+ * undone; so is what others of its group did, who are applied again. Left out is also whom there is no time for.
+ * @returns what became of each entry. @throws BatchError, also where an entry is alone; LedgerUnavailableError if met
+ */
+export async function applyInGroups(
+  entries: readonly Entry[],
+  verdicts: readonly Verdict[],
+  apply: Apply,
+  transaction: Transaction,
+): Promise<Recorded[]> {
+  const { execute, takeBack, grouping, timeoutMs } = transaction;
+  const failures = new Map<Entry, Failure>();
+  const mayUndo = entries.length > 1;
+  let marks = 0;
+  const mark = async () =>
+    mayUndo && Promise.all([marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`]);
+  const fresh = entries.filter((_, at) => verdicts[at] === "handled");
+  const left = new Set(fresh.map(({ order }) => order.id));
+  let ms = grouping.nowMs();
+  const untilMs = ms + timeoutMs / 2;
+  for (let rest = fresh; rest.length > 0 && ms < untilMs; ) {
+    const beganMs = ms;
+    const group = rest.slice(0, mayUndo ? grouping.next(rest.length, untilMs - ms) : 1);
+    const { failed, isSpoilt } = await applyByCustomer(group, apply, transaction, mark);
+    for (const [entry, failure] of failed) failures.set(entry, failure);
+    const doomed = () => Promise.reject(new BatchError(failures));
+    if (failed.size > 0 && !mayUndo) return doomed();
+    if (isSpoilt) await execute`ROLLBACK TO SAVEPOINT one`.catch(doomed);
+    const failedCustomers = new Set<string>();
+    const isKept = (entry: Entry): boolean => {
+      if (failed.has(entry)) failedCustomers.add(partyOf(entry.order));
+      return !failedCustomers.has(partyOf(entry.order));
+    };
+    // Each is asked once, in order: who came before one that failed is kept.
+    const [kept, others] = [group.filter(isKept), rest.slice(group.length).filter(isKept)];
+    rest = isSpoilt ? [...kept, ...others] : others;
+    if (!isSpoilt) for (const { order } of kept) left.delete(order.id);
+    ms = grouping.nowMs();
+    grouping.ended(ms - beganMs, isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0);
+  }
+  // Where a role may not do that, they are left out in a transaction that follows.
+  if (left.size > 0)
+    await takeBack(JSON.stringify([...left])).catch(() => Promise.reject(new BatchError(failures)));
+  return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
+}
+
+/**
+ * Applies a group: customers at the same time, one customer's orders one after another. Waits for all of them and their
+ * statements. Of one that failed no statement succeeds any more, and its handler says so.
+ * @param mark called before the first statement
+ */
+async function applyByCustomer(
+  entries: readonly Entry[],
+  apply: Apply,
+  { execute, isCollateral, failsAlone }: Transaction,
+  mark: () => Promise<unknown>,
+) {
+  const failed = new Map<Entry, Failure>();
+  /** Entries of which something succeeded: a statement, or all. */
+  const touched = new Set<Entry>();
+  /** Entries whose statements failed for another's sake. */
+  const struck = new Set<Entry>();
+  /** Statements under way, the oldest first: that is the one that the database is at. */
+  const statements = new Map<Promise<unknown>, Entry>();
+  let unavailable: LedgerUnavailableError | undefined;
+  let marked: Promise<unknown> | undefined;
+  let [ended, isBroken] = [false, false];
+  /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
+  const isOver = () => ended || struck.size > 0;
+  const overError = new Error("the ledger's transaction is over");
+  function run(strings: TemplateStringsArray, values: SqlValue[]) {
+    marked ??= mark();
+    marked.catch(() => undefined);
+    return execute<never>(strings, ...values);
+  }
+  const txOf = (entry: Entry) =>
+    ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
+      const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
+      const rows = refusal ? Promise.reject(refusal.error) : run(strings, values);
+      statements.set(rows, entry);
+      // Also one that nobody waits for is heard.
+      rows.then(
+        () => statements.delete(rows) && touched.add(entry),
+        (error) => {
+          statements.delete(rows);
+          isBroken ||= !refusal && !failsAlone();
+          if (error instanceof LedgerUnavailableError) unavailable ??= error;
+          else if (error === overError || isCollateral(error)) struck.add(entry);
+          else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
+        },
+      );
+      return rows;
+    }) as Tx;
+  /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
+  const fail = (entry: Entry, error: unknown): never => {
+    const own = failed.get(entry);
+    const isHeldUp = [...statements.values()].indexOf(entry) > 0;
+    if (!own && (isHeldUp || struck.has(entry))) struck.add(entry);
+    else if (!own || (own.error !== error && !isCollateral(error)))
+      failed.set(entry, { place: "handler", error });
+    throw error;
+  };
+  /** The last of each customer's effects that is not done. */
+  const customers = new Map<string, Promise<void>>();
+  for (const entry of entries) {
+    const customer = partyOf(entry.order);
+    const failing = (error: unknown) => fail(entry, error);
+    const begin = () => apply(entry, txOf(entry)).then(() => void touched.add(entry), failing);
+    customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
+  }
+  await Promise.allSettled(customers.values());
+  await Promise.allSettled(statements.keys());
+  ended = true;
+  if (unavailable) throw unavailable;
+  await marked;
+  if (struck.size > 0 && failed.size === 0) throw new BatchError(failed);
+  const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => touched.has(entry));
+  // Where no statement was run, there is nothing to undo, and the savepoint is another group's.
+  return { failed, isSpoilt: isSpoilt && marked !== undefined };
+}
