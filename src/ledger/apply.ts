@@ -23,10 +23,12 @@ export function bare(sql: string): string {
 const notForHandlers =
   /^[\s;]*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+(defer_foreign_keys|\w*(info|list|check))\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
 
-/** What would outlast the transaction on its connection, or would have no end on the server; the second with its literals. */
+/** What would outlast the transaction on its connection, have no end on the server, or others' statements run as another role. */
 const ofTheSession =
-  /\bpg_(try_)?advisory_lock\w*|\bWITH\s+HOLD\b(?!\s*(AS\b|\())|\bCREATE\s+((?!(AS|ON)\b)\w+\s+){1,6}(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!\b(INSERT|MERGE|REPLACE)(\s+OR\s+\w+)?\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
-const settings = /(?<!\bcurrent_setting\s*\(\s*')\bstatement_timeout\b|\bset_config\s*\([^)]*\bfalse\s*\)/i;
+  /\bpg_(try_)?advisory_lock\w*|\bSET\s+LOCAL\s+(ROLE|SESSION\s+AUTHORIZATION)\b|\bWITH\s+HOLD\b(?!\s*(AS\b|\())|\bCREATE\s+((?!(AS|ON)\b)\w+\s+){1,6}(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!\b(INSERT|MERGE|REPLACE)(\s+OR\s+\w+)?\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
+/** The same, where literals tell it. */
+const settings =
+  /(?<!\bcurrent_setting\s*\(\s*')\bstatement_timeout\b|\bset_config\s*\((\s*'role'|[^)]*\bfalse\s*\))/i;
 
 /** Why a handler may not run a statement; undefined: it may. */
 function forbidden(strings: TemplateStringsArray): { error: Error } | undefined {

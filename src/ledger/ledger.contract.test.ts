@@ -209,6 +209,9 @@ describe.each([
     const statements = [
       "COMMIT",
       "SET LOCAL statement_timeout = 0",
+      "SET LOCAL ROLE another",
+      "SET LOCAL SESSION AUTHORIZATION another",
+      "SELECT set_config('role', 'another', true)",
       "SELECT set_config('search_path', 'elsewhere', false)",
       "SELECT pg_advisory_lock(1)",
       "DEALLOCATE ALL",
@@ -250,6 +253,8 @@ describe.each([
     "WITH hold AS (SELECT 1) SELECT * FROM hold",
     "SELECT 'customer with hold', '; COMMIT'",
     "PRAGMA table_info(ledger)",
+    "SET LOCAL work_mem = 64",
+    "SELECT 'SET LOCAL ROLE another'",
     "SELECT current_setting('statement_timeout')",
     "/* see /* above */ */ SELECT 1 /* x */",
     `${"/* a /* b */ ".repeat(30)}SELECT 1`,
