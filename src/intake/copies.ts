@@ -9,12 +9,10 @@ import { partyOf } from "../order.ts";
 import type { OutcomeError } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { IntakeMetrics } from "./metrics.ts";
-import { createPartitioner } from "./partitioner.ts";
+import { availabilityTimeoutMs, createPartitioner } from "./partitioner.ts";
 import type { Pending } from "./pending.ts";
 import { createSession } from "./session.ts";
 
-/** As old as this, an unacknowledged order makes the batch partitioner pass over its partition. */
-const availabilityTimeoutMs = 300;
 /** As old as this, an order is sent once more: well above any acknowledgement of healthy brokers. */
 const republishAfterMs = 1_000;
 /** Copies under way at once, as a part of the orders that may be: a fault of one broker of three needs no more. */
@@ -28,8 +26,7 @@ export function createCopies(
   on: { reported: (order: Pending, report: Report) => void; lost: (reason: string) => void },
 ) {
   const { PARTITIONER: kind, MAX_IN_FLIGHT_ORDERS: mostOrders } = config;
-  /** No order is taken before it knows how many partitions there are. */
-  const partitioner = createPartitioner({ kind, partitions: 1, availabilityTimeoutMs });
+  const partitioner = createPartitioner(kind);
   /** Of all orders that were acknowledged promptly, the one sent last: proof that its partition works. */
   let proof = { sentMs: Number.NEGATIVE_INFINITY, partition: 0 };
   /** Orders sent once more of which a copy is still on its way, be they answered or not. */

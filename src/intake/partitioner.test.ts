@@ -2,8 +2,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createPartitioner, murmur2, partitionForKey } from "./partitioner.ts";
 
-const create = (kind: "batch" | "customer" = "batch", partitions = 12) =>
-  createPartitioner({ kind, partitions, availabilityTimeoutMs: 300 });
+function create(kind: "batch" | "customer" = "batch", partitions = 12) {
+  const partitioner = createPartitioner(kind);
+  partitioner.resize(partitions);
+  return partitioner;
+}
 
 /** The partition of a group that is not sent. */
 const choose = (partitioner: ReturnType<typeof create>, nowMs: number) => partitioner.forGroup(nowMs)("c");

@@ -10,18 +10,17 @@ export const murmur2 = (data: string | Uint8Array): number => Bun.hash.murmur32v
 /** Where Java's default partitioner puts a key, of so many partitions. */
 export const partitionForKey = (key: string, partitions: number) => (murmur2(key) & 0x7fffffff) % partitions;
 
-/** @param options.availabilityTimeoutMs age of an unacknowledged order that makes its partition unavailable */
-export function createPartitioner(options: {
-  kind: "batch" | "customer";
-  partitions: number;
-  availabilityTimeoutMs: number;
-}) {
-  let { partitions } = options;
+/** As old as this, an unacknowledged order makes its partition unavailable. */
+export const availabilityTimeoutMs = 300;
+
+export function createPartitioner(kind: "batch" | "customer") {
+  /** No order is taken before it is known how many there are. */
+  let partitions = 1;
   /** By partition, oldest first: how many were sent together and are unsettled. Also of partitions that are no more. */
   const waiting: { atMs: number; unsettled: number }[][] = [];
   const ageMs = (partition: number, nowMs: number) => nowMs - (waiting[partition]?.[0]?.atMs ?? nowMs);
   const available = (partition: number, nowMs: number): boolean =>
-    partition < partitions && ageMs(partition, nowMs) < options.availabilityTimeoutMs;
+    partition < partitions && ageMs(partition, nowMs) < availabilityTimeoutMs;
   // Producers that start together do not move through the partitions in step.
   let current = Math.floor(Math.random() * 2 ** 20);
 
@@ -38,7 +37,7 @@ export function createPartitioner(options: {
     available,
     /** The partitions for a group of orders, by customer. */
     forGroup(nowMs: number): (customer: string) => number {
-      if (options.kind === "customer") return (customer) => partitionForKey(customer, partitions);
+      if (kind === "customer") return (customer) => partitionForKey(customer, partitions);
       const partition = next(nowMs);
       current = partition;
       return () => partition;
