@@ -77,33 +77,29 @@ export function openFetched(client: Pointer, topic: string) {
   const sizes = new Float64Array(2);
   return {
     take(mostRecords: number): Fetched {
+      const fetched: Fetched = { records: [], errors: [], ended: [] };
       const batch = rdkafka.coffee_orders_fetched(queue, mostRecords, sizes);
-      if (batch === null) return { records: [], errors: [], ended: [] };
+      if (batch === null) return fetched;
       const [count, bytes] = sizes as unknown as [number, number];
       const memory = Buffer.from(new ArrayBuffer(bytes));
       rdkafka.coffee_orders_unpack(batch, memory);
-      return unpacked(topic, memory, count);
+      const words = new Int32Array(memory.buffer, 0, count * headWords);
+      const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
+      let at = count * headBytes;
+      for (let n = 0; n < count; n += 1) {
+        const word = (place: number) => words[n * headWords + place] as number;
+        const offset = doubles[n * headDoubles] as number;
+        const timestampMs = doubles[n * headDoubles + 1] as number;
+        const lengths = [word(6), word(7)] as const;
+        const content = memory.subarray(at, at + lengthOf(word(6)) + lengthOf(word(7)) + word(8));
+        const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, content, ...lengths);
+        if (word(5) === 0) fetched.records.push(record);
+        else if (word(5) === partitionEnd) fetched.ended.push(word(4));
+        else fetched.errors.push(`${offset < 0 ? "" : `partition ${word(4)}: `}${record.value}`);
+        at += content.length;
+      }
+      return fetched;
     },
     close: (): void => rdkafka.rd_kafka_queue_destroy(queue),
   };
-}
-
-function unpacked(topic: string, memory: Buffer, count: number): Fetched {
-  const words = new Int32Array(memory.buffer, 0, count * headWords);
-  const doubles = new Float64Array(memory.buffer, 0, count * headDoubles);
-  const fetched: Fetched = { records: [], errors: [], ended: [] };
-  let at = count * headBytes;
-  for (let n = 0; n < count; n += 1) {
-    const word = (place: number) => words[n * headWords + place] as number;
-    const offset = doubles[n * headDoubles] as number;
-    const timestampMs = doubles[n * headDoubles + 1] as number;
-    const lengths = [word(6), word(7)] as const;
-    const content = memory.subarray(at, at + lengthOf(word(6)) + lengthOf(word(7)) + word(8));
-    const record = new DeliveredRecord(topic, word(4), offset, word(9), timestampMs, content, ...lengths);
-    if (word(5) === 0) fetched.records.push(record);
-    else if (word(5) === partitionEnd) fetched.ended.push(word(4));
-    else fetched.errors.push(`${offset < 0 ? "" : `partition ${word(4)}: `}${record.value}`);
-    at += content.length;
-  }
-  return fetched;
 }
