@@ -1,5 +1,6 @@
 /** What every Kafka client has in common: options, each with its reason, and how it is connected and disconnected. */
 import type { Pointer } from "bun:ffi";
+import { promisify } from "node:util";
 import type { KafkaConfig } from "../config.ts";
 import Kafka from "./addon.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
@@ -64,11 +65,8 @@ export async function connected<Driver>(
 }
 
 /** A call of node-rdkafka's as a promise. */
-export function called<Answer>(call: (done: (error: unknown, answer: Answer) => void) => unknown) {
-  return new Promise<Answer>((resolve, reject) => {
-    call((error, answer) => (error ? reject(error) : resolve(answer)));
-  });
-}
+export const called = <Answer>(call: (done: (error: unknown, answer: Answer) => void) => void) =>
+  promisify(call)();
 
 /** Asks what the brokers know of a topic, and of no other; with its partitions. @throws Error when none answers in time */
 export const metadataOf = (client: Client) => async (topic: string, timeoutMs: number) => {
