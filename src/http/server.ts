@@ -5,7 +5,7 @@ import { ConfigError } from "../config.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { gaugeOfNow } from "../runtime/metrics.ts";
-import { addDescription } from "./openapi.ts";
+import { openApi } from "./openapi.ts";
 
 /**
  * An application with /livez, /readyz, /metrics, /openapi.json and its page, /api, whose errors are problem documents.
@@ -23,7 +23,14 @@ export function createApp(log: Logger, about: { registry: Registry; unready: () 
   app.get("/metrics", async (c) =>
     c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
   );
-  addDescription(app);
+  app.get("/openapi.json", (c) => c.json(openApi));
+  // A page to read, for operators, by the balancer's port of theirs. All of it is served from here, by Swagger UI's own files,
+  // read when they are asked for; nothing is sent from it, and nothing fetched from elsewhere.
+  app.get("/api", () => new Response(Bun.file(`${import.meta.dir}/api.html`)));
+  for (const file of ["swagger-ui.css", "swagger-ui-bundle.js"])
+    app.get(`/api/${file}`, () => {
+      return new Response(Bun.file(new URL(import.meta.resolve(`swagger-ui-dist/${file}`))));
+    });
   app.notFound(({ req }) =>
     problemResponse(new OutcomeError("not_found", `${req.method} ${req.path} is not served here`)),
   );
