@@ -82,10 +82,8 @@ function createEncoder() {
   function addHeaders(headers: RecordHeaders): void {
     const total = numbers.push(0) - 1;
     for (const header of headers)
-      for (const name in header) {
-        numbers.push(lengthOf(`${name}\0`) - 1, lengthOf(header[name] ?? null));
-        numbers[total] = (numbers[total] as number) + 1;
-      }
+      for (const name in header) numbers.push(lengthOf(`${name}\0`) - 1, lengthOf(header[name] ?? null));
+    numbers[total] = (numbers.length - 1 - total) / 2;
   }
   return {
     add({ partition, key, value, headers, timestampMs = 0 }: OutgoingRecord): void {
