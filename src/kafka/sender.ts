@@ -23,13 +23,16 @@ const reasons: Record<number, RefusedRecord["reason"]> = { [-184]: "queue full",
 /** librdkafka refused a record, for certain. «client failed»: a fatal error (KIP-360), so it has to be replaced. */
 export class RefusedRecord extends Error {
   override name = "RefusedRecord";
-  constructor(
-    message: string,
-    readonly reason: "queue full" | "client failed" | "too large" | "other",
-    /** The same as rd_kafka_resp_err_t, where librdkafka was asked. */
-    readonly code = 0,
-  ) {
-    super(message);
+  /** The same as rd_kafka_resp_err_t. */
+  readonly code: number;
+  readonly reason: "queue full" | "client failed" | "too large" | "other";
+  /** @param error of type rd_kafka_error_t, which is destroyed */
+  constructor(error: Pointer) {
+    super(String(rdkafka.rd_kafka_error_string(error)));
+    this.code = rdkafka.rd_kafka_error_code(error);
+    const failed = rdkafka.rd_kafka_error_is_fatal(error) !== 0;
+    this.reason = failed ? "client failed" : (reasons[this.code] ?? "other");
+    rdkafka.rd_kafka_error_destroy(error);
   }
 }
 
@@ -55,22 +58,13 @@ export function openSender(client: Pointer, lingers: boolean) {
       rdkafka.coffee_orders_send(client, to, ...encoded, records.length, firstTag, lingers, errors);
       const refused: [number, RefusedRecord][] = [];
       for (let n = 0; n < records.length; n += 1)
-        if (errors[n] !== 0) refused.push([n, refusal(errors[n] as Pointer)]);
+        if (errors[n] !== 0) refused.push([n, new RefusedRecord(errors[n] as Pointer)]);
       return refused;
     },
     close(): void {
       for (const topic of topics.values()) rdkafka.rd_kafka_topic_destroy(topic);
     },
   };
-}
-
-/** Why a record was refused. @param error of type rd_kafka_error_t, which is destroyed */
-function refusal(error: Pointer): RefusedRecord {
-  const message = String(rdkafka.rd_kafka_error_string(error));
-  const code = rdkafka.rd_kafka_error_code(error);
-  const failed = rdkafka.rd_kafka_error_is_fatal(error) !== 0;
-  rdkafka.rd_kafka_error_destroy(error);
-  return new RefusedRecord(message, failed ? "client failed" : (reasons[code] ?? "other"), code);
 }
 
 /** Writes records as native/send.cc reads them. A length of -1: there is no key, or no value. */
