@@ -65,10 +65,9 @@ export async function askOfTopic(
   const denial = right && (await missingRight(client, config, topic, right, broker, timeoutMs));
   const isAsked = !denial && inSync > 1 && partitions.length > 0;
   const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
-  const faults: string[] = [];
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   const tooFew = `${weak.length} partitions with ${weak[0]?.replicas.length} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`;
-  if (weak.length > 0) faults.push(tooFew);
+  const faults = weak.length > 0 ? [tooFew] : [];
   for (const [name, holds, otherwise] of actual ? demandsOf(config, topic) : []) {
     const value = actual?.get(name);
     if (!holds(value)) faults.push(`${name}=${value ?? "(not told)"}: ${otherwise}`);
