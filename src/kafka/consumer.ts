@@ -102,8 +102,8 @@ function join(client: Kafka.KafkaConsumer, handle: Pointer, config: ConsumerConf
       const { orig_broker_id: broker } = await metadataOf(client)(topic, timeoutMs);
       const ofGroup = `no right to READ the group ${config.CONSUMER_GROUP}: grant it to this client's user`;
       const missing = await Promise.all([
-        missingRight(asking, config, topic, "READ", broker, timeoutMs),
-        missingRight(asking, config, config.DEAD_TOPIC, "WRITE", broker, timeoutMs),
+        asking.ask(timeoutMs, missingRight(config, topic, "READ", broker)),
+        asking.ask(timeoutMs, missingRight(config, config.DEAD_TOPIC, "WRITE", broker)),
         // A member hears of it only when its session is over. 30: RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED.
         this.committedOffsets([0], timeoutMs).catch(({ code }) => (code === 30 ? ofGroup : undefined)),
       ]);

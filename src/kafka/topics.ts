@@ -1,6 +1,7 @@
 /** No tier runs on a topic that is weaker than the promise «on at least two replicas, until it is handled» demands. */
 import { CString, type Pointer, ptr, read } from "bun:ffi";
 import type { KafkaConfig } from "../config.ts";
+import type { Exchange } from "./admin.ts";
 import { cText, present, rdkafka } from "./ffi.ts";
 import { batchBytes, type KafkaProducer, maxRecordBytes, openProducer } from "./producer.ts";
 
@@ -62,9 +63,9 @@ export async function askOfTopic(
 ) {
   const { REPLICATION_FACTOR: replicas, MIN_INSYNC_REPLICAS: inSync } = config;
   const { partitions, orig_broker_id: broker } = await client.metadata(topic, timeoutMs);
-  const denial = right && (await missingRight(client, config, topic, right, broker, timeoutMs));
+  const denial = right && (await client.ask(timeoutMs, missingRight(config, topic, right, broker)));
   const isAsked = !denial && inSync > 1 && partitions.length > 0;
-  const actual = isAsked ? await settingsOf(topic, client, timeoutMs) : undefined;
+  const actual = isAsked ? await client.ask(timeoutMs, settingsOf(topic)) : undefined;
   const weak = partitions.filter((partition) => partition.replicas.length < replicas);
   const tooFew = `${weak.length} partitions with ${weak[0]?.replicas.length} of ${replicas} replicas: reassign them, or set REPLICATION_FACTOR`;
   const faults = weak.length > 0 ? [tooFew] : [];
@@ -97,47 +98,44 @@ export async function askOnce(config: KafkaConfig, topic: string, right?: Right)
 }
 
 /** A topic's configuration by name (DescribeConfigs, KIP-133). 2: RD_KAFKA_RESOURCE_TOPIC. */
-const settingsOf = (topic: string, { ask }: Pick<KafkaProducer, "ask">, timeoutMs: number) =>
-  ask(timeoutMs, {
-    send(queue, client) {
-      const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
-      rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue);
-      rdkafka.rd_kafka_ConfigResource_destroy(resource);
-    },
-    read(event) {
-      const count = new BigUint64Array(1);
-      const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
-      const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
-      const resource = read.ptr(described) as Pointer;
-      if (rdkafka.rd_kafka_ConfigResource_error(resource))
-        throw new Error(
-          `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
-        );
-      const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
-      const found = new Map<string, string>();
-      for (let index = 0; index < Number(count[0]); index += 1) {
-        const entry = read.ptr(entries, index * 8) as Pointer;
-        const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
-        if (value !== null)
-          found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
-      }
-      return found;
-    },
-  });
+const settingsOf = (topic: string): Exchange<Map<string, string>> => ({
+  send(queue, client) {
+    const resource = present(rdkafka.rd_kafka_ConfigResource_new(2, cText(topic)), "resource");
+    rdkafka.rd_kafka_DescribeConfigs(client, new BigUint64Array([BigInt(resource)]), 1, null, queue);
+    rdkafka.rd_kafka_ConfigResource_destroy(resource);
+  },
+  read(event) {
+    const count = new BigUint64Array(1);
+    const result = present(rdkafka.rd_kafka_event_DescribeConfigs_result(event), "result");
+    const described = present(rdkafka.rd_kafka_DescribeConfigs_result_resources(result, count), "resource");
+    const resource = read.ptr(described) as Pointer;
+    if (rdkafka.rd_kafka_ConfigResource_error(resource))
+      throw new Error(
+        `the configuration of a topic is not told (DESCRIBE_CONFIGS): ${rdkafka.rd_kafka_ConfigResource_error_string(resource)}`,
+      );
+    const entries = present(rdkafka.rd_kafka_ConfigResource_configs(resource, count), "entries");
+    const found = new Map<string, string>();
+    for (let index = 0; index < Number(count[0]); index += 1) {
+      const entry = read.ptr(entries, index * 8) as Pointer;
+      const value = rdkafka.rd_kafka_ConfigEntry_value(entry);
+      if (value !== null)
+        found.set(String(rdkafka.rd_kafka_ConfigEntry_name(entry)), String(new CString(value as Pointer)));
+    }
+    return found;
+  },
+});
 
-/** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. @throws Error if none answers */
-export async function missingRight(
-  { ask }: Pick<KafkaProducer, "ask">,
-  config: Pick<KafkaConfig, "MIN_INSYNC_REPLICAS">,
+/** Which right is missing, in words, as brokers tell it (KIP-430); nothing is written for it. */
+export function missingRight(
+  config: KafkaConfig,
   topic: string,
   right: Right,
   // Any knows, but unless one is named the controller is asked, who may be the one that is gone.
   broker: number,
-  timeoutMs: number,
-): Promise<string | undefined> {
+): Exchange<string | undefined> {
   const needed = config.MIN_INSYNC_REPLICAS > 1 ? ([right, "DESCRIBE_CONFIGS"] as const) : [right];
   const inWords = (name: string) => `no right to ${name} the topic ${topic}: grant it to this client's user`;
-  return ask(timeoutMs, {
+  return {
     send(queue, client) {
       const name = cText(topic);
       const names = new BigUint64Array([BigInt(ptr(name))]);
@@ -161,5 +159,5 @@ export async function missingRight(
       const missing = needed.find((one) => told.length > 0 && !told.includes(operations[one]));
       return missing && inWords(missing);
     },
-  });
+  };
 }
