@@ -33,8 +33,10 @@ export function createHandlingApp(parts: Told & { ledger: Ledger; registry: Regi
     if (!isUuid(id) || (principal && !isOrderOf(principal.name, id))) throw notKnown();
     const waitS = preferredWaitS(c.req.header("prefer"));
     if (waitS > 0) c.header("preference-applied", `wait=${waitS}`);
+    const { partition = "", offset = "" } = c.req.query();
+    const isPlace = /^\d{1,5}$/.test(partition) && /^\d{1,15}$/.test(offset);
+    const place = isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
     // Before the ledger is asked: what is committed then has its row.
-    const place = placeOf(c.req.query("partition"), c.req.query("offset"));
     const comeTo = place && (await committed(place.partition));
     const view = await lookUp(id, waitS * 1_000, c.req.raw.signal).catch((error) => {
       if (!(error instanceof LedgerUnavailableError)) throw error;
@@ -63,11 +65,6 @@ const unavailable = (detail: string) => new OutcomeError("ledger_unavailable", d
 function preferredWaitS(prefer = ""): number {
   const [, seconds = "0"] = /(?:^|,)\s*wait\s*=\s*"?(\d+)"?\s*(?:$|[,;])/i.exec(prefer) ?? [];
   return Math.min(Number(seconds), mostWaitS);
-}
-
-function placeOf(partition = "", offset = ""): { partition: number; offset: number } | undefined {
-  const isPlace = /^\d{1,5}$/.test(partition) && /^\d{1,15}$/.test(offset);
-  return isPlace ? { partition: Number(partition), offset: Number(offset) } : undefined;
 }
 
 /** All who look at once cost the ledger one query. */
