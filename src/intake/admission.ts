@@ -3,9 +3,8 @@
  * of everything, so that no single order waits for one. In overload a lane has a lower limit; where the customer decides on
  * the partition each partition has a lane, so that orders of the others are taken, else all share one.
  */
-import type { ProducerConfig } from "../config.ts";
 import { OutcomeError } from "../outcomes.ts";
-import type { IntakeMetrics } from "./metrics.ts";
+import type { IntakeParts } from "./metrics.ts";
 import { createOverload, type Overload } from "./overload.ts";
 
 export type Kind = "single" | "batch";
@@ -21,7 +20,7 @@ const roomFor = (kind: Kind, counts: Counts, most: number): number =>
   kind === "single" ? most - sum(counts) : Math.min(most - sum(counts), most * shareOfBatches - counts.batch);
 
 /** By MAX_IN_FLIGHT_ORDERS, MAX_IN_FLIGHT_BYTES (of bodies that are read and of orders) and OVERLOAD_AFTER_MS. */
-export function createAdmission(config: ProducerConfig, metrics: IntakeMetrics) {
+export function createAdmission({ config, metrics }: IntakeParts) {
   const { MAX_IN_FLIGHT_ORDERS: mostOrders, MAX_IN_FLIGHT_BYTES: mostBytes } = config;
   const { OVERLOAD_AFTER_MS: targetMs } = config;
   const [orders, bytes] = [none(), none()];

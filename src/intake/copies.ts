@@ -3,12 +3,10 @@
  * the same id, to a partition that works: to one where an order that was sent later was acknowledged promptly. The first report
  * answers, the ledger recognises the copy. Once an order, only so many at a time, and not where a copy would come out of turn.
  */
-import type { ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";
 import { partyOf } from "../order.ts";
 import type { OutcomeError } from "../outcomes.ts";
-import type { Logger } from "../runtime/log.ts";
-import type { IntakeMetrics } from "./metrics.ts";
+import type { IntakeParts } from "./metrics.ts";
 import { availabilityTimeoutMs, createPartitioner } from "./partitioner.ts";
 import type { Pending } from "./pending.ts";
 import { createSession } from "./session.ts";
@@ -20,11 +18,10 @@ const republishShare = 1 / 4;
 
 /** @param on.reported a copy got its report, and is no longer counted; @param on.lost none that is on its way gets one any more */
 export function createCopies(
-  config: ProducerConfig,
-  log: Logger,
-  metrics: IntakeMetrics,
+  parts: IntakeParts,
   on: { reported: (order: Pending, report: Report) => void; lost: (reason: string) => void },
 ) {
+  const { config, log, metrics } = parts;
   const { PARTITIONER: kind, MAX_IN_FLIGHT_ORDERS: mostOrders } = config;
   const partitioner = createPartitioner(kind);
   /** Of all orders that were acknowledged promptly, the one sent last: proof that its partition works. */
@@ -33,7 +30,7 @@ export function createCopies(
   let doubled = 0;
   /** Since when brokers refuse all that comes, by their own word: after a second it is no order's fault, e.g. a policy. */
   let refusingSinceMs = Infinity;
-  const session = createSession(config, log, metrics, {
+  const session = createSession(parts, {
     onPartitions: partitioner.resize,
     onFatal(reason) {
       metrics.clientsReplaced.inc();

@@ -2,27 +2,24 @@
  * Orders on their way to Kafka: held for their group, sent, answered. An order is accepted only by its delivery report; what
  * Kafka's client does not take is refused, for certain; every other ending is unknown.
  */
-import type { ProducerConfig } from "../config.ts";
 import type { Report } from "../kafka/reports.ts";
 import { OutcomeError } from "../outcomes.ts";
-import type { Logger } from "../runtime/log.ts";
 import { createCopies } from "./copies.ts";
 import { createGroups } from "./groups.ts";
-import type { IntakeMetrics } from "./metrics.ts";
+import type { IntakeParts } from "./metrics.ts";
 import type { Acceptance, Pending } from "./pending.ts";
 
 const lookAfterEveryMs = 100;
 
 /** @param on.accepted an order was acknowledged, be it answered already; @param on.ended an order gets its answer now */
 export function createDelivery(
-  config: ProducerConfig,
-  log: Logger,
-  metrics: IntakeMetrics,
+  parts: IntakeParts,
   on: { accepted: (order: Pending, acceptance: Acceptance) => void; ended: (order: Pending) => void },
 ) {
+  const { config, metrics } = parts;
   /** Orders without their answer, the oldest first. */
   const pending = new Map<string, Pending>();
-  const copies = createCopies(config, log, metrics, {
+  const copies = createCopies(parts, {
     reported: settle,
     lost(reason) {
       for (const order of pending.values())

@@ -18,12 +18,13 @@ export type Intake = ReturnType<typeof createIntake>;
 
 /** Starts connecting to Kafka at once; orders are refused until that is done. */
 export function createIntake(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
+  const parts = { config, log, metrics };
   const recent = createRecent<{ record: Pick<Pending["record"], "value">; acceptance: Acceptance }>(10_000);
-  const admission = createAdmission(config, metrics);
+  const admission = createAdmission(parts);
   metrics.inFlight(admission);
   /** Of a drain: it is told by /readyz, which the balancer has yet to notice; then orders are refused. */
   let draining: "no" | "told" | "refusing" = "no";
-  const delivery = createDelivery(config, log, metrics, {
+  const delivery = createDelivery(parts, {
     accepted: ({ id, record: { value } }, acceptance) => recent.add(id, { record: { value }, acceptance }),
     ended: ({ given, bytes, lane }) => admission.leave(given.kind, bytes, lane),
   });

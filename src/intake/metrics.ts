@@ -1,9 +1,13 @@
 /** What the producer tier tells of itself. */
 import { Counter, Gauge, type Registry } from "prom-client";
+import type { ProducerConfig } from "../config.ts";
 import { type OutcomeName, outcomes } from "../outcomes.ts";
+import type { Logger } from "../runtime/log.ts";
 import { gaugeOfNow, latencyHistogram } from "../runtime/metrics.ts";
 
 export type IntakeMetrics = ReturnType<typeof createIntakeMetrics>;
+/** What all that the intake is made of works with. */
+export type IntakeParts = { config: ProducerConfig; log: Logger; metrics: IntakeMetrics };
 
 /** Each outcome is there from the start, at zero. */
 export function createIntakeMetrics(registry: Registry) {

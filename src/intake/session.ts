@@ -2,13 +2,11 @@
  * A Kafka producer that is always either usable or being replaced: it connects in the background, never gives up, refuses
  * a topic for as long as it is too weak, and makes a new client after a fatal error.
  */
-import type { ProducerConfig } from "../config.ts";
 import { type OnReport, openProducer } from "../kafka/producer.ts";
 import type { OutgoingRecord, RefusedRecord } from "../kafka/sender.ts";
 import { askOfTopic, longestBatchBytes } from "../kafka/topics.ts";
 import { OutcomeError } from "../outcomes.ts";
-import type { Logger } from "../runtime/log.ts";
-import type { IntakeMetrics } from "./metrics.ts";
+import type { IntakeParts } from "./metrics.ts";
 
 const [retryMs, watchMs] = [1_000, 1_000];
 /** Meanwhile the replicas in sync are not watched. */
@@ -18,9 +16,7 @@ const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reaso
   new OutcomeError(outcome, "no order can be taken just now; the operators are told why", {}, reason);
 
 export function createSession(
-  config: ProducerConfig,
-  log: Logger,
-  metrics: IntakeMetrics,
+  parts: IntakeParts,
   events: {
     /** The topic has so many partitions now, at least one; those that are more than before have leaders. */
     onPartitions: (partitions: number) => void;
@@ -28,6 +24,7 @@ export function createSession(
     onFatal: (reason: string) => void;
   },
 ) {
+  const { config, log } = parts;
   let connection: Awaited<ReturnType<typeof openConnection>> | undefined;
   let closed = false;
   let obstacle: OutcomeError | undefined = refusal("not_ready", "connecting to Kafka");
@@ -51,7 +48,7 @@ export function createSession(
 
   /** Opens a connection and makes it current. @returns what is wrong with the topic or the client's rights, if anything is */
   async function open(): Promise<string | undefined> {
-    const opened = await openConnection(config, log, metrics);
+    const opened = await openConnection(parts);
     try {
       const { fault } = await opened.check();
       if (fault !== undefined || closed) return fault;
@@ -99,7 +96,7 @@ export function createSession(
 }
 
 /** A client, and what it knows of its brokers and of the topic. @throws Error when no broker answers */
-async function openConnection(config: ProducerConfig, log: Logger, metrics: IntakeMetrics) {
+async function openConnection({ config, log, metrics }: IntakeParts) {
   let { ORDERS_TOPIC: topic, MIN_INSYNC_REPLICAS: leastReplicas } = config;
   let partitions: Awaited<ReturnType<typeof askOfTopic>>["partitions"] = [];
   let [brokersUp, withoutIdS] = [0, 0]; // Nothing is sent without a producer's id, and no controller: no id.
