@@ -89,7 +89,7 @@ export async function askOfTopic(
 
 /** The same by a client of its own. @throws Error as `askOfTopic`; when no broker can be reached */
 export async function askOnce(config: KafkaConfig, topic: string, right?: Right) {
-  const client = await openProducer({ ...config, ORDERS_TOPIC: topic }, { deliveryTimeoutMs: 1_000 });
+  const client = await openProducer(config, { deliveryTimeoutMs: 1_000 });
   try {
     return await askOfTopic(config, topic, client, { right });
   } finally {
