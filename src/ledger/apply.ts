@@ -1,16 +1,7 @@
 /** Handlers in the ledger's transaction: what they may run there, and how one that fails leaves the others' work as it is. */
 import { partyOf } from "../order.ts";
-import {
-  type Apply,
-  BatchError,
-  type Entry,
-  type Failure,
-  LedgerUnavailableError,
-  type Recorded,
-  type SqlValue,
-  type Tx,
-  type Verdict,
-} from "./ledger.ts";
+import type { Apply, Entry, Failure, Recorded, SqlValue, Tx, Verdict } from "./ledger.ts";
+import { BatchError, LedgerUnavailableError } from "./ledger.ts";
 
 const noPart = /'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\r\n]*|\/\*(?:(?!\/\*|\*\/)[\s\S])*\*\//g;
 /** A statement without literals, quoted names and comments, of which PostgreSQL's nest. */
@@ -55,6 +46,7 @@ export function createGrouping(nowMs = () => performance.now()) {
   };
 }
 
+type Mark = () => Promise<unknown>;
 type Transaction = {
   execute: Tx;
   /** Whether a statement failed since one before it had. */
@@ -83,8 +75,13 @@ export async function applyInGroups(
   const failures = new Map<Entry, Failure>();
   const mayUndo = entries.length > 1;
   let marks = 0;
-  const mark = async () =>
-    mayUndo && Promise.all([marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`]);
+  const mark: Mark = () => {
+    const made = Promise.all(
+      mayUndo ? [marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`] : [],
+    );
+    made.catch(() => undefined);
+    return made;
+  };
   const fresh = entries.filter((_, at) => verdicts[at] === "handled");
   const left = new Set(fresh.map(({ order }) => order.id));
   let ms = grouping.nowMs();
@@ -120,12 +117,8 @@ export async function applyInGroups(
  * statements. Of one that failed no statement succeeds any more, and its handler says so.
  * @param mark called before the first statement
  */
-async function applyByCustomer(
-  entries: readonly Entry[],
-  apply: Apply,
-  { execute, isCollateral, failsAlone }: Transaction,
-  mark: () => Promise<unknown>,
-) {
+async function applyByCustomer(entries: readonly Entry[], apply: Apply, within: Transaction, mark: Mark) {
+  const { execute, isCollateral, failsAlone } = within;
   const failed = new Map<Entry, Failure>();
   /** Entries of which something succeeded: a statement, or all. */
   const touched = new Set<Entry>();
@@ -139,15 +132,11 @@ async function applyByCustomer(
   /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
   const isOver = () => ended || struck.size > 0;
   const overError = new Error("the ledger's transaction is over");
-  function run(strings: TemplateStringsArray, values: SqlValue[]) {
-    marked ??= mark();
-    marked.catch(() => undefined);
-    return execute<never>(strings, ...values);
-  }
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
       const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
-      const rows = refusal ? Promise.reject(refusal.error) : run(strings, values);
+      if (!refusal) marked ??= mark();
+      const rows = refusal ? Promise.reject(refusal.error) : execute<never>(strings, ...values);
       statements.set(rows, entry);
       // Also one that nobody waits for is heard.
       rows.then(
