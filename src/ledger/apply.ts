@@ -46,7 +46,7 @@ export function createGrouping(nowMs = () => performance.now()) {
   };
 }
 
-type Mark = () => Promise<unknown>;
+type Mark = () => Promise<PromiseSettledResult<unknown>[]>;
 type Transaction = {
   execute: Tx;
   /** Whether a statement failed since one before it had. */
@@ -74,24 +74,19 @@ export async function applyInGroups(
   const { execute, takeBack, grouping, timeoutMs } = transaction;
   const failures = new Map<Entry, Failure>();
   const mayUndo = entries.length > 1;
+  const doomed = () => Promise.reject(new BatchError(failures));
   let marks = 0;
-  const mark: Mark = () => {
-    const made = Promise.all(
-      mayUndo ? [marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`] : [],
-    );
-    made.catch(() => undefined);
-    return made;
-  };
+  const mark: Mark = () =>
+    Promise.allSettled(mayUndo ? [marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`] : []);
   const fresh = entries.filter((_, at) => verdicts[at] === "handled");
   const left = new Set(fresh.map(({ order }) => order.id));
   let ms = grouping.nowMs();
   const untilMs = ms + timeoutMs / 2;
   for (let rest = fresh; rest.length > 0 && ms < untilMs; ) {
     const beganMs = ms;
-    const group = rest.slice(0, mayUndo ? grouping.next(rest.length, untilMs - ms) : 1);
+    const group = rest.slice(0, grouping.next(rest.length, untilMs - ms));
     const { failed, isSpoilt } = await applyByCustomer(group, apply, transaction, mark);
     for (const [entry, failure] of failed) failures.set(entry, failure);
-    const doomed = () => Promise.reject(new BatchError(failures));
     if (failed.size > 0 && !mayUndo) return doomed();
     if (isSpoilt) await execute`ROLLBACK TO SAVEPOINT one`.catch(doomed);
     const failedCustomers = new Set<string>();
@@ -104,11 +99,11 @@ export async function applyInGroups(
     rest = isSpoilt ? [...kept, ...others] : others;
     if (!isSpoilt) for (const { order } of kept) left.delete(order.id);
     ms = grouping.nowMs();
-    grouping.ended(ms - beganMs, isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0);
+    if (mayUndo)
+      grouping.ended(ms - beganMs, isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0);
   }
   // Where a role may not do that, they are left out in a transaction that follows.
-  if (left.size > 0)
-    await takeBack(JSON.stringify([...left])).catch(() => Promise.reject(new BatchError(failures)));
+  if (left.size > 0) await takeBack(JSON.stringify([...left])).catch(doomed);
   return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
 }
 
@@ -127,7 +122,7 @@ async function applyByCustomer(entries: readonly Entry[], apply: Apply, within: 
   /** Statements under way, the oldest first: that is the one that the database is at. */
   const statements = new Map<Promise<unknown>, Entry>();
   let unavailable: LedgerUnavailableError | undefined;
-  let marked: Promise<unknown> | undefined;
+  let marked: ReturnType<Mark> | undefined;
   let [ended, isBroken] = [false, false];
   /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
   const isOver = () => ended || struck.size > 0;
@@ -172,7 +167,7 @@ async function applyByCustomer(entries: readonly Entry[], apply: Apply, within: 
   await Promise.allSettled(statements.keys());
   ended = true;
   if (unavailable) throw unavailable;
-  await marked;
+  for (const made of (await marked) ?? []) if (made.status === "rejected") throw made.reason;
   if (struck.size > 0 && failed.size === 0) throw new BatchError(failed);
   const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => touched.has(entry));
   // Where no statement was run, there is nothing to undo, and the savepoint is another group's.
