@@ -1,7 +1,7 @@
 /** The client against a server that answers as the balancer may, and its types against the document of today. */
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
-import { openApi } from "../src/http/openapi.ts";
+import { openApi } from "../src/http/server.ts";
 import { createClient, tryLimitMs } from "./client.ts";
 import { describeApi } from "./describe-api.ts";
 

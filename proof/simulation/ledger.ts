@@ -41,7 +41,8 @@ export function createSimulatedLedger(options: {
       const { verdicts, fresh } = database.insert(entries);
       const { execute, effects } = openStatements(orders, clock, statementTimeoutMs);
       const left = new Set<string>();
-      const applied = applyInGroups(entries, verdicts, apply, {
+      const applied = applyInGroups(entries, verdicts, {
+        apply,
         execute,
         isCollateral: () => false,
         failsAlone: () => random.chance(0.5),

@@ -13,8 +13,7 @@ import type { startConsumer } from "./tier.ts";
 
 /** Below the balancer's bound (lb/haproxy.cfg). */
 const mostWaitS = 20;
-const askEveryMs = 100;
-const lookUpTimeoutMs = 5_000;
+const [askEveryMs, lookUpTimeoutMs] = [100, 5_000];
 
 type Told = Pick<ReturnType<typeof startConsumer>, "unready" | "committed" | "waiting">;
 
@@ -51,10 +50,9 @@ export function createHandlingApp(parts: Told & { ledger: Ledger; registry: Regi
       const nextAt = new Date(clock.epochMs() + notBeforeMs - clock.nowMs()).toISOString();
       return c.json({ id, status: "waiting", attempts, nextAt, reason });
     }
-    if (!place) throw notKnown();
+    if (!place || Number(comeTo) > place.offset) throw notKnown();
     if (comeTo === undefined) throw unavailable("Kafka does not tell how far the group has come: ask again");
-    if (comeTo <= place.offset) return c.json({ id, status: "accepted", ...place });
-    throw notKnown();
+    return c.json({ id, status: "accepted", ...place });
   });
   return app;
 }

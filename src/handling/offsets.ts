@@ -151,8 +151,7 @@ type Finished = { leaderEpoch: number; newestMs: number; ranges: [from: number, 
 
 /** From offset 0 on, for tools may commit another one with it: by turns how many are not finished and are, in base 36. */
 function encoded(head: string, offset: number, next: number, unfinished: Iterable<number>, known?: Finished) {
-  let text = head;
-  let at = 0;
+  let [text, at] = [head, 0];
   const add = (from: number, to: number) => {
     const runs = `,${(from - at).toString(36)},${(to - from).toString(36)}`;
     if (from >= to || text.length + runs.length > maxMetadata) return;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { orderSchema } from "../order.ts";
 import { outcomes } from "../outcomes.ts";
-import { openApi } from "./openapi.ts";
+import { openApi } from "./server.ts";
 
 // As a client receives it.
 const document = JSON.parse(JSON.stringify(openApi));

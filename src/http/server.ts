@@ -2,10 +2,14 @@
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
 import { ConfigError } from "../config.ts";
+import { orderSchema as Order } from "../order.ts";
 import { OutcomeError, problemResponse } from "../outcomes.ts";
 import type { Logger } from "../runtime/log.ts";
 import { gaugeOfNow } from "../runtime/metrics.ts";
-import { openApi } from "./openapi.ts";
+import document from "./openapi.json" with { type: "json" };
+
+/** The interface as an OpenAPI 3.1 document, as `bun run client:types` has written it, with the order as it is validated. */
+export const openApi = { ...document, components: { schemas: { ...document.components.schemas, Order } } };
 
 /**
  * An application with /livez, /readyz, /metrics, /openapi.json and its page, /api, whose errors are problem documents.

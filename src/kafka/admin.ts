@@ -14,8 +14,7 @@ export type Asking = ReturnType<typeof openAsking>;
 
 /** @param client one that is connected, for as long as this is open */
 export function openAsking(client: Pointer) {
-  let underWay = 0;
-  let closed = false;
+  let [underWay, closed] = [0, false];
   return {
     /** @throws Error with the brokers' words when they refuse; when none answers in time; when the request can't be made */
     async ask<Answer>(timeoutMs: number, { send, read }: Exchange<Answer>): Promise<Answer> {

@@ -4,9 +4,7 @@ import { connect } from "node:tls";
 import type { KafkaConfig } from "../config.ts";
 import type Kafka from "./addon.ts";
 
-const repeatAfterMs = 60_000;
-const mostTexts = 100;
-const probeTimeoutMs = 2_000;
+const [repeatAfterMs, probeTimeoutMs, mostTexts] = [60_000, 2_000, 100];
 /** Errors that say nothing: their words come by the log. */
 const wordless = /^(broker transport|host resolution|authentication) failure$|^ssl error$/;
 

@@ -47,7 +47,8 @@ export function createGrouping(nowMs = () => performance.now()) {
 }
 
 type Mark = () => Promise<PromiseSettledResult<unknown>[]>;
-type Transaction = {
+type Within = {
+  apply: Apply;
   execute: Tx;
   /** Whether a statement failed since one before it had. */
   isCollateral: (error: unknown) => boolean;
@@ -65,13 +66,8 @@ type Transaction = {
  * undone; so is what others of its group did, who are applied again. Left out is also whom there is no time for.
  * @returns what became of each entry. @throws BatchError, also where an entry is alone; LedgerUnavailableError if met
  */
-export async function applyInGroups(
-  entries: readonly Entry[],
-  verdicts: readonly Verdict[],
-  apply: Apply,
-  transaction: Transaction,
-): Promise<Recorded[]> {
-  const { execute, takeBack, grouping, timeoutMs } = transaction;
+export async function applyInGroups(entries: readonly Entry[], verdicts: readonly Verdict[], within: Within) {
+  const { execute, takeBack, grouping, timeoutMs } = within;
   const failures = new Map<Entry, Failure>();
   const mayUndo = entries.length > 1;
   const doomed = () => Promise.reject(new BatchError(failures));
@@ -85,7 +81,7 @@ export async function applyInGroups(
   for (let rest = fresh; rest.length > 0 && ms < untilMs; ) {
     const beganMs = ms;
     const group = rest.slice(0, grouping.next(rest.length, untilMs - ms));
-    const { failed, isSpoilt } = await applyByCustomer(group, apply, transaction, mark);
+    const { failed, isSpoilt } = await applyByCustomer(group, within, mark);
     for (const [entry, failure] of failed) failures.set(entry, failure);
     if (failed.size > 0 && !mayUndo) return doomed();
     if (isSpoilt) await execute`ROLLBACK TO SAVEPOINT one`.catch(doomed);
@@ -104,7 +100,9 @@ export async function applyInGroups(
   }
   // Where a role may not do that, they are left out in a transaction that follows.
   if (left.size > 0) await takeBack(JSON.stringify([...left])).catch(doomed);
-  return entries.map((entry, at) => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]));
+  return entries.map(
+    (entry, at): Recorded => (left.has(entry.order.id) ? failures.get(entry) : verdicts[at]),
+  );
 }
 
 /**
@@ -112,10 +110,10 @@ export async function applyInGroups(
  * statements. Of one that failed no statement succeeds any more, and its handler says so.
  * @param mark called before the first statement
  */
-async function applyByCustomer(entries: readonly Entry[], apply: Apply, within: Transaction, mark: Mark) {
-  const { execute, isCollateral, failsAlone } = within;
+async function applyByCustomer(entries: readonly Entry[], within: Within, mark: Mark) {
+  const { apply, execute, isCollateral, failsAlone } = within;
   const failed = new Map<Entry, Failure>();
-  /** Entries of which something succeeded: a statement, or all. */
+  /** Entries of which a statement succeeded. */
   const touched = new Set<Entry>();
   /** Entries whose statements failed for another's sake. */
   const struck = new Set<Entry>();
@@ -159,8 +157,7 @@ async function applyByCustomer(entries: readonly Entry[], apply: Apply, within: 
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const customer = partyOf(entry.order);
-    const failing = (error: unknown) => fail(entry, error);
-    const begin = () => apply(entry, txOf(entry)).then(() => void touched.add(entry), failing);
+    const begin = () => apply(entry, txOf(entry)).catch((error) => fail(entry, error));
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());

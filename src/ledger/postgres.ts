@@ -124,7 +124,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         const { verdicts, tables } = await inserting.catch(blameOwn);
         tables.delete("ledger_current");
         if (tables.size > 0) await keepGenerations(sql, [...tables]).catch(blameOwn);
-        const recorded = await applyInGroups(entries, verdicts, apply, {
+        const recorded = await applyInGroups(entries, verdicts, {
+          apply,
           execute,
           isCollateral: (error) => codeOf(error) === inFailedTransaction,
           failsAlone: () => false,

@@ -126,7 +126,8 @@ export function createSqliteLedger(path: string): Ledger {
     record: (entries, apply) =>
       transaction(async () => {
         const { verdicts } = await insert(askOf(database()), words, entries);
-        return applyInGroups(entries, verdicts, apply, {
+        return applyInGroups(entries, verdicts, {
+          apply,
           execute: txOf(database()),
           isCollateral: (error) => error === rolledBack,
           failsAlone: () => database().inTransaction,
