@@ -43,8 +43,7 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
   let [leaving, heldBefore] = [false, 0];
-  let polledAtMs = clock.nowMs();
-  let progressAtMs = polledAtMs;
+  let [polledAtMs, progressAtMs] = [clock.nowMs(), clock.nowMs()];
   /** Who leaves gives all that it has back by itself; what the group still demands is met by whoever closes the consumer. */
   function nextDemand(): Rebalance | undefined {
     if (state.is === "releasing") return undefined;

@@ -22,8 +22,7 @@ const ours = /^5,[^,]+(,-?\d+){4}(,\d+:-?\d+)(:\d+:-?\d+)*(,[0-9a-z]+)*$/;
 
 /** How far a log was seen, and marks on the way, by which it is checked whether it was cut. @param claim of who owned it before */
 function createSight(start: number | undefined, claim: ReturnType<typeof told>) {
-  let next = start;
-  let newestMs = claim?.newestMs ?? -1;
+  let [next, newestMs] = [start, claim?.newestMs ?? -1];
   /** Where the newest gap ends: what nobody is shown may be newer, as a transaction's marker. */
   let seenFrom = claim && (next ?? 0) <= claim.next ? claim.from : (next ?? 0);
   /** In the order of the offsets; each is checked once there are records beyond it. */
@@ -87,8 +86,7 @@ export function createOffsetTracker(
   /** What is not finished, in the order of the offsets. */
   const open = new Map<number, Taken>();
   let newestEpoch = start?.leaderEpoch ?? -1;
-  let committed = start;
-  let [progressed, brief] = [false, false];
+  let [committed, progressed, brief] = [start, false, false];
   const oldest = (): Taken | undefined => open.values().next().value;
   return {
     ...seen,

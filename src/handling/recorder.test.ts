@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Registry } from "prom-client";
 import { recordOf, temporaryLedger } from "../../testing/test-consumer.ts";
 import { consumerConfig } from "../config.ts";
+import type { Apply, Entry } from "../ledger/ledger.ts";
 import { createLedger } from "../ledger/open.ts";
 import { realClock } from "../runtime/clock.ts";
 import { createLogger } from "../runtime/log.ts";
@@ -59,6 +60,43 @@ test("whatever happens, it stays from one to its maximum", () => {
   );
 });
 
+const workOf = (key: string) =>
+  new Work(
+    { value: Buffer.from(String(recordOf(key).value)), partition: 0, offset: 0 } as never,
+    { leaving: false } as never,
+    {} as never,
+  );
+
+test("orders that are applied again in their transaction, for another's sake, take no longer for that", async () => {
+  let nowMs = 0;
+  let applied = Promise.resolve();
+  const ledger = {
+    async record(entries: Entry[], apply: Apply) {
+      for (const group of [entries, entries, entries.slice(0, 1), entries.slice(1)])
+        await Promise.all(group.map((entry) => apply(entry, undefined as never)));
+      return entries.map(() => "handled");
+    },
+  };
+  const recorder = createRecorder(consumerConfig({ KAFKA_BROKERS: "none:1", LEDGER_URL: "sqlite:none" }), {
+    ...{ ledger, clock: { ...realClock, nowMs: () => nowMs }, random: Math.random },
+    metrics: createHandlingMetrics(new Registry()),
+    log: createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" }),
+  } as never);
+  const first = recorder.mostOrders();
+  const works = Array.from({ length: first }, (_, n) => workOf(`order ${n}`));
+  await recorder.record(works, async (work) => {
+    // Those of a group at the same time.
+    if (work === works[0] || work === works[1])
+      applied = Promise.resolve().then(() => {
+        nowMs += 150;
+      });
+    await applied;
+  });
+  expect(nowMs).toBe(900);
+  // Of 900 ms 300 count.
+  expect(recorder.mostOrders()).toBe(2 * first);
+});
+
 test("an order that goes alone says nothing of how many others share a transaction; no deadline is left behind", async () => {
   using file = temporaryLedger();
   const ledger = createLedger(file.url, { connections: 1, handlerTimeoutMs: 1_000 });
@@ -76,15 +114,7 @@ test("an order that goes alone says nothing of how many others share a transacti
     log: createLogger("test", { INSTANCE: "test", LOG_LEVEL: "silent" }),
   } as RecorderParts);
   const first = recorder.mostOrders();
-  const aloneWork = (key: string) => {
-    const { value } = recordOf(key);
-    const work = new Work(
-      { value: Buffer.from(String(value)), partition: 0, offset: 0 } as never,
-      { leaving: false } as never,
-      {} as never,
-    );
-    return Object.assign(work, { alone: true });
-  };
+  const aloneWork = (key: string) => Object.assign(workOf(key), { alone: true });
   const slow = await recorder.record([aloneWork("slow")], async () => {
     expect(timers.size).toBe(1);
     nowMs += 900;

@@ -5,8 +5,7 @@ export type TraceContext = { traceparent: string; tracestate?: string };
 /** As much as is to be propagated at least (3.3.1.5), and here at most: a batch carries it a thousand times. */
 const maxStateChars = 512;
 /** Longer members go first where they are too many characters in all (3.3.1.5). */
-const longMemberChars = 128;
-const maxMembers = 32;
+const [longMemberChars, maxMembers] = [128, 32];
 
 /** Version, ids and flags, and what a version above 00 may add after a dash; a comma would be a second line (3.2). */
 const parentForm =

@@ -14,10 +14,9 @@ export function bare(sql: string): string {
 const notForHandlers =
   /^[\s;]*(ABORT|ATTACH|BEGIN|COMMIT|DEALLOCATE|DETACH|DISCARD|END|LISTEN|PRAGMA(?!\s+(defer_foreign_keys|\w*(info|list|check))\b)|PREPARE|RELEASE|RESET|ROLLBACK|SAVEPOINT|SET(?!\s+(LOCAL|CONSTRAINTS)\b)|START)\b/i;
 
-/** What would outlast the transaction on its connection, have no end on the server, or others' statements run as another role. */
+/** What would outlast the transaction on its connection, or run others' statements as another role; the second with its literals. */
 const ofTheSession =
   /\bpg_(try_)?advisory_lock\w*|\bSET\s+LOCAL\s+(ROLE|SESSION\s+AUTHORIZATION)\b|\bWITH\s+HOLD\b(?!\s*(AS\b|\())|\bCREATE\s+((?!(AS|ON)\b)\w+\s+){1,6}(pg_)?temp\s*\.|(\bCREATE\s+(OR\s+REPLACE\s+)?|(?<!\b(INSERT|MERGE|REPLACE)(\s+OR\s+\w+)?\s+)\bINTO\s+)((LOCAL|GLOBAL)\s+)?TEMP(ORARY)?\s(?![\s\S]*\bON\s+COMMIT\s+DROP\b)/i;
-/** The same, where literals tell it. */
 const settings =
   /(?<!\bcurrent_setting\s*\(\s*')\bstatement_timeout\b|\bset_config\s*\((\s*'role'|[^)]*\bfalse\s*\))/i;
 
@@ -31,13 +30,14 @@ function forbidden(strings: TemplateStringsArray): { error: Error } | undefined 
 
 /**
  * How many orders share a savepoint: all, until one of them has others undone; then fewer, for each that fails costs what its
- * group does twice. Or more again, where groups take their time whatever their size.
+ * group does twice. Or more again, where groups take their time whatever their size, e.g. as handlers wait for something else: one
+ * after another all of them are to take 50 ms.
  */
 export function createGrouping(nowMs = () => performance.now()) {
   let [most, tookMs] = [Number.POSITIVE_INFINITY, 0];
   return {
     nowMs,
-    next: (orders: number, leftMs: number) => Math.max(most, Math.ceil((orders * tookMs) / leftMs)),
+    next: (orders: number) => Math.max(most, Math.ceil((orders * tookMs) / 50)),
     /** @param failedAt number of the first in it for which it was undone; 0: it was kept */
     ended(ms: number, failedAt: number): void {
       if (failedAt > 0) most = Math.max(1, Math.min(most / 2, 3 * Math.sqrt(failedAt)));
@@ -80,7 +80,7 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
   const untilMs = ms + timeoutMs / 2;
   for (let rest = fresh; rest.length > 0 && ms < untilMs; ) {
     const beganMs = ms;
-    const group = rest.slice(0, grouping.next(rest.length, untilMs - ms));
+    const group = rest.slice(0, grouping.next(rest.length));
     const { failed, isSpoilt } = await applyByCustomer(group, within, mark);
     for (const [entry, failure] of failed) failures.set(entry, failure);
     if (failed.size > 0 && !mayUndo) return doomed();

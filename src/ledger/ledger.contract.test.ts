@@ -180,6 +180,23 @@ describe.each([
     for (const { order } of [good, after]) expect(await effectsOf(other, order.id)).toBe(1);
   });
 
+  test("where handlers wait for something else, few groups follow one another, whatever failed before", async () => {
+    const sour = () => Promise.reject(new Error("sour"));
+    // From then on groups are small.
+    for (const _ of [1, 2, 3, 4])
+      await ledger.record([entryOf("a"), entryOf("b")], (entry, tx) => write(entry, tx).then(sour));
+    const entries = Array.from({ length: 40 }, (_, index) => entryOf(`c${index}`));
+    let [atOnce, mostAtOnce] = [0, 0];
+    const recorded = await ledger.record(entries, async (entry, tx) => {
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce);
+      await Bun.sleep(30);
+      await write(entry, tx);
+      atOnce -= 1;
+    });
+    expect(new Set(recorded)).toEqual(new Set(["handled"]));
+    expect(mostAtOnce).toBeGreaterThan(15);
+  });
+
   test("a statement that failed is its order's failure, also when the handler swallows it or does not wait for it", async () => {
     for (const wait of [true, false]) {
       const [good, bad] = [entryOf("c1"), entryOf("c2")];

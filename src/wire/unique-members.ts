@@ -22,9 +22,7 @@ export function hasManyStrings(bytes: Uint8Array, maxBytes: number): boolean {
 
 /** By bytes: in UTF-8 none of a longer character is one of these three. @param strings where each is noted, as a number */
 function colonsOutsideStrings(json: Uint8Array, strings?: Set<number>): number {
-  let count = 0;
-  let inString = false;
-  let hash = 0;
+  let [count, hash, inString] = [0, 0, false];
   for (let n = 0; n < json.length; n += 1) {
     const byte = json[n] as number;
     if (byte === quote) {
