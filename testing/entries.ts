@@ -1,5 +1,11 @@
 /** Ledger entries for tests: each is a new order, unless it is told otherwise. */
-import { BatchError, type Entry, type Failure, type LedgerView, type Recorded } from "../src/ledger/ledger.ts";
+import {
+  BatchError,
+  type Entry,
+  type Failure,
+  type LedgerView,
+  type Recorded,
+} from "../src/ledger/ledger.ts";
 import { sampleOrder } from "../src/sample.ts";
 import { orderId } from "../src/wire/order-id.ts";
 
