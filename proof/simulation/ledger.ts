@@ -29,7 +29,7 @@ export function createSimulatedLedger(options: {
   function of(process: Process, clock: Clocked): Ledger {
     const grouping = createGrouping(clock.nowMs);
     // As where orders have failed before: groups are small from the start.
-    for (let failed = processes++ % 5; failed > 0; failed -= 1) grouping.ended(0, 1);
+    for (let failed = processes++ % 5; failed > 0; failed -= 1) grouping.ended(0, 1, 1);
     async function record(
       entries: readonly Entry[],
       apply: Parameters<Ledger["record"]>[1],

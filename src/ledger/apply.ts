@@ -31,17 +31,18 @@ function forbidden(strings: TemplateStringsArray): { error: Error } | undefined 
 /**
  * How many orders share a savepoint: all, until one of them has others undone; then fewer, for each that fails costs what its
  * group does twice. Or more again, where groups take their time whatever their size, e.g. as handlers wait for something else: one
- * after another all of them are to take 50 ms.
+ * after another all of them are to take 100 ms.
  */
 export function createGrouping(nowMs = () => performance.now()) {
   let [most, tookMs] = [Number.POSITIVE_INFINITY, 0];
   return {
     nowMs,
-    next: (orders: number) => Math.max(most, Math.ceil((orders * tookMs) / 50)),
+    next: (orders: number) => Math.max(most, Math.ceil((orders * tookMs) / 100)),
     /** @param failedAt number of the first in it for which it was undone; 0: it was kept */
-    ended(ms: number, failedAt: number): void {
-      if (failedAt > 0) most = Math.max(1, Math.min(most / 2, 3 * Math.sqrt(failedAt)));
-      else [most, tookMs] = [most * 1.25, ms];
+    ended(ms: number, orders: number, failedAt: number): void {
+      // What a large one takes is mostly for its orders.
+      tookMs = Math.max(tookMs / 2, failedAt > 0 ? 0 : ms / Math.max(1, orders / 16));
+      most = failedAt > 0 ? Math.max(1, Math.min(most / 2, 3 * Math.sqrt(failedAt))) : most * 1.25;
     },
   };
 }
@@ -95,8 +96,8 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
     rest = isSpoilt ? [...kept, ...others] : others;
     if (!isSpoilt) for (const { order } of kept) left.delete(order.id);
     ms = grouping.nowMs();
-    if (mayUndo)
-      grouping.ended(ms - beganMs, isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0);
+    const failedAt = isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0;
+    if (mayUndo) grouping.ended(ms - beganMs, group.length, failedAt);
   }
   // Where a role may not do that, they are left out in a transaction that follows.
   if (left.size > 0) await takeBack(JSON.stringify([...left])).catch(doomed);
