@@ -175,7 +175,8 @@ test("the deadline is set once and goes with every try; no client can set it, no
     await post(balancer, { "idempotency-key": key, "answer-by": "1", "order-key": "mine" });
   const toMs = Date.now();
   for (const request of good.requests) {
-    expect(Number(headerOf(request, "answer-by")) - 20_000).toBeWithin(fromMs, toMs + 1);
+    // The balancer reads its clock once a turn of its loop.
+    expect(Number(headerOf(request, "answer-by")) - 20_000).toBeWithin(fromMs - 100, toMs + 1);
     expect(headerOf(request, "order-key")).toMatch(/^[0-9A-F]{40}$/);
   }
   expect(broken.requests.length).toBeGreaterThan(0);

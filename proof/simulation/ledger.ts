@@ -20,7 +20,7 @@ export function createSimulatedLedger(options: {
   conduct: () => Pick<Conduct, "transaction" | "inserted">;
   say: (what: string) => void;
 }) {
-  const { random, orders, conduct } = options;
+  const { orders, conduct } = options;
   const database = createDatabase(options);
   const { rows, troubles, work, locks } = database;
 
@@ -45,7 +45,6 @@ export function createSimulatedLedger(options: {
         apply,
         execute,
         isCollateral: () => false,
-        failsAlone: () => random.chance(0.5),
         takeBack: async (ids) => {
           for (const id of JSON.parse(ids)) left.add(id);
         },

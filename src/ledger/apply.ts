@@ -53,8 +53,6 @@ type Within = {
   execute: Tx;
   /** Whether a statement failed since one before it had. */
   isCollateral: (error: unknown) => boolean;
-  /** Whether a statement that failed undid nothing but itself. */
-  failsAlone: () => boolean;
   /** Takes back the ledger's rows with these ids, a JSON array. */
   takeBack: (ids: string) => Promise<unknown>;
   grouping: ReturnType<typeof createGrouping>;
@@ -96,7 +94,8 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
     rest = isSpoilt ? [...kept, ...others] : others;
     if (!isSpoilt) for (const { order } of kept) left.delete(order.id);
     ms = grouping.nowMs();
-    const failedAt = isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 : 0;
+    // Where nobody says whose fault it was, a smaller group follows.
+    const failedAt = isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 || group.length : 0;
     if (mayUndo) grouping.ended(ms - beganMs, group.length, failedAt);
   }
   // Where a role may not do that, they are left out in a transaction that follows.
@@ -112,7 +111,7 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
  * @param mark called before the first statement
  */
 async function applyByCustomer(entries: readonly Entry[], within: Within, mark: Mark) {
-  const { apply, execute, isCollateral, failsAlone } = within;
+  const { apply, execute, isCollateral } = within;
   const failed = new Map<Entry, Failure>();
   /** Entries of which a statement succeeded. */
   const touched = new Set<Entry>();
@@ -137,7 +136,7 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
         () => statements.delete(rows) && touched.add(entry),
         (error) => {
           statements.delete(rows);
-          isBroken ||= !refusal && !failsAlone();
+          isBroken ||= !refusal;
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
           else if (error === overError || isCollateral(error)) struck.add(entry);
           else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
@@ -166,7 +165,7 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
   ended = true;
   if (unavailable) throw unavailable;
   for (const made of (await marked) ?? []) if (made.status === "rejected") throw made.reason;
-  if (struck.size > 0 && failed.size === 0) throw new BatchError(failed);
+  if (struck.size > 0 && failed.size === 0 && entries.length === 1) throw new BatchError(failed);
   const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => touched.has(entry));
   // Where no statement was run, there is nothing to undo, and the savepoint is another group's.
   return { failed, isSpoilt: isSpoilt && marked !== undefined };

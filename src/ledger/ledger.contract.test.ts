@@ -22,7 +22,10 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
-const effectSchema = ["CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL, note TEXT)"];
+const effectSchema = [
+  "CREATE TABLE IF NOT EXISTS effects (id TEXT NOT NULL, note TEXT)",
+  "CREATE TABLE IF NOT EXISTS strict (id TEXT NOT NULL)",
+];
 const write = async (entry: Entry, tx: Tx) => {
   await tx`INSERT INTO effects (id, note) VALUES (${entry.order.id}, ${null})`;
 };
@@ -180,11 +183,27 @@ describe.each([
     for (const { order } of [good, after]) expect(await effectsOf(other, order.id)).toBe(1);
   });
 
-  test("where handlers wait for something else, few groups follow one another, whatever failed before", async () => {
+  const makeGroupsSmall = async () => {
     const sour = () => Promise.reject(new Error("sour"));
-    // From then on groups are small.
     for (const _ of [1, 2, 3, 4])
       await ledger.record([entryOf("a"), entryOf("b")], (entry, tx) => write(entry, tx).then(sour));
+  };
+
+  test("no group begins when half of the time is over that handlers have, or those in it would be late for the others", async () => {
+    await makeGroupsSmall();
+    const entries = Array.from({ length: 30 }, (_, index) => entryOf(`c${index}`));
+    const work = async (entry: Entry, tx: Tx) => {
+      for (const untilMs = performance.now() + 12; performance.now() < untilMs; );
+      await write(entry, tx);
+    };
+    const recorded = await ledger.record(entries, work, 100);
+    const handled = recorded.filter((end) => end === "handled").length;
+    expect(handled).toBeWithin(1, 20);
+    expect(recorded.slice(handled)).toEqual(Array.from(recorded.slice(handled), () => undefined));
+  });
+
+  test("where handlers wait for something else, few groups follow one another, whatever failed before", async () => {
+    await makeGroupsSmall();
     const entries = Array.from({ length: 40 }, (_, index) => entryOf(`c${index}`));
     let [atOnce, mostAtOnce] = [0, 0];
     const recorded = await ledger.record(entries, async (entry, tx) => {
@@ -195,6 +214,33 @@ describe.each([
     });
     expect(new Set(recorded)).toEqual(new Set(["handled"]));
     expect(mostAtOnce).toBeGreaterThan(8);
+  });
+
+  test("what a statement that failed did nevertheless is undone too", async () => {
+    // On SQLite it keeps what it did until then; PostgreSQL does not know the word.
+    const [good, bad] = [entryOf("c1"), entryOf("c2")];
+    const failing = ledger.record([good, bad], async (entry, tx) => {
+      if (entry === good) await write(entry, tx);
+      else
+        await tx`INSERT OR FAIL INTO strict SELECT value FROM json_each(${JSON.stringify([bad.order.id, null])})`;
+    });
+    expect(await failing).toEqual(["handled", { place: "statement", error: expect.any(Error) }]);
+    await ledger.record([entryOf("reader")], async (_, tx) => {
+      expect(await tx`SELECT id FROM strict`).toHaveLength(0);
+    });
+  });
+
+  test("who throws while a statement of its own waits behind others' is found, and no batch is undone for it", async () => {
+    const entries = Array.from({ length: 20 }, (_, index) => entryOf(`c${index}`));
+    const bad = entries[13];
+    const recorded = await ledger.record(entries, async (entry, tx) => {
+      const written = write(entry, tx);
+      if (entry === bad) throw new Error("sour");
+      await written;
+    });
+    const failure = { place: "handler" as const, error: expect.any(Error) };
+    expect(recorded).toEqual(entries.map((entry) => (entry === bad ? failure : "handled")));
+    for (const entry of entries) expect(await effectsOf(other, entry.order.id)).toBe(Number(entry !== bad));
   });
 
   test("a statement that failed is its order's failure, also when the handler swallows it or does not wait for it", async () => {

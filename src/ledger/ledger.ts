@@ -42,7 +42,7 @@ export interface Ledger {
   /**
    * In one transaction: a row for each order that is new, a counted delivery for each that is not, and `apply` for
    * the new ones only; different customers' at the same time, one customer's one after another.
-   * @param statementTimeoutMs longest for a statement of `apply`, where one can be ended. @returns what became of each, in order
+   * @param statementTimeoutMs of all `apply`, and longest for a statement, where one can be ended. @returns what became of each
    * @throws BatchError or LedgerUnavailableError: nothing was written, or all where a connection broke in the commit
    */
   record(entries: readonly Entry[], apply: Apply, statementTimeoutMs?: number): Promise<Recorded[]>;

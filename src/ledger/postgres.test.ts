@@ -257,16 +257,14 @@ test.each([
 test("who was held up by another is not blamed for what it still does when the transaction is over", async () => {
   const [slow, heldUp] = [entryOf("slow"), entryOf("held up")];
   let late: Tx | undefined;
-  const recording = ledger.record([slow, heldUp], async (entry, tx) => {
-    const done = tx`SELECT 1`;
+  const work = async (entry: Entry, tx: Tx) => {
+    const done = tx`SELECT pg_sleep(0.3)`;
     if (entry === slow) return void (await done);
     late = tx;
     throw new Error("its time is over, and its statement is behind another's");
-  });
-  const error: BatchError = await recording.then(undefined, (error) => error);
-  expect(error).toBeInstanceOf(BatchError);
+  };
+  expect(await ledger.record([slow, heldUp], work, 500)).toEqual([undefined, undefined]);
   await expect((late as unknown as Tx)`SELECT 1`).rejects.toThrow("over");
-  expect([...error.failures]).toEqual([]);
 });
 
 test("a transaction whose time is over begins no more groups: their orders are not come to, and nobody's fault", async () => {

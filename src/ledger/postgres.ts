@@ -128,7 +128,6 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
           apply,
           execute,
           isCollateral: (error) => codeOf(error) === inFailedTransaction,
-          failsAlone: () => false,
           takeBack: (ids) => askOf(sql)(`DELETE FROM ledger_current WHERE ${words.among("id", "uuid")}`, ids),
           grouping,
           timeoutMs: statementTimeoutMs,

@@ -123,17 +123,16 @@ export function createSqliteLedger(path: string): Ledger {
         await locked(database, `PRAGMA ${setting}`).catch(blame);
       await transaction(() => migrateSqlite(database(), { ledger: tables, effect }, blame));
     },
-    record: (entries, apply) =>
+    record: (entries, apply, timeoutMs = longestApplyMs) =>
       transaction(async () => {
         const { verdicts } = await insert(askOf(database()), words, entries);
         return applyInGroups(entries, verdicts, {
           apply,
           execute: txOf(database()),
           isCollateral: (error) => error === rolledBack,
-          failsAlone: () => database().inTransaction,
           takeBack: (ids) => askOf(database())(`DELETE FROM ledger WHERE ${words.among("id", "uuid")}`, ids),
           grouping,
-          timeoutMs: longestApplyMs,
+          timeoutMs,
         });
       }).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
