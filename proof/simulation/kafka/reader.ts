@@ -49,10 +49,11 @@ export function createSimulatedReader(options: {
   ): DeliveredRecord[] {
     if (position.fetched.length === 0) {
       if (topic.isOut(partition) || client.untold) return [];
-      if (random.chance(troubles.repeats))
+      if (random.chance(troubles.repeats)) {
         position.next = Math.max(logOf(partition).start(), position.next - random.int(1, 4));
-      // Who could not read on from its place so far reads from there.
-      position.from = Math.min(position.from, position.next);
+        // Who could not read on from its place so far reads from there.
+        position.from = Math.min(position.from, position.next);
+      }
       validate(client, partition, position);
       position.fetched = logOf(partition).from(position.next, random.int(1, mostFetched));
       if (random.chance(0.3)) return [];
