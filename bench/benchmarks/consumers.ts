@@ -84,7 +84,7 @@ async function measureConsumers(
   const own = { CONSUMER_GROUP: kafka.ORDERS_TOPIC, LEDGER_URL: ledger, LOG_LEVEL: "error" };
   const env = { ...kafka, ...own, LEDGER_BATCH_ORDERS };
   const members = Array.from({ length: side.members }, () =>
-    startWorker("consumer-side.ts", [String(side.handlerMs), String(orders)], env),
+    startWorker("consumer-side.ts", [side.handlerMs, orders, partitions / side.members].map(String), env),
   );
   try {
     for (const member of members) await member.says("ready", membersLimitMs, stop);

@@ -17,7 +17,7 @@ import { orderId } from "../../src/wire/order-id.ts";
 const batchOrders = 1_000;
 const pollMs = 10;
 
-const [handlerMs = "", count = ""] = Bun.argv.slice(2);
+const [handlerMs = "", count = "", share = ""] = Bun.argv.slice(2);
 const orders = Number(count);
 const config = consumerConfig();
 const ledger = createLedger(config.LEDGER_URL, {
@@ -81,7 +81,8 @@ async function consumer(takesMs: number): Promise<void> {
   });
   const sum = async (gauge: typeof metrics.committed) =>
     (await gauge.get()).values.reduce((all, { value }) => all + value, 0);
-  while ((await sum(metrics.owned)) === 0) await Bun.sleep(pollMs);
+  // What is handed over to it later was handled by another in part.
+  while ((await sum(metrics.owned)) !== Number(share)) await Bun.sleep(pollMs);
   await ready();
   for (let told = 0; ; await Bun.sleep(pollMs)) {
     // Reading this one sets the others.

@@ -6,6 +6,7 @@ import { startOrdersCluster } from "../../testing/kafka.ts";
 import { newPlace, recordOf } from "../../testing/test-consumer.ts";
 import { consumerConfig } from "../config.ts";
 import { openConsumer, type Rebalance } from "../kafka/consumer.ts";
+import type { CommittedOffset } from "../kafka/places.ts";
 import { realClock as clock } from "../runtime/clock.ts";
 import { createLogger } from "../runtime/log.ts";
 import { createHandlingMetrics } from "./metrics.ts";
@@ -52,16 +53,16 @@ test("who takes a partition on has the leader confirm its place, and reads what 
   await client.close();
 });
 
-test("where a cut log does not tell from where to read it again it is asked again, and not read from its beginning", async () => {
+/** Partition 0's ownership from where the group is. @param offsetsOf what librdkafka tells of the log as it is */
+async function ownershipOf(
+  committed: Map<number, CommittedOffset>,
+  offsetsOf: (ms: number) => number | undefined,
+) {
   const rewinds: unknown[] = [];
-  const places: (number | undefined)[] = [5, undefined, 5, 7];
-  let asked = 0;
-  // What librdkafka would tell: a record newer than the mark lies before it; from where to read on it tells the second time.
   const consumer = {
-    committed: async () =>
-      new Map([[0, { offset: 10, leaderEpoch: 0, metadata: "5,-,0,1000,0,10,10:1000" }]]),
-    offsetsOf: async () => {
-      const place = places[asked++];
+    committed: async () => committed,
+    offsetsOf: async (of: Map<number, number>) => {
+      const place = offsetsOf(of.get(0) as number);
       return new Map(place === undefined ? [] : [[0, place]]);
     },
     rewind: ({ offset }: { offset: unknown }) => rewinds.push(offset),
@@ -75,13 +76,41 @@ test("where a cut log does not tell from where to read it again it is asked agai
   const config = consumerConfig({ KAFKA_BROKERS: "127.0.0.1:1", LEDGER_URL: "sqlite:none" });
   const ownership = createOwnership(config, { ...parts, consumer: consumer as never, clock: ofTest });
   await ownership.takeOn([0], () => false);
+  return {
+    rewinds,
+    ...ownership,
+    take: (offset: number, timestampMs: number) => {
+      const record = { partition: 0, offset, leaderEpoch: 0, timestampMs, bytes: 1, own() {} };
+      ownership.take({ ...record, value: null, key: null } as never);
+    },
+    async watchFor(seconds: number): Promise<void> {
+      for (let second = 1; second <= seconds; second += 1) {
+        nowMs += 1_000;
+        ownership.watchLogs();
+        await clock.nextTurn();
+      }
+    },
+  };
+}
+
+test("where a cut log does not tell from where to read it again it is asked again, and not read from its beginning", async () => {
+  // A record newer than the mark lies before it; from where to read on it tells the second time.
+  const places = [5, undefined, 5, 7];
+  const committed = { offset: 10, leaderEpoch: 0, metadata: "5,-,0,1000,0,10,10:1000" };
+  const ownership = await ownershipOf(new Map([[0, committed]]), () => places.shift());
   ownership.watchLogs();
-  const record = { partition: 0, offset: 10, leaderEpoch: 0, timestampMs: 2_000, bytes: 1, own() {} };
-  ownership.take({ ...record, value: null, key: null } as never);
-  for (let second = 1; second < 6; second += 1) {
-    nowMs = second * 1_000;
-    ownership.watchLogs();
-    await clock.nextTurn();
-  }
-  expect(rewinds).toEqual([10, 7]);
+  ownership.take(10, 2_000);
+  await ownership.watchFor(5);
+  expect(ownership.rewinds).toEqual([10, 7]);
+});
+
+test("what was fetched before its brokers lost it hides nothing, where it comes at once with what is there since", async () => {
+  const since = Date.now();
+  const log = [0, 1, 2, 3].map((n) => since + n);
+  const ownership = await ownershipOf(new Map(), (ms) => log.findIndex((one) => one >= ms));
+  ownership.take(0, since - 5_000);
+  ownership.take(1, since - 4_999);
+  for (const offset of [2, 3]) ownership.take(offset, log[offset] as number);
+  await ownership.watchFor(5);
+  expect(ownership.rewinds).toEqual([0]);
 });

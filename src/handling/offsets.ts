@@ -34,7 +34,7 @@ function createSight(start: number | undefined, claim: ReturnType<typeof told>) 
   }
   mark();
   return {
-    mark,
+    ...{ mark, newestMs: (): number => newestMs },
     /** The offset after the newest record taken on; undefined before the first. */
     position: (): number | undefined => next,
     /** Whether an offset can only come from another log than the newest one. */

@@ -84,7 +84,7 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
     },
     /** Takes a record on; undefined where it is not this consumer's any more, or is known as finished. */
     take(record: DeliveredRecord): Work | undefined {
-      const { partition, offset } = record;
+      const { partition, offset, timestampMs } = record;
       const owner = owned.get(partition);
       if (!owner || owner.leaving) return undefined;
       // Where the log was cut below that place, this may be all that tells.
@@ -94,6 +94,9 @@ export function createOwnership(config: ConsumerConfig, parts: OwnershipParts) {
       if (owner.offsets.goesBack(offset)) cutAt(owner, offset);
       else if (from !== undefined && offset > from && consumer.watermarks(partition).lowOffset === offset)
         restarted("retention", { partition, from, to: offset });
+      // Fetched before brokers were away, it may come just before what is there since.
+      if (timestampMs > Math.max(owner.offsets.newestMs() + markEveryMs, clock.epochMs() - lateMs))
+        owner.offsets.mark();
       if (!owner.offsets.add(record)) return undefined;
       // Or what waits for long would keep in memory all that came with it.
       record.own();
