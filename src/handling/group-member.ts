@@ -42,8 +42,7 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
   let state: State = { is: "owning" };
   let trouble = { ...settled, fromMs: 0, toMs: Infinity };
   const held = () => owned.values().reduce((sum, { inHand }) => sum + inHand.records, 0);
-  let [leaving, heldBefore] = [false, 0];
-  let [polledAtMs, progressAtMs] = [clock.nowMs(), clock.nowMs()];
+  let [leaving, heldBefore, polledAtMs, progressAtMs] = [false, 0, clock.nowMs(), clock.nowMs()];
   /** Who leaves gives all that it has back by itself; what the group still demands is met by whoever closes the consumer. */
   function nextDemand(): Rebalance | undefined {
     if (state.is === "releasing") return undefined;
@@ -66,11 +65,11 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
       });
     }
   }
-  async function poll(): Promise<void> {
+  function poll(): number {
     // With enough in hand it takes one record now and then: that polls, and the others wait with librdkafka, where it is bounded.
     const batch = config.LEDGER_BATCH_ORDERS;
     const isBusy = processor.inHand(batch) >= (config.HANDLER_CONCURRENCY + 2) * batch;
-    if (isBusy && clock.nowMs() < polledAtMs + workingMs) return consumer.wait(busyMs);
+    if (isBusy && clock.nowMs() < polledAtMs + workingMs) return busyMs;
     // Before the poll: what it brings comes from where reading begins anew, if it does.
     watchLogs();
     const { records, errors } = consumer.poll(isBusy ? 1 : pollRecords);
@@ -82,19 +81,20 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
     const works = records.flatMap((record) => take(record) ?? []);
     if (works.length > 0) processor.push(works);
     heldBefore = held();
-    // There may be more at once; work that is under way goes on in between.
-    if (records.length + errors.length === pollRecords) await clock.nextTurn();
-    else await consumer.wait(isBusy ? busyMs : heldBefore > 0 || state.is !== "owning" ? workingMs : idleMs);
+    // Until the next one: there may be more at once; work that is under way goes on in between.
+    return records.length + errors.length === pollRecords ? 0 : isBusy ? busyMs : idleMs;
   }
   return {
     /** Runs until `leave`, and resolves when every partition is let go: the consumer's `close` leaves the group. */
     async run(): Promise<void> {
       while (!leaving || owned.size > 0) {
+        if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
+        const waitMs = poll();
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");
-        if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
-        await poll();
+        const mostMs = heldBefore > 0 || state.is !== "owning" ? Math.min(waitMs, workingMs) : waitMs;
+        await (mostMs === 0 ? clock.nextTurn() : consumer.wait(mostMs));
       }
     },
     leave(): void {
