@@ -2,7 +2,9 @@
 // 127.0.0.1 (produce, fetch, groups with cooperative rebalances, commits), with faults on demand.
 // The addon exports librdkafka's C API, so the brokers are of the very version that the clients have.
 // What it is not: nothing is kept on disk, and a partition keeps only its newest 5 MB or 100,000 messages. And a group
-// that gains or loses a member assigns anew only after `session.timeout.ms` less a second: set a short one.
+// that gains or loses a member assigns anew only after `session.timeout.ms` less a second: set a short one. Who asks for
+// its assignment after the group's leader is sent to join again, and until that is done no commit is taken: brokers take
+// one from a member until all have joined.
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
 import { existsSync } from "node:fs";
 import { addonPath } from "./addon.ts";

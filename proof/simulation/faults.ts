@@ -1,4 +1,5 @@
 /** What goes wrong in a world, and when: a few kinds of faults of those that there are. */
+import { topicOf } from "../../src/handling/offsets.ts";
 import { outside, type Process } from "./clock.ts";
 import type { World } from "./world.ts";
 
@@ -48,8 +49,9 @@ const kinds: Record<string, (world: World) => void> = {
     // And all that took the places of others: nobody could tell where the newest of those is lost, and another one is not.
     const to = random.int(log.start(), Math.max(log.start(), log.intactTo()));
     say(`all brokers lose what log ${log.partition} of ${log.end()} has from ${to} on, and are away`);
-    // What a consumer certainly had from there.
-    const had = Math.min(kafka.committed.get(log.partition)?.offset ?? 0, log.end());
+    // What a consumer certainly had from there: the group may still be at a place in a former topic.
+    const at = kafka.committed.get(log.partition);
+    const had = at && (topicOf(at) ?? "-") === kafka.topicId() ? Math.min(at.offset, log.end()) : 0;
     const lost = Math.max(0, had - to);
     const isBack = log.lose(to);
     function regrow(): void {

@@ -5,7 +5,7 @@ import type { OwnedPartition } from "./work.ts";
 /** A commit costs the brokers as much as an order's acknowledgement; what it leaves open comes again after a crash. */
 const intervalMs = 250;
 /** While partitions are given up, which waits for their commit. */
-const urgentIntervalMs = 10;
+const urgentIntervalMs = 50;
 const [afterFailureMs, timeoutMs] = [500, 10_000];
 
 /** librdkafka's. Lost: to another member, who begins at the last commit. During a rebalance: it succeeds a little later. */

@@ -31,8 +31,10 @@ export const introduction = `
   client -> HAProxy -> 3 producers -> Kafka -> 3 consumers -> ledger
 
 Kafka is librdkafka's mock cluster here: three brokers in one process, which
-keep the newest 5 MB of a partition and nothing on disk. All else is what runs
-on a real one. Kill what you like; Ctrl-C ends it with the verdict.
+keep the newest 5 MB of a partition and nothing on disk. While consumers join
+they may take no commit for some seconds: what was handled then comes again.
+All else is what runs on a real one. Kill what you like; Ctrl-C ends it with
+the verdict.
 `;
 
 /** The table: a line for each instance, and the two ends of the way. */
