@@ -81,10 +81,7 @@ export function createGroups<Item>(options: {
     if (held.length === 0) return;
     const items = held.splice(0);
     mode = "sent";
-    newest += 1;
-    size = items.length;
-    unsettled = size;
-    sentMs = performance.now();
+    [newest, sentMs, size, unsettled] = [newest + 1, performance.now(), items.length, items.length];
     send(items, newest);
   }
   return {
