@@ -111,20 +111,19 @@ test.each(["orders ", "orders\n", "a b", "orders!", "öl", "a".repeat(250)])("%j
 
 describe("what only makes sense together", () => {
   const ssl = { KAFKA_SECURITY_PROTOCOL: "ssl" };
+  const pem = import.meta.path;
   const user = { KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p" };
   test.each<[string, Record<string, string>]>([
     ["KAFKA_SASL_USERNAME", { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", KAFKA_SASL_PASSWORD: "p" }],
     ["KAFKA_SASL_PASSWORD", { KAFKA_SECURITY_PROTOCOL: "sasl_ssl", KAFKA_SASL_USERNAME: "u" }],
     ["set it to sasl_ssl", user],
     ["set it to sasl_ssl", { ...ssl, KAFKA_SASL_PASSWORD: "p" }],
-    ["KAFKA_SSL_KEY_LOCATION is missing", { ...ssl, KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem" }],
-    ["KAFKA_SSL_CERTIFICATE_LOCATION is missing", { ...ssl, KAFKA_SSL_KEY_LOCATION: "k.pem" }],
-    ["set it to ssl", { KAFKA_SSL_CA_LOCATION: "ca.pem" }],
-    [
-      "set it to ssl",
-      { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", ...user, KAFKA_SSL_CA_LOCATION: "ca.pem" },
-    ],
-    ["set it to ssl", { KAFKA_SSL_CERTIFICATE_LOCATION: "c.pem", KAFKA_SSL_KEY_LOCATION: "c.pem" }],
+    ["KAFKA_SSL_KEY_LOCATION is missing", { ...ssl, KAFKA_SSL_CERTIFICATE_LOCATION: pem }],
+    ["KAFKA_SSL_CERTIFICATE_LOCATION is missing", { ...ssl, KAFKA_SSL_KEY_LOCATION: pem }],
+    ["KAFKA_SSL_CA_LOCATION=/no/ca.pem is no file here", { ...ssl, KAFKA_SSL_CA_LOCATION: "/no/ca.pem" }],
+    ["set it to ssl", { KAFKA_SSL_CA_LOCATION: pem }],
+    ["set it to ssl", { KAFKA_SECURITY_PROTOCOL: "sasl_plaintext", ...user, KAFKA_SSL_CA_LOCATION: pem }],
+    ["set it to ssl", { KAFKA_SSL_CERTIFICATE_LOCATION: pem, KAFKA_SSL_KEY_LOCATION: pem }],
     ["MIN_INSYNC_REPLICAS", { REPLICATION_FACTOR: "1" }],
     ["MIN_INSYNC_REPLICAS", { MIN_INSYNC_REPLICAS: "4" }],
     ["DEAD_TOPIC", { ORDERS_TOPIC: "t", DEAD_TOPIC: "t" }],

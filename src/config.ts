@@ -1,5 +1,5 @@
 /** The only reader of the environment. A tier starts with all of it valid or not at all. A setting keeps its variable's name. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type SchemaOptions, type Static, type TObject, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -120,6 +120,8 @@ function read<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Static<T> {
   ];
   for (const name of needed) if (value[name] === undefined) faulty.add(name);
   const faults = [...faulty].map((name) => faultOf(name, schema.properties[name] ?? {}, textOf(name, env)));
+  for (const [name, path] of Object.entries(value))
+    if (name.endsWith("_LOCATION") && !existsSync(`${path}`)) faults.push(`${name}=${path} is no file here`);
   if ((certificate || value.KAFKA_SSL_CA_LOCATION) && !String(protocol).endsWith("ssl"))
     faults.push(`KAFKA_SECURITY_PROTOCOL=${protocol} has no certificates: set it to ssl or sasl_ssl`);
   if ((value.KAFKA_SASL_USERNAME || value.KAFKA_SASL_PASSWORD) && !String(protocol).startsWith("sasl"))

@@ -252,7 +252,24 @@ describe("where few come", () => {
 
   test("and those of clients that wait for answers do not, but for a second in 128", () => {
     expect(keptIn([645, 900], waiting)).toEqual([646, 769, 897]);
-    expect(keptIn([645, 900], (isKept) => (isKept ? 120 : 140)).length).toBeGreaterThan(230);
+    const alsoThinking = (isKept: boolean) => (isKept ? 124 : 140);
+    expect(keptIn([645, 900], alsoThinking)).toEqual([646, 769, 897]);
+    expect(keptIn([645, 900], (isKept) => (isKept ? 135 : 140)).length).toBeGreaterThan(230);
+  });
+
+  test("nor do they where so many come that they meet within a millisecond", () => {
+    const { spacing, kept } = spaced();
+    let number = 0;
+    // Each gap is as likely as of clients that know nothing of each other, and the same in each run.
+    const gapMs = (perS: number) => (-1_000 * Math.log((number++ * 0.618_034) % 1 || 1)) / perS;
+    for (const second of range(645, 769)) {
+      using _ = spyOn(Date, "now").mockReturnValue(second * 1_000);
+      spacing.came(second * 1_000);
+      const isKept = spacing.distanceMs(6) > 0;
+      if (isKept) kept.push(second);
+      for (let ms = 0; ms < 1_000; ms += gapMs(isKept ? 800 : 900)) spacing.came(second * 1_000 + ms);
+    }
+    expect(kept).toEqual([646]);
   });
 
   test("a trial in which less than half come is over at once, but not before something can be told", () => {

@@ -16,7 +16,7 @@ const patienceFactor = 2;
 /** The distance of few: so many times what an acknowledgement takes beyond a millisecond, for quick brokers take groups for little. */
 const [distanceFactor, mostDistanceMs] = [15, 75];
 /** Arrivals a second for which it is worth it; by how many times fewer may come with it, or end a trial at once; ms that tell nothing. */
-const [fewestArrivals, mostHeldUp, mostAtOnce, chanceMs] = [25, 1.2, 2, 100];
+const [fewestArrivals, mostHeldUp, mostAtOnce, chanceMs] = [25, 1.07, 2, 100];
 
 /**
  * Keeps groups of few apart, for each costs brokers and consumers the same, whatever is in it: up to a third less CPU of the whole
@@ -27,10 +27,10 @@ export function createSpacing() {
   let [second, sinceMs, came, cameMs, isKept] = [0, 0, 0, 0, false];
   /** Arrivals a second, with and without distances; by how much these differ, and at how many a trial is lost; seconds between trials. */
   let [kept, free, differ, bound, every] = [0, 0, 0, 0, 1];
-  const smoothed = (of: number, by: number): number => of + (by - of) / 4;
+  const smoothed = (of: number, by: number): number => of + (by - of) / 8;
   function begin(now: number, nowMs: number): void {
-    const rate = (1_000 * came) / (nowMs - sinceMs);
-    if (isKept) [kept, every] = [smoothed(kept || rate, rate), 1];
+    const rate = (1_000 * came) / (nowMs - sinceMs - came);
+    if (isKept) [kept, every] = [smoothed(kept || rate, Math.max(rate, kept / 1.5)), 1];
     else [free, differ] = [smoothed(free || rate, rate), smoothed(differ, Math.abs(rate - (free || rate)))];
     // Nobody came for a while: it begins anew, but where they were held up not at once.
     if (now > second + 1) [kept, free, differ, every, isKept] = [0, 0, 0, Math.min(every, 16), false];
@@ -39,13 +39,13 @@ export function createSpacing() {
     [came, sinceMs, isKept] = [0, nowMs, now % 16 > 0 && free >= fewestArrivals && (every === 1 || isTried)];
   }
   return {
-    /** An order came, on performance.now(). What comes in the same millisecond is one: a batch, or who was answered together. */
+    /** An order came, on performance.now(). The millisecond after one does not count: a batch, or who was answered together, is one. */
     came(nowMs: number): void {
       const now = Math.floor(Date.now() / 1_000);
       if (now > second + 1 || (now > second && nowMs > sinceMs + 800)) begin(now, nowMs);
       second = now;
       if (nowMs > cameMs + 1) [came, cameMs] = [came + 1, nowMs];
-      const isFew = 1_000 * mostAtOnce * came < free * (nowMs - sinceMs - chanceMs);
+      const isFew = 1_000 * mostAtOnce * came < free * (nowMs - sinceMs - chanceMs - came);
       if (isKept && kept === 0 && isFew) [isKept, every, bound] = [false, 128, free / mostAtOnce];
     },
     /** @returns ms until the next group, when one was acknowledged within so many */
@@ -81,10 +81,7 @@ export function createGroups<Item>(options: {
     if (held.length === 0) return;
     const items = held.splice(0);
     mode = "sent";
-    newest += 1;
-    size = items.length;
-    unsettled = size;
-    sentMs = performance.now();
+    [newest, sentMs, size, unsettled] = [newest + 1, performance.now(), items.length, items.length];
     send(items, newest);
   }
   return {

@@ -1,7 +1,6 @@
 /** Why no broker lets a client in, in librdkafka's own words: each cause has its own. */
 import { afterAll, expect, test } from "bun:test";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
 import { createServer } from "node:tls";
 import { until } from "../../kit/until.ts";
 import { newCredentials } from "../../testing/credentials.ts";
@@ -85,12 +84,12 @@ test.concurrent("a broker that wants a certificate: none, one of another CA, fil
       KAFKA_SSL_CA_LOCATION: ca.path,
       ...(certificate && { KAFKA_SSL_CERTIFICATE_LOCATION: certificate, KAFKA_SSL_KEY_LOCATION: keyPath }),
     });
-  const noFile = join(dirname(own.path), "none.pem");
+  const noPem = credentials.write("none.pem", "");
   const cases = [
     [[], /alert certificate required/],
     [[foreign.path], /alert certificate required.*: No matching issuer found/],
-    [[noFile, own.path], /ssl\.certificate\.location failed/],
-    [[own.path, noFile], /ssl\.key\.location failed/],
+    [[noPem, own.path], /ssl\.certificate\.location failed/],
+    [[own.path, noPem], /ssl\.key\.location failed/],
     [[own.path, path], /ssl\.key\.location failed: .*key values mismatch/],
     // Let in, but nobody speaks Kafka there.
     [[own.path], /broker transport failure/],
