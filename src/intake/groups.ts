@@ -29,7 +29,7 @@ export function createSpacing() {
   let [kept, free, differ, bound, every] = [0, 0, 0, 0, 1];
   const smoothed = (of: number, by: number): number => of + (by - of) / 8;
   function begin(now: number, nowMs: number): void {
-    const rate = (1_000 * came) / (nowMs - sinceMs - came);
+    const rate = (1_000 * came) / Math.max(1, nowMs - sinceMs - came);
     if (isKept) [kept, every] = [smoothed(kept || rate, Math.max(rate, kept / 1.5)), 1];
     else [free, differ] = [smoothed(free || rate, rate), smoothed(differ, Math.abs(rate - (free || rate)))];
     // Nobody came for a while: it begins anew, but where they were held up not at once.
