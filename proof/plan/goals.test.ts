@@ -16,8 +16,7 @@ const recovery = (fault: string, figures: Partial<Recovery> = {}): Recovery => (
     sent: 1_000,
     firstTryFailed: 0,
     failed: 0,
-    unreplayed: 0,
-    recoveryMs: 0,
+    ...{ firstStatuses: "", unreplayed: 0, recoveryMs: 0 },
   },
   ...{ steadyAfterMs: 0, longestMs: 50, longestUnseenMs: 100, drainedAfterMs: 0 },
   ...figures,
@@ -42,7 +41,11 @@ test.each([
     "until new orders were well again: 2.001 s, goal at most 2 s",
   ],
   ["broker-kill-leader-2", { longestMs: 6_001 }, "longest order: 6.001 s, goal at most 6 s"],
-  ["producer-kill", { firstTryFailed: 1 }, "orders that failed at their first try: 1, goal at most 0"],
+  [
+    "producer-kill",
+    { firstTryFailed: 1, firstStatuses: "1 × 503" },
+    "orders that failed at their first try: 1 (1 × 503), goal at most 0",
+  ],
   [
     "consumer-kill",
     { longestUnseenMs: 15_001 },
@@ -186,10 +189,15 @@ test("redelivered is what was delivered more often than it lies on the topic, by
 test("the table has a line for each fault, and one for each figure that misses its goal", () => {
   const outcomes = outcomesOf(
     nothing,
-    measures(recovery("consumer-kill"), recovery("producer-kill", { firstTryFailed: 7, round: 1 })),
+    measures(
+      recovery("consumer-kill"),
+      recovery("producer-kill", { firstTryFailed: 7, firstStatuses: "7 × 0", round: 1 }),
+    ),
   );
   const lines = outcomeTable(outcomes).split("\n");
   expect(lines).toHaveLength(4);
   expect(lines[1]).toMatch(/^consumer-kill +0 +0 +0 +0\.0 s/);
-  expect(lines[3]).toBe("missed: producer-kill: orders that failed at their first try: 7, goal at most 0");
+  expect(lines[3]).toBe(
+    "missed: producer-kill: orders that failed at their first try: 7 (7 × 0), goal at most 0",
+  );
 });

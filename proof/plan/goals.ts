@@ -33,7 +33,12 @@ export function outcomesOf(history: History, { recoveries, endMs }: Measures): R
       const within = repeated.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs - underWayMs);
       const redelivered = within.reduce((sum, { times }) => sum + times, 0);
       const figures = figuresOf(recovery, redelivered);
-      return { fault: recovery.fault, round: recovery.round, figures, missed: missedOf(figures, goals) };
+      return {
+        fault: recovery.fault,
+        round: recovery.round,
+        figures,
+        missed: missedOf(recovery, figures, goals),
+      };
     });
   });
 }
@@ -162,12 +167,14 @@ const inWords: Record<keyof Goals, [what: string, written: (figure: number) => s
 };
 
 /** A figure that could not be had misses its goal. */
-function missedOf(figures: RoundOutcome["figures"], goals: Goals): string[] {
+function missedOf({ firstStatuses }: Recovery, figures: RoundOutcome["figures"], goals: Goals): string[] {
   return (Object.entries(goals) as [keyof Goals, number][]).flatMap(([name, goal]) => {
     const [what, written] = inWords[name];
     const figure = figures[name];
     if (figure !== undefined && figure <= goal) return [];
-    return [`${what}: ${figure === undefined ? "unknown" : written(figure)}, goal at most ${written(goal)}`];
+    const statuses = name === "firstTryFailed" ? ` (${firstStatuses})` : "";
+    const found = figure === undefined ? "unknown" : written(figure);
+    return [`${what}: ${found}${statuses}, goal at most ${written(goal)}`];
   });
 }
 

@@ -82,7 +82,7 @@ describe("a fault's recovery", () => {
         atMs: faultMs,
         healedAfterMs: 10 * second,
         sent: 400,
-        firstTryFailed: 0,
+        ...{ firstTryFailed: 0, firstStatuses: "" },
         unreplayed: 0,
         failed: 0,
         recoveryMs: 0,
@@ -102,6 +102,7 @@ describe("a fault's recovery", () => {
         : { firstStatus: 503, attempts: 2, endedMs: at + 500 };
     });
     expect(recovery).toMatchObject({
+      firstStatuses: `${recovery?.firstTryFailed} × 503`,
       recoveryMs: 1_400,
       steadyAfterMs: 1_400,
       longestMs: 3_000,

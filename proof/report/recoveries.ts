@@ -18,6 +18,8 @@ export type Recovery = {
   /** Orders of the round: all; those whose first try was not a 202; those not accepted in the end. */
   sent: number;
   firstTryFailed: number;
+  /** How many of these had which status, 0: no whole answer: «100 × 502». */
+  firstStatuses: string;
   failed: number;
   /**
    * Those among them whose answer was lost with the producer that had their batch, which was too large for the balancer
@@ -74,13 +76,16 @@ function recoveryOf(
     calmMs,
   );
   const count = (holds: (order: SeenOrder) => boolean) => concerned.filter(holds).length;
+  const failedFirst = concerned.filter(({ firstStatus }) => firstStatus !== 202);
+  const byStatus = Map.groupBy(failedFirst, ({ firstStatus }) => firstStatus);
   return {
     fault: fault || text,
     round: round.number,
     atMs,
     healedAfterMs: heal && heal.atMs - atMs,
     sent: concerned.length,
-    firstTryFailed: count(({ firstStatus }) => firstStatus !== 202),
+    firstTryFailed: failedFirst.length,
+    firstStatuses: [...byStatus].map(([status, { length }]) => `${length} × ${status}`).join(", "),
     failed: count(({ fate }) => fate !== "accepted"),
     unreplayed: count(({ sent, firstStatus }) => sent.startsWith("streamed") && firstStatus === 502),
     recoveryMs: most(stretches.map(lengthMs)),
