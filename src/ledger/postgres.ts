@@ -114,7 +114,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
             const { routine = "", where = "" } = error as { routine?: string; where?: string };
             const isMet = !takesTurn && metOnRow.test(codeOf(error) + (isShared ? where : ""));
             if (isMet) inTurn = transactionsInTurn;
-            if (codeOf(error) === statementCancelled && !isMet)
+            if ((isShared ? lateOrTaken : late).test(codeOf(error)) && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
             // A table was changed since, or the plans were thrown away or are another's: that is no order's doing.
             blame(error, isMet || /^(Revalidate|Fetch|Store)/.test(routine) ? any : undefined);
@@ -163,8 +163,8 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
   return rows;
 }
 
-/** PostgreSQL's error codes; source: its manual, appendix A. */
-const statementCancelled = "57014";
+/** PostgreSQL's error codes (its manual, appendix A): a statement was ended; or another's cursor or table has the name of its own. */
+const [late, lateOrTaken] = [/^57014$/, /^(57014|42P0[37])$/];
 /** A deadlock, or time spent on a row (its place, in any language) that another has: they take e.g. a stock in different orders. */
 const metOnRow = /^40P01|^(57014|55P03)[\s\S]*\d, ?\d/;
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
