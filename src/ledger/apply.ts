@@ -122,29 +122,28 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
   const newest = new Map<Entry, Promise<unknown>>();
   let unavailable: LedgerUnavailableError | undefined;
   let marked: ReturnType<Mark> | undefined;
-  let [ended, isBroken] = [false, false];
+  let [ended, isBroken, untilMs] = [false, false, Number.POSITIVE_INFINITY];
   /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
   const isOver = () => ended || struck.size > 0;
   const overError = new Error("the ledger's transaction is over");
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
       const begin = () => {
+        const isLate = grouping.clock.nowMs() > untilMs && !failed.has(entry);
+        if (isLate) failed.set(entry, { place: "statement", error: new Error("its handler has ended") });
         const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
         if (!refusal) marked ??= mark();
         // Not at once: a handler that tries again and again would let nothing else go on.
         const refused = refusal && grouping.clock.nextTurn().then(() => Promise.reject(refusal.error));
         const rows = refused ?? execute<never>(strings, ...values);
         if (!refusal) underWay.add(entry);
-        rows.then(
-          () => underWay.delete(entry),
-          (error) => {
-            underWay.delete(entry);
-            isBroken ||= !refusal;
-            if (error instanceof LedgerUnavailableError) unavailable ??= error;
-            else if (error === overError || isCollateral(error)) struck.add(entry);
-            else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
-          },
-        );
+        rows.finally(() => underWay.delete(entry)).catch(() => undefined);
+        rows.catch((error) => {
+          isBroken ||= !refusal;
+          if (error instanceof LedgerUnavailableError) unavailable ??= error;
+          else if (error === overError || isCollateral(error)) struck.add(entry);
+          else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
+        });
         return rows;
       };
       const rows = newest.get(entry)?.then(begin) ?? begin();
@@ -168,6 +167,7 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
+  untilMs = grouping.clock.nowMs() + within.timeoutMs / 2;
   // And for what a handler goes on with after a statement that it did not wait for.
   for (let more = newest.size > 0; more; more = underWay.size > 0)
     await Promise.allSettled(newest.values()).then(grouping.clock.nextTurn);

@@ -273,6 +273,20 @@ describe.each([
     expect(await effectsOf(other, bad.order.id)).toBe(0);
   });
 
+  test("a handler that goes on for ever with what it does not wait for holds up nobody for longer than its time", async () => {
+    const [good, bad] = [entryOf("good"), entryOf("bad")];
+    const goOn = async (entry: Entry, tx: Tx) => {
+      for (let n = 0; n < 200_000; n += 1) await write(entry, tx);
+    };
+    const work = async (entry: Entry, tx: Tx) => {
+      if (entry === good) await write(entry, tx);
+      else void goOn(entry, tx).catch(() => undefined);
+    };
+    const recorded = await ledger.record([good, bad], work, 300);
+    expect(recorded[1]).toEqual({ place: "statement", error: expect.any(Error) });
+    expect(await ledger.record([good, bad], write)).toContain("handled");
+  });
+
   test("a handler that tries again and again what fails lets everything else go on", async () => {
     const [good, bad] = [entryOf("good"), entryOf("bad")];
     let goesOn = false;
