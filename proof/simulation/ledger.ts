@@ -27,7 +27,7 @@ export function createSimulatedLedger(options: {
   let processes = 0;
   /** The ledger as one process reaches it. */
   function of(process: Process, clock: Clocked): Ledger {
-    const grouping = createGrouping(clock.nowMs);
+    const grouping = createGrouping(clock);
     // As where orders have failed before: groups are small from the start.
     for (let failed = processes++ % 5; failed > 0; failed -= 1) grouping.ended(0, 1, 1);
     async function record(

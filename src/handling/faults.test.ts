@@ -203,6 +203,22 @@ test("several statements that fail in one transaction: each is its order's, and 
   expect(row).toEqual({ n: 400, ids: 400 });
 });
 
+test("orders whose tables or cursors have the same name in their transaction cost each other no attempt", async () => {
+  await place.put(orders(60, "c"));
+  await using consumer = startTestConsumer(
+    { ...env, HANDLER_ATTEMPTS: "1" },
+    async (order, { tx }) => {
+      if (Number(partyOf(order).slice(1)) % 2 === 0) await tx`DECLARE one CURSOR FOR SELECT 1`;
+      else await tx`CREATE TEMP TABLE one (n integer) ON COMMIT DROP`;
+      await tx`INSERT INTO tickets (order_id) VALUES (${order.id})`;
+    },
+    tickets,
+  );
+  await consumer.reaches("orders_handled_total", 60);
+  expect(await consumer.metric("orders_dead_total")).toBe(0);
+  expect(await consumer.metric("orders_retried_total")).toBe(0);
+});
+
 test("the effect's table is locked for a while: no sessions pile up, nobody is blamed, and all are handled then", async () => {
   await using consumer = startTestConsumer(
     { ...env, HANDLER_TIMEOUT_MS: "500", HANDLER_ATTEMPTS: "3" },

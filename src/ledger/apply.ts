@@ -1,5 +1,6 @@
 /** Handlers in the ledger's transaction: what they may run there, and how one that fails leaves the others' work as it is. */
 import { partyOf } from "../order.ts";
+import { type Clock, realClock } from "../runtime/clock.ts";
 import type { Apply, Entry, Failure, Recorded, SqlValue, Tx, Verdict } from "./ledger.ts";
 import { BatchError, LedgerUnavailableError } from "./ledger.ts";
 
@@ -33,10 +34,10 @@ function forbidden(strings: TemplateStringsArray): { error: Error } | undefined 
  * group does twice. Or more again, where groups take their time whatever their size, e.g. as handlers wait for something else: one
  * after another all of them are to take 100 ms.
  */
-export function createGrouping(nowMs = () => performance.now()) {
+export function createGrouping(clock: Pick<Clock, "nowMs" | "nextTurn"> = realClock) {
   let [most, tookMs] = [Number.POSITIVE_INFINITY, 0];
   return {
-    nowMs,
+    clock,
     next: (orders: number) => Math.max(most, Math.ceil((orders * tookMs) / 100)),
     /** @param failedAt number of the first in it for which it was undone; 0: it was kept */
     ended(ms: number, orders: number, failedAt: number): void {
@@ -75,7 +76,7 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
     Promise.allSettled(mayUndo ? [marks++ && execute`RELEASE SAVEPOINT one`, execute`SAVEPOINT one`] : []);
   const fresh = entries.filter((_, at) => verdicts[at] === "handled");
   const left = new Set(fresh.map(({ order }) => order.id));
-  let ms = grouping.nowMs();
+  let ms = grouping.clock.nowMs();
   const untilMs = ms + timeoutMs / 2;
   for (let rest = fresh; rest.length > 0 && ms < untilMs; ) {
     const beganMs = ms;
@@ -93,7 +94,7 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
     const [kept, others] = [group.filter(isKept), rest.slice(group.length).filter(isKept)];
     rest = isSpoilt ? [...kept, ...others] : others;
     if (!isSpoilt) for (const { order } of kept) left.delete(order.id);
-    ms = grouping.nowMs();
+    ms = grouping.clock.nowMs();
     // Where nobody says whose fault it was, a smaller group follows.
     const failedAt = isSpoilt ? group.findIndex((entry) => failed.has(entry)) + 1 || group.length : 0;
     if (mayUndo) grouping.ended(ms - beganMs, group.length, failedAt);
@@ -111,43 +112,48 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
  * @param mark called before the first statement
  */
 async function applyByCustomer(entries: readonly Entry[], within: Within, mark: Mark) {
-  const { apply, execute, isCollateral } = within;
+  const { apply, execute, isCollateral, grouping } = within;
   const failed = new Map<Entry, Failure>();
-  /** Entries of which a statement succeeded. */
-  const touched = new Set<Entry>();
   /** Entries whose statements failed for another's sake. */
   const struck = new Set<Entry>();
-  /** Statements under way, the oldest first: that is the one that the database is at. */
-  const statements = new Map<Promise<unknown>, Entry>();
+  /** Entries with a statement under way, the oldest first: that is the one that the database is at. */
+  const underWay = new Set<Entry>();
+  /** The newest statement of each: they go one after another, so of one whose time is over the database has one at most. */
+  const newest = new Map<Entry, Promise<unknown>>();
   let unavailable: LedgerUnavailableError | undefined;
   let marked: ReturnType<Mark> | undefined;
-  let [ended, isBroken] = [false, false];
+  let [ended, isBroken, untilMs] = [false, false, Number.POSITIVE_INFINITY];
   /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
   const isOver = () => ended || struck.size > 0;
   const overError = new Error("the ledger's transaction is over");
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
-      const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
-      if (!refusal) marked ??= mark();
-      const rows = refusal ? Promise.reject(refusal.error) : execute<never>(strings, ...values);
-      statements.set(rows, entry);
-      // Also one that nobody waits for is heard.
-      rows.then(
-        () => statements.delete(rows) && touched.add(entry),
-        (error) => {
-          statements.delete(rows);
+      const begin = () => {
+        const isLate = grouping.clock.nowMs() > untilMs && !failed.has(entry);
+        if (isLate) failed.set(entry, { place: "statement", error: new Error("its handler has ended") });
+        const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
+        if (!refusal) marked ??= mark();
+        // Not at once: a handler that tries again and again would let nothing else go on.
+        const refused = refusal && grouping.clock.nextTurn().then(() => Promise.reject(refusal.error));
+        const rows = refused ?? execute<never>(strings, ...values);
+        if (!refusal) underWay.add(entry);
+        rows.finally(() => underWay.delete(entry)).catch(() => undefined);
+        rows.catch((error) => {
           isBroken ||= !refusal;
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
           else if (error === overError || isCollateral(error)) struck.add(entry);
           else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
-        },
-      );
+        });
+        return rows;
+      };
+      const rows = newest.get(entry)?.then(begin) ?? begin();
+      newest.set(entry, Promise.allSettled([rows]));
       return rows;
     }) as Tx;
   /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
   const fail = (entry: Entry, error: unknown): never => {
     const own = failed.get(entry);
-    const isHeldUp = [...statements.values()].indexOf(entry) > 0;
+    const isHeldUp = [...underWay].indexOf(entry) > 0;
     if (!own && (isHeldUp || struck.has(entry))) struck.add(entry);
     else if (!own || (own.error !== error && !isCollateral(error)))
       failed.set(entry, { place: "handler", error });
@@ -161,12 +167,15 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
-  await Promise.allSettled(statements.keys());
+  untilMs = grouping.clock.nowMs() + within.timeoutMs / 2;
+  // And for what a handler goes on with after a statement that it did not wait for.
+  for (let more = newest.size > 0; more; more = underWay.size > 0)
+    await Promise.allSettled(newest.values()).then(grouping.clock.nextTurn);
   ended = true;
   if (unavailable) throw unavailable;
   for (const made of (await marked) ?? []) if (made.status === "rejected") throw made.reason;
   if (struck.size > 0 && failed.size === 0 && entries.length === 1) throw new BatchError(failed);
-  const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => touched.has(entry));
+  const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => newest.has(entry));
   // Where no statement was run, there is nothing to undo, and the savepoint is another group's.
   return { failed, isSpoilt: isSpoilt && marked !== undefined };
 }

@@ -258,6 +258,51 @@ describe.each([
     }
   });
 
+  test("what a handler goes on with after a statement that it does not wait for is part of its effect, or of its failure", async () => {
+    const [good, bad] = [entryOf("good"), entryOf("bad")];
+    const recorded = await ledger.record([good, bad], async (entry, tx) => {
+      const leftBehind = async () => {
+        for (let n = 0; n < 5; n += 1) await write(entry, tx);
+        if (entry === bad) await tx`INSERT INTO nowhere VALUES (1)`;
+      };
+      void leftBehind().catch(() => undefined);
+    });
+    const failure = { place: "statement" as const, error: expect.any(Error) };
+    expect(recorded).toEqual(["handled", failure]);
+    expect(await effectsOf(other, good.order.id)).toBe(5);
+    expect(await effectsOf(other, bad.order.id)).toBe(0);
+  });
+
+  test("a handler that goes on for ever with what it does not wait for holds up nobody for longer than its time", async () => {
+    const [good, bad] = [entryOf("good"), entryOf("bad")];
+    const goOn = async (entry: Entry, tx: Tx) => {
+      for (let n = 0; n < 200_000; n += 1) await write(entry, tx);
+    };
+    const work = async (entry: Entry, tx: Tx) => {
+      if (entry === good) await write(entry, tx);
+      else void goOn(entry, tx).catch(() => undefined);
+    };
+    const recorded = await ledger.record([good, bad], work, 300);
+    expect(recorded[1]).toEqual({ place: "statement", error: expect.any(Error) });
+    expect(await ledger.record([good, bad], write)).toContain("handled");
+  });
+
+  test("a handler that tries again and again what fails lets everything else go on", async () => {
+    const [good, bad] = [entryOf("good"), entryOf("bad")];
+    let goesOn = false;
+    const recorded = await ledger.record([good, bad], async (entry, tx) => {
+      if (entry === good) return write(entry, tx);
+      const tryIt = () => tx`INSERT INTO nowhere VALUES (1)`.catch(() => undefined);
+      await tryIt();
+      setTimeout(() => {
+        goesOn = true;
+      });
+      for (let tries = 0; tries < 200_000 && !goesOn; tries += 1) await tryIt();
+    });
+    expect(goesOn).toBe(true);
+    expect(recorded).toEqual(["handled", { place: "statement", error: expect.any(Error) }]);
+  });
+
   test("the reason is that of the statement that failed, not of one behind it that failed for that", async () => {
     const bad = entryOf("c1");
     const failing = ledger.record([bad], async (entry, tx) => {

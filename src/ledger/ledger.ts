@@ -17,7 +17,7 @@ export type SqlValue = string | number | boolean | null;
  * The ledger's transaction, as a tagged template: tx`INSERT INTO tickets VALUES (${id})`. Resolves with the rows.
  * It commits together with the ledger row or not at all, refuses to be used after its end, and what would end it or change
  * the session for others: locks and settings are to end with it (SET LOCAL, pg_advisory_xact_lock). Other orders are
- * applied in the same one at the same time: until then settings are theirs too.
+ * applied in the same one at the same time: until then settings are theirs too. One order's statements go one after another.
  */
 export type Tx = <Row = Record<string, SqlValue>>(
   strings: TemplateStringsArray,

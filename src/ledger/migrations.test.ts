@@ -124,6 +124,11 @@ describe.each([["sqlite", newSqlite] as const, ["postgres", newPostgres] as cons
       );
     });
 
+    test("a table of another program's that has the name of the steps' own is told, with what to do", async () => {
+      await byHand(url, "CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)");
+      expect(await refusal([effects])).toMatch(/schema_migrations.*digest.*database or a schema of its own/);
+    });
+
     test("a version without any step of its own cares for none that was applied", async () => {
       await openWith([effects]);
       await openWith([]);

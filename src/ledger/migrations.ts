@@ -92,18 +92,18 @@ async function migrate(migrations: Migrations, execute: Execute, check: (steps: 
   for (const [owner, steps] of Object.entries(migrations).filter(([, { length }]) => length > 0)) {
     const which = (index: number) => `step ${index + 1} of the ${owner}'s tables`;
     const noted = `SELECT digest FROM schema_migrations WHERE owner = '${owner}' ORDER BY version`;
-    const applied = await execute<{ digest: string }>(noted);
-    if (applied.length > steps.length)
-      throw new SchemaError(
-        `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`,
-      );
+    const applied = await execute<{ digest: string }>(noted).catch((cause) => {
+      if (cause instanceof LedgerUnavailableError) throw cause;
+      const whose = "where that is another program's, give the ledger a database or a schema of its own";
+      throw new SchemaError(`schema_migrations can't be read: ${cause.message}; ${whose}`, { cause });
+    });
+    const ahead = `the database is ahead of this version, which does not know ${which(steps.length)}: start a newer one`;
+    if (applied.length > steps.length) throw new SchemaError(ahead);
     for (const [index, step] of steps.entries()) {
       made.push(step);
       if (applied[index]?.digest === digestOf(step)) continue;
-      if (applied[index])
-        throw new SchemaError(
-          `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`,
-        );
+      const changed = `${which(index)} was changed after it was applied: put it back as it was, and add a step for the change`;
+      if (applied[index]) throw new SchemaError(changed);
       await execute("SAVEPOINT step");
       await execute(step).catch(async (error) => {
         if (error instanceof LedgerUnavailableError) throw error;

@@ -180,6 +180,19 @@ test("where statement after statement takes too long, a transaction does not wai
   expect((await failuresOf(entries, ledger.record(entries, slow, 100))).size).toBe(1);
 });
 
+test("of many statements that one asks for at once the others of its batch wait for one, when its time is over", async () => {
+  const [many, good] = [entryOf("many"), entryOf("good")];
+  let asked = 0;
+  const statements = async (entry: Entry, tx: Tx) => {
+    if (entry === good) return void (await tx`SELECT 1`);
+    const all = Array.from({ length: 30 }, () => tx`SELECT pg_sleep(0.2)`.then(() => (asked += 1)));
+    await Promise.race([Promise.all(all), Bun.sleep(300).then(() => Promise.reject(new Error("late")))]);
+  };
+  const failures = await failuresOf([many, good], ledger.record([many, good], statements, 300));
+  expect([...failures]).toEqual([[many, expect.objectContaining({ place: "handler" })]]);
+  expect(asked).toBeLessThan(5);
+});
+
 /** A way to the server: its answers come as they are, and `relay` gives on what the client says. @param own what a test sees of it */
 async function openWay<Own extends object>(own: Own, relay: (client: Socket, upstream: Socket) => void) {
   const { hostname, port } = new URL(server.url);

@@ -114,7 +114,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
             const { routine = "", where = "" } = error as { routine?: string; where?: string };
             const isMet = !takesTurn && metOnRow.test(codeOf(error) + (isShared ? where : ""));
             if (isMet) inTurn = transactionsInTurn;
-            if (codeOf(error) === statementCancelled && !isMet)
+            if ((isShared ? lateOrTaken : late).test(codeOf(error)) && !isMet)
               throw Object.assign(error as Error, { name: "TimeoutError" });
             // A table was changed since, or the plans were thrown away or are another's: that is no order's doing.
             blame(error, isMet || /^(Revalidate|Fetch|Store)/.test(routine) ? any : undefined);
@@ -127,7 +127,7 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         const recorded = await applyInGroups(entries, verdicts, {
           apply,
           execute,
-          isCollateral: (error) => codeOf(error) === inFailedTransaction,
+          isCollateral: (error) => codeOf(error) === "25P02", // in_failed_sql_transaction
           takeBack: (ids) => askOf(sql)(`DELETE FROM ledger_current WHERE ${words.among("id", "uuid")}`, ids),
           grouping,
           timeoutMs: statementTimeoutMs,
@@ -163,11 +163,10 @@ function plain<Row extends Record<string, unknown>>(rows: Row[]): Row[] {
   return rows;
 }
 
-/** PostgreSQL's error codes; source: its manual, appendix A. */
-const statementCancelled = "57014";
+/** PostgreSQL's error codes (its manual, appendix A): a statement was ended; or another's cursor or table has the name of its own. */
+const [late, lateOrTaken] = [/^57014$/, /^(57014|42P0[37])$/];
 /** A deadlock, or time spent on a row (its place, in any language) that another has: they take e.g. a stock in different orders. */
 const metOnRow = /^40P01|^(57014|55P03)[\s\S]*\d, ?\d/;
-const inFailedTransaction = "25P02";
 /** What stays so while a connection lives: its plans, its settings, and the server it leads to, which may have handed over. */
 const ofTheSession = /^(0A000|25006|26000|42P01)$/;
 const codeOf = (error: unknown): string => String((error as { errno?: unknown } | undefined)?.errno);
@@ -182,7 +181,6 @@ const blameOwn = (error: unknown) => blame(error, /^(?!22|23(?!502)|P0)/);
 const ofTheServer = /^(08...|25006|25P0[34]|28...|3D...|40...|53[0-3]..|57...|58\d..)$/;
 const ofTheConnection =
   /^(ERR_POSTGRES_(CONNECTION|LIFETIME|IDLE|SERVER_ERROR_SHUTDOWN)|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_)/;
-
 const any = /^/;
 
 /** Throws the error as the contract names it: the database's own failures apart from all others; `its`: which those are. */
