@@ -7,7 +7,6 @@ const intervalMs = 250;
 /** While partitions are given up, which waits for their commit. */
 const urgentIntervalMs = 50;
 const [afterFailureMs, timeoutMs] = [500, 10_000];
-
 /** librdkafka's. Lost: to another member, who begins at the last commit. During a rebalance: it succeeds a little later. */
 const words = {
   lost: /assignment lost|unknown member|fenced|not in an active group/i,

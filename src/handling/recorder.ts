@@ -9,7 +9,6 @@ import type { Work } from "./work.ts";
 const ledgerRetryMs = [100, 1_000] as const;
 /** Longest time that a slow order may hold up the others of its batch: then it goes alone, with its full time. */
 const sharedTimeoutMs = 1_000;
-
 /** Transactions that the ledger breaks off in a row when handlers have begun: then it is what one of them does to it. */
 const mostBrokenOff = 10;
 /** Fewer where others wait and it is known who met it first, and so goes alone; or none has begun: they may be too many. */

@@ -31,7 +31,6 @@ const rolledBack = new Error("another's statement ended the transaction");
 /** SQLite's client runs the first of several statements and says nothing of the others. */
 const isSeveral = (sql: string): boolean => /;\s*[^\s;]/.test(bare(sql));
 const [lockWaitMs, lockTimeoutMs, longestApplyMs] = [10, 20_000, 1_000];
-
 const now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 const words: Words = {
   insert: `
