@@ -190,19 +190,14 @@ function consumer(all: All): TargetVerdict[] {
 
 function ledger(all: All): TargetVerdict[] {
   const rows = all.get("ledger")?.rows ?? [];
-  const of = ({ side, load }: ResultRow, what: string) => median(rows, side, load)(what);
+  const [few] = rows;
   return rows.slice(1).map((row) => {
-    const [few = row] = rows;
     const measure = `the ledger with ${row.side} in ${row.load}`;
+    const of = (one = row) => median(rows, one.side, one.load);
     if (row.load.includes("dropped"))
-      return atMost(`${measure}: the longest wait`, of(row, "longest ms"), 1_000, "ms");
-    return share(
-      `${measure}, of its rate with ${few.side}`,
-      of(row, "orders/s"),
-      of(few, "orders/s"),
-      0.8,
-      limits.looks,
-    );
+      return atMost(`${measure}: the longest wait`, of()("longest ms"), 1_000, "ms");
+    const rates = [of()("orders/s"), of(few)("orders/s")] as const;
+    return share(`${measure}, of its rate with ${few?.side}`, ...rates, 0.8, limits.looks);
   });
 }
 
@@ -240,31 +235,15 @@ function topology(all: All): TargetVerdict[] {
       "ms",
       limits.parts,
     );
-  const ours = (holds: (load: string) => boolean) =>
-    rows.find(({ side, load }) => side === "make up" && holds(load));
-  const p99 = (what: string, row: ResultRow | undefined, target: number) =>
-    atMost(`p99 ${what}`, row?.figures["p99 ms"]?.median ?? Number.NaN, target, "ms", limits.slowDay);
+  const p99 = (what: string, load: string, target: number) =>
+    atMost(`p99 ${what}`, at(load)("p99 ms"), target, "ms", limits.slowDay);
   return [
     cpu("200/s", 3.5),
     cpu("500/s", 2),
     cpu("1000/s", 1.5),
+    ...["500/s", "1000/s"].map((rate) => p99(`of it, ${rate}`, rate, 500)),
     atMost("idle topology", at("idle")("% of a core"), 20, "% of a core", limits.checks),
-    ...["500/s", "1000/s"].map((rate) =>
-      p99(
-        `of it, ${rate}`,
-        ours((load) => load === rate),
-        500,
-      ),
-    ),
-    p99(
-      "right after a fresh `make up`, 500/s",
-      ours((load) => load.startsWith("cold")),
-      500,
-    ),
-    p99(
-      "at 300/s from 10 s after a broker's return",
-      ours((load) => load.endsWith("killed and back")),
-      1_000,
-    ),
+    p99("right after a fresh `make up`, 500/s", "cold, 500/s", 500),
+    p99("at 300/s from 10 s after a broker's return", "300/s, a broker killed and back", 1_000),
   ];
 }

@@ -160,7 +160,7 @@ describe("nothing is left", () => {
     "of one that nobody listens to any more",
     async () => {
       const env = { ...process.env, LB_PORT: "0", LB_STATS_PORT: "0", DEMO_SECONDS: "3600", TMPDIR: folder };
-      const piped = ["sh", "-c", '"$0" "$1" | head -n 8', process.execPath, main];
+      const piped = ["sh", "-c", '"$0" "$1" | head -n 10', process.execPath, main];
       const child = Bun.spawn(piped, { env, stdin: "ignore", stdout: "pipe" });
       expect(await new Response(child.stdout).text()).toContain("all are up");
       await child.exited;

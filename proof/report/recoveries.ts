@@ -18,7 +18,7 @@ export type Recovery = {
   /** Orders of the round: all; those whose first try was not a 202; those not accepted in the end. */
   sent: number;
   firstTryFailed: number;
-  /** How many of these had which status, 0: no whole answer: «100 × 502». */
+  /** How many of these had which status, 0: no whole answer: «100 × 502»; but those that are `unreplayed`. */
   firstStatuses: string;
   failed: number;
   /**
@@ -77,7 +77,10 @@ function recoveryOf(
   );
   const count = (holds: (order: SeenOrder) => boolean) => concerned.filter(holds).length;
   const failedFirst = concerned.filter(({ firstStatus }) => firstStatus !== 202);
-  const byStatus = Map.groupBy(failedFirst, ({ firstStatus }) => firstStatus);
+  const isUnreplayed = ({ sent, firstStatus }: SeenOrder) =>
+    sent.startsWith("streamed") && firstStatus === 502;
+  const others = failedFirst.filter((order) => !isUnreplayed(order));
+  const byStatus = Map.groupBy(others, ({ firstStatus }) => firstStatus);
   return {
     fault: fault || text,
     round: round.number,
@@ -87,7 +90,7 @@ function recoveryOf(
     firstTryFailed: failedFirst.length,
     firstStatuses: [...byStatus].map(([status, { length }]) => `${length} × ${status}`).join(", "),
     failed: count(({ fate }) => fate !== "accepted"),
-    unreplayed: count(({ sent, firstStatus }) => sent.startsWith("streamed") && firstStatus === 502),
+    unreplayed: failedFirst.length - others.length,
     recoveryMs: most(stretches.map(lengthMs)),
     steadyAfterMs: (stretches.at(-1)?.toMs ?? atMs) - atMs,
     longestMs: most(concerned.map(({ startedMs, endedMs }) => endedMs - startedMs)),

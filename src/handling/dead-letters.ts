@@ -12,7 +12,6 @@ import type { Logger } from "../runtime/log.ts";
 
 const [deliveryTimeoutMs, retryMs] = [10_000, 1_000];
 const lookAgain = new Error("the topic was looked at too long ago");
-
 /** By error code: too large for the client or the broker, for the topic's batch. */
 const tooLarge = [10, 18];
 /** And refused for what is in it, by rdkafka.h: INVALID_MSG, INVALID_MSG_SIZE, INVALID_TIMESTAMP, … */

@@ -89,7 +89,7 @@ export function createGroupMember(config: ConsumerConfig, parts: Parts) {
     async run(): Promise<void> {
       while (!leaving || owned.size > 0) {
         if (held() === 0 || held() < heldBefore) progressAtMs = clock.nowMs();
-        const waitMs = poll();
+        const waitMs = leaving && state.is === "owning" ? 0 : poll();
         meetDemands();
         holdBack(config, consumer, [...owned.values()]);
         committer.commit(owned.values(), state.is === "releasing");

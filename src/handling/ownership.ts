@@ -134,10 +134,10 @@ type Marked = { owner: OwnedPartition; partition: number; mark: Mark };
  * Brokers that all lost the end of a log and came back in the same leader epoch give its offsets to other records, and once it
  * is longer than before, a reader's position looks right (KIP-320 compares epochs). But the first record that is newer than all
  * of a log up to a mark can't lie before that mark. @param cutAt told where a log was cut: there, or above it
- * @returns what marks where the logs are, and checks what was marked before; it never waits
+ * @returns what marks where the logs are, and checks what was marked before, twice as often: records bring marks, too; it never waits
  */
 function createLogCheck({ consumer, log, clock }: OwnershipParts, owned: Owned, cutAt: CutAt) {
-  let [underWay, notBeforeMs] = [false, 0];
+  let [underWay, notBeforeMs, marks] = [false, 0, false];
   /** One without a leader has the look-up fail for all: then each is asked for by itself. */
   async function check(all: readonly Marked[]): Promise<void> {
     function ask(marked: readonly Marked[], afterMs: number) {
@@ -164,8 +164,9 @@ function createLogCheck({ consumer, log, clock }: OwnershipParts, owned: Owned, 
   }
   return (): void => {
     if (clock.nowMs() < notBeforeMs) return;
-    notBeforeMs = clock.nowMs() + markEveryMs;
-    for (const { offsets } of owned.values()) offsets.mark();
+    notBeforeMs = clock.nowMs() + markEveryMs / 2;
+    marks = !marks;
+    if (marks) for (const { offsets } of owned.values()) offsets.mark();
     const unchecked = [...owned.values()].flatMap((owner) => {
       const mark = owner.leaving ? undefined : owner.offsets.unchecked();
       return mark ? [{ owner, partition: owner.partition, mark }] : [];

@@ -6,7 +6,6 @@ export type TraceContext = { traceparent: string; tracestate?: string };
 const maxStateChars = 512;
 /** Longer members go first where they are too many characters in all (3.3.1.5). */
 const [longMemberChars, maxMembers] = [128, 32];
-
 /** Version, ids and flags, and what a version above 00 may add after a dash; a comma would be a second line (3.2). */
 const parentForm =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[!-+\--~]*)?$/;

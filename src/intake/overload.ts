@@ -25,7 +25,6 @@ const [tellingShare, inertShare] = [0.85, 0.15];
 /** So far above what is measured the target and the limit are raised. Of the target's raise, this is left in each window. */
 const [raisedBy, raiseKept] = [1.25, 0.98];
 const never = Number.NEGATIVE_INFINITY;
-
 /** A window: its beginning, acknowledgements per ms in the one before, its own, and the waits of those that count. */
 const begun = (fromMs: number, rateBefore = Infinity) => {
   return { fromMs, rateBefore, acknowledged: 0, counted: 0, waitedMs: 0, quickestMs: Infinity };

@@ -11,7 +11,6 @@ import type { IntakeParts } from "./metrics.ts";
 const [retryMs, watchMs] = [1_000, 1_000];
 /** Meanwhile the replicas in sync are not watched. */
 const checkTimeoutMs = 2_000;
-
 const refusal = (outcome: "not_ready" | "no_brokers" | "too_few_replicas", reason: string) =>
   new OutcomeError(outcome, "no order can be taken just now; the operators are told why", {}, reason);
 

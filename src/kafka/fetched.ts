@@ -8,7 +8,6 @@ const [headBytes, headWords, headDoubles] = [40, 10, 5];
 const lengthBytes = 4;
 /** Values up to that are so many that looking into them would cost, and the number of records bounds them. */
 const short = 512;
-
 const part = (content: Buffer, at: number, bytes: number): Buffer | null =>
   bytes < 0 ? null : content.subarray(at, at + bytes);
 const lengthOf = (bytes: number): number => Math.max(0, bytes);

@@ -12,7 +12,6 @@ export type Report = {
 
 /** Without an offset it is librdkafka's conclusion, which is wrong where a broker has no state of a producer: it takes any batch. */
 const concluded = "a later record was acknowledged, and not this one";
-
 /** Of a report in native/reports.cc: two doubles and two 32-bit numbers. */
 const [reportDoubles, reportWords] = [3, 6];
 const atOnce = 4_096;

@@ -13,7 +13,6 @@ const mostBytes = 67_108_864;
 const aroundOrderBytes = 2_048;
 /** From a record's timestamp to its delivery: its longest time limit, and clocks that differ. */
 const latestMs = 360_000;
-
 /** Of type rd_kafka_AclOperation_t. */
 const operations = { READ: 3, WRITE: 4, DESCRIBE_CONFIGS: 10 };
 export type Right = "READ" | "WRITE";

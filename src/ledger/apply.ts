@@ -112,44 +112,55 @@ export async function applyInGroups(entries: readonly Entry[], verdicts: readonl
  * @param mark called before the first statement
  */
 async function applyByCustomer(entries: readonly Entry[], within: Within, mark: Mark) {
-  const { apply, execute, isCollateral, grouping } = within;
+  const { apply, execute, isCollateral, timeoutMs, grouping } = within;
+  const { nowMs, nextTurn } = grouping.clock;
   const failed = new Map<Entry, Failure>();
-  /** Entries whose statements failed for another's sake. */
-  const struck = new Set<Entry>();
+  /** Entries of which a statement was run; whose statements failed for another's sake; whose handler has ended. */
+  const [touched, struck, over] = [new Set<Entry>(), new Set<Entry>(), new Set<Entry>()];
   /** Entries with a statement under way, the oldest first: that is the one that the database is at. */
   const underWay = new Set<Entry>();
-  /** The newest statement of each: they go one after another, so of one whose time is over the database has one at most. */
+  /** The newest of each, while it lasts: they go one after another, so of one whose time is over the database has one at most. */
   const newest = new Map<Entry, Promise<unknown>>();
   let unavailable: LedgerUnavailableError | undefined;
   let marked: ReturnType<Mark> | undefined;
-  let [ended, isBroken, untilMs] = [false, false, Number.POSITIVE_INFINITY];
+  let [ended, isBroken] = [false, false];
+  const untilMs = nowMs() + timeoutMs;
   /** Who was struck dooms the group: going on would be in vain, and keep others from their rows or their turn. */
   const isOver = () => ended || struck.size > 0;
   const overError = new Error("the ledger's transaction is over");
   const txOf = (entry: Entry) =>
     ((strings: TemplateStringsArray, ...values: SqlValue[]) => {
       const begin = () => {
-        const isLate = grouping.clock.nowMs() > untilMs && !failed.has(entry);
-        if (isLate) failed.set(entry, { place: "statement", error: new Error("its handler has ended") });
-        const refusal = isOver() ? { error: overError } : (forbidden(strings) ?? failed.get(entry));
-        if (!refusal) marked ??= mark();
+        const isLate = over.has(entry) && nowMs() > untilMs;
+        const no = isLate ? { error: new DOMException("left behind", "TimeoutError") } : forbidden(strings);
+        if (no && !isOver() && !failed.has(entry)) failed.set(entry, { place: "statement", error: no.error });
+        if (struck.size > 0) struck.add(entry);
+        const refusal = isOver() ? { error: overError } : failed.get(entry);
         // Not at once: a handler that tries again and again would let nothing else go on.
-        const refused = refusal && grouping.clock.nextTurn().then(() => Promise.reject(refusal.error));
-        const rows = refused ?? execute<never>(strings, ...values);
-        if (!refusal) underWay.add(entry);
-        rows.finally(() => underWay.delete(entry)).catch(() => undefined);
+        if (refusal) return nextTurn().then(() => Promise.reject(refusal.error));
+        marked ??= mark();
+        for (const entries of [touched, underWay]) entries.add(entry);
+        const rows = execute<never>(strings, ...values).finally(() => underWay.delete(entry));
         rows.catch((error) => {
-          isBroken ||= !refusal;
+          isBroken = true;
           if (error instanceof LedgerUnavailableError) unavailable ??= error;
-          else if (error === overError || isCollateral(error)) struck.add(entry);
+          else if (isCollateral(error)) struck.add(entry);
           else if (!failed.has(entry)) failed.set(entry, { place: "statement", error });
         });
         return rows;
       };
       const rows = newest.get(entry)?.then(begin) ?? begin();
-      newest.set(entry, Promise.allSettled([rows]));
+      const end: Promise<unknown> = Promise.allSettled([rows]).then(
+        () => newest.get(entry) === end && newest.delete(entry),
+      );
+      newest.set(entry, end);
       return rows;
     }) as Tx;
+  /** Waits for what a handler goes on with after a statement that it did not wait for: its customer's next order comes later. */
+  const settle = (entry: Entry) => async (): Promise<void> => {
+    over.add(entry);
+    while (newest.has(entry) && !isOver() && !failed.has(entry)) await newest.get(entry)?.then(nextTurn);
+  };
   /** The handler's own word counts before that of its statements, unless another's statement struck or held it up. */
   const fail = (entry: Entry, error: unknown): never => {
     const own = failed.get(entry);
@@ -163,19 +174,16 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
   const customers = new Map<string, Promise<void>>();
   for (const entry of entries) {
     const customer = partyOf(entry.order);
-    const begin = () => apply(entry, txOf(entry)).catch((error) => fail(entry, error));
+    const begin = () => apply(entry, txOf(entry)).then(settle(entry), (error) => fail(entry, error));
     customers.set(customer, customers.get(customer)?.then(begin) ?? begin());
   }
   await Promise.allSettled(customers.values());
-  untilMs = grouping.clock.nowMs() + within.timeoutMs / 2;
-  // And for what a handler goes on with after a statement that it did not wait for.
-  for (let more = newest.size > 0; more; more = underWay.size > 0)
-    await Promise.allSettled(newest.values()).then(grouping.clock.nextTurn);
+  await Promise.allSettled(newest.values());
   ended = true;
   if (unavailable) throw unavailable;
   for (const made of (await marked) ?? []) if (made.status === "rejected") throw made.reason;
   if (struck.size > 0 && failed.size === 0 && entries.length === 1) throw new BatchError(failed);
-  const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => newest.has(entry));
+  const isSpoilt = isBroken || struck.size > 0 || [...failed.keys()].some((entry) => touched.has(entry));
   // Where no statement was run, there is nothing to undo, and the savepoint is another group's.
   return { failed, isSpoilt: isSpoilt && marked !== undefined };
 }

@@ -30,7 +30,6 @@ const idleMarginMs = 2_000;
 const turnLock = 727_003;
 /** Whatever the database's own default is: generations rest on it, and who waits for others' steps. */
 const isolation = "ISOLATION LEVEL READ COMMITTED";
-
 /** @param statementTimeoutMs what the statements that follow may take, set in the same round trip */
 const wordsWith = (statementTimeoutMs: number): Words => ({
   insert: `
@@ -136,8 +135,8 @@ export function createPostgresLedger(url: string, { connections, handlerTimeoutM
         if (isUsed) await execute`SET CONSTRAINTS ALL IMMEDIATE`;
         return recorded;
       };
-      // A statement may begin at the end of its handler's time, and has as much again; so has what is put off to the commit.
-      const begin = () => ask((sql) => sql.begin(isolation, work), 3 * handlerTimeoutMs + answerTimeoutMs);
+      // A statement may begin half of its handler's time after its end, and has as much again; so has what is put off to the commit.
+      const begin = () => ask((sql) => sql.begin(isolation, work), 3.5 * handlerTimeoutMs + answerTimeoutMs);
       if (takesTurn) turn = turn.then(begin, begin);
       return (takesTurn ? turn : begin()).catch((error) => {
         if (error instanceof BatchError || error instanceof LedgerUnavailableError) throw error;
