@@ -139,7 +139,7 @@ async function applyByCustomer(entries: readonly Entry[], within: Within, mark: 
         // Not at once: a handler that tries again and again would let nothing else go on.
         if (refusal) return nextTurn().then(() => Promise.reject(refusal.error));
         marked ??= mark();
-        for (const entries of [touched, underWay]) entries.add(entry);
+        for (const those of [touched, underWay]) those.add(entry);
         const rows = execute<never>(strings, ...values).finally(() => underWay.delete(entry));
         rows.catch((error) => {
           isBroken = true;
